@@ -1,0 +1,97 @@
+"""Does the gradient's cost grow as the primal's does?
+
+    python benchmarks/scaling.py [--kernels a,b] [--hand] [--json FILE]
+
+Doubles the work of each kernel over four sizes and prints gradient over primal at each, the largest over the
+smallest of those (at most 1.3 is wanted), and the bytes of tape at each size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from timing import (
+    build_contenders,
+    keep_freed_pages,
+    kernel_names,
+    load_kernel,
+    median_ratio,
+    pin_to_one_core,
+    time_interleaved,
+    work_of,
+)
+
+LIMIT = 1.3
+
+
+def tape_bytes(kernel: Any, args: tuple[Any, ...]) -> int | str:
+    """What srcdiff's gradient records at these arguments, or why that is not known."""
+    try:
+        import srcdiff
+
+        return srcdiff.differentiate(kernel.primal, argnums=kernel.ARGNUMS).tape_report(*args).bytes
+    # The report is a side dish: a refusal is shown in its place.
+    except Exception as error:
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def measure(name: str, contender: str, seconds: float) -> dict[str, Any]:
+    kernel = load_kernel(name)
+    ratios, tapes = [], []
+    for size in kernel.SIZES:
+        args = kernel.make(size, np.random.default_rng(20_24))
+        kept, refused = build_contenders(kernel, args, ["srcdiff"] if contender == "srcdiff" else [])
+        if refused:
+            return {"kernel": name, "refused": refused[0].reason}
+        times = time_interleaved(kept, seconds)
+        ratios.append(median_ratio(times[contender], times["primal"]))
+        tapes.append(tape_bytes(kernel, args) if contender == "srcdiff" else 0)
+    sizes = [list(size) if isinstance(size, tuple) else size for size in kernel.SIZES]
+    return {
+        "kernel": name,
+        "sizes": sizes,
+        "ratios": ratios,
+        "spread": max(ratios) / min(ratios),
+        "tape_bytes": tapes,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kernels", help="comma-separated names; default all")
+    parser.add_argument("--hand", action="store_true", help="measure the hand-written adjoints instead")
+    parser.add_argument("--seconds", type=float, default=0.5, help="per kernel and size; default %(default)s")
+    parser.add_argument("--json", type=Path, help="write the numbers here")
+    options = parser.parse_args()
+
+    pin_to_one_core()
+    keep_freed_pages()
+    contender = "hand" if options.hand else "srcdiff"
+    rows: list[dict[str, Any]] = []
+    print(f"{contender} over primal at four sizes, each doubling the work; largest over smallest\n")
+    for name in options.kernels.split(",") if options.kernels else kernel_names():
+        row = measure(name, contender, options.seconds)
+        rows.append(row)
+        if "refused" in row:
+            print(f"{name:<20} refused: {row['refused'].splitlines()[0]}", flush=True)
+            continue
+        kernel = load_kernel(name)
+        cells = "  ".join(f"{work_of(s)}: {r:.2f}" for s, r in zip(kernel.SIZES, row["ratios"], strict=True))
+        verdict = "" if row["spread"] <= LIMIT else f"  over {LIMIT}"
+        print(f"{name:<20} {row['spread']:.2f}{verdict}   {cells}", flush=True)
+        if contender == "srcdiff":
+            shown = "  ".join(f"{b:,}" if isinstance(b, int) else b for b in row["tape_bytes"])
+            print(f"{'':<20} tape bytes: {shown}", flush=True)
+    flat = [row for row in rows if row.get("spread", LIMIT + 1.0) <= LIMIT]
+    print(f"\n{len(flat)} of {len(rows)} kernels within {LIMIT}")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""What `compare.py` and `scaling.py` share: contenders, their agreement, and interleaved timing.
+
+A contender is a function without arguments that returns (value, gradients). All contenders of a kernel are
+built from the same arguments, checked against the hand-written adjoint, and then timed in turns in one
+process, so that a busy neighbour or a changing clock hits all of them alike.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import pkgutil
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+TOLERANCE = 1e-7
+
+Gradient = tuple[float, tuple[Any, ...]]
+
+
+@dataclass
+class Contender:
+    """One way to compute a kernel; `call` returns (value, gradients), the primal only a value."""
+
+    name: str
+    call: Callable[[], Any]
+    compile_seconds: float
+    result: Any
+    # Turns this into (value, tuple of NumPy arrays) for the comparison; not timed.
+    to_numpy: Callable[[Any], Gradient] = field(default=lambda result: result)
+
+
+@dataclass
+class Refusal:
+    """A contender that cannot be built or does not agree, and why."""
+
+    name: str
+    reason: str
+
+
+def kernel_names() -> list[str]:
+    import kernels
+
+    return sorted(module.name for module in pkgutil.iter_modules(kernels.__path__))
+
+
+def load_kernel(name: str) -> ModuleType:
+    return importlib.import_module(f"kernels.{name}")
+
+
+def pin_to_one_core() -> int | None:
+    """Stay on one of the cores allowed to this process: contenders with threads get one core as well."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    core = max(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
+    return core
+
+
+def keep_freed_pages() -> bool:
+    """Tell glibc's malloc to keep freed memory instead of returning it to the system after every call.
+
+    Otherwise the first touch of fresh pages can cost more than the arithmetic, and by chance: which
+    contender pays depends on the sizes that others freed before. Other C libraries are left alone.
+    """
+    trim_threshold, mmap_threshold, mmap_max = -1, -3, -4
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    settings = ((mmap_threshold, 1 << 30), (trim_threshold, 2**31 - 1), (mmap_max, 0))
+    return all([mallopt(option, value) == 1 for option, value in settings])
+
+
+def work_of(size: int | tuple[int, ...]) -> str:
+    return "x".join(f"{s:,}" for s in size) if isinstance(size, tuple) else f"{size:,}"
+
+
+# --- contenders ---------------------------------------------------------------------------------
+
+
+def first_call(name: str, call: Callable[[], Any], to_numpy: Callable[[Any], Gradient]) -> Contender:
+    """Call once: that compiles; what a second call takes is not compile time."""
+    start = time.perf_counter()
+    result = call()
+    first = time.perf_counter() - start
+    start = time.perf_counter()
+    result = call()
+    second = time.perf_counter() - start
+    return Contender(name, call, max(0.0, first - second), result, to_numpy)
+
+
+def build_primal(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+    compiled = numba.njit(kernel.primal, error_model="numpy")
+    return first_call("primal", lambda: compiled(*args), lambda value: (float(value), ()))
+
+
+def build_hand(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+    compiled = numba.njit(kernel.hand, error_model="numpy")
+    return first_call("hand", lambda: compiled(*args), as_arrays)
+
+
+def build_srcdiff(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+    import srcdiff
+
+    gradient = srcdiff.value_and_grad(kernel.primal, argnums=kernel.ARGNUMS)
+    return first_call("srcdiff", lambda: gradient(*args), as_arrays)
+
+
+def build_jax(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+    import jax
+
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_enable_x64", True)
+    counts = tuple(k for k, arg in enumerate(args) if isinstance(arg, int))
+    gradient = jax.jit(jax.value_and_grad(kernel.jax_loss, argnums=kernel.ARGNUMS), static_argnums=counts)
+    inputs = [arg if k in counts else jax.numpy.asarray(arg) for k, arg in enumerate(args)]
+    return first_call("jax", lambda: jax.block_until_ready(gradient(*inputs)), as_arrays)
+
+
+def build_torch(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+    import torch
+
+    torch.set_num_threads(1)
+
+    def as_tensor(k: int, arg: Any) -> Any:
+        if isinstance(arg, int):
+            return arg
+        return torch.tensor(arg, dtype=torch.float64, requires_grad=k in kernel.ARGNUMS)
+
+    inputs = [as_tensor(k, arg) for k, arg in enumerate(args)]
+    active = [inputs[k] for k in kernel.ARGNUMS]
+
+    def call() -> Any:
+        value = kernel.torch_loss(*inputs)
+        return value, torch.autograd.grad(value, active)
+
+    def to_numpy(result: Any) -> Gradient:
+        value, gradients = result
+        return float(value.detach()), tuple(g.numpy() for g in gradients)
+
+    return first_call("torch", call, to_numpy)
+
+
+def build_autograd(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+    import autograd
+
+    gradient = autograd.value_and_grad(kernel.autograd_loss, argnum=kernel.ARGNUMS)
+    return first_call("autograd", lambda: gradient(*args), as_arrays)
+
+
+def as_arrays(result: Any) -> Gradient:
+    value, gradients = result
+    return float(value), tuple(np.asarray(g) for g in gradients)
+
+
+BUILDERS: dict[str, Callable[[ModuleType, tuple[Any, ...]], Contender]] = {
+    "srcdiff": build_srcdiff,
+    "jax": build_jax,
+    "torch": build_torch,
+    "autograd": build_autograd,
+}
+
+
+def build_contenders(
+    kernel: ModuleType, args: tuple[Any, ...], names: Sequence[str]
+) -> tuple[list[Contender], list[Refusal]]:
+    """Primal, hand-written adjoint and those of `names` that have this kernel, are installed and agree."""
+    primal, hand = build_primal(kernel, args), build_hand(kernel, args)
+    reference = hand.to_numpy(hand.result)
+    value = primal.to_numpy(primal.result)[0]
+    if distance(value, reference[0]) > TOLERANCE:
+        raise AssertionError(f"{kernel.__name__}: primal {value} but hand-written adjoint {reference[0]}")
+    kept, refused = [primal, hand], []
+    for name in names:
+        if name != "srcdiff" and not hasattr(kernel, f"{name}_loss"):
+            continue
+        try:
+            contender = BUILDERS[name](kernel, args)
+            found = contender.to_numpy(contender.result)
+        # A contender may fail in any way of its own; the table says which and why, and goes on.
+        except Exception as error:
+            refused.append(Refusal(name, f"{type(error).__name__}: {error}"))
+            continue
+        worst = disagreement(found, reference)
+        if worst > TOLERANCE:
+            refused.append(Refusal(name, f"differs from the hand-written adjoint by {worst:.1e}; not timed"))
+        else:
+            kept.append(contender)
+    return kept, refused
+
+
+# --- agreement ----------------------------------------------------------------------------------
+
+
+def distance(a: Any, b: Any) -> float:
+    """Largest difference relative to the largest element; infinite for other shapes and for NaN."""
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.shape != b.shape:
+        return float("inf")
+    if a.size == 0:
+        return 0.0
+    apart = float(np.max(np.abs(a - b)))
+    scale = float(np.max(np.abs(b)))
+    if not np.isfinite(apart):
+        return float("inf")
+    return apart / scale if scale > 0.0 else apart
+
+
+def disagreement(found: Gradient, reference: Gradient) -> float:
+    if len(found[1]) != len(reference[1]):
+        return float("inf")
+    gaps = [distance(a, b) for a, b in zip(found[1], reference[1], strict=True)]
+    return max(distance(found[0], reference[0]), *gaps)
+
+
+# --- timing -------------------------------------------------------------------------------------
+
+
+def time_interleaved(contenders: Sequence[Contender], seconds: float) -> dict[str, list[float]]:
+    """Seconds per call of every contender, one number per round; rounds take turns.
+
+    Short calls are repeated within a round to at least half a millisecond. About `seconds` are spent in
+    total, on no fewer than 3 rounds and no more than 101.
+    """
+    # Results are dropped before timing: keeping large ones alive changes which pages are reused.
+    for contender in contenders:
+        contender.result = None
+    repeats = []
+    round_seconds = 0.0
+    for contender in contenders:
+        start = time.perf_counter()
+        contender.call()
+        once = time.perf_counter() - start
+        repeats.append(max(1, int(5e-4 / once)))
+        round_seconds += repeats[-1] * once
+    rounds = min(101, max(3, int(seconds / round_seconds)))
+    times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    for _ in range(rounds):
+        for contender, repeat in zip(contenders, repeats, strict=True):
+            call = contender.call
+            start = time.perf_counter()
+            for _ in range(repeat):
+                call()
+            times[contender.name].append((time.perf_counter() - start) / repeat)
+    return times
+
+
+def median_ratio(over: Sequence[float], under: Sequence[float]) -> float:
+    """Median of the ratios round by round: contenders of one round saw the same machine."""
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))

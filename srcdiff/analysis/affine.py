@@ -1,0 +1,298 @@
+"""Integers as linear forms in loop indices and invariants, and what follows about overlapping elements.
+
+    x[i - 1] in a loop over i in range(1, n)    index  1*i - 1,  lower bound 0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir import types as ty
+from ..ir.core import Op, Value, leaves_early, loop_body
+from .structure import Structure, index_of
+
+
+@dataclass(frozen=True)
+class Linear:
+    """`constant + sum(coefficient * value)`."""
+
+    terms: tuple[tuple[Value, int], ...] = ()
+    constant: int = 0
+
+    def coefficient(self, value: Value) -> int:
+        return next((c for v, c in self.terms if v is value), 0)
+
+    def __add__(self, other: Linear) -> Linear:
+        sums = dict(self.terms)
+        for value, c in other.terms:
+            sums[value] = sums.get(value, 0) + c
+        return Linear(tuple((v, c) for v, c in sums.items() if c), self.constant + other.constant)
+
+    def scaled(self, factor: int) -> Linear:
+        return Linear(tuple((v, c * factor) for v, c in self.terms if factor), self.constant * factor)
+
+    def __sub__(self, other: Linear) -> Linear:
+        return self + other.scaled(-1)
+
+    def replaced(self, value: Value, by: Linear) -> Linear:
+        c = self.coefficient(value)
+        if not c:
+            return self
+        rest = Linear(tuple((v, k) for v, k in self.terms if v is not value), self.constant)
+        return rest + by.scaled(c)
+
+
+class Affine:
+    """Linear forms over one function."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+        self.forms: dict[Value, Linear] = {}
+
+    def form(self, value: Value) -> Linear:
+        """The linear form of an integer; of anything else than sums, the value itself."""
+        if value.is_constant:
+            return Linear((), int(value.constant))
+        if value not in self.forms:
+            self.forms[value] = self.derive(value)
+        return self.forms[value]
+
+    def derive(self, value: Value) -> Linear:
+        op = self.structure.maker.get(value)
+        itself = Linear(((value, 1),))
+        if op is None or not ty.is_integer(value.type) or value not in op.results:
+            return itself
+        match op.primitive:
+            case "add":
+                return self.form(op.operands[0]) + self.form(op.operands[1])
+            case "sub":
+                return self.form(op.operands[0]) - self.form(op.operands[1])
+            case "neg":
+                return self.form(op.operands[0]).scaled(-1)
+            case "mul":
+                a, b = map(self.form, op.operands)
+                if not a.terms:
+                    return b.scaled(a.constant)
+                if not b.terms:
+                    return a.scaled(b.constant)
+            case _:
+                pass
+        return itself
+
+    def loop_of(self, index: Value) -> Op | None:
+        """The `for` that an index belongs to."""
+        op = self.structure.maker.get(index)
+        if op is not None and op.primitive == "for" and index_of(op) is index:
+            return op
+        return None
+
+    def bounds(self, index: Value) -> tuple[Linear, Linear] | None:
+        """(lowest, highest) of a loop index, while its loop runs."""
+        op = self.loop_of(index)
+        if op is None or not op.operands[2].is_constant:
+            return None
+        low, high, step = op.operands[:3]
+        if step.constant > 0:
+            return self.form(low), self.form(high) + Linear((), -1)
+        return self.form(high) + Linear((), 1), self.form(low)
+
+    def least(self, form: Linear, keep: frozenset[Value] = frozenset(), depth: int = 8) -> Linear:
+        """A lower bound with the loop indices other than `keep` put at the ends of their ranges."""
+        for value, c in form.terms:
+            if value in keep:
+                continue
+            ends = self.bounds(value)
+            if ends is not None and depth:
+                return self.least(form.replaced(value, ends[0] if c > 0 else ends[1]), keep, depth - 1)
+        return form
+
+    def is_positive(self, form: Linear) -> bool:
+        """Whether a form is certainly at least 1."""
+        least = self.least(form)
+        if any(c < 0 or not self.is_length(v) for v, c in least.terms):
+            return False
+        return least.constant >= 1
+
+    def is_never_negative(self, value: Value) -> bool:
+        return self.is_positive(self.form(value) + Linear((), 1))
+
+    def is_length(self, value: Value) -> bool:
+        """Whether a value is never negative by what it is."""
+        op = self.structure.maker.get(value)
+        if op is None:
+            return False
+        if op.primitive == "shape":
+            return True
+        return op.primitive == "max" and any(x.is_constant and x.constant >= 0 for x in op.operands)
+
+
+class Overwrites:
+    """Whether an element, once read or stored, keeps its content to the end."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure, self.affine = structure, Affine(structure)
+
+    def survives(self, op: Op, where: tuple[Value, ...], array: Value) -> bool:
+        """Whether nothing that runs after `op` stores into element `where` of the array that `op` accesses."""
+        s = self.structure
+        if s.is_mixed(array):
+            return False
+        if not all(self.affine.is_never_negative(i) for i in where):
+            return False
+        for store in s.stores.get(s.storage(array), []):
+            if store.primitive in ("accumulate_array", "ensure"):
+                return False
+            target = store.operands[1 : 1 + len(where)]
+            if store is op:
+                if not self.injective(op, where):
+                    return False
+                continue
+            if not all(self.affine.is_never_negative(i) for i in target):
+                return False
+            if not self.apart(op, where, store, target):
+                return False
+        return True
+
+    def injective(self, op: Op, where: tuple[Value, ...]) -> bool:
+        """Whether an access never hits the same element twice."""
+        return self.apart(op, where, op, where)
+
+    def apart(self, op: Op, where: tuple[Value, ...], later: Op, target: tuple[Value, ...]) -> bool:
+        """Whether `later`, in all that runs after an instance of `op`, misses the element of that instance."""
+        s = self.structure
+        common: list[Op] = []
+        for a, b in zip(s.around[op], s.around[later], strict=False):
+            if a is not b:
+                break
+            common.append(a)
+        loops = [loop for loop in common if loop.primitive in ("for", "while")]
+        # The later instance has indices of its own: primed, as fresh symbols.
+        primes: dict[Value, Value] = {}
+        for loop in s.around[later]:
+            if loop.primitive == "for":
+                index = loop_body(loop).parameters[0]
+                primes[index] = Value(index.name + "'", index.type)
+        if op is not later and not self.runs_before(op, later, common) or op is later:
+            same_trip = True  # in the same trip the later one has already run
+        else:
+            same_trip = self.disjoint(where, target, loops, len(loops), primes, later)
+        if not same_trip:
+            return False
+        return all(
+            self.disjoint(where, target, loops, level, primes, later)
+            for level, loop in enumerate(loops)
+            if not (loop.primitive == "for" and leaves_early(loop) and False)
+        )
+
+    def runs_before(self, op: Op, later: Op, common: list[Op]) -> bool:
+        """Whether, within one trip of all common loops, `op` comes before `later`."""
+        s = self.structure
+        depth = len(common)
+
+        def ancestor(x: Op) -> Op:
+            around = s.around[x]
+            return around[depth] if len(around) > depth else x
+
+        a, b = ancestor(op), ancestor(later)
+        if a is b:
+            return False
+        if s.arm[a] != s.arm[b]:
+            return False  # two arms of one `if`: only one of them runs
+        return s.place[a] < s.place[b]
+
+    def disjoint(
+        self,
+        where: tuple[Value, ...],
+        target: tuple[Value, ...],
+        loops: list[Op],
+        level: int,
+        primes: dict[Value, Value],
+        later: Op,
+    ) -> bool:
+        """Whether some axis differs when the common loops above `level` are in the same trip, that at it later."""
+        if level < len(loops) and loops[level].primitive == "while":
+            return self.invariant_apart(where, target)
+        delta = Value("delta", ty.int64)
+        for i, j in zip(where, target, strict=True):
+            mine, theirs = self.affine.form(i), self.affine.form(j)
+            limits: dict[Value, tuple[Linear, Linear]] = {}
+            for index, prime in primes.items():
+                theirs = theirs.replaced(index, Linear(((prime, 1),)))
+                ends = self.affine.bounds(index)
+                if ends is not None:
+                    low, high = ends
+                    for other, other_prime in primes.items():
+                        low = low.replaced(other, Linear(((other_prime, 1),)))
+                        high = high.replaced(other, Linear(((other_prime, 1),)))
+                    limits[prime] = (low, high)
+            difference = theirs - mine
+            known = True
+            fixed: dict[Value, Linear] = {}
+            for k, loop in enumerate(loops):
+                if loop.primitive != "for":
+                    continue
+                index = loop_body(loop).parameters[0]
+                if k < level:
+                    fixed[primes[index]] = Linear(((index, 1),))
+                elif k == level:
+                    step = loop.operands[2]
+                    if not step.is_constant:
+                        known = False
+                        continue
+                    forward = step.constant if not loop.attributes.get("descending") else -step.constant
+                    fixed[primes[index]] = Linear(((index, 1), (delta, 1 if forward > 0 else -1)))
+            if not known:
+                continue
+            if self.never_zero(difference, delta, fixed, limits):
+                return True
+        return False
+
+    def never_zero(
+        self,
+        difference: Linear,
+        delta: Value,
+        fixed: dict[Value, Linear],
+        limits: dict[Value, tuple[Linear, Linear]],
+    ) -> bool:
+        return self.always_positive(difference, delta, fixed, limits) or self.always_positive(
+            difference.scaled(-1), delta, fixed, limits
+        )
+
+    def always_positive(
+        self,
+        form: Linear,
+        delta: Value,
+        fixed: dict[Value, Linear],
+        limits: dict[Value, tuple[Linear, Linear]],
+    ) -> bool:
+        """Whether a form of primed and unprimed indices is at least 1 for every `delta` of at least 1."""
+        for _ in range(12):
+            primed = next((v for v, _ in form.terms if v in fixed), None)
+            if primed is not None:
+                form = form.replaced(primed, fixed[primed])
+                continue
+            # Terms that cancel go first; then indices of the later instance are put at their worst.
+            free = next((v for v, _ in form.terms if v in limits), None)
+            if free is not None:
+                low, high = limits[free]
+                form = form.replaced(free, low if form.coefficient(free) > 0 else high)
+                continue
+            own = next((v for v, _ in form.terms if v is not delta and self.affine.bounds(v) is not None), None)
+            if own is not None:
+                ends = self.affine.bounds(own)
+                assert ends is not None
+                form = form.replaced(own, ends[0] if form.coefficient(own) > 0 else ends[1])
+                continue
+            break
+        c = form.coefficient(delta)
+        rest = Linear(tuple((v, k) for v, k in form.terms if v is not delta), form.constant + c)
+        if c < 0:
+            return False
+        return rest.constant >= 1 and all(k > 0 and self.affine.is_length(v) for v, k in rest.terms)
+
+    def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...]) -> bool:
+        for i, j in zip(where, target, strict=True):
+            difference = self.affine.form(i) - self.affine.form(j)
+            if not difference.terms and difference.constant:
+                return True
+        return False

@@ -1,0 +1,116 @@
+"""Where every value is defined: the ops around it, the op that makes it, the storage an array version lives in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..ir import types as ty
+from ..ir.core import Block, Op, Value, loop_body, loop_slots
+
+
+@dataclass
+class Structure:
+    """Tables over one function body.
+
+    `home` : the region ops around the definition of a value, outermost first.
+    `maker` : the op a value results from; parameters of regions have the op of the region.
+    `around` : the region ops around an op.
+    `place` : the position of an op in its block.
+    `loops` : loops by token, reverse loops by the token of what they reverse.
+    `storage` : for an array version, a version that names its memory; versions connected by stores share it.
+    `mixed` : storages that several arrays swap through or may be.
+    """
+
+    home: dict[Value, tuple[Op, ...]] = field(default_factory=dict)
+    maker: dict[Value, Op] = field(default_factory=dict)
+    around: dict[Op, tuple[Op, ...]] = field(default_factory=dict)
+    place: dict[Op, int] = field(default_factory=dict)
+    arm: dict[Op, int] = field(default_factory=dict)
+    loops: dict[int, Op] = field(default_factory=dict)
+    parents: dict[Value, Value] = field(default_factory=dict)
+    roots: dict[Value, Value] = field(default_factory=dict)
+    mixed: set[Value] = field(default_factory=set)
+    stores: dict[Value, list[Op]] = field(default_factory=dict)
+
+    def storage(self, version: Value) -> Value:
+        while version in self.parents:
+            version = self.parents[version]
+        return version
+
+    def join(self, a: Value, b: Value) -> None:
+        a, b = self.storage(a), self.storage(b)
+        if a is not b:
+            self.parents[b] = a
+            if b in self.mixed:
+                self.mixed.add(a)
+            self.stores.setdefault(a, []).extend(self.stores.pop(b, []))
+
+    def is_mixed(self, version: Value) -> bool:
+        return self.storage(version) in self.mixed
+
+    def origin(self, version: Value) -> Value:
+        """The first version of the same array: a parameter, an allocation, a copy, or where arrays join."""
+        return self.roots.get(version, version)
+
+
+def find_structure(function_body: Block) -> Structure:
+    s = Structure()
+    for value in function_body.parameters:
+        s.home[value] = ()
+
+    def visit(block: Block, around: tuple[Op, ...], arm: int) -> None:
+        for k, op in enumerate(block.ops):
+            s.around[op] = around
+            s.place[op] = k
+            s.arm[op] = arm
+            for value in op.results:
+                s.home[value] = around
+                s.maker[value] = op
+            if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
+                s.roots[op.result] = s.origin(op.operands[0])
+                s.join(op.operands[0], op.result)
+                s.stores.setdefault(s.storage(op.result), []).append(op)
+            if op.primitive in ("for", "while"):
+                loop(op, around)
+            elif op.primitive == "if":
+                for n, region in enumerate(op.regions):
+                    visit(region, (*around, op), n)
+                for result, a, b in zip(op.results, op.regions[0].results, op.regions[1].results, strict=True):
+                    if ty.is_array(result.type):
+                        if s.origin(a) is s.origin(b):
+                            s.roots[result] = s.origin(a)
+                        s.join(a, b)
+                        s.join(a, result)
+                        if s.origin(a) is not s.origin(b):
+                            s.mixed.add(s.storage(a))
+
+    def loop(op: Op, around: tuple[Op, ...]) -> None:
+        if "token" in op.attributes:
+            s.loops[op.attributes["token"]] = op
+        inside = (*around, op)
+        for region in op.regions:
+            for value in region.parameters:
+                s.home[value] = inside
+                s.maker[value] = op
+        slots = [slot for slot in loop_slots(op) if ty.is_array(slot[0].type)]
+        for initial, parameter, _, result in slots:
+            s.roots[parameter] = s.origin(initial)
+            s.roots[result] = s.origin(initial)
+        for k, region in enumerate(op.regions):
+            visit(region, inside, k)
+        for initial, parameter, yielded, result in slots:
+            for other in (parameter, yielded, result):
+                s.join(initial, other)
+            if s.origin(yielded) is not s.origin(initial):
+                s.mixed.add(s.storage(initial))
+        for initial, parameter, _, result in slots:
+            if s.is_mixed(initial):
+                s.roots.pop(parameter, None)
+                s.roots.pop(result, None)
+
+    visit(function_body, (), 0)
+    return s
+
+
+def index_of(loop: Op) -> Value | None:
+    return loop_body(loop).parameters[0] if loop.primitive == "for" else None

@@ -1,0 +1,1 @@
+"""From generated text to compiled code: the files, the cache, the targets."""

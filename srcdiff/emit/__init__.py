@@ -1,0 +1,1 @@
+"""From IR to text: the dump and the Python source."""

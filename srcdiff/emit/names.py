@@ -1,0 +1,225 @@
+"""Out of SSA: which values share a variable, and what it is called.
+
+    s1 = for ... s0 { (s) ; t = add s x ; yield t }     ->     s = s0;  for ...: s = s + x
+
+First what must be one variable (versions of one array), then what may: the parts of a loop slot, the results of an
+`if` and what its arms yield, values that the user gave one name. Two values may share a variable if they are never
+alive at the same time and have the same type. Reads: liveness as intervals of positions in the printed order.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+
+from ..ir.core import Block, Function, Op, Value, loop_slots
+
+Interval = tuple[int, int]
+IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
+RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba"}
+
+
+class Liveness:
+    """Positions of definitions and uses; an inlined value is evaluated where it is used."""
+
+    def __init__(self, function: Function, inlined: dict[Value, Op]) -> None:
+        self.inlined = inlined
+        self.clock = 0
+        self.defined: dict[Value, int] = {}
+        self.depth_loops: dict[Value, tuple[Op, ...]] = {}
+        self.last: dict[Value, int] = {}
+        self.ends: dict[Op, int] = {}
+        self.pending: list[tuple[Value, int, tuple[Op, ...]]] = []
+        for value in function.parameters:
+            self.define(value, ())
+        self.block(function.body, ())
+        self.tick()
+        for value in function.results:
+            self.use(value, ())
+        for value, at, loops in self.pending:
+            outside = [loop for loop in loops if loop not in self.depth_loops.get(value, ())]
+            until = self.ends[outside[0]] if outside else at
+            self.last[value] = max(self.last.get(value, 0), until)
+
+    def tick(self) -> int:
+        self.clock += 1
+        return self.clock
+
+    def define(self, value: Value, loops: tuple[Op, ...]) -> None:
+        self.defined[value] = self.clock
+        self.depth_loops[value] = loops
+
+    def use(self, value: Value, loops: tuple[Op, ...]) -> None:
+        if value.is_constant:
+            return
+        maker = self.inlined.get(value)
+        if maker is not None:
+            for operand in maker.operands:
+                self.use(operand, loops)
+            for region in maker.regions:
+                for inner in region.results:
+                    self.use(inner, loops)
+            return
+        self.pending.append((value, self.clock, loops))
+
+    def block(self, block: Block, loops: tuple[Op, ...]) -> None:
+        for op in block.ops:
+            if op.results and op.results[0] in self.inlined:
+                continue
+            self.tick()
+            for value in op.operands:
+                self.use(value, loops)
+            if op.primitive in ("for", "while"):
+                self.loop(op, loops)
+            elif op.primitive == "if":
+                for region in op.regions:
+                    self.tick()
+                    self.block(region, loops)
+                    self.tick()
+                    for value in region.results:
+                        self.use(value, loops)
+                self.tick()
+            for value in op.results:
+                self.define(value, loops)
+
+    def loop(self, op: Op, loops: tuple[Op, ...]) -> None:
+        inside = (*loops, op)
+        for region in op.regions:
+            self.tick()
+            for value in region.parameters:
+                self.define(value, inside)
+            self.block(region, inside)
+            self.tick()
+            for value in region.results:
+                self.use(value, inside)
+        self.ends[op] = self.tick()
+
+    def interval(self, value: Value) -> Interval:
+        start = self.defined[value]
+        return start, max(self.last.get(value, start), start)
+
+
+class Variables:
+    """The variables of one function."""
+
+    def __init__(self, function: Function, inlined: dict[Value, Op]) -> None:
+        self.liveness = Liveness(function, inlined)
+        self.inlined = inlined
+        self.leader: dict[Value, Value] = {}
+        self.members: dict[Value, list[Value]] = {}
+        self.fixed = set(function.parameters)
+        self.order: list[Value] = sorted(self.liveness.defined, key=lambda v: self.liveness.defined[v])
+        self.must(function.body)
+        self.may(function.body)
+        self.same_names()
+        self.names = self.name_all(function)
+
+    def of(self, value: Value) -> str:
+        return self.names[self.find(value)]
+
+    def find(self, value: Value) -> Value:
+        while value in self.leader:
+            value = self.leader[value]
+        return value
+
+    def group(self, value: Value) -> list[Value]:
+        return self.members.get(value, [value])
+
+    def unite(self, a: Value, b: Value) -> None:
+        a, b = self.find(a), self.find(b)
+        if a is b:
+            return
+        if self.liveness.defined.get(b, 0) < self.liveness.defined.get(a, 0):
+            a, b = b, a
+        self.members[a] = self.group(a) + self.group(b)
+        self.leader[b] = a
+
+    def try_unite(self, a: Value, b: Value) -> None:
+        if a.is_constant or b.is_constant or a in self.inlined or b in self.inlined:
+            return
+        a, b = self.find(a), self.find(b)
+        if a is b or a.type != b.type:
+            return
+        ours, theirs = ([self.liveness.interval(v) for v in self.group(x)] for x in (a, b))
+        if any(s < f and t < e or (s == t) for s, e in ours for t, f in theirs):
+            return
+        self.unite(a, b)
+
+    def must(self, block: Block) -> None:
+        for op in block.ops:
+            if op.primitive in IN_PLACE:
+                self.unite(op.operands[0], op.result)
+            elif op.primitive in ("for", "while"):
+                for _, parameter, _, result in loop_slots(op):
+                    self.unite(parameter, result)
+                if op.primitive == "while":
+                    for held, parameter in zip(op.regions[0].parameters, op.regions[1].parameters, strict=True):
+                        self.unite(held, parameter)
+            for region in op.regions:
+                self.must(region)
+
+    def may(self, block: Block) -> None:
+        for op in block.ops:
+            if op.primitive in ("for", "while"):
+                for initial, parameter, _, _ in loop_slots(op):
+                    self.try_unite(initial, parameter)
+            for region in op.regions:
+                self.may(region)
+            if op.primitive in ("for", "while"):
+                for _, parameter, yielded, _ in loop_slots(op):
+                    self.try_unite(yielded, parameter)
+            elif op.primitive == "if":
+                for k, result in enumerate(op.results):
+                    for region in op.regions:
+                        self.try_unite(result, region.results[k])
+
+    def same_names(self) -> None:
+        """Values that the user gave one name become one variable where they can."""
+        by_name: dict[str, list[Value]] = {}
+        for value in self.order:
+            if value.name and value not in self.inlined:
+                by_name.setdefault(value.name, []).append(value)
+        for values in by_name.values():
+            leaders: list[Value] = []
+            for value in values:
+                for other in leaders:
+                    self.try_unite(other, value)
+                    if self.find(other) is self.find(value):
+                        break
+                else:
+                    leaders.append(value)
+
+    def name_all(self, function: Function) -> dict[Value, str]:
+        taken = set(RESERVED)
+        names: dict[Value, str] = {}
+        for value in function.parameters:
+            names[self.find(value)] = value.name
+            taken.add(value.name)
+        for value in self.order:
+            leader = self.find(value)
+            if leader in names or value in self.inlined:
+                continue
+            wish = next((v.name for v in self.group(leader) if v.name), "")
+            names[leader] = unique(clean(wish) or "t", taken)
+            taken.add(names[leader])
+        return names
+
+
+def clean(name: str) -> str:
+    """A wish as an identifier: the names that the frontend makes have a `$`."""
+    if name.startswith("$"):
+        name = name[1:].rstrip("0123456789")
+    return name if name.isidentifier() else ""
+
+
+def unique(wish: str, taken: set[str]) -> str:
+    if wish != "t" and wish not in taken:
+        return wish
+    k = 1 if wish == "t" else 2
+    joint = "_" if wish[-1].isdigit() else ""
+    while f"{wish}{joint}{k}" in taken:
+        k += 1
+    return f"{wish}{joint}{k}"
+
+
+__all__ = ["IN_PLACE", "Variables"]

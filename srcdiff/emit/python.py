@@ -1,0 +1,621 @@
+"""Print a function of the IR as Python that a person would have written.
+
+    f_grad(x: f64) {                 def f_grad(x):
+      t1 = sin x                         # forward sweep
+      y = mul t1 t1              ->      t1 = math.sin(x)  # line 2
+      reverse_sweep                      y = t1 * t1
+      ...                                # reverse sweep
+
+Loops and branches are printed as they are; a value used once is put where it is used; `break` is put back.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.types import Type
+from ..ir.walk import ops_within, uses_in
+from ..primitives import REGISTRY
+from ..runtime import special
+from .names import IN_PLACE, Variables
+
+INDENT = "    "
+ATOM, UNARY, SUM, COMPARE, LOWEST = 100, 11, 9, 4, 0
+EXPRESSIONS = {"load", "shape", "cast", "stop_gradient"}
+HELPERS = ("digamma", "trigamma")
+
+GROWN = '''@njit
+def grown(tape, needed):
+    """A longer copy of a tape that is full."""
+    longer = np.empty(max(2 * tape.shape[0], needed + 1), tape.dtype)
+    longer[: tape.shape[0]] = tape
+    return longer
+'''
+
+
+def print_function(function: Function, doc: str = "", results: Sequence[str] | None = None) -> str:
+    """The source text of a module with this function in it.
+
+    Parameters
+    ----------
+    function : Function
+    doc : docstring of the printed function
+    results : how to nest the results in the `return`, if not as a flat tuple; `{}` stands for each
+
+    Returns
+    -------
+    str
+        Imports, helpers and the function; it needs only NumPy and Numba.
+    """
+    printer = Printer(function)
+    body = printer.function_lines(doc, results)
+    helpers = []
+    used = {op.primitive for op in ops_within(function.body)}
+    if "ensure" in used:
+        helpers.append(GROWN)
+    wanted = {name for name in HELPERS if name in used}
+    helpers += [f"@njit\n{plain_source(getattr(special, name))}" for name in HELPERS if name in wanted]
+    text = "\n".join(body)
+    everything = "\n".join([text, *helpers])
+    imports = []
+    if "math." in everything:
+        imports.append("import math")
+    if helpers or "np." in everything:
+        if imports:
+            imports.append("")
+        imports.append("import numpy as np")
+    if helpers:
+        imports.append("from numba import njit")
+    parts = ["\n".join(imports)] if imports else []
+    return "\n\n\n".join([*parts, *(h.rstrip() for h in helpers), text]) + "\n"
+
+
+def plain_source(function: Any) -> str:
+    """The source of a helper without annotations."""
+    return inspect.getsource(function).replace("(x: float) -> float", "(x)")
+
+
+class Printer:
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.uses: dict[Value, int] = {}
+        for value in uses_in(function.body):
+            self.uses[value] = self.uses.get(value, 0) + 1
+        self.inlined: dict[Value, Op] = {}
+        self.sizes: dict[Value, int] = {}
+        self.written: dict[Op, set[Value]] = {}
+        self.storage = storages(function.body)
+        self.choose_inlined(function.body, last=True)
+        self.variables = Variables(function, self.inlined)
+        self.lines: list[str] = []
+        self.indent = INDENT
+        self.line = 0
+        self.forward = True
+
+    # -------------------------------------------------------------------------------------- inlining
+
+    def choose_inlined(self, block: Block, last: bool = False) -> None:
+        """Find the values that are used once, later in the same block, with nothing in between that matters."""
+        for op in block.ops:
+            for region in op.regions:
+                self.choose_inlined(region)
+        position = {op: k for k, op in enumerate(block.ops)}
+        consumer: dict[Value, tuple[int, Op | None]] = {}
+        for k, op in enumerate(block.ops):
+            for value in op.operands:
+                consumer[value] = (k, op)
+        if last:
+            for value in block.results:
+                consumer[value] = (len(block.ops), None)
+        for op in block.ops:
+            if not self.is_expression(op):
+                continue
+            (result,) = op.results
+            if self.uses.get(result, 0) != 1 or result not in consumer:
+                continue
+            at, by = consumer[result]
+            if result.name and not (by is not None and by.primitive in ("store", "accum") and by.operands[-1] is result):
+                continue
+            if by is not None and by.primitive in ("opaque", "while"):
+                continue
+            if by is not None and by.primitive == "for" and result not in by.operands[:3]:
+                continue
+            size = 1 + sum(self.sizes.get(x, 0) for x in self.parts(op) if x in self.inlined)
+            if size > 7:
+                continue
+            read = self.storages_read(op)
+            between = block.ops[position[op] + 1 : at]
+            if read and any(read & self.writes(other) for other in between):
+                continue
+            if any(other.primitive == "reverse_sweep" for other in between):
+                continue
+            self.inlined[result] = op
+            self.sizes[result] = size
+
+    def parts(self, op: Op) -> list[Value]:
+        return [*op.operands, *(v for region in op.regions for v in region.results)]
+
+    def is_expression(self, op: Op) -> bool:
+        if op.primitive == "if":
+            return (
+                len(op.results) == 1
+                and not ty.is_array(op.results[0].type)
+                and all(all(self.is_only_part(inner) for inner in region.ops) for region in op.regions)
+                and all(self.ends_in(region) for region in op.regions)
+            )
+        return op.primitive in EXPRESSIONS or op.primitive in REGISTRY
+
+    def is_only_part(self, op: Op) -> bool:
+        return bool(op.results) and op.results[0] in self.inlined
+
+    def ends_in(self, region: Block) -> bool:
+        """Whether an arm without statements yields an expression."""
+        (value,) = region.results
+        if not region.ops:
+            return True
+        last = region.ops[-1]
+        return bool(last.results) and last.results[0] is value and self.uses.get(value) == 1 and self.inline_last(last)
+
+    def inline_last(self, op: Op) -> bool:
+        return op.results[0] in self.inlined
+
+    def storages_read(self, op: Op) -> set[Value]:
+        found: set[Value] = set()
+        if op.primitive == "load":
+            found.add(self.storage.find(op.operands[0]))
+        for value in self.parts(op):
+            if value in self.inlined:
+                found |= self.storages_read(self.inlined[value])
+        for region in op.regions:
+            for inner in region.ops:
+                found |= self.storages_read(inner)
+        return found
+
+    def writes(self, op: Op) -> set[Value]:
+        if op not in self.written:
+            found = set()
+            if op.primitive in IN_PLACE:
+                found.add(self.storage.find(op.operands[0]))
+            for region in op.regions:
+                for inner in region.ops:
+                    found |= self.writes(inner)
+            self.written[op] = found
+        return self.written[op]
+
+    # ----------------------------------------------------------------------------------- expressions
+
+    def text(self, value: Value, above: int = LOWEST) -> str:
+        """An operand, in parentheses where it binds less than what is around it."""
+        if value.is_constant:
+            text, precedence = literal(value)
+        elif value in self.inlined:
+            text, precedence = self.expression(self.inlined[value])
+        else:
+            return self.variables.of(value)
+        return text if precedence >= above else f"({text})"
+
+    def expression(self, op: Op) -> tuple[str, int]:
+        match op.primitive:
+            case "load":
+                array, *where = op.operands
+                return f"{self.text(array, ATOM)}[{', '.join(self.text(i) for i in where)}]", ATOM
+            case "shape":
+                return f"{self.text(op.operands[0], ATOM)}.shape[{op.attributes['axis']}]", ATOM
+            case "cast":
+                return f"{caster(op.result.type)}({self.text(op.operands[0])})", ATOM
+            case "stop_gradient":
+                return self.text(op.operands[0], ATOM), ATOM
+            case "if":
+                return self.conditional(op)
+            case "select":
+                return self.ternary(*op.operands)
+            case _:
+                pass
+        row = REGISTRY[op.primitive]
+        if row.precedence == ATOM:
+            return row.text.format(*(self.text(x) for x in op.operands)), ATOM
+        own = row.precedence
+        if len(op.operands) == 1:
+            return row.text.format(self.text(op.operands[0], own)), own
+        left, right = op.operands
+        if op.primitive == "pow":
+            return row.text.format(self.text(left, own + 1), self.text(right, own)), own
+        # `a - (b - c)` and `a * (b * c)` keep their parentheses: rounding depends on the order.
+        above_left = own + 1 if own == COMPARE else own
+        return row.text.format(self.text(left, above_left), self.text(right, own + 1)), own
+
+    def conditional(self, op: Op) -> tuple[str, int]:
+        (condition,) = op.operands
+        (a,), (b,) = (region.results for region in op.regions)
+        if b.is_constant and b.constant is False:
+            return f"{self.text(condition, 2)} and {self.text(a, 3)}", 2
+        if a.is_constant and a.constant is True:
+            return f"{self.text(condition, 1)} or {self.text(b, 2)}", 1
+        return self.ternary(condition, a, b)
+
+    def ternary(self, condition: Value, a: Value, b: Value) -> tuple[str, int]:
+        return f"{self.text(a, 1)} if {self.text(condition, 1)} else {self.text(b, LOWEST)}", LOWEST
+
+    # ------------------------------------------------------------------------------------ statements
+
+    def function_lines(self, doc: str, results: Sequence[str] | None) -> list[str]:
+        parameters = ", ".join(v.name for v in self.function.parameters)
+        head = [f"def {self.function.name}({parameters}):"]
+        if doc:
+            head.append(f'{INDENT}"""{doc}"""')
+        if any(op.primitive == "reverse_sweep" for op in self.function.body.ops):
+            self.write("# forward sweep")
+        self.block(self.function.body)
+        count = len(self.function.results) - self.function.written
+        texts = [self.text(v) for v in self.function.results[:count]]
+        if results is not None:
+            self.write(f"return {''.join(results).format(*texts)}")
+        elif texts:
+            self.write(f"return {', '.join(texts)}")
+        lines = self.lines
+        if lines and lines[0].strip() == "# forward sweep" and len(lines) > 1 and "# reverse sweep" in lines[1]:
+            lines = lines[2:]
+        return head + lines
+
+    def write(self, text: str, op: Op | None = None) -> None:
+        note = ""
+        if op is not None and self.forward and op.location is not None and op.location.line != self.line:
+            self.line = op.location.line
+            note = f"  # line {self.line}"
+        self.lines.append(f"{self.indent}{text}{note}")
+
+    def block(self, block: Block, stop: Value | None = None) -> None:
+        """Print the ops of a block; `stop`, for the body of a loop, becomes a `break` inside the last `if`."""
+        for op in block.ops:
+            if op.results and op.results[0] in self.inlined:
+                continue
+            self.statement(op, stop if op is block.ops[-1] else None)
+
+    def nested(self, print_body: Any) -> None:
+        outer, self.indent = self.indent, self.indent + INDENT
+        start = len(self.lines)
+        print_body()
+        if all(line.strip().startswith("#") for line in self.lines[start:]):
+            self.write("pass")
+        self.indent = outer
+
+    def statement(self, op: Op, stop: Value | None) -> None:
+        match op.primitive:
+            case "reverse_sweep":
+                self.forward = False
+                self.write("# reverse sweep")
+            case "store":
+                array, *where, value = op.operands
+                self.write(f"{self.element(array, where)} = {self.text(value)}", op)
+            case "accum":
+                array, *where, value = op.operands
+                sign, text = self.signed(value)
+                self.write(f"{self.element(array, where)} {sign}= {text}", op)
+            case "accumulate_array":
+                self.write(f"{self.text(op.operands[0])} += {self.text(op.operands[1])}", op)
+            case "ensure":
+                tape, needed = op.operands
+                name, k = self.text(tape), self.text(needed)
+                self.write(f"if {self.text(needed, COMPARE + 1)} >= {name}.shape[0]:", op)
+                self.nested(lambda: self.write(f"{name} = grown({name}, {k})"))
+            case "alloc":
+                self.assign(op.result, allocation(op, [self.text(n) for n in op.operands]), op)
+            case "zeros_like":
+                self.assign(op.result, f"np.zeros_like({self.text(op.operands[0])})", op)
+            case "copy":
+                self.assign(op.result, f"{self.text(op.operands[0], ATOM)}.copy()", op)
+            case "opaque":
+                text = op.attributes["text"].format(*(self.text(x) for x in op.operands))
+                if op.results:
+                    self.assign(op.result, text, op)
+                else:
+                    self.write(text, op)
+            case "require":
+                self.require(op)
+            case "raise":
+                self.write(f"raise {op.attributes['error']}({quoted(op.attributes['message'])})", op)
+            case "if":
+                self.branch(op, stop)
+            case "for" | "while":
+                self.loop(op)
+            case _:
+                self.assign(op.result, self.expression(op)[0], op)
+
+    def element(self, array: Value, where: list[Value]) -> str:
+        return f"{self.text(array)}[{', '.join(self.text(i) for i in where)}]"
+
+    def signed(self, value: Value) -> tuple[str, str]:
+        """`+=` or `-=` for what is added."""
+        made = self.inlined.get(value)
+        if made is not None and made.primitive == "neg":
+            return "-", self.text(made.operands[0])
+        return "+", self.text(value)
+
+    def assign(self, target: Value, text: str, op: Op | None = None) -> None:
+        name = self.variables.of(target)
+        if text == name:
+            return
+        for operator in ("+", "-", "*"):
+            head = f"{name} {operator} "
+            if op is not None and op.primitive in ("add", "sub", "mul") and text.startswith(head):
+                if self.binds_alone(op):
+                    self.write(f"{name} {operator}= {text.removeprefix(head)}", op)
+                    return
+        self.write(f"{name} = {text}", op)
+
+    def binds_alone(self, op: Op) -> bool:
+        """Whether `x = x + (...)` may be written `x += ...`."""
+        left, right = op.operands
+        sign = {"add": "+", "sub": "-", "mul": "*"}[op.primitive]
+        return left not in self.inlined and not left.is_constant and self.expression(op)[0].startswith(
+            f"{self.text(left)} {sign} "
+        )
+
+    def require(self, op: Op) -> None:
+        (condition,) = op.operands
+        error, message = op.attributes["error"], op.attributes["message"]
+        if error == "AssertionError":
+            note = f", {quoted(message)}" if message else ""
+            self.write(f"assert {self.text(condition)}{note}", op)
+            return
+        made = self.inlined.get(condition)
+        if made is not None and made.primitive == "eq":
+            a, b = made.operands
+            test = f"{self.text(a, 5)} != {self.text(b, 5)}"
+        else:
+            test = f"not {self.text(condition, 3)}"
+        self.write(f"if {test}:", op)
+        self.nested(lambda: self.write(f"raise {error}({quoted(message)})"))
+
+    # --------------------------------------------------------------------------------------- control
+
+    def moves(self, targets: Sequence[Value], sources: Sequence[Value]) -> None:
+        """Assign several variables at once, as several statements where the order cannot matter."""
+        pairs = []
+        for target, source in zip(targets, sources, strict=True):
+            name, text = self.variables.of(target), self.text(source)
+            if name != text:
+                pairs.append((name, text))
+        if not pairs:
+            return
+        names = {name for name, _ in pairs}
+        if any(text in names for _, text in pairs):
+            left, right = ", ".join(n for n, _ in pairs), ", ".join(t for _, t in pairs)
+            self.write(f"{left} = {right}")
+        else:
+            for name, text in pairs:
+                self.write(f"{name} = {text}")
+
+    def has_moves(self, targets: Sequence[Value], sources: Sequence[Value]) -> bool:
+        return any(self.variables.of(t) != self.text(s) for t, s in zip(targets, sources, strict=True))
+
+    def branch(self, op: Op, stop: Value | None) -> None:
+        (condition,) = op.operands
+        then, otherwise = op.regions
+        breaks = stop if stop is not None and stop in op.results else None
+        kept = [k for k, r in enumerate(op.results) if r is not breaks]
+
+        def arm(region: Block) -> Any:
+            def print_arm() -> None:
+                leave = region.results[op.results.index(breaks)] if breaks is not None else None
+                self.block(region, leave if leave is not None and not leave.is_constant else None)
+                if not (region.ops and region.ops[-1].primitive == "raise"):
+                    self.moves([op.results[k] for k in kept], [region.results[k] for k in kept])
+                if leave is not None:
+                    self.leave(leave, region)
+
+            return print_arm
+
+        test = self.text(condition)
+        if self.is_silent(then, op, kept, breaks) and not self.is_silent(otherwise, op, kept, breaks):
+            self.write(f"if {self.negation(condition)}:", op)
+            self.nested(arm(otherwise))
+            return
+        self.write(f"if {test}:", op)
+        self.nested(arm(then))
+        if self.is_silent(otherwise, op, kept, breaks):
+            return
+        start = len(self.lines)
+        self.write("else:")
+        self.nested(arm(otherwise))
+        self.flatten_else(start)
+
+    def flatten_else(self, start: int) -> None:
+        """`else:` with nothing in it but an `if` is an `elif`."""
+        inner = self.lines[start + 1 :]
+        deeper = self.indent + INDENT
+        if not inner or not inner[0].startswith(f"{deeper}if "):
+            return
+        for line in inner[1:]:
+            if line.startswith(deeper) and not line.startswith(deeper + " "):
+                rest = line[len(deeper) :]
+                if not (rest.startswith("else:") or rest.startswith("elif ")):
+                    return
+        self.lines[start:] = [line.removeprefix(INDENT) for line in inner]
+        first = self.lines[start]
+        self.lines[start] = f"{self.indent}el{first[len(self.indent) :]}"
+
+    def negation(self, condition: Value) -> str:
+        made = self.inlined.get(condition)
+        opposite = {"lt": ">=", "le": ">", "gt": "<=", "ge": "<", "eq": "!=", "ne": "=="}
+        if made is not None and made.primitive == "not":
+            return self.text(made.operands[0])
+        if made is not None and made.primitive in ("eq", "ne"):
+            a, b = made.operands
+            return f"{self.text(a, 5)} {opposite[made.primitive]} {self.text(b, 5)}"
+        if made is not None and made.primitive in opposite and ty.is_integer(made.operands[0].type):
+            if ty.is_integer(made.operands[1].type):
+                a, b = made.operands
+                return f"{self.text(a, 5)} {opposite[made.primitive]} {self.text(b, 5)}"
+        return f"not {self.text(condition, 3)}"
+
+    def is_silent(self, region: Block, op: Op, kept: list[int], breaks: Value | None) -> bool:
+        """Whether an arm prints nothing."""
+        if any(not (inner.results and inner.results[0] in self.inlined) for inner in region.ops):
+            return False
+        if breaks is not None:
+            leave = region.results[op.results.index(breaks)]
+            if not (leave.is_constant and not leave.constant):
+                return False
+        return not self.has_moves([op.results[k] for k in kept], [region.results[k] for k in kept])
+
+    def leave(self, stop: Value, region: Block) -> None:
+        if stop.is_constant:
+            if stop.constant:
+                self.write("break")
+        elif not (region.ops and region.ops[-1].primitive == "if" and stop in region.ops[-1].results):
+            self.write(f"if {self.text(stop)}:")
+            self.nested(lambda: self.write("break"))
+
+    def loop(self, op: Op) -> None:
+        slots = loop_slots(op)
+        trips = op.results[0] if op.primitive == "while" or leaves_early(op) else None
+        counted = trips is not None and self.uses.get(trips, 0) > 0
+        self.moves([p for _, p, _, _ in slots], [i for i, *_ in slots])
+        if counted and trips is not None:
+            self.write(f"{self.variables.of(trips)} = 0")
+        body = loop_body(op)
+
+        def print_body() -> None:
+            if counted and trips is not None:
+                self.write(f"{self.variables.of(trips)} += 1")
+            stop = body.results[0] if leaves_early(op) else None
+            targets, sources = [p for _, p, _, _ in slots], [y for _, _, y, _ in slots]
+            at_end = stop is not None and (self.has_moves(targets, sources) or not self.in_last_if(body, stop))
+            self.block(body, None if at_end else stop)
+            self.moves(targets, sources)
+            if stop is not None and at_end:
+                if stop.is_constant:
+                    if stop.constant:
+                        self.write("break")
+                else:
+                    self.write(f"if {self.text(stop)}:")
+                    self.nested(lambda: self.write("break"))
+
+        if op.primitive == "for":
+            index = body.parameters[0]
+            self.write(f"for {self.variables.of(index)} in {self.range_text(op)}:", op)
+            self.nested(print_body)
+            return
+        condition = op.regions[0]
+        (holds,) = condition.results
+        if all(inner.results and inner.results[0] in self.inlined for inner in condition.ops):
+            self.write(f"while {self.text(holds)}:", op)
+            self.nested(print_body)
+            return
+
+        def print_all() -> None:
+            self.block(condition)
+            self.write(f"if {self.negation(holds)}:")
+            self.nested(lambda: self.write("break"))
+            print_body()
+
+        self.write("while True:", op)
+        self.nested(print_all)
+
+    def in_last_if(self, body: Block, stop: Value) -> bool:
+        return stop.is_constant is False and bool(body.ops) and stop in body.ops[-1].results and body.ops[-1].primitive == "if"
+
+    def range_text(self, op: Op) -> str:
+        low, high, step = op.operands[:3]
+        a, b = self.text(low), self.text(high)
+        if not op.attributes.get("descending"):
+            if not (step.is_constant and step.constant == 1):
+                return f"range({a}, {b}, {self.text(step)})"
+            return f"range({b})" if low.is_constant and low.constant == 0 else f"range({a}, {b})"
+        s = step.constant
+        if s == 1:
+            return f"range({self.shifted(high, -1)}, {self.shifted(low, -1)}, -1)"
+        if s == -1:
+            stop = self.shifted(low, 1)
+            start = self.shifted(high, 1)
+            return f"range({stop})" if start == "0" else f"range({start}, {stop})"
+        away = -1 if s > 0 else 1
+        span = f"{self.text(high, SUM)} - {self.text(low, SUM + 1)}"
+        if low.is_constant and low.constant == 0:
+            span = self.text(high, SUM)
+        first = f"{self.text(low, SUM)} + ({span} {'-' if away < 0 else '+'} 1) // {s} * {s}"
+        return f"range({first}, {self.shifted(low, away)}, {-s})"
+
+    def shifted(self, value: Value, by: int) -> str:
+        """`value + by`, as one would write it."""
+        if value.is_constant:
+            return str(value.constant + by)
+        made = self.inlined.get(value)
+        if made is not None and made.primitive in ("add", "sub") and made.operands[1].is_constant:
+            c = made.operands[1].constant
+            total = (c if made.primitive == "add" else -c) + by
+            base = self.text(made.operands[0], SUM)
+            return base if total == 0 else f"{base} {'+' if total > 0 else '-'} {abs(total)}"
+        return f"{self.text(value, SUM)} {'+' if by > 0 else '-'} {abs(by)}"
+
+
+class Storages:
+    """Which array versions are one memory, for the order of loads and stores."""
+
+    def __init__(self) -> None:
+        self.parents: dict[Value, Value] = {}
+
+    def find(self, value: Value) -> Value:
+        while value in self.parents:
+            value = self.parents[value]
+        return value
+
+    def join(self, a: Value, b: Value) -> None:
+        a, b = self.find(a), self.find(b)
+        if a is not b:
+            self.parents[b] = a
+
+
+def storages(body: Block) -> Storages:
+    found = Storages()
+    for op in ops_within(body):
+        if op.primitive in IN_PLACE:
+            found.join(op.operands[0], op.result)
+        elif op.primitive == "if":
+            for k, result in enumerate(op.results):
+                if ty.is_array(result.type):
+                    for region in op.regions:
+                        found.join(region.results[k], result)
+        elif op.primitive in ("for", "while"):
+            for slot in loop_slots(op):
+                if ty.is_array(slot[0].type):
+                    for other in slot[1:]:
+                        found.join(slot[0], other)
+    return found
+
+
+def literal(value: Value) -> tuple[str, int]:
+    """A constant and how tightly its text binds."""
+    number = value.constant
+    if isinstance(number, float) and not math.isfinite(number):
+        text = "math.nan" if math.isnan(number) else "math.inf" if number > 0 else "-math.inf"
+    else:
+        text = repr(number)
+    precedence = UNARY if text.startswith("-") else ATOM
+    if value.type not in (ty.float64, ty.int64, ty.boolean):
+        return f"{ty.dtype_spelling(value.type)}({text})", ATOM
+    return text, precedence
+
+
+def caster(type: Type) -> str:
+    return {ty.float64: "float", ty.int64: "int", ty.boolean: "bool"}.get(type) or ty.dtype_spelling(type)
+
+
+def allocation(op: Op, lengths: list[str]) -> str:
+    type = op.result.type
+    shape = lengths[0] if len(lengths) == 1 else f"({', '.join(lengths)})"
+    dtype = "" if type.dtype == ty.float64 else f", {ty.dtype_spelling(type.dtype)}"
+    return f"np.{op.attributes['fill']}({shape}{dtype})"
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+__all__ = ["print_function"]

@@ -1,0 +1,625 @@
+"""Arrays while a function is read: views, elements, elementwise expressions, reductions.
+
+An elementwise expression is no array until something needs it as one: `np.sum(x * y)` becomes one loop that reads
+both and adds up, `z = x * y` a loop that fills a new array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.builder import Builder, constant
+from ..ir.core import Value
+from ..ir.operators import current_builder
+from ..ir.types import Type
+from .scalars import Scalars
+from .scope import LoopParts, describe, same
+from .things import (
+    ArrayView,
+    Axis,
+    Elementwise,
+    Length,
+    Root,
+    Scalar,
+    is_arraylike,
+    is_number,
+    is_scalar,
+    whole_view,
+)
+
+Indices = tuple[Scalar, ...]
+
+
+@dataclass(frozen=True)
+class Slice:
+    start: Any
+    stop: Any
+    step: Any
+
+
+class Arrays(Scalars):
+    accumulators = 0
+
+    # -------------------------------------------------------------------------------------- shapes
+
+    def root_length(self, root: Root, axis: int) -> Length:
+        if root.shape is not None:
+            return root.shape[axis]
+        length = current_builder().emit("shape", (self.version(root),), ty.int64, {"axis": axis})
+        self.nonnegative.add(length)
+        return length
+
+    def extent(self, view: ArrayView, k: int) -> Length:
+        """The number of elements along an axis of a view; negative for some empty slices."""
+        axis = view.axes[k]
+        if axis is None:
+            return 1
+        return self.root_length(view.root, axis.of) if axis.length is None else axis.length
+
+    def length(self, thing: Any, k: int = 0) -> Length:
+        """The length along an axis, never negative."""
+        if isinstance(thing, tuple):
+            return len(thing)
+        if isinstance(thing, Elementwise):
+            return thing.shape[k]
+        if not isinstance(thing, ArrayView):
+            self.refuse(f"{describe(thing)} has no length")
+        extent = self.extent(thing, k)
+        return extent if self.never_negative(extent) else self.scalar("max", extent, 0)
+
+    def shape(self, thing: Any) -> tuple[Length, ...]:
+        return tuple(self.length(thing, k) for k in range(thing.ndim))
+
+    # ------------------------------------------------------------------------------------ elements
+
+    def at(self, thing: Any, indices: Indices) -> Scalar:
+        """One element of an array-like thing, for indices that are in range and not negative."""
+        if is_scalar(thing):
+            return thing
+        if isinstance(thing, Elementwise):
+            return thing.at(indices)
+        version = self.version(thing.root)
+        where = [self.as_value(i) for i in self.root_indices(thing, indices)]
+        return current_builder().emit("load", (version, *where), version.type.dtype)
+
+    def root_indices(self, view: ArrayView, indices: Indices) -> list[Scalar]:
+        where: list[Scalar] = [0] * view.root.type.ndim
+        for of, index in view.fixed:
+            where[of] = index
+        for axis, index in zip(view.axes, indices, strict=True):
+            if axis is not None:
+                scaled = index if same(axis.step, 1) else self.scalar("mul", index, axis.step)
+                where[axis.of] = scaled if same(axis.start, 0) else self.scalar("add", axis.start, scaled)
+        return where
+
+    def wrapped(self, index: Scalar, length: Callable[[], Length]) -> Scalar:
+        """An index as one that is not negative: those below zero count from the end."""
+        index = self.integer(index)
+        if self.never_negative(index):
+            return index
+        if is_number(index):
+            return self.scalar("sub", length(), -index)
+        n = length()
+        below = self.scalar("lt", index, 0)
+        return self.scalar("select", below, self.scalar("add", index, n), index)
+
+    def subscript(self, array: Any, items: tuple[Any, ...]) -> Any:
+        """`array[items]`: an element, a view, or the elements that an array of integers picks."""
+        if isinstance(array, Elementwise):
+            array = self.materialise(array)
+        items = self.expanded(array, items)
+        if any(is_arraylike(item) for item in items):
+            return self.gather(array, items)
+        axes: list[Axis | None] = []
+        fixed = list(array.fixed)
+        k = 0
+        for item in items:
+            if item is None:
+                axes.append(None)
+                continue
+            axis = array.axes[k]
+            if isinstance(item, Slice):
+                axes.append(self.sliced(array, k, item))
+            elif axis is not None:
+                fixed.append((axis.of, self.place(array, k, item, whole=axis.whole)))
+            k += 1
+        view = ArrayView(array.root, tuple(axes), tuple(sorted(fixed, key=lambda f: f[0])))
+        return view if view.axes else self.at(view, ())
+
+    def place(self, view: ArrayView, k: int, item: Any, whole: bool) -> Scalar:
+        """The index into the root of element `item` along an axis."""
+        axis = view.axes[k]
+        assert axis is not None
+        if whole and not is_number(item):
+            return self.integer(item)  # Numba wraps it around, as Python does
+        index = self.wrapped(item, lambda: self.extent(view, k))
+        scaled = index if same(axis.step, 1) else self.scalar("mul", index, axis.step)
+        return scaled if same(axis.start, 0) else self.scalar("add", axis.start, scaled)
+
+    def expanded(self, array: ArrayView, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The items with an ellipsis, and the axes that are not named, written out."""
+        everything = Slice(None, None, None)
+        named = sum(item is not None and item is not Ellipsis for item in items)
+        if named > array.ndim:
+            self.refuse(f"{named} indices for an array of {array.ndim} dimensions")
+        missing = (everything,) * (array.ndim - named)
+        if any(item is Ellipsis for item in items):
+            k = next(k for k, item in enumerate(items) if item is Ellipsis)
+            return items[:k] + missing + items[k + 1 :]
+        return items + missing
+
+    def sliced(self, view: ArrayView, k: int, item: Slice) -> Axis | None:
+        """One axis of a view cut by a slice, with Python's clamping."""
+        axis = view.axes[k]
+        step = 1 if item.step is None else self.integer(item.step)
+        if item.start is None and item.stop is None and same(step, 1):
+            return axis
+        if axis is None:
+            self.refuse("slicing an axis that `np.newaxis` made")
+        if not is_number(step):
+            self.refuse("a slice whose step is not a constant", instead="a loop over the index")
+        n = self.length(view, k)
+        if step > 0:
+            start = 0 if item.start is None else self.clamped(item.start, n)
+            stop = n if item.stop is None else self.clamped(item.stop, n, upper=True)
+            extent = stop if same(start, 0) else self.scalar("sub", stop, start)
+            if step != 1:
+                extent = self.scalar("floordiv", self.scalar("add", extent, step - 1), step)
+        else:
+            if item.start is not None or item.stop is not None:
+                self.refuse("a slice with a negative step and a bound", instead="a loop over the index")
+            start = self.scalar("sub", n, 1)
+            extent = self.scalar("floordiv", self.scalar("add", n, -step - 1), -step)
+        first = start if same(axis.step, 1) else self.scalar("mul", start, axis.step)
+        first = first if same(axis.start, 0) else self.scalar("add", axis.start, first)
+        stride = step if same(axis.step, 1) else self.scalar("mul", step, axis.step)
+        return Axis(axis.of, first, stride, extent)
+
+    def clamped(self, bound: Any, n: Length, upper: bool = False) -> Scalar:
+        """A slice bound as Python understands it. A start past the end only makes the extent negative."""
+        bound = self.integer(bound)
+        if is_number(bound):
+            if bound < 0:
+                moved = self.scalar("sub", n, -bound)
+                return moved if upper else self.scalar("max", moved, 0)
+            return self.scalar("min", bound, n) if upper else bound
+        if not self.never_negative(bound):
+            below = self.scalar("lt", bound, 0)
+            bound = self.scalar("select", below, self.scalar("max", self.scalar("add", bound, n), 0), bound)
+            self.nonnegative.add(bound)
+        if upper and bound is not n:
+            bound = self.scalar("min", bound, n)
+        return bound
+
+    def gather(self, array: ArrayView, items: tuple[Any, ...]) -> Any:
+        """`x[idx]`, `x[i, idx]`, `x[idx, :]` with one array of integers."""
+        picks = [k for k, item in enumerate(items) if is_arraylike(item)]
+        if len(picks) != 1 or None in items:
+            self.refuse("an index of several arrays", instead="a loop over them")
+        pick = items[picks[0]]
+        if ty.is_boolean(self.dtype(pick)):
+            self.refuse("an index that is a mask", instead="a loop with an `if`")
+        if not ty.is_integer(self.dtype(pick)):
+            self.refuse("an index that is an array of floats")
+        kept = tuple(Slice(None, None, None) if k == picks[0] else item for k, item in enumerate(items))
+        base = self.subscript(array, kept)
+        position = sum(isinstance(item, Slice) for item in items[: picks[0]])
+        shape = self.shape(base)
+        width = pick.ndim
+
+        def at(indices: Indices) -> Scalar:
+            inner = indices[position : position + width]
+            index = self.place_in(base, position, self.at(pick, inner))
+            return self.at(base, (*indices[:position], index, *indices[position + width :]))
+
+        lengths = (*shape[:position], *self.shape(pick), *shape[position + 1 :])
+        return self.held(Elementwise(lengths, at, self.reads(base) | self.reads(pick)))
+
+    def place_in(self, view: ArrayView, k: int, index: Scalar) -> Scalar:
+        axis = view.axes[k]
+        return index if axis is not None and axis.whole else self.wrapped(index, lambda: self.length(view, k))
+
+    # -------------------------------------------------------------------------------- elementwise
+
+    def reads(self, thing: Any) -> frozenset[Root]:
+        if isinstance(thing, ArrayView):
+            return frozenset((thing.root,))
+        return thing.reads if isinstance(thing, Elementwise) else frozenset()
+
+    def dtype(self, thing: Any) -> Type:
+        if isinstance(thing, ArrayView):
+            return thing.root.type.dtype
+        if is_scalar(thing):
+            return self.as_value(thing).type
+        memory, frame_env = dict(self.memory), dict(self.frame.env)
+        with Builder():
+            element = self.as_value(thing.at(tuple(Value("", ty.int64) for _ in thing.shape)))
+        self.memory, self.frame.env = memory, frame_env
+        return element.type
+
+    def elementwise(self, function: Callable[..., Scalar], *operands: Any) -> Any:
+        """Apply a scalar function over broadcast operands."""
+        operands = tuple(self.as_array(x) if isinstance(x, tuple) else x for x in operands)
+        arrays = [x for x in operands if is_arraylike(x)]
+        if not arrays:
+            return function(*operands)
+        ndim = max(x.ndim for x in arrays)
+        shape = self.broadcast([self.shape(x) for x in arrays], ndim)
+
+        def at(indices: Indices) -> Scalar:
+            return function(*(self.at(x, self.narrowed(x, indices)) if is_arraylike(x) else x for x in operands))
+
+        return Elementwise(shape, at, frozenset().union(*(self.reads(x) for x in operands)))
+
+    def narrowed(self, array: Any, indices: Indices) -> Indices:
+        """The indices of an operand that is broadcast to more axes, or along axes of length 1."""
+        own = indices[len(indices) - array.ndim :]
+        lengths = array.shape if isinstance(array, Elementwise) else [
+            1 if axis is None else None for axis in array.axes
+        ]
+        return tuple(0 if same(n, 1) else i for n, i in zip(lengths, own, strict=True))
+
+    def broadcast(self, shapes: list[tuple[Length, ...]], ndim: int) -> tuple[Length, ...]:
+        result: list[Length] = []
+        for k in range(-ndim, 0):
+            lengths = [shape[k] for shape in shapes if len(shape) >= -k]
+            known: Length = 1
+            for length in lengths:
+                if same(length, 1):
+                    continue
+                if same(known, 1):
+                    known = length
+                elif not same(known, length):
+                    if is_number(known) and is_number(length):
+                        self.refuse(f"shapes that do not fit: {known} and {length}")
+                    self.require(
+                        self.scalar("eq", known, length),
+                        "ValueError",
+                        "arrays of different lengths (or of length 1, which srcdiff does not broadcast at run time)",
+                    )
+                    known = length if is_number(length) else known
+            result.append(known)
+        return tuple(result)
+
+    def require(self, condition: Scalar, error: str, message: str) -> None:
+        """Raise in the generated program unless the condition holds."""
+        if condition is True:
+            return
+        current_builder().effect("require", (self.as_value(condition),), {"error": error, "message": message})
+
+    def as_array(self, thing: Any) -> Any:
+        """A tuple or list of scalars as an array-like thing."""
+        if is_arraylike(thing):
+            return thing
+        if not isinstance(thing, tuple):
+            self.refuse(f"an array is needed here, not {describe(thing)}")
+        return self.array_of(thing)
+
+    # ------------------------------------------------------------------------------- making arrays
+
+    def allocate(self, shape: tuple[Length, ...], dtype: Type, fill: str = "empty", name: str = "") -> ArrayView:
+        lengths = [self.as_value(n) for n in shape]
+        type = ty.array(dtype, len(shape), "C")
+        version = current_builder().emit("alloc", lengths, type, {"fill": fill}, name)
+        return whole_view(self.new_root(version, tuple(shape)))
+
+    def array_of(self, parts: tuple[Any, ...], dtype: Type | None = None) -> ArrayView:
+        """`np.array` of nested tuples of scalars."""
+        shape: list[int] = []
+        level: Any = parts
+        while isinstance(level, tuple):
+            shape.append(len(level))
+            if not level:
+                break
+            level = level[0]
+        if is_arraylike(level):
+            return self.stacked(parts, dtype)
+        flat: list[tuple[tuple[int, ...], Any]] = []
+
+        def collect(part: Any, where: tuple[int, ...]) -> None:
+            if isinstance(part, tuple):
+                if len(where) >= len(shape) or len(part) != shape[len(where)]:
+                    self.refuse("an array of parts of different lengths")
+                for k, inner in enumerate(part):
+                    collect(inner, (*where, k))
+            elif is_scalar(part) and len(where) == len(shape):
+                flat.append((where, part))
+            else:
+                self.refuse(f"an array that holds {describe(part)}")
+
+        collect(parts, ())
+        if dtype is None:
+            dtype = ty.float64
+            if flat:
+                dtype = self.as_value(flat[0][1]).type
+                for _, part in flat[1:]:
+                    dtype = ty.promote(dtype, self.as_value(part).type)
+        view = self.allocate(tuple(shape), dtype)
+        for where, part in flat:
+            self.store(view, where, part)
+        return view
+
+    def stacked(self, parts: tuple[Any, ...], dtype: Type | None = None) -> ArrayView:
+        inner = self.shape(parts[0])
+        type = dtype or self.dtype(parts[0])
+        view = self.allocate((len(parts), *inner), type)
+        for k, part in enumerate(parts):
+            self.fill(self.subscript(view, (k,)), part)
+        return view
+
+    def materialise(self, thing: Any, dtype: Type | None = None, name: str = "") -> ArrayView:
+        """A new array with the elements of an array-like thing."""
+        shape = self.shape(thing)
+        view = self.allocate(shape, dtype or self.dtype(thing), name=name)
+        self.nest(shape, lambda indices: self.store(view, indices, self.at(thing, indices)))
+        return view
+
+    def held(self, thing: Elementwise) -> ArrayView:
+        """Evaluate now: for things that cost more than a few operations an element."""
+        return self.materialise(thing)
+
+    def settled(self, thing: Any, name: str = "") -> Any:
+        """What a name may stand for: elementwise expressions become arrays."""
+        if isinstance(thing, Elementwise):
+            return self.materialise(thing, name=name)
+        if isinstance(thing, tuple) and type(thing) is tuple:
+            return tuple(self.settled(part) for part in thing)
+        return thing
+
+    def nest(self, shape: tuple[Length, ...], body: Callable[[Indices], None], indices: Indices = ()) -> None:
+        """Nested loops over an index space."""
+        if not shape:
+            body(indices)
+            return
+        if same(shape[0], 1):
+            self.nest(shape[1:], body, (*indices, 0))
+            return
+        self.count_loop(shape[0], lambda i: self.nest(shape[1:], body, (*indices, i)))
+
+    def count_loop(self, n: Length, body: Callable[[Value], None], assigned: tuple[str, ...] = ()) -> None:
+        bounds = (constant(0, ty.int64), self.as_value(n, ty.int64), constant(1, ty.int64))
+        index: list[Value] = []
+        self.loop(
+            LoopParts(lambda: body(index[-1]), list(assigned), "", set(), bounds=bounds, bind=index.append)
+        )
+
+    # ------------------------------------------------------------------------------------- stores
+
+    def store(self, view: ArrayView, indices: Indices, scalar: Scalar) -> None:
+        """`view[indices] = scalar` for indices that are in range and not negative."""
+        root = view.root
+        version = self.version(root)
+        value = self.as_value(scalar, version.type.dtype)
+        where = [self.as_value(i) for i in self.root_indices(view, indices)]
+        new = current_builder().emit("store", (version, *where, value), version.type, name=version.name)
+        self.write(root, new)
+
+    def fill(self, view: ArrayView, thing: Any) -> None:
+        """`view[...] = thing`, broadcast; what the right side reads is read before anything is written."""
+        if isinstance(thing, tuple):
+            thing = self.array_of(thing)
+        if not (is_arraylike(thing) or is_scalar(thing)):
+            self.refuse(f"{describe(thing)} stored into an array")
+        if is_arraylike(thing):
+            if thing.ndim > view.ndim:
+                self.refuse(f"an array of {thing.ndim} dimensions stored into one of {view.ndim}")
+            self.broadcast([self.shape(view), self.shape(thing)], view.ndim)
+            related = {view.root, *view.root.aliases}
+            if related & self.reads(thing) and not self.reads_in_step(view, thing):
+                thing = self.materialise(thing)
+        extents = tuple(self.extent(view, k) for k in range(view.ndim))
+
+        def put(indices: Indices) -> None:
+            self.store(view, indices, self.at(thing, self.narrowed(thing, indices)) if is_arraylike(thing) else thing)
+
+        self.nest(extents, put)
+
+    def reads_in_step(self, view: ArrayView, thing: Any) -> bool:
+        """Whether element k of the right side reads the target at most at k."""
+        if isinstance(thing, ArrayView):
+            return same(view, thing)
+        return bool(getattr(thing.at, "in_step", None) is view)
+
+    def update(self, view: ArrayView, function: Callable[..., Scalar], thing: Any) -> None:
+        """`view op= thing` in place."""
+        if is_arraylike(thing) and {view.root, *view.root.aliases} & self.reads(thing):
+            thing = self.materialise(thing)
+        if is_arraylike(thing):
+            self.broadcast([self.shape(view), self.shape(thing)], view.ndim)
+        extents = tuple(self.extent(view, k) for k in range(view.ndim))
+
+        def put(indices: Indices) -> None:
+            operand = self.at(thing, self.narrowed(thing, indices)) if is_arraylike(thing) else thing
+            self.store(view, indices, function(self.at(view, indices), operand))
+
+        self.nest(extents, put)
+
+    def copy(self, view: ArrayView, name: str = "") -> ArrayView:
+        if view.whole:
+            version = self.version(view.root)
+            type = ty.array(version.type.dtype, version.type.ndim, "C" if version.type.layout != "F" else "F")
+            new = current_builder().emit("copy", (version,), type, name=name)
+            return whole_view(self.new_root(new, view.root.shape))
+        return self.materialise(view, name=name)
+
+    # --------------------------------------------------------------------------------- reductions
+
+    def accumulate(
+        self, start: Scalar, shape: tuple[Length, ...], step: Callable[[Scalar, Indices], Scalar], type: Type
+    ) -> Value:
+        """Fold a scalar over an index space."""
+        self.accumulators += 1
+        name = f"$total{self.accumulators}"
+        self.frame.env[name] = self.as_value(start, type)
+
+        def level(rest: tuple[Length, ...], indices: Indices) -> None:
+            if not rest:
+                self.frame.env[name] = self.cast(self.as_value(step(self.frame.env[name], indices), type), type)
+            else:
+                self.count_loop(rest[0], lambda i: level(rest[1:], (*indices, i)), (name,))
+
+        level(shape, ())
+        result = self.frame.env.pop(name)
+        return result  # type: ignore[no-any-return]
+
+    def total(self, thing: Any, shape: tuple[Length, ...] | None = None) -> Value:
+        """The sum of all elements."""
+        type = self.dtype(thing)
+        type = ty.int64 if ty.is_boolean(type) or ty.is_integer(type) else type
+        shape = shape or self.shape(thing)
+        return self.accumulate(0, shape, lambda s, i: self.scalar("add", s, self.at(thing, i)), type)
+
+    def along(self, thing: Any, axis: Any, reduce: Callable[[Any], Scalar], keepdims: bool = False) -> Any:
+        """Reduce over all elements, or along one axis or several."""
+        thing = self.as_array(thing)
+        if axis is None:
+            result = reduce(thing)
+            return result if not keepdims else Elementwise((1,) * thing.ndim, lambda _: result, frozenset())
+        chosen = axis if isinstance(axis, tuple) else (axis,)
+        if not all(isinstance(a, int) and -thing.ndim <= a < thing.ndim for a in chosen):
+            self.refuse("an axis that is not a constant of this array")
+        dropped = sorted({a % thing.ndim for a in chosen})
+        kept = [k for k in range(thing.ndim) if k not in dropped]
+        shape = self.shape(thing)
+        thing = self.steady(thing)
+
+        def at(indices: Indices) -> Scalar:
+            if keepdims:
+                indices = tuple(indices[k] for k in kept)
+
+            def inner(within: Indices) -> Scalar:
+                where: list[Scalar] = [0] * thing.ndim
+                for k, index in zip(kept, indices, strict=True):
+                    where[k] = index
+                for k, index in zip(dropped, within, strict=True):
+                    where[k] = index
+                return self.at(thing, tuple(where))
+
+            return reduce(Elementwise(tuple(shape[k] for k in dropped), inner, self.reads(thing)))
+
+        lengths = tuple(1 if k in dropped else shape[k] for k in range(thing.ndim) if keepdims or k in kept)
+        if not lengths:
+            return at(())
+        return self.held(Elementwise(lengths, at, self.reads(thing)))
+
+    def steady(self, thing: Any) -> Any:
+        """An array-like thing whose elements may be read more than once."""
+        return self.materialise(thing) if isinstance(thing, Elementwise) else thing
+
+    def extreme(self, thing: Any, name: str) -> Scalar:
+        """`np.max` (or min): among several equal extremes each gets an equal share of the derivative."""
+        thing = self.steady(thing)
+        shape = self.shape(thing)
+        first = self.at(thing, (0,) * thing.ndim)
+        best = self.accumulate(first, shape, lambda m, i: self.scalar(name, m, self.at(thing, i)), self.dtype(thing))
+        best = self.detached(best)
+        if not ty.is_float(best.type):
+            return best
+        ties = self.accumulate(
+            0,
+            shape,
+            lambda n, i: self.scalar("add", n, self.scalar("cast_int", self.scalar("eq", self.at(thing, i), best))),
+            ty.int64,
+        )
+
+        def share(total: Scalar, i: Indices) -> Scalar:
+            x = self.at(thing, i)
+            difference = self.scalar("sub", x, best)
+            return self.scalar("add", total, self.scalar("select", self.scalar("eq", x, best), difference, 0.0))
+
+        excess = self.accumulate(0, shape, share, best.type)
+        return self.scalar("add", best, self.scalar("div", excess, ties))
+
+    def detached(self, value: Value) -> Value:
+        """The value, with no derivative."""
+        return current_builder().emit("stop_gradient", (value,), value.type)
+
+    def position(self, thing: Any, name: str) -> Scalar:
+        """`np.argmax` (or argmin) of one axis."""
+        thing = self.steady(thing)
+        if thing.ndim != 1:
+            self.refuse("`argmax` or `argmin` of more than one dimension")
+
+        def better(k: Scalar, i: Indices) -> Scalar:
+            wins = self.scalar("gt" if name == "max" else "lt", self.at(thing, i), self.at(thing, (k,)))
+            return self.scalar("select", wins, i[0], k)
+
+        result = self.accumulate(0, self.shape(thing), better, ty.int64)
+        self.nonnegative.add(result)
+        return result
+
+    def inner(self, a: Any, b: Any) -> Any:
+        """`a @ b` of vectors and matrices."""
+        a, b = self.steady(self.as_array(a)), self.steady(self.as_array(b))
+        if not (1 <= a.ndim <= 2 and 1 <= b.ndim <= 2):
+            self.refuse(f"a product of arrays of {a.ndim} and {b.ndim} dimensions", instead="loops")
+        na, nb = self.shape(a), self.shape(b)
+        self.broadcast([(na[-1],), (nb[0],)], 1)
+        type = ty.promote(self.dtype(a), self.dtype(b))
+
+        def at(indices: Indices) -> Scalar:
+            row = indices[: a.ndim - 1]
+            column = indices[a.ndim - 1 :]
+
+            def term(total: Scalar, k: Indices) -> Scalar:
+                return self.scalar(
+                    "add", total, self.scalar("mul", self.at(a, (*row, k[0])), self.at(b, (k[0], *column)))
+                )
+
+            return self.accumulate(0, (na[-1],), term, type)
+
+        lengths = (*na[:-1], *nb[1:])
+        return self.held(Elementwise(lengths, at, self.reads(a) | self.reads(b))) if lengths else at(())
+
+    def transposed(self, thing: Any, axes: tuple[int, ...] | None = None) -> Any:
+        if isinstance(thing, Elementwise):
+            thing = self.materialise(thing)
+        order = axes or tuple(reversed(range(thing.ndim)))
+        return replace(thing, axes=tuple(thing.axes[k] for k in order))
+
+    def raveled(self, thing: Any) -> ArrayView:
+        """The elements in C order, as a new array (a written `ravel` is refused where it would be a view)."""
+        if isinstance(thing, ArrayView) and thing.ndim == 1:
+            return thing
+        shape = self.shape(thing)
+        size = self.product(shape)
+        flat = self.allocate((size,), self.dtype(thing))
+
+        def put(indices: Indices) -> None:
+            place: Scalar = 0
+            for n, i in zip(shape, indices, strict=True):
+                place = self.scalar("add", self.scalar("mul", place, n), i)
+            self.store(flat, (place,), self.at(thing, indices))
+
+        self.nest(shape, put)
+        if isinstance(thing, ArrayView):
+            flat.root.may_alias(thing.root)
+        return flat
+
+    def reshaped(self, thing: Any, shape: tuple[Length, ...]) -> ArrayView:
+        flat = self.raveled(thing)
+        size = self.length(flat)
+        if any(same(n, -1) for n in shape):
+            others = self.product(tuple(n for n in shape if not same(n, -1)))
+            shape = tuple(self.scalar("floordiv", size, others) if same(n, -1) else n for n in shape)
+        self.require(self.scalar("eq", self.product(shape), size), "ValueError", "a shape of another size")
+
+        def at(indices: Indices) -> Scalar:
+            place: Scalar = 0
+            for n, i in zip(shape, indices, strict=True):
+                place = self.scalar("add", self.scalar("mul", place, n), i)
+            return self.at(flat, (place,))
+
+        result = self.materialise(Elementwise(shape, at, self.reads(flat)))
+        for other in (flat.root, *flat.root.aliases):
+            result.root.may_alias(other)
+        return result
+
+    def product(self, lengths: tuple[Length, ...]) -> Length:
+        size: Length = 1
+        for n in lengths:
+            size = self.scalar("mul", size, n)
+        return size

@@ -1,0 +1,580 @@
+"""Read a Python function into typed, structured SSA for one signature.
+
+    parse(read_source(f), (float64, float64[:]))  ->  Program(function, captures, ...)
+
+Statements are read in order; names and memory are joined at `if` and loops (`scope.py`), expressions become ops
+(`expressions.py`, `arrays.py`, `calls.py`), called functions are read in place.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import NotDifferentiable
+from ..ir import types as ty
+from ..ir.builder import Builder, constant
+from ..ir.core import Block, Function, Op, Value
+from ..ir.operators import current_builder
+from .calls import _range_elements, _range_length
+from .canonicalise import assigned_names, read_names
+from .expressions import BINARY, Captures, Expressions
+from .scope import Frame, LoopParts, describe
+from .source import FunctionSource
+from .things import (
+    ArrayView,
+    Elementwise,
+    Enumerated,
+    Poison,
+    Range,
+    Reversed,
+    Root,
+    Scalar,
+    Static,
+    Zipped,
+    is_arraylike,
+    is_number,
+    is_scalar,
+    whole_view,
+)
+
+REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
+    ast.With: ("`with` blocks", "what a context does on exit cannot be run backwards", "the block without it"),
+    ast.Try: ("`try` blocks", "which statements ran is not known", "a test with `if` beforehand"),
+    ast.Global: ("`global`", "writes outside the function cannot be undone", "return the value"),
+    ast.Nonlocal: ("`nonlocal`", "writes outside the function cannot be undone", "return the value"),
+    ast.ClassDef: ("a class inside a function", "objects carry no derivative here", "arrays and numbers"),
+    ast.Delete: ("`del`", "", "leave the variable alone"),
+    ast.Import: ("an import inside a function", "", "import at the top of the module"),
+    ast.ImportFrom: ("an import inside a function", "", "import at the top of the module"),
+    ast.AsyncFor: ("`async for`", "", "a plain loop"),
+    ast.AsyncWith: ("`async with`", "", "the block without it"),
+    ast.AsyncFunctionDef: ("an `async def`", "", "a plain function"),
+    ast.Match: ("`match`", "", "`if` and `elif`"),
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A function in the IR, and what a call of it must supply.
+
+    `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
+    at each call; `structure` is the nesting of the results: "leaf", None or a tuple.
+    """
+
+    function: Function
+    fetch: tuple[tuple[str, Any, str], ...]
+    statics: tuple[tuple[tuple[str, Any, str], Any], ...]
+    structure: Any
+    parameters: Any
+
+
+class Reader(Expressions):
+    """Reads one function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.captures = Captures()
+        self.stack = []
+        self.prologue = Builder()
+        self.names: dict[Value, str] = {}
+
+    # ------------------------------------------------------------------------------------- parameters
+
+    def parameter_root(self, value: Value) -> Root:
+        shape = []
+        for axis in range(value.type.ndim):
+            length = self.prologue.emit("shape", (value,), ty.int64, {"axis": axis})
+            self.nonnegative.add(length)
+            shape.append(length)
+        root = Root(value.type, value.name, tuple(shape))
+        self.memory[root] = value
+        return root
+
+    def parameter(self, spec: Any, name: str, parameters: list[Value]) -> Any:
+        """The thing that an argument of a given type is, its values appended to `parameters`."""
+        if isinstance(spec, Static):
+            return spec
+        if isinstance(spec, tuple):
+            return tuple(self.parameter(part, f"{name}{k}", parameters) for k, part in enumerate(spec))
+        if not (ty.is_scalar(spec) or (ty.is_array(spec) and ty.is_scalar(spec.dtype))):
+            self.refuse(f"the argument `{name}` of type {spec}")
+        value = Value(name, spec)
+        parameters.append(value)
+        return whole_view(self.parameter_root(value)) if ty.is_array(spec) else value
+
+    # ------------------------------------------------------------------------------------- statements
+
+    def statements(self, body: list[ast.stmt]) -> None:
+        for statement in body:
+            if self.dead:
+                return
+            outer, self.current_node = self.current_node, statement
+            current_builder().location = self.location(statement)
+            self.statement(statement)
+            self.current_node = outer
+
+    def statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Pass():
+                pass
+            case ast.Expr():
+                if not isinstance(node.value, ast.Constant):
+                    self.expression(node.value)
+            case ast.Assign():
+                thing = self.expression(node.value)
+                if len(node.targets) > 1:
+                    thing = self.settled(thing)
+                for target in node.targets:
+                    self.bind_target(target, thing)
+            case ast.AnnAssign():
+                if node.value is not None:
+                    self.bind_target(node.target, self.expression(node.value))
+            case ast.AugAssign():
+                self.augmented(node)
+            case ast.If():
+                self.if_statement(node)
+            case ast.For():
+                self.for_statement(node)
+            case ast.While():
+                self.while_statement(node)
+            case ast.Assert():
+                self.assertion(node)
+            case ast.Raise():
+                self.raise_statement(node)
+            case ast.FunctionDef():
+                if node.decorator_list:
+                    self.refuse("a decorator on a nested function", instead="decorate a function of the module")
+                self.frame.env[node.name] = self.nested_function(node)
+            case _:
+                what, why, instead = REFUSED_STATEMENTS.get(type(node), (f"`{type(node).__name__}`", "", ""))
+                self.refuse(f"{what} are not supported" if what.endswith("blocks") else f"{what} is not supported", why, instead)
+
+    def bind_target(self, target: ast.expr, thing: Any) -> None:
+        match target:
+            case ast.Name():
+                self.bind_name(target.id, thing)
+            case ast.Tuple() | ast.List():
+                self.unpack(target, thing)
+            case ast.Subscript():
+                self.bind_subscript(target, thing)
+            case ast.Attribute():
+                self.refuse(
+                    "writing an attribute",
+                    "objects carry no derivative here",
+                    "a local variable, or an element of an array",
+                    node=target,
+                )
+            case _:
+                self.refuse("this assignment", node=target)
+
+    def bind_name(self, name: str, thing: Any) -> None:
+        thing = self.settled(thing, name)
+        if isinstance(thing, (Enumerated, Zipped, Reversed)):
+            self.refuse(f"{describe(thing)} kept in a variable", instead="use it in the `for` itself")
+        self.suggest(name, thing)
+        self.frame.env[name] = thing
+        self.frame.env.pop(name + "?", None)
+
+    def suggest(self, name: str, thing: Any) -> None:
+        """Let a value without a name take the user's."""
+        if name.startswith("$"):
+            return
+        if isinstance(thing, Value) and not thing.is_constant and not thing.name:
+            self.names.setdefault(thing, name)
+        elif isinstance(thing, ArrayView) and thing.whole:
+            version = self.memory[thing.root]
+            if isinstance(version, Value) and not version.name:
+                self.names.setdefault(version, name)
+            if not thing.root.name:
+                thing.root.name = name
+
+    def unpack(self, target: ast.Tuple | ast.List, thing: Any) -> None:
+        count = len(target.elts)
+        if any(isinstance(element, ast.Starred) for element in target.elts):
+            self.refuse("`*` in an assignment", instead="each item by index", node=target)
+        if is_arraylike(thing):
+            thing = self.settled(thing)
+            length = self.length(thing)
+            if is_number(length) and length != count:
+                self.refuse(f"unpacking {length} items into {count}", node=target)
+            self.require(self.scalar("eq", length, count), "ValueError", f"an array unpacked into {count} needs that length")
+            thing = tuple(self.subscript(thing, (k,)) for k in range(count))
+        if not isinstance(thing, tuple):
+            self.refuse(f"unpacking {describe(thing)}", node=target)
+        if len(thing) != count:
+            self.refuse(f"unpacking {len(thing)} items into {count}", node=target)
+        thing = tuple(self.settled(part) for part in thing)
+        for element, part in zip(target.elts, thing, strict=True):
+            self.bind_target(element, part)
+
+    def bind_subscript(self, target: ast.Subscript, thing: Any) -> None:
+        array = self.expression(target.value)
+        items = self.index_items(target.slice)
+        if isinstance(array, tuple):
+            self.refuse(
+                "writing into a list or tuple",
+                "only arrays can be changed in place",
+                "`np.array(...)`",
+                node=target,
+            )
+        if not isinstance(array, ArrayView):
+            self.refuse(f"writing into {describe(array)}", node=target)
+        if any(is_arraylike(item) for item in items):
+            self.scatter(array, items, thing, target)
+            return
+        place = self.place_of(array, items)
+        if place.axes:
+            self.fill(place, thing)
+            return
+        if is_arraylike(thing) and thing.ndim == 0:
+            thing = self.at(thing, ())
+        if not is_scalar(thing):
+            self.refuse(f"{describe(thing)} stored into an element", node=target)
+        self.store(place, (), self.stored(thing, place))
+
+    def stored(self, thing: Scalar, place: ArrayView) -> Scalar:
+        return thing
+
+    def place_of(self, array: ArrayView, items: tuple[Any, ...]) -> ArrayView:
+        """Like `subscript`, but an element is a view without axes."""
+        extra = self.subscript(array, (*items, None) if None not in items else items)
+        return ArrayView(extra.root, tuple(a for a in extra.axes if a is not None), extra.fixed)
+
+    def scatter(self, array: ArrayView, items: tuple[Any, ...], thing: Any, target: ast.AST) -> None:
+        """`x[idx] = values` with one array of integers, element after element."""
+        if len(items) != 1 or array.ndim != 1:
+            self.refuse("a store at an array of indices in more than one dimension", instead="a loop", node=target)
+        pick = self.steady(self.as_array(items[0]))
+        if not ty.is_integer(self.dtype(pick)) or pick.ndim != 1:
+            self.refuse("a store under a mask", instead="a loop with an `if`", node=target)
+        thing = self.steady(thing) if is_arraylike(thing) else thing
+        if is_arraylike(thing):
+            self.broadcast([self.shape(pick), self.shape(thing)], 1)
+
+        def put(i: Value) -> None:
+            index = self.place_in(array, 0, self.at(pick, (i,)))
+            self.store(array, (index,), self.at(thing, self.narrowed(thing, (i,))) if is_arraylike(thing) else thing)
+
+        self.count_loop(self.length(pick), put)
+
+    def augmented(self, node: ast.AugAssign) -> None:
+        if isinstance(node.op, ast.MatMult):
+            self.refuse("`@=`", instead="`a = a @ b`")
+        name = BINARY[type(node.op)]
+
+        def combine(old: Scalar, new: Scalar) -> Scalar:
+            return self.scalar(name, old, new)
+
+        match node.target:
+            case ast.Name(id=identifier):
+                thing = self.lookup(identifier, node.target)
+                value = self.expression(node.value)
+                if isinstance(thing, ArrayView):
+                    self.update(thing, combine, value)
+                else:
+                    self.bind_name(identifier, self.binary(node.op, thing, value))
+            case ast.Subscript():
+                array = self.expression(node.target.value)
+                items = self.index_items(node.target.slice)
+                if not isinstance(array, ArrayView):
+                    self.refuse(f"writing into {describe(array)}", "only arrays can be changed in place", "`np.array(...)`")
+                if any(is_arraylike(item) for item in items):
+                    old = self.materialise(self.subscript(array, items))
+                    self.scatter(array, items, self.binary(node.op, old, self.expression(node.value)), node.target)
+                    return
+                place = self.place_of(array, items)
+                if place.axes:
+                    self.update(place, combine, self.expression(node.value))
+                else:
+                    old = self.at(place, ())
+                    value = self.expression(node.value)
+                    if is_arraylike(value):
+                        self.refuse("an array added to an element")
+                    self.store(place, (), combine(old, value))
+            case _:
+                self.refuse("writing an attribute", instead="a local variable")
+
+    # ---------------------------------------------------------------------------------------- control
+
+    def if_statement(self, node: ast.If) -> None:
+        test = self.expression(node.test)
+        known = self.known_truth(test)
+        if known is not None:
+            self.statements(node.body if known else node.orelse)
+            return
+        condition = self.truth(test)
+        current_builder().location = self.location(node.test)
+
+        def arm(body: list[ast.stmt]) -> Callable[[], None]:
+            return lambda: self.statements(body)
+
+        self.branch(condition, arm(node.body), arm(node.orelse))
+
+    def exposed(self, node: ast.For | ast.While) -> set[str]:
+        """Names that are read somewhere outside this loop's body."""
+        inside: dict[str, int] = {}
+        for statement in node.body:
+            for inner in ast.walk(statement):
+                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
+                    inside[inner.id] = inside.get(inner.id, 0) + 1
+                elif isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
+                    inside[inner.target.id] = inside.get(inner.target.id, 0) + 1
+        names = assigned_names([*node.body, node])
+        return {
+            name
+            for name in names
+            if name.startswith("$") or self.frame.reads.get(name, 0) > inside.get(name, 0)
+        }
+
+    def for_statement(self, node: ast.For) -> None:
+        over = self.expression(node.iter)
+        if isinstance(over, tuple):
+            self.unrolled(node, over)
+            return
+        assigned = assigned_names([node])
+        stop: str = getattr(node, "stop", "")
+        assigned = [name for name in assigned if name != stop]
+        if isinstance(over, Range):
+            bounds = self.range_of(over)
+            self.loop(
+                LoopParts(
+                    lambda: self.statements(node.body),
+                    assigned,
+                    stop,
+                    self.exposed(node),
+                    bounds=bounds,
+                    bind=lambda index: self.bind_target(node.target, index),
+                )
+            )
+            return
+        over = self.settled_iterable(over)
+        length, item = self.iteration(over)
+        self.loop(
+            LoopParts(
+                lambda: self.statements(node.body),
+                assigned,
+                stop,
+                self.exposed(node),
+                bounds=(constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64)),
+                bind=lambda index: self.bind_target(node.target, item(index)),
+            )
+        )
+
+    def settled_iterable(self, thing: Any) -> Any:
+        match thing:
+            case Elementwise():
+                return self.materialise(thing)
+            case Enumerated():
+                return Enumerated(self.settled_iterable(thing.of), thing.start)
+            case Zipped():
+                return Zipped(tuple(self.settled_iterable(x) for x in thing.of))
+            case Reversed():
+                return Reversed(self.settled_iterable(thing.of))
+            case _:
+                return thing
+
+    def iteration(self, thing: Any) -> tuple[Scalar, Any]:
+        """How many items something iterates over, and how to get item `k`."""
+        match thing:
+            case Range():
+                elements = _range_elements(self, thing)
+                ascending = self.never_negative(thing.start) and is_number(thing.step) and thing.step > 0
+
+                def number_at(k: Scalar) -> Scalar:
+                    value = elements.at((k,))
+                    if ascending and isinstance(value, Value):
+                        self.nonnegative.add(value)
+                    return value
+
+                return _range_length(self, thing), number_at
+            case ArrayView() | Elementwise():
+                if thing.ndim == 1:
+                    return self.length(thing), lambda k: self.at(thing, (k,))
+                return self.length(thing), lambda k: self.subscript(thing, (k,))
+            case tuple():
+                array = self.array_of(thing)
+                return len(thing), lambda k: self.subscript(array, (k,))
+            case Enumerated():
+                n, item = self.iteration(thing.of)
+                return n, lambda k: (self.counted(k, thing.start), item(k))
+            case Zipped():
+                pairs = [self.iteration(x) for x in thing.of]
+                n = pairs[0][0]
+                for other, _ in pairs[1:]:
+                    n = n if n is other else self.scalar("min", n, other)
+                return n, lambda k: tuple(item(k) for _, item in pairs)
+            case Reversed():
+                n, item = self.iteration(thing.of)
+
+                def from_end(k: Scalar) -> Any:
+                    index = self.scalar("sub", self.scalar("sub", n, 1), k)
+                    if isinstance(index, Value):
+                        self.nonnegative.add(index)
+                    return item(index)
+
+                return n, from_end
+            case _:
+                self.refuse(f"a loop over {describe(thing)}", instead="a loop over `range(...)` or an array")
+
+    def counted(self, k: Scalar, start: Scalar) -> Scalar:
+        return k if is_number(start) and start == 0 else self.scalar("add", k, start)
+
+    def unrolled(self, node: ast.For, items: tuple[Any, ...]) -> None:
+        """A loop over a tuple: its items may differ in type, so each trip is read by itself."""
+        if len(items) > 64:
+            self.refuse(f"a loop over {len(items)} items written out", instead="an array")
+        stop: str = getattr(node, "stop", "")
+
+        def trips(k: int) -> None:
+            if k == len(items) or self.dead:
+                return
+            self.bind_target(node.target, items[k])
+            if stop:
+                self.frame.env[stop] = False
+            self.statements(node.body)
+            stopped = self.frame.env.get(stop, False) if stop else False
+            if stopped is False:
+                trips(k + 1)
+            elif isinstance(stopped, Value):
+                self.branch(stopped, lambda: None, lambda: trips(k + 1))
+
+        trips(0)
+
+    def while_statement(self, node: ast.While) -> None:
+        assigned = assigned_names(node.body)
+        stop: str = getattr(node, "stop", "")
+
+        def condition() -> Value:
+            self.current_node = node.test
+            test = self.expression(node.test)
+            known = self.known_truth(test)
+            return constant(known, ty.boolean) if known is not None else self.truth(test)
+
+        test_names = read_names([ast.copy_location(ast.Expr(node.test), node)])
+        self.loop(
+            LoopParts(
+                lambda: self.statements(node.body),
+                [name for name in assigned if name != stop],
+                stop,
+                self.exposed(node) | {name for name in test_names if name in assigned},
+                condition=condition,
+            )
+        )
+
+    def assertion(self, node: ast.Assert) -> None:
+        test = self.expression(node.test)
+        known = self.known_truth(test)
+        message = node.msg.value if isinstance(node.msg, ast.Constant) else ""
+        if known is not True:
+            holds = constant(known, ty.boolean) if known is not None else self.truth(test)
+            self.require(holds, "AssertionError", str(message))
+
+    def raise_statement(self, node: ast.Raise) -> None:
+        error, message = "Exception", ""
+        exception = node.exc
+        if isinstance(exception, ast.Call):
+            if exception.args and isinstance(exception.args[0], ast.Constant):
+                message = str(exception.args[0].value)
+            exception = exception.func
+        if isinstance(exception, ast.Name):
+            kind = self.lookup(exception.id, exception)
+            if isinstance(kind, Static) and getattr(kind.value, "__module__", "") == "builtins":
+                error = kind.value.__name__
+        current_builder().effect("raise", (), {"error": error, "message": message})
+        self.dead = True
+
+
+def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
+    """Read a function for the given argument types.
+
+    Parameters
+    ----------
+    source : the function, from `read_source`.
+    specs : for each argument a Numba type, a tuple of such, or `Static` for what is known beforehand.
+    """
+    reader = Reader()
+    reader.frame = Frame(source)
+    reader.current_node = source.tree
+    parameters: list[Value] = []
+    spec = source.tree.args
+    if spec.vararg is not None or spec.kwarg is not None:
+        reader.refuse(
+            "`*args` or `**kwargs` in the signature",
+            "the number of arguments must be known",
+            "named parameters",
+            node=spec.vararg or spec.kwarg,
+        )
+    names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+    with reader.prologue, Builder(reader.location(source.tree)) as builder:
+        things = {
+            name: reader.parameter(s, name, parameters) for name, s in zip(names, specs, strict=True)
+        }
+        reader.frame.env = dict(things)
+        arguments = list(parameters)
+        roots = {reader.memory[root]: root for root in reader.memory}
+        reader.stack.append(source.function.__code__)
+        result = reader.body_of(source.tree)
+        leaves: list[Value] = []
+        structure = flatten(reader, result, leaves)
+        hidden = list(reader.captures.values.values())
+        written = []
+        for value in arguments + hidden:
+            if ty.is_array(value.type):
+                root = roots.get(value) or next(r for r in reader.captures.roots.values() if r.name == value.name)
+                final = reader.memory.get(root, value)
+                if isinstance(final, Value) and final is not value and final not in leaves:
+                    written.append(final)
+    ops = (*reader.prologue.ops, *builder.ops)
+    body = Block((*arguments, *hidden), ops, (*leaves, *written))
+    function = Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written))
+    return Program(function, tuple(reader.captures.fetch), tuple(reader.captures.statics), structure, things)
+
+
+def valid_name(name: str) -> str:
+    return name if name.isidentifier() else "function"
+
+
+def flatten(reader: Reader, thing: Any, leaves: list[Value]) -> Any:
+    """The values of a result, and the structure they are nested in."""
+    if isinstance(thing, Static) and thing.value is None:
+        return None
+    if isinstance(thing, tuple):
+        return tuple(flatten(reader, part, leaves) for part in thing)
+    if isinstance(thing, Elementwise) or (isinstance(thing, ArrayView) and not thing.whole):
+        thing = reader.materialise(thing)
+    if isinstance(thing, ArrayView):
+        leaves.append(reader.version(thing.root))
+    elif is_scalar(thing):
+        leaves.append(reader.as_value(thing))
+    elif isinstance(thing, Poison):
+        reader.refuse(thing.problem, instead=thing.instead)
+    else:
+        reader.refuse(f"a function that returns {describe(thing)}", kind=NotDifferentiable)
+    return "leaf"
+
+
+def named(block: Block, names: dict[Value, str]) -> Block:
+    """The block with the names that the user's assignments suggest."""
+    mapping = {value: Value(name, value.type) for value, name in names.items()}
+
+    def definition(value: Value) -> Value:
+        return mapping.get(value, value)
+
+    def visit(block: Block) -> Block:
+        ops = tuple(
+            Op(
+                op.primitive,
+                tuple(map(definition, op.operands)),
+                tuple(map(definition, op.results)),
+                tuple(map(visit, op.regions)),
+                op.attributes,
+                op.location,
+            )
+            for op in block.ops
+        )
+        return Block(tuple(map(definition, block.parameters)), ops, tuple(map(definition, block.results)))
+
+    return visit(block)

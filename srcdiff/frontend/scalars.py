@@ -1,0 +1,115 @@
+"""Scalar operations: evaluate on numbers, emit on values, promote as the function's rules say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.builder import constant
+from ..ir.core import Value
+from ..ir.operators import current_builder
+from ..ir.types import Type
+from ..primitives import REGISTRY
+from ..primitives.record import number
+from .scope import Scope, describe, number_type
+from .things import Scalar, is_number, is_scalar
+
+COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
+KEEPS_NONNEGATIVE = {"add", "mul", "floordiv", "mod", "min", "max", "rshift", "lshift", "abs", "maximum", "minimum"}
+
+
+class Scalars(Scope):
+    def scalar(self, name: str, *operands: Scalar) -> Scalar:
+        """Apply an elementwise primitive to scalars."""
+        row = REGISTRY[name]
+        for operand in operands:
+            if not is_scalar(operand):
+                self.refuse(f"`{name}` of {describe(operand)}")
+        if len(operands) != row.arity:
+            self.refuse(f"`{name}` takes {row.arity} numbers, not {len(operands)}")
+        if all(is_number(x) for x in operands):
+            try:
+                return number(row.evaluate(*operands))
+            except (ArithmeticError, ValueError, TypeError) as error:
+                self.refuse(f"`{name}` of constants fails: {error}")
+        if name == "pow":
+            return self.power(*operands)
+        types = self.operand_types(operands)
+        if name == "select":
+            type = row.result(*types)
+            values = [self.as_value(operands[0]), *(self.fitted(x, type) for x in operands[1:])]
+        elif name in COMPARISONS:
+            type = ty.boolean
+            values = [self.as_value(x, t) for x, t in zip(operands, types, strict=True)]
+        elif name in ("and", "or", "not"):
+            type = ty.boolean
+            values = [self.truth(x) for x in operands]
+        else:
+            if any(ty.is_complex(t) for t in types):
+                self.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
+            type = row.result(*types)
+            values = [self.fitted(x, type) for x in operands]
+        result = current_builder().emit(name, values, type)
+        if name in KEEPS_NONNEGATIVE and ty.is_integer(type) and all(map(self.never_negative, values)):
+            self.nonnegative.add(result)
+        return result
+
+    def operand_types(self, operands: tuple[Scalar, ...]) -> list[Type]:
+        typed = [x.type for x in operands if isinstance(x, Value)]
+        strong = typed[0]
+        for other in typed[1:]:
+            strong = ty.promote(strong, other)
+        return [
+            x.type
+            if isinstance(x, Value)
+            else number_type(x)
+            if self.frame.numba_rules
+            else ty.promote_weak(strong, number_type(x))
+            for x in operands
+        ]
+
+    def fitted(self, x: Scalar, type: Type) -> Value:
+        """An operand of an op with this result: numbers take its type; float64 arithmetic takes integers as they are."""
+        if not isinstance(x, Value):
+            weak_integer = isinstance(x, int) and ty.is_float(type) and type == ty.float64
+            return constant(float(x) if weak_integer else x, type)
+        if type == ty.float32 and x.type != type:
+            return self.cast(x, type)
+        return x
+
+    def power(self, base: Scalar, exponent: Scalar) -> Scalar:
+        """`base ** exponent`; an integer written in the source stays one, so that it is multiplied out."""
+        if isinstance(exponent, (int, float)) and not isinstance(exponent, bool) and isinstance(base, Value):
+            if ty.is_float(base.type):
+                whole = float(exponent).is_integer() and abs(exponent) < 64
+                value = constant(exponent, ty.int64 if whole else base.type)
+                return current_builder().emit("pow", (base, value), base.type)
+            type = base.type if isinstance(exponent, int) and exponent >= 0 else ty.float64
+            base = base if type != ty.float64 else self.cast(base, ty.float64)
+            kind = ty.int64 if isinstance(exponent, int) else ty.float64
+            return current_builder().emit("pow", (base, constant(exponent, kind)), type)
+        types = self.operand_types((base, exponent))
+        type = ty.promote(*types)
+        if ty.is_boolean(type):
+            type = ty.int64
+        return current_builder().emit("pow", (self.fitted(base, type), self.fitted(exponent, type)), type)
+
+    def truth(self, thing: Any) -> Value:
+        """The truth of a scalar as a boolean value."""
+        value = self.as_value(thing)
+        if ty.is_boolean(value.type):
+            return value
+        return current_builder().emit("ne", (value, constant(0, value.type)), ty.boolean)
+
+    def never_negative(self, thing: Scalar) -> bool:
+        if isinstance(thing, Value) and not thing.is_constant:
+            return thing in self.nonnegative or str(thing.type).startswith("uint")
+        return bool((thing.constant if isinstance(thing, Value) else thing) >= 0)
+
+    def integer(self, thing: Any) -> Scalar:
+        """A scalar that must be an integer, as an index or a bound."""
+        if isinstance(thing, Value) and not (ty.is_integer(thing.type) or ty.is_boolean(thing.type)):
+            self.refuse("an integer is needed here, not a float", instead="`int(...)`")
+        if not is_scalar(thing) or isinstance(thing, (float, complex)):
+            self.refuse(f"an integer is needed here, not {describe(thing)}")
+        return thing

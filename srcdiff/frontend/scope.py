@@ -1,0 +1,641 @@
+"""The state while a function is read into IR, and how `if` and loops join it.
+
+Names stand for things (`things.py`); the memory maps every array's root to its current version. Both are copied
+at a branch and joined behind it: what differs becomes a result of the `if`, or is carried by the loop.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+
+from ..errors import AliasError, DifferentiationError, Location, UnsupportedConstruct
+from ..ir import types as ty
+from ..ir.builder import Builder, constant, zero
+from ..ir.core import Block, Op, Value
+from ..ir.operators import current_builder
+from ..ir.types import Type
+from ..ir.walk import rename, substitute
+from .source import FunctionSource, location_of
+from .things import ArrayView, Axis, Poison, Root, Static, is_number, is_scalar, whole_view
+
+FLAG = "?"  # `name?` tells whether a name is bound, where that is not certain
+
+
+@dataclass(eq=False)
+class Frame:
+    """The variables of one function that is being read."""
+
+    source: FunctionSource
+    env: dict[str, Any] = field(default_factory=dict)
+    reads: dict[str, int] = field(default_factory=dict)
+    parent: Frame | None = None
+
+    @property
+    def numba_rules(self) -> bool:
+        return self.source.numba_rules
+
+
+class Retry(Exception):
+    """A carried value turned out to have a wider type than its initial value."""
+
+
+class Scope:
+    """Names, memory, and the joins. The subclasses read expressions and statements."""
+
+    frame: Frame
+
+    def __init__(self) -> None:
+        self.memory: dict[Root, Value | Poison] = {}
+        self.dead = False
+        self.nonnegative: set[Value] = set()
+        self.current_node: ast.AST | None = None
+
+    # ------------------------------------------------------------------------------------- locations
+
+    def location(self, node: ast.AST | None = None) -> Location | None:
+        node = node or self.current_node
+        return location_of(self.frame.source, node) if node is not None else None
+
+    def refuse(
+        self,
+        problem: str,
+        reason: str = "",
+        instead: str = "",
+        node: ast.AST | None = None,
+        kind: type[DifferentiationError] = UnsupportedConstruct,
+    ) -> NoReturn:
+        raise kind(problem, self.location(node), reason, instead)
+
+    # --------------------------------------------------------------------------------------- scalars
+
+    def as_value(self, thing: Any, type: Type | None = None) -> Value:
+        """A scalar thing as an IR value; a number becomes a constant of `type`, or of its own type."""
+        if isinstance(thing, Value):
+            return thing
+        if is_number(thing):
+            return constant(thing, type if type is not None else number_type(thing))
+        self.refuse(f"a number is needed here, not {describe(thing)}")
+
+    def cast(self, value: Value, type: Type) -> Value:
+        if value.type == type:
+            return value
+        if value.is_constant:
+            return constant(value.constant, type)
+        return current_builder().emit("cast", (value,), type)
+
+    # ----------------------------------------------------------------------------------------- memory
+
+    def version(self, root: Root) -> Value:
+        current = self.memory[root]
+        if isinstance(current, Poison):
+            self.refuse(current.problem, instead=current.instead, kind=AliasError)
+        return current
+
+    def write(self, root: Root, version: Value) -> None:
+        """Make `version` the content of `root`; what may share its memory can no longer be read."""
+        self.memory[root] = version
+        for other in root.aliases:
+            if other in self.memory:
+                self.memory[other] = Poison(
+                    f"`{other.name or 'an array'}` may or may not share its memory with `{root.name or 'an array'}`, "
+                    "which was written",
+                    instead="make one of them a copy: `x = y.copy()`",
+                )
+
+    def new_root(self, version: Value, shape: tuple[Any, ...] | None = None) -> Root:
+        root = Root(version.type, version.name, shape)
+        self.memory[root] = version
+        return root
+
+    # ----------------------------------------------------------------------------------------- branch
+
+    def branch(
+        self, condition: Value, then: Callable[[], Any], otherwise: Callable[[], Any]
+    ) -> tuple[Any, Any]:
+        """Build an `if`; gives the joined pair of what the two arms return as (things, None)."""
+        location = current_builder().location
+        env, memory = self.frame.env, self.memory
+        arms = []
+        for build in (then, otherwise):
+            self.frame.env, self.memory, self.dead = dict(env), dict(memory), False
+            with Builder(location) as builder:
+                thing = build()
+            if "=" not in self.frame.env and thing is not None:
+                self.frame.env["="] = thing
+            arms.append((builder, self.frame.env, self.memory, self.dead))
+        self.frame.env, self.memory = env, memory
+        (b1, env1, mem1, dead1), (b2, env2, mem2, dead2) = arms
+        joiner = Joiner(self, b1, b2, dead1, dead2, mem1, mem2)
+        joined = joiner.environments(env1, env2)
+        merged = joiner.memories(memory)
+        self.dead = dead1 and dead2
+        current_builder().region(
+            "if",
+            (condition,),
+            (b1.block((), joiner.yields1), b2.block((), joiner.yields2)),
+            joiner.results,
+            location=location,
+        )
+        result = joined.pop("=", None)
+        self.frame.env = joined
+        self.memory = merged
+        return result, None
+
+    # ------------------------------------------------------------------------------------------- loops
+
+    def loop(self, parts: LoopParts) -> None:
+        """Build a loop; again with wider types where what it carries turned out to need them."""
+        widened: dict[Any, Type] = {}
+        for _ in range(12):
+            env, memory = dict(self.frame.env), dict(self.memory)
+            try:
+                LoopJoin(self, parts, widened).build()
+                return
+            except Retry:
+                self.frame.env, self.memory = env, memory
+        self.refuse("the types of what this loop carries do not settle", instead="give them their type before it")
+
+
+def number_type(number: Any) -> Type:
+    if isinstance(number, bool):
+        return ty.boolean
+    if isinstance(number, int):
+        return ty.int64
+    return ty.complex128 if isinstance(number, complex) else ty.float64
+
+
+def describe(thing: Any) -> str:
+    """What a thing is, for a message."""
+    match thing:
+        case Value():
+            return "a number"
+        case ArrayView() | _ if hasattr(thing, "ndim") and not isinstance(thing, Static):
+            return f"an array of {thing.ndim} dimensions"
+        case tuple():
+            return f"a tuple of {len(thing)}"
+        case Static(value=None):
+            return "`None`"
+        case Static(value=str()):
+            return "a string"
+        case Static():
+            name = getattr(thing.value, "__name__", None) or type(thing.value).__name__
+            return f"`{name}`"
+        case _ if is_number(thing):
+            return "a number"
+        case _:
+            return f"a {type(thing).__name__.lower()}"
+
+
+def join_types(a: Any, b: Any) -> Type:
+    """The type that holds two scalars, of which weak numbers may be either."""
+    if isinstance(a, Value) and isinstance(b, Value):
+        return ty.promote(a.type, b.type)
+    if isinstance(a, Value):
+        return ty.promote_weak(a.type, number_type(b))
+    if isinstance(b, Value):
+        return ty.promote_weak(b.type, number_type(a))
+    return ty.promote(number_type(a), number_type(b))
+
+
+def join_array_types(a: Type, b: Type) -> Type:
+    layout = a.layout if a.layout == b.layout else "A"
+    return ty.array(a.dtype, a.ndim, layout)
+
+
+def compatible_arrays(a: Type, b: Type) -> bool:
+    return bool(a.ndim == b.ndim and a.dtype == b.dtype)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two things are certainly the same."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, ArrayView):
+        return (
+            a.root is b.root
+            and len(a.axes) == len(b.axes)
+            and all(map(same_axis, a.axes, b.axes))
+            and len(a.fixed) == len(b.fixed)
+            and all(p[0] == q[0] and same(p[1], q[1]) for p, q in zip(a.fixed, b.fixed, strict=True))
+        )
+    if is_number(a):
+        return bool(a == b) and str(a) == str(b)
+    if isinstance(a, Static):
+        return a.value is b.value or (isinstance(a.value, (str, tuple, bytes)) and a.value == b.value)
+    return False
+
+
+def same_axis(a: Axis | None, b: Axis | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.of == b.of and same(a.start, b.start) and same(a.step, b.step) and same(a.length, b.length)
+
+
+class Joiner:
+    """Joins what the two arms of an `if` leave."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        then: Builder,
+        otherwise: Builder,
+        dead1: bool,
+        dead2: bool,
+        memory1: dict[Root, Value | Poison],
+        memory2: dict[Root, Value | Poison],
+    ) -> None:
+        self.scope, self.then, self.otherwise = scope, then, otherwise
+        self.dead1, self.dead2 = dead1, dead2
+        self.memory1, self.memory2 = memory1, memory2
+        self.yields1: list[Value] = []
+        self.yields2: list[Value] = []
+        self.results: list[Value] = []
+        self.new_memory: dict[Root, Value | Poison] = {}
+
+    def environments(self, env1: dict[str, Any], env2: dict[str, Any]) -> dict[str, Any]:
+        joined: dict[str, Any] = {}
+        for name in dict.fromkeys([*env1, *env2]):
+            if name.endswith(FLAG):
+                continue
+            in1, in2 = name in env1, name in env2
+            flag1 = env1.get(name + FLAG, True) if in1 else False
+            flag2 = env2.get(name + FLAG, True) if in2 else False
+            if self.dead1 or self.dead2:
+                flag1 = flag2 = flag2 if self.dead1 else flag1
+            if in1 and in2:
+                joined[name] = self.join(env1[name], env2[name], name)
+            else:
+                joined[name] = self.join_with_nothing(env1[name] if in1 else env2[name], in1, name)
+            flag = True if name[0] in "$=" else self.join(flag1, flag2, "")
+            if flag is not True:
+                joined[name + FLAG] = flag
+        return joined
+
+    def result(self, value1: Value, value2: Value, name: str, type: Type) -> Value:
+        for k, (a, b) in enumerate(zip(self.yields1, self.yields2, strict=True)):
+            if a is value1 and b is value2:
+                return self.results[k]
+        result = Value(name, type)
+        self.yields1.append(value1)
+        self.yields2.append(value2)
+        self.results.append(result)
+        return result
+
+    def join(self, a: Any, b: Any, name: str) -> Any:
+        if same(a, b) and not isinstance(a, ArrayView):
+            return a
+        if isinstance(a, Poison) or isinstance(b, Poison):
+            live = b if self.dead1 else a if self.dead2 else (a if isinstance(a, Poison) else b)
+            return live
+        if is_scalar(a) and is_scalar(b):
+            if isinstance(a, Value) and isinstance(b, Value) and a.type != b.type:
+                if self.dead1 or self.dead2:
+                    live = b if self.dead1 else a
+                    return self.join_with_nothing(live, self.dead2, name)
+            type = join_types(a, b)
+            with self.then:
+                v1 = self.scope.cast(self.scope.as_value(a, type), type)
+            with self.otherwise:
+                v2 = self.scope.cast(self.scope.as_value(b, type), type)
+            result = self.result(v1, v2, name, type)
+            if {v1, v2} <= self.scope.nonnegative | {v for v in (v1, v2) if v.is_constant and v.constant >= 0}:
+                self.scope.nonnegative.add(result)
+            return result
+        if self.dead1 or self.dead2:
+            return self.join_with_nothing(b if self.dead1 else a, self.dead2, name)
+        if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+            return tuple(self.join(x, y, "") for x, y in zip(a, b, strict=True))
+        if isinstance(a, ArrayView) and isinstance(b, ArrayView):
+            return self.join_views(a, b, name)
+        what = f"`{name}` is {describe(a)} in one branch and {describe(b)} in the other"
+        if isinstance(a, Static) and isinstance(b, Static):
+            what = f"which of {describe(a)} and {describe(b)} `{name}` is depends on a condition that is not constant"
+        return Poison(what, "give it one type in both")
+
+    def join_views(self, a: ArrayView, b: ArrayView, name: str) -> Any:
+        if a.root is b.root:
+            if same(a, b):
+                return a
+            if len(a.axes) == len(b.axes) and [f[0] for f in a.fixed] == [f[0] for f in b.fixed]:
+                fixed = tuple(
+                    (k, self.join(x, y, "")) for (k, x), (_, y) in zip(a.fixed, b.fixed, strict=True)
+                )
+                if all(map(same_axis, a.axes, b.axes)):
+                    return replace(a, fixed=fixed)
+            return Poison(f"`{name}` is one of two different parts of an array", "index the array itself")
+        if not (a.whole and b.whole and compatible_arrays(a.root.type, b.root.type)):
+            return Poison(f"`{name}` is one of two different arrays, or of parts of them", "copy one of them")
+        v1, v2 = self.memory1[a.root], self.memory2[b.root]
+        if isinstance(v1, Poison) or isinstance(v2, Poison):
+            return v1 if isinstance(v1, Poison) else v2
+        type = join_array_types(v1.type, v2.type)
+        result = self.result(v1, v2, name, type)
+        shape = a.root.shape if a.root.shape and b.root.shape and same(a.root.shape, b.root.shape) else None
+        root = Root(type, name, shape)
+        root.may_alias(a.root)
+        root.may_alias(b.root)
+        self.new_memory[root] = result
+        return whole_view(root)
+
+    def join_with_nothing(self, thing: Any, in_first: bool, name: str) -> Any:
+        """The thing of one arm where the other never gets here or never bound it."""
+        if isinstance(thing, tuple):
+            return tuple(self.join_with_nothing(part, in_first, "") for part in thing)
+        if isinstance(thing, Value):
+            nothing = zero(thing.type)
+            v1, v2 = (thing, nothing) if in_first else (nothing, thing)
+            return self.result(v1, v2, name or thing.name, thing.type)
+        if isinstance(thing, ArrayView) and thing.root not in self.memory_before:
+            memory = self.memory1 if in_first else self.memory2
+            version = memory[thing.root]
+            if isinstance(version, Poison):
+                return version
+            arm = self.otherwise if in_first else self.then
+            with arm:
+                nothing = current_builder().emit(
+                    "alloc", [zero(ty.int64)] * version.type.ndim, fresh_type(version.type), {"fill": "empty"}
+                )
+            v1, v2 = (version, nothing) if in_first else (nothing, version)
+            type = join_array_types(v1.type, v2.type)
+            if not thing.whole:
+                return Poison(f"`{name}` is part of an array that exists in one branch only", "copy it")
+            root = Root(type, name or thing.root.name)
+            self.new_memory[root] = self.result(v1, v2, name or version.name, type)
+            return whole_view(root)
+        return thing
+
+    @property
+    def memory_before(self) -> dict[Root, Value | Poison]:
+        return self.scope.memory
+
+    def memories(self, before: dict[Root, Value | Poison]) -> dict[Root, Value | Poison]:
+        merged = dict(before)
+        for root in before:
+            v1, v2 = self.memory1[root], self.memory2[root]
+            if self.dead1 or self.dead2:
+                live = v2 if self.dead1 else v1
+                if live is before[root] or isinstance(live, Poison):
+                    merged[root] = live
+                else:
+                    old = before[root]
+                    assert isinstance(old, Value)
+                    pair = (old, live) if self.dead1 else (live, old)
+                    merged[root] = self.result(*pair, live.name, live.type)
+            elif isinstance(v1, Poison) or isinstance(v2, Poison):
+                merged[root] = v1 if isinstance(v1, Poison) else v2
+            elif v1 is not v2:
+                merged[root] = self.result(v1, v2, v1.name, v1.type)
+        merged.update(self.new_memory)
+        return merged
+
+
+def fresh_type(type: Type) -> Type:
+    return ty.array(type.dtype, type.ndim, "C")
+
+
+@dataclass(eq=False)
+class Slot:
+    """One carried value: `yielded` and `result` are known once the body is."""
+
+    initial: Value
+    parameter: Value
+    yielded: Value | None = None
+    result: Value | None = None
+
+    def close(self, yielded: Value) -> Value:
+        self.yielded = yielded
+        self.result = Value(self.parameter.name, self.parameter.type)
+        return self.result
+
+
+@dataclass
+class LoopParts:
+    """What kind of loop: a `for` has bounds and binds its index, a `while` has a condition."""
+
+    body: Callable[[], None]
+    assigned: list[str]
+    stop: str
+    exposed: set[str]
+    bounds: tuple[Value, Value, Value] | None = None
+    bind: Callable[[Value], None] | None = None
+    condition: Callable[[], Value] | None = None
+
+
+class LoopJoin:
+    """Builds one loop: parameters for all that may change, the body, then slots for what did change."""
+
+    def __init__(self, scope: Scope, parts: LoopParts, widened: dict[Any, Type]) -> None:
+        self.scope, self.parts, self.widened = scope, parts, widened
+        self.slots: dict[Value, Slot] = {}
+        self.pointers: dict[Root, Slot] = {}  # roots of the arrays that names carried by the loop point to
+        self.replaced: dict[Value, Value] = {}
+        self.results_memory: dict[Root, Value | Poison] = {}
+        self.left: list[tuple[Root, Root]] = []  # (root after a trip, root behind the loop) of each pointer
+
+    def build(self) -> None:
+        scope, parts = self.scope, self.parts
+        location = current_builder().location
+        env0, memory0 = scope.frame.env, scope.memory
+        names = [key for n in parts.assigned for key in (n, n + FLAG) if key in env0]
+        scope.memory = dict(memory0)
+        contents = {}
+        for root, version in memory0.items():
+            if isinstance(self.widened.get(root), Poison):
+                scope.memory[root] = self.widened[root]
+            elif isinstance(version, Value):
+                contents[root] = self.slot(version, version.type, version.name, root)
+                scope.memory[root] = contents[root].parameter
+        parameters = {name: self.parameter(env0[name], name, (name,), memory0) for name in names}
+        env = {**env0, **parameters}
+
+        condition = self.condition(env) if parts.condition else None
+        index = Value("", ty.int64)
+        if parts.bounds is not None and self.never_negative(parts.bounds):
+            scope.nonnegative.add(index)
+        scope.frame.env = dict(env)
+        if parts.stop:
+            scope.frame.env[parts.stop] = False
+        with Builder(location) as builder:
+            if parts.bind is not None:
+                parts.bind(index)
+            parts.body()
+            after, memory = scope.frame.env, scope.memory
+            stops = [scope.as_value(after.pop(parts.stop))] if parts.stop else []
+            scope.dead = False
+            behind = dict(env0)
+            for name in names:
+                behind[name] = self.leave(env0[name], parameters[name], after[name], name, (name,))
+            for name in parts.assigned:
+                if name not in env0 and name in after and name in parts.exposed:
+                    behind[name] = self.expose(after[name], name)
+                    if name.startswith("$"):
+                        continue
+                    flag = scope.as_value(after.get(name + FLAG, True))
+                    behind[name + FLAG] = self.slot(constant(False, ty.boolean), ty.boolean, "").close(flag)
+            for root, slot in contents.items():
+                now = memory[root]
+                if now is slot.parameter:
+                    self.replaced[slot.parameter] = slot.initial
+                elif isinstance(now, Poison):
+                    self.poison(root, now)
+                else:
+                    self.fit(now.type, slot, root)
+                    self.results_memory[root] = slot.close(now)
+
+        slots = [slot for slot in self.slots.values() if slot.yielded is not None]
+        slot_parameters = [slot.parameter for slot in slots]
+        header = [index] if parts.bounds else []
+        yields = [slot.yielded for slot in slots if slot.yielded is not None]
+        regions = [substitute(builder.block([*header, *slot_parameters], stops + yields), self.replaced)]
+        if condition is not None:
+            ops, holds = condition
+            block = substitute(Block(tuple(slot_parameters), ops, (holds,)), self.replaced)
+            regions.insert(0, rename(block, {}))
+        trips = [Value("trips", ty.int64)] if parts.stop or not parts.bounds else []
+        current_builder().region(
+            "for" if parts.bounds else "while",
+            [*(parts.bounds or ()), *(slot.initial for slot in slots)],
+            regions,
+            [*trips, *(slot.result for slot in slots if slot.result is not None)],
+            {"leaves": True} if parts.stop else {},
+            location,
+        )
+        scope.frame.env = behind
+        poisoned = {root: self.widened[root] for root in memory0 if isinstance(self.widened.get(root), Poison)}
+        scope.memory = {**memory0, **self.results_memory, **poisoned}
+
+    def condition(self, env: dict[str, Any]) -> tuple[tuple[Op, ...], Value]:
+        scope = self.scope
+        assert self.parts.condition is not None
+        scope.frame.env, before = dict(env), dict(scope.memory)
+        with Builder(current_builder().location) as builder:
+            holds = self.parts.condition()
+        if any(scope.memory[root] is not version for root, version in before.items()):
+            scope.refuse("the condition of a `while` writes an array", instead="write it in the body")
+        return tuple(builder.ops), holds
+
+    def never_negative(self, bounds: tuple[Value, Value, Value]) -> bool:
+        """Whether the index of a `for` with these bounds is certainly not negative."""
+        low, high, step = bounds
+
+        def at_least(value: Value, least: int) -> bool:
+            return value.constant >= least if value.is_constant else value in self.scope.nonnegative
+
+        if not step.is_constant:
+            return at_least(low, 0) and at_least(high, -1)
+        return at_least(low, 0) if step.constant > 0 else at_least(high, -1)
+
+    def slot(self, initial: Value, type: Type, name: str, key: Any = None) -> Slot:
+        type = self.widened.get(key, type)
+        slot = Slot(initial, Value(name, type))
+        self.slots[slot.parameter] = slot
+        return slot
+
+    def poison(self, key: Any, poison: Poison) -> NoReturn:
+        """A later trip cannot read this: build the loop again with no trip reading it."""
+        self.widened[key] = poison
+        raise Retry
+
+    def fit(self, type: Type, slot: Slot, key: Any) -> None:
+        """Make sure that the slot holds arrays of this type, or build the loop again."""
+        if type != slot.parameter.type:
+            self.widened[key] = join_array_types(type, slot.parameter.type)
+            if self.widened[key] != slot.parameter.type:
+                raise Retry
+
+    def parameter(self, thing: Any, name: str, path: Any, memory: dict[Root, Value | Poison]) -> Any:
+        """What a carried name stands for at the start of a trip."""
+        scope = self.scope
+        if isinstance(self.widened.get(path), Poison):
+            return self.widened[path]
+        if is_scalar(thing):
+            type = self.widened.get(path) or scope.as_value(thing).type
+            initial = scope.cast(scope.as_value(thing, type), type)
+            return self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
+        if isinstance(thing, tuple):
+            return tuple(self.parameter(part, "", (*path, k), memory) for k, part in enumerate(thing))
+        if isinstance(thing, ArrayView):
+            version = memory[thing.root]
+            if not thing.whole:
+                return Poison(
+                    f"`{name}` names a part of an array before this loop, and another one in it",
+                    "give it another name inside the loop",
+                )
+            if isinstance(version, Poison):
+                return version
+            slot = self.slot(version, version.type, name, path)
+            root = Root(slot.parameter.type, name)
+            root.may_alias(thing.root)
+            self.pointers[root] = slot
+            scope.memory[root] = slot.parameter
+            return whole_view(root)
+        return thing
+
+    def leave(self, initial: Any, parameter: Any, after: Any, name: str, path: Any) -> Any:
+        """Close the slots of one name; gives what it stands for behind the loop."""
+        scope = self.scope
+        changes = f"`{name}` is {describe(initial)} before this loop and {describe(after)} after a trip of it"
+        match parameter, after:
+            case Poison(), _:
+                return initial if same(initial, after) else parameter
+            case _, Poison():
+                self.poison(path, after)
+            case Value(), _ if is_scalar(after):
+                weak = is_number(initial) and path not in self.widened
+                type = join_types(initial if weak else parameter, after)
+                if type != parameter.type:
+                    self.widened[path] = type
+                    raise Retry
+                return self.slots[parameter].close(scope.cast(scope.as_value(after, type), type))
+            case tuple(), tuple() if len(parameter) == len(after):
+                triples = zip(initial, parameter, after, strict=True)
+                return tuple(self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples))
+            case ArrayView(), ArrayView() if (
+                after.whole and compatible_arrays(after.root.type, parameter.root.type)
+            ):
+                return self.leave_array(initial, parameter.root, after.root, name, path)
+            case _:
+                return initial if same(initial, after) else self.poison(path, Poison(changes, "use another name"))
+
+    def leave_array(self, initial: ArrayView, parameter: Root, after: Root, name: str, path: Any) -> Any:
+        slot = self.pointers[parameter]
+        version = self.scope.memory[after]
+        if isinstance(version, Poison):
+            self.poison(path, version)
+        self.fit(version.type, slot, path)
+        shapes = initial.root.shape, initial.root.shape if after is parameter else after.shape
+        known = shapes[0] is not None and shapes[1] is not None and same(*shapes)
+        root = Root(slot.parameter.type, name, initial.root.shape if known else None)
+        for other in (initial.root, *initial.root.aliases, *after.aliases):
+            if other not in self.pointers:
+                root.may_alias(other)
+        for earlier_after, earlier in self.left:
+            if earlier_after is after:
+                root.may_alias(earlier)
+        self.left.append((after, root))
+        self.results_memory[root] = slot.close(version)
+        return whole_view(root)
+
+    def expose(self, thing: Any, name: str) -> Any:
+        """Let a name first bound in the body be read behind the loop."""
+        if is_scalar(thing):
+            value = self.scope.as_value(thing)
+            return self.slot(zero(value.type), value.type, name).close(value)
+        if isinstance(thing, tuple):
+            return tuple(self.expose(part, "") for part in thing)
+        if isinstance(thing, ArrayView):
+            return Poison(
+                f"the array `{name}` is first named inside a loop and read behind it",
+                f"name an array `{name}` before the loop, or use it inside the loop",
+            )
+        return thing
+
+
+__all__ = ["FLAG", "Frame", "LoopParts", "Scope", "describe", "number_type", "same"]

@@ -1,0 +1,164 @@
+"""What a name can stand for while a function is read.
+
+    Value              a scalar of the IR
+    int, float, ...    a number written in the source: weak, it takes the type of what it meets
+    ArrayView          an array, or a place inside one: `A`, `A[i]`, `A[1:, ::-1].T`
+    Elementwise        an array that exists only as a rule for its elements: `x * 2.0 + y`
+    Range              `range(...)`
+    tuple              of such things, also for list literals that nothing changes
+    Static             a function, a module, `None`, a string: known when the function is read
+    Poison             nothing that may be read, with the reason
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..ir.core import Value
+from ..ir.types import Type
+
+Number: TypeAlias = bool | int | float | complex
+Scalar: TypeAlias = Any  # Value or Number
+Length: TypeAlias = Any  # Value or int
+
+
+@dataclass(frozen=True)
+class Static:
+    value: Any
+
+
+@dataclass(frozen=True)
+class Poison:
+    problem: str
+    instead: str = ""
+
+
+@dataclass(eq=False)
+class Root:
+    """The storage of one array. `aliases` are roots that may be the same memory."""
+
+    type: Type
+    name: str
+    shape: tuple[Length, ...] | None = None
+    aliases: set[Root] = field(default_factory=set)
+
+    def may_alias(self, other: Root) -> None:
+        if other is not self:
+            self.aliases.add(other)
+            other.aliases.add(self)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a view: element `k` lies at index `start + step * k` of axis `of` of the root.
+
+    `length` may come out negative, which means empty; None stands for the whole axis.
+    """
+
+    of: int
+    start: Scalar = 0
+    step: Scalar = 1
+    length: Length | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.length is None
+
+
+@dataclass(frozen=True)
+class ArrayView:
+    """`fixed` holds (root axis, index) of the axes already indexed; `axes` the others, in the view's order.
+
+    An axis of None is one of length 1 that `np.newaxis` made.
+    """
+
+    root: Root
+    axes: tuple[Axis | None, ...]
+    fixed: tuple[tuple[int, Scalar], ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        return not self.fixed and all(
+            axis is not None and axis.whole and axis.of == k for k, axis in enumerate(self.axes)
+        )
+
+    @property
+    def ndim(self) -> int:
+        return len(self.axes)
+
+
+def whole_view(root: Root) -> ArrayView:
+    return ArrayView(root, tuple(Axis(k) for k in range(root.type.ndim)))
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """`at(indices)` gives the scalar at an index; `shape` its lengths (never negative); `reads` the roots it reads."""
+
+    shape: tuple[Length, ...]
+    at: Callable[[tuple[Scalar, ...]], Scalar]
+    reads: frozenset[Root]
+    fresh: bool = True
+    is_list: bool = False
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+
+@dataclass(frozen=True)
+class Range:
+    start: Scalar
+    stop: Scalar
+    step: Scalar
+
+
+@dataclass(frozen=True)
+class Enumerated:
+    of: Any
+    start: Scalar
+
+
+@dataclass(frozen=True)
+class Zipped:
+    of: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Reversed:
+    of: Any
+
+
+@dataclass(frozen=True)
+class Method:
+    """`x.sum` before it is called."""
+
+    of: Any
+    name: str
+
+
+@dataclass(frozen=True)
+class LocalFunction:
+    """A nested `def` or `lambda` with the variables it was made among."""
+
+    node: Any
+    frame: Any
+    defaults: tuple[Any, ...]
+    keyword_defaults: dict[str, Any]
+
+    def __hash__(self) -> int:
+        return id(self.node)
+
+
+def is_number(thing: Any) -> bool:
+    return isinstance(thing, (bool, int, float, complex))
+
+
+def is_scalar(thing: Any) -> bool:
+    return isinstance(thing, Value) or is_number(thing)
+
+
+def is_arraylike(thing: Any) -> bool:
+    return isinstance(thing, (ArrayView, Elementwise))

@@ -1,0 +1,1 @@
+"""The intermediate representation: values, ops, blocks and functions, and how to build and walk them."""

@@ -1,0 +1,126 @@
+"""The only door to `numba.types`: the types the IR speaks of, and how scalars promote.
+
+Plain functions follow NumPy's promotion (a Python literal is weak: `float32 * 2.0` stays float32); functions
+that came as a Numba dispatcher keep Numba's (the literal is a float64 or int64 like any other).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numba
+import numpy as np
+from numba.core import types as nb
+from numba.np import numpy_support
+
+Type: TypeAlias = Any  # numba's types carry no annotations
+
+float64: Type = nb.float64
+float32: Type = nb.float32
+int64: Type = nb.int64
+uint64: Type = nb.uint64
+boolean: Type = nb.boolean
+complex128: Type = nb.complex128
+complex64: Type = nb.complex64
+none: Type = nb.none
+
+
+def array(dtype: Type, ndim: int, layout: str = "C") -> Type:
+    return nb.Array(dtype, ndim, layout)
+
+
+def typeof(value: object) -> Type:
+    """Numba's type of a Python value; raises `TypeError` where Numba knows none."""
+    try:
+        return numba.typeof(value)
+    except ValueError as error:
+        raise TypeError(str(error)) from error
+
+
+def is_float(type: Type) -> bool:
+    return isinstance(type, nb.Float)
+
+
+def is_integer(type: Type) -> bool:
+    return isinstance(type, nb.Integer)
+
+
+def is_boolean(type: Type) -> bool:
+    return isinstance(type, nb.Boolean)
+
+
+def is_complex(type: Type) -> bool:
+    return isinstance(type, nb.Complex)
+
+
+def is_scalar(type: Type) -> bool:
+    return isinstance(type, (nb.Number, nb.Boolean))
+
+
+def is_array(type: Type) -> bool:
+    return isinstance(type, nb.Array)
+
+
+def is_text(type: Type) -> bool:
+    return isinstance(type, nb.UnicodeType)
+
+
+def is_differentiable(type: Type) -> bool:
+    """Whether a value of this type can carry a derivative."""
+    return is_float(type.dtype if is_array(type) else type)
+
+
+def numpy_dtype(type: Type) -> np.dtype[Any]:
+    return np.dtype(numpy_support.as_dtype(type.dtype if is_array(type) else type))
+
+
+def from_dtype(dtype: np.dtype[Any]) -> Type:
+    """The scalar type of a NumPy dtype; raises `TypeError` for one Numba does not know."""
+    try:
+        return numpy_support.from_dtype(dtype)
+    except numba.core.errors.NumbaNotImplementedError as error:
+        raise TypeError(str(error)) from error
+
+
+def promote(a: Type, b: Type) -> Type:
+    """The type of `a + b` for two typed (not weak) scalars, as NumPy has it."""
+    if a == b:
+        return a
+    return from_dtype(np.promote_types(numpy_dtype(a), numpy_dtype(b)))
+
+
+def promote_weak(type: Type, literal: Type) -> Type:
+    """The type of `value + literal` where the literal is a Python number (NEP 50)."""
+    rank = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+    if rank[numpy_dtype(literal).kind] <= rank[numpy_dtype(type).kind]:
+        return type
+    if is_complex(literal) and type == float32:
+        return complex64
+    return literal if not is_boolean(type) else literal
+
+
+def as_float(type: Type) -> Type:
+    """The type of `np.sin(value)`: floats keep theirs, integers and booleans become float64."""
+    if is_float(type) or is_complex(type):
+        return type
+    return float64
+
+
+def name_of(type: Type) -> str:
+    """How the dump spells a type: `f64`, `i64`, `bool`, `f64[:, :]`, with `F` or `A` for the layout."""
+    if is_array(type):
+        layout = "" if type.layout == "C" else f" {type.layout}"
+        return f"{name_of(type.dtype)}[{', '.join(':' * type.ndim)}{layout}]"
+    if is_boolean(type):
+        return "bool"
+    short = {"float": "f", "int": "i", "uint": "u", "complex": "c"}
+    text = str(type)
+    for long, abbreviation in short.items():
+        if text.startswith(long) and text[len(long) :].isdigit():
+            return abbreviation + text[len(long) :]
+    return text
+
+
+def dtype_spelling(type: Type) -> str:
+    """How generated source names a scalar type: `np.float32`."""
+    return "np.bool_" if is_boolean(type) else f"np.{type}"

@@ -1,0 +1,1 @@
+"""IR to IR: the same function with less work."""

@@ -1,0 +1,332 @@
+"""Algebra on single ops, constants, common subexpressions, and slots that never change.
+
+    t = mul g 1.0          ->   g
+    u = add a (neg b)      ->   sub a b
+    c1 = cos x; c2 = cos x ->   one of them
+
+A rewrite changes no result beyond what reordering a sign does: `x * 0.0` stays (x may be infinite), `x + 0.0` goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.builder import constant
+from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_slots
+from ..primitives import REGISTRY
+from ..primitives.record import number
+
+PURE_MEMORY = {"load", "shape", "cast", "stop_gradient"}
+COMMUTE = {"add", "mul"}
+
+
+def fold(function: Function) -> Function:
+    """Simplify every op of a function, once from top to bottom."""
+    folder = Folder()
+    body = folder.block(function.body, {})
+    return replace(function, body=body)
+
+
+class Folder:
+    def __init__(self) -> None:
+        self.replaced: dict[Value, Value] = {}
+        self.made: dict[Value, Op] = {}
+
+    def value(self, value: Value) -> Value:
+        while value in self.replaced:
+            value = self.replaced[value]
+        return value
+
+    def block(self, block: Block, available: dict[Any, tuple[Value, ...]]) -> Block:
+        available = dict(available)
+        ops: list[Op] = []
+        for op in block.ops:
+            op = replace(op, operands=tuple(map(self.value, op.operands)))
+            if op.regions:
+                op = self.region(op, available, ops)
+                if op is None:
+                    continue
+            elif op.primitive == "store" and self.restores(op):
+                self.replaced[op.result] = op.operands[0]
+                continue
+            elif op.primitive == "require" and op.operands[0].is_constant and op.operands[0].constant:
+                continue
+            elif op.primitive in REGISTRY or op.primitive in PURE_MEMORY:
+                op = self.canonical(op)
+                known = self.evaluated(op)
+                if known is None:
+                    known = self.simplified(op)
+                key = self.key(op)
+                if known is None and key in available:
+                    known = available[key][0]
+                if known is not None:
+                    self.replaced[op.result] = known
+                    continue
+                available[key] = op.results
+            for result in op.results:
+                self.made[result] = op
+            ops.append(op)
+        return Block(block.parameters, tuple(ops), tuple(map(self.value, block.results)))
+
+    def restores(self, op: Op) -> bool:
+        """Whether a store puts back what is there."""
+        array, *where, value = op.operands
+        made = self.made.get(value)
+        return (
+            made is not None
+            and made.primitive == "load"
+            and made.operands[0] is array
+            and self.same_values(made.operands[1:], where)
+        )
+
+    def same_values(self, a: Any, b: Any) -> bool:
+        return all(x is y or (x.is_constant and y.is_constant and self.same_constant(x, y)) for x, y in zip(a, b, strict=True))
+
+    def stored(self, op: Op) -> Value | None:
+        """What an element holds that was just stored, or stored before stores into other constant elements."""
+        array, *where = op.operands
+        made = self.made.get(array)
+        if made is None or made.primitive != "store" or not self.same_values(made.operands[1:-1], where):
+            return None
+        value = made.operands[-1]
+        return value if value.type == op.result.type else None
+
+    def key(self, op: Op) -> Any:
+        operands = [
+            ("constant", repr(x.constant), x.type) if x.is_constant else ("value", id(x)) for x in op.operands
+        ]
+        if op.primitive in COMMUTE:
+            operands.sort(key=repr)
+        attributes = tuple(sorted((k, v) for k, v in op.attributes.items() if isinstance(v, (int, str))))
+        return (op.primitive, tuple(operands), attributes, op.result.type)
+
+    def region(self, op: Op, available: dict[Any, tuple[Value, ...]], ops: list[Op]) -> Op | None:
+        if op.primitive == "if":
+            (condition,) = op.operands
+            regions = tuple(self.block(region, available) for region in op.regions)
+            if condition.is_constant:
+                taken = regions[0] if condition.constant else regions[1]
+                ops += taken.ops
+                self.replaced.update(zip(op.results, taken.results, strict=True))
+                return None
+            kept = []
+            for k, result in enumerate(op.results):
+                a, b = (region.results[k] for region in regions)
+                if a is b or (a.is_constant and b.is_constant and self.same_constant(a, b)):
+                    self.replaced[result] = a
+                else:
+                    kept.append(k)
+            return replace(
+                op,
+                regions=tuple(replace(r, results=tuple(r.results[k] for k in kept)) for r in regions),
+                results=tuple(op.results[k] for k in kept),
+            )
+        return self.loop(op, available)
+
+    def same_constant(self, a: Value, b: Value) -> bool:
+        return a.type == b.type and repr(a.constant) == repr(b.constant)
+
+    def loop(self, op: Op, available: dict[Any, tuple[Value, ...]]) -> Op:
+        """Simplify a loop; a slot that yields its own parameter is the initial value throughout."""
+        slots = loop_slots(op)
+        constant_slots = self.unchanged(slots)
+        for k in constant_slots:
+            initial, parameter, _, result = slots[k]
+            self.replaced[parameter] = initial
+            self.replaced[result] = initial
+        kept = [k for k in range(len(slots)) if k not in constant_slots]
+        regions = tuple(self.block(region, available) for region in op.regions)
+        body = regions[-1]
+        index = body.parameters[:1] if op.primitive == "for" else ()
+        stop = body.results[:1] if leaves_early(op) else ()
+        trips = op.results[:1] if op.primitive == "while" or leaves_early(op) else ()
+        offset = len(stop)
+        body = Block(
+            (*index, *(slots[k][1] for k in kept)),
+            body.ops,
+            (*stop, *(body.results[offset + k] for k in kept)),
+        )
+        if op.primitive == "while":
+            condition = regions[0]
+            regions = (replace(condition, parameters=tuple(condition.parameters[k] for k in kept)), body)
+            for k in constant_slots:
+                self.replaced[condition.parameters[k]] = slots[k][0]
+            regions = (self.again(regions[0]), body)
+        else:
+            regions = (body,)
+        header = op.operands[: len(op.operands) - len(carried(op))]
+        return replace(
+            op,
+            operands=(*header, *(self.value(slots[k][0]) for k in kept)),
+            regions=regions,
+            results=(*trips, *(slots[k][3] for k in kept)),
+        )
+
+    def again(self, block: Block) -> Block:
+        return self.block(block, {})
+
+    def unchanged(self, slots: list[tuple[Value, Value, Value, Value]]) -> set[int]:
+        found = set()
+        for k, (initial, parameter, yielded, _) in enumerate(slots):
+            yielded = self.value(yielded)
+            if yielded is parameter:
+                found.add(k)
+            elif yielded is initial and not ty.is_array(initial.type):
+                found.add(k)
+        return found
+
+    # ----------------------------------------------------------------------------------------- algebra
+
+    def canonical(self, op: Op) -> Op:
+        """Signs outwards: `a + -b` as `a - b`, `-a * b` as `-(a * b)` where that saves the op."""
+        if op.primitive in ("add", "sub"):
+            a, b = op.operands
+            negated = self.negated(b)
+            if negated is not None:
+                return self.canonical(replace(op, primitive="sub" if op.primitive == "add" else "add", operands=(a, negated)))
+            if op.primitive == "add" and (negated := self.negated(a)) is not None:
+                return replace(op, primitive="sub", operands=(b, negated))
+        return op
+
+    def negated(self, value: Value) -> Value | None:
+        made = self.made.get(value)
+        if made is not None and made.primitive == "neg" and made.operands[0].type == value.type:
+            return made.operands[0]
+        return None
+
+    def evaluated(self, op: Op) -> Value | None:
+        if not op.operands or not all(x.is_constant for x in op.operands):
+            return None
+        if op.primitive == "cast":
+            return constant(op.operands[0].constant, op.result.type)
+        row = REGISTRY.get(op.primitive)
+        if row is None or row.evaluate is None or op.result.type == ty.float32:
+            return None
+        try:
+            return constant(number(row.evaluate(*(x.constant for x in op.operands))), op.result.type)
+        except (ArithmeticError, ValueError, TypeError):
+            return None
+
+    def simplified(self, op: Op) -> Value | None:
+        x = op.operands[0]
+        same_type = all(y.type == op.result.type for y in op.operands)
+        match op.primitive:
+            case "load":
+                return self.stored(op)
+            case "shape":
+                return self.length(op)
+            case "eq" if x is op.operands[1] and ty.is_integer(x.type):
+                return constant(True, ty.boolean)
+            case "cast" | "stop_gradient" if x.type == op.result.type and op.primitive == "cast":
+                return x
+            case "neg":
+                inner = self.negated(x)
+                return inner if inner is not None and inner.type == op.result.type else None
+            case "add":
+                y = op.operands[1]
+                if is_number(y, 0) and x.type == op.result.type:
+                    return x
+                if is_number(x, 0) and y.type == op.result.type:
+                    return y
+                return self.gathered(op)
+            case "sub":
+                y = op.operands[1]
+                if is_number(y, 0) and x.type == op.result.type:
+                    return x
+                if x is y and ty.is_integer(op.result.type):
+                    return constant(0, op.result.type)
+                return self.gathered(op)
+            case "mul":
+                y = op.operands[1]
+                if is_number(y, 1) and x.type == op.result.type:
+                    return x
+                if is_number(x, 1) and y.type == op.result.type:
+                    return y
+                if ty.is_integer(op.result.type) and (is_number(x, 0) or is_number(y, 0)):
+                    return constant(0, op.result.type)
+            case "div":
+                if is_number(op.operands[1], 1) and x.type == op.result.type:
+                    return x
+            case "pow":
+                if is_number(op.operands[1], 1) and x.type == op.result.type:
+                    return x
+            case "select":
+                _, a, b = op.operands
+                if a is b and same_type:
+                    return a
+                if x.is_constant:
+                    return a if x.constant else b
+            case "max" | "min":
+                y = op.operands[1]
+                if x is y:
+                    return x
+                if op.primitive == "max" and is_number(y, 0) and self.is_clamped(x):
+                    return x
+            case "and" | "or":
+                y = op.operands[1]
+                if x.is_constant:
+                    return y if bool(x.constant) == (op.primitive == "and") else x
+                if y.is_constant:
+                    return x if bool(y.constant) == (op.primitive == "and") else y
+            case _:
+                pass
+        return None
+
+    def is_clamped(self, value: Value) -> bool:
+        made = self.made.get(value)
+        return made is not None and (
+            made.primitive == "shape" or (made.primitive == "max" and any(is_number(x, 0) for x in made.operands))
+        )
+
+    def length(self, op: Op) -> Value | None:
+        """The length of an array is that of the array it was made from."""
+        array = op.operands[0]
+        made = self.made.get(array)
+        if made is None:
+            return None
+        if made.primitive == "alloc":
+            return made.operands[op.attributes["axis"]]
+        return None
+
+    def gathered(self, op: Op) -> Value | None:
+        """Integer sums with constants: `(n - 1) + 1` is `n`, `(i + 1) - 1` is `i`."""
+        if not ty.is_integer(op.result.type) or not op.operands[1].is_constant:
+            return None
+        x, c = op.operands
+        shift = c.constant if op.primitive == "add" else -c.constant
+        made = self.made.get(x)
+        if made is None or made.primitive not in ("add", "sub") or made.result.type != op.result.type:
+            return None
+        base, inner = made.operands
+        if inner.is_constant:
+            shift += inner.constant if made.primitive == "add" else -inner.constant
+            if shift == 0 and base.type == op.result.type:
+                return base
+        return None
+
+
+def is_number(value: Value, number: float) -> bool:
+    return value.is_constant and not isinstance(value.constant, bool) and bool(value.constant == number)
+
+
+def simplified(function: Function) -> Function:
+    """Fold until nothing changes in size."""
+    from .dce import eliminate_dead
+
+    size = -1
+    for _ in range(6):
+        function = eliminate_dead(fold(function))
+        now = count_ops(function.body)
+        if now == size:
+            break
+        size = now
+    return function
+
+
+def count_ops(block: Block) -> int:
+    return sum(1 + sum(count_ops(r) for r in op.regions) + len(op.results) for op in block.ops)
+
+
+__all__ = ["fold", "simplified"]

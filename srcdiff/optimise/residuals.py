@@ -1,0 +1,635 @@
+"""Decide where the reverse sweep gets each value of the forward sweep, and make it so.
+
+    for i in range(n):                       for i in range(n):
+        x = sin(x)                               x_tape[i] = x
+    ...                                          x = sin(x)
+    for i in range(n), descending:     ->    for i in range(n), descending:
+        x_bar = x_bar * cos(recalled x)          x_bar = x_bar * cos(x_tape[i])
+
+In order of preference a value is (1) still in scope, or in an array element that nothing overwrites afterwards;
+(2) cheap to compute again from such values; (3) recorded on a tape: an array indexed by trip where the trip counts
+are known at loop entry, one that grows where they are not. The walk is made until the choice settles: what has a
+tape counts as free, so that what follows from it is computed again rather than recorded too.
+
+Reads: structure, affine forms. Gives a function without reads of closed regions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from ..analysis.affine import Overwrites
+from ..analysis.structure import Structure, find_structure
+from ..errors import InternalError
+from ..ir import types as ty
+from ..ir.builder import Builder, constant, zero
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.walk import free_values_of
+from ..primitives import REGISTRY
+
+CHEAP = 12  # additions: what one tape write and read are worth
+LOOPS = ("for", "while")
+
+
+@dataclass(eq=False)
+class Tape:
+    """The recorded values of one forward value, over the trips of the loops that it is defined in.
+
+    `chain` are the region ops from where the sweeps meet to the definition. With `known` the trip counts are known
+    before the outermost loop; otherwise the tape is flat and grows, and `position` is the value that says where the
+    trips of the innermost loop start. Without a loop in the chain the value only has to leave arms of `if`.
+    """
+
+    value: Value
+    chain: tuple[Op, ...]
+    final: Value
+    known: bool = True
+    position: Value | None = None
+
+    @property
+    def loops(self) -> tuple[Op, ...]:
+        return tuple(op for op in self.chain if op.primitive in LOOPS)
+
+
+@dataclass
+class Plan:
+    tapes: dict[Value, Tape] = field(default_factory=dict)
+    used: set[Value] = field(default_factory=set)
+    positions: dict[Op, Value] = field(default_factory=dict)
+    shapes: dict[tuple[Value, int], Value] = field(default_factory=dict)
+
+
+def place_residuals(function: Function) -> Function:
+    structure = find_structure(function.body)
+    overwrites = Overwrites(structure)
+    plan = Plan()
+    for _ in range(4):
+        placer = Placer(function, structure, overwrites, set(plan.used))
+        body = placer.run()
+        settled = placer.plan.used == plan.used
+        plan = placer.plan
+        if settled:
+            break
+    plan.tapes = {value: tape for value, tape in plan.tapes.items() if value in plan.used}
+    body = Recorder(plan, structure, placer.original).block(body)
+    return replace(function, body=body)
+
+
+class Placer:
+    """Walks the program in its order of execution; what is read out of scope is supplied."""
+
+    def __init__(
+        self, function: Function, structure: Structure, overwrites: Overwrites, known: set[Value]
+    ) -> None:
+        self.function, self.structure, self.overwrites, self.known = function, structure, overwrites, known
+        self.plan = Plan()
+        self.scope: set[Value] = set()
+        self.spent: set[Value] = set()  # array versions that a store has consumed
+        self.latest: dict[Value, Value] = {}  # storage -> the version that holds it now
+        self.memo: dict[Value, Value] = {}
+        self.trips: dict[int, tuple[Op, Value]] = {}  # token -> reverse loop now open, its index
+        self.open: list[Op] = []
+        self.original: dict[Op, Op] = {}
+        self.builders: list[Builder] = []
+
+    def run(self) -> Block:
+        body = self.function.body
+        self.enter(body.parameters)
+        with Builder() as builder:
+            self.builders.append(builder)
+            self.ops(body)
+            results = tuple(self.supplied(v) for v in body.results)
+        return Block(body.parameters, tuple(builder.ops), results)
+
+    @property
+    def builder(self) -> Builder:
+        return self.builders[-1]
+
+    def enter(self, values: tuple[Value, ...]) -> None:
+        for value in values:
+            self.scope.add(value)
+            if ty.is_array(value.type):
+                self.latest[self.structure.storage(value)] = value
+
+    def ops(self, block: Block) -> None:
+        for op in block.ops:
+            self.builder.location = op.location
+            match op.primitive:
+                case "for" | "while":
+                    self.loop(op)
+                case "if":
+                    self.branch(op)
+                case "zeros_like":
+                    self.zeros_like(op)
+                    self.enter(op.results)
+                case _:
+                    operands = tuple(self.supplied(v) for v in op.operands)
+                    if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
+                        self.spent.add(op.operands[0])
+                    if any(a is not b for a, b in zip(operands, op.operands, strict=True)):
+                        op = replace(op, operands=operands)
+                    self.builder.append(op)
+                    self.enter(op.results)
+
+    def supplied(self, value: Value) -> Value:
+        """The value itself where it is in scope, else what stands for it."""
+        if value.is_constant or value in self.scope:
+            return value
+        found = self.source(value, may_record=True)
+        if found is None:
+            raise InternalError(f"no source for the value `{value.name or value}`", None)
+        return found
+
+    # ----------------------------------------------------------------------------------------- regions
+
+    def region(self, block: Block) -> Builder:
+        builder = Builder(self.builder.location)
+        self.builders.append(builder)
+        with builder:
+            self.ops(block)
+        return builder
+
+    def leave(self, scope: set[Value], memo: dict[Value, Value]) -> None:
+        self.builders.pop()
+        self.scope, self.memo = scope, memo
+
+    def branch(self, op: Op) -> None:
+        condition = self.supplied(op.operands[0])
+        scope, memo, spent, latest = set(self.scope), dict(self.memo), set(self.spent), dict(self.latest)
+        regions, after = [], set(spent)
+        for region in op.regions:
+            self.scope, self.memo, self.spent, self.latest = set(scope), dict(memo), set(spent), dict(latest)
+            self.open.append(op)
+            builder = self.region(region)
+            results = tuple(self.supplied(v) for v in region.results)
+            self.open.pop()
+            regions.append(Block((), tuple(builder.ops), results))
+            after |= self.spent
+            self.leave(set(scope), dict(memo))
+        self.spent, self.latest = after, latest
+        new = replace(op, operands=(condition,), regions=tuple(regions))
+        self.same(op, new)
+        self.builder.append(new)
+        self.enter(op.results)
+
+    def same(self, old: Op, new: Op) -> None:
+        """Remember what an op was before it was rewritten: the facts are about that."""
+        self.original[new] = old
+
+    def loop(self, op: Op) -> None:
+        self.fetch_ahead(op)
+        operands = tuple(self.supplied(v) for v in op.operands)
+        scope, memo, latest = set(self.scope), dict(self.memo), dict(self.latest)
+        slots = loop_slots(op)
+        for initial, parameter, yielded, _ in slots:
+            if ty.is_array(initial.type) and yielded is not parameter:
+                self.spent.add(initial)
+        regions = []
+        reverses = op.attributes.get("reverses")
+        for region in op.regions:
+            self.scope, self.memo = set(scope), dict(memo)
+            self.enter(region.parameters)
+            self.open.append(op)
+            if reverses is not None:
+                self.trips[reverses] = (replace(op, operands=operands), region.parameters[0])
+            builder = self.region(region)
+            results = tuple(self.supplied(v) for v in region.results)
+            self.open.pop()
+            if reverses is not None:
+                del self.trips[reverses]
+            regions.append(Block(region.parameters, tuple(builder.ops), results))
+            self.leave(set(scope), dict(memo))
+        self.latest = latest
+        new = replace(op, operands=operands, regions=tuple(regions))
+        self.same(op, new)
+        self.builder.append(new)
+        self.enter(op.results)
+
+    def fetch_ahead(self, op: Op) -> None:
+        """Before an inner loop, fetch what does not change in it."""
+        for value in free_values_of(op):
+            if value in self.scope or value in self.memo or ty.is_array(value.type):
+                continue
+            if all(loop.attributes["token"] in self.trips for loop in self.closed_loops(value)):
+                self.source(value, may_record=True)
+
+    def zeros_like(self, op: Op) -> None:
+        """A cotangent array: as long as the array, of which any version in scope tells the shape."""
+        (array,) = op.operands
+        held = self.holder(array)
+        if held is not None:
+            self.builder.append(replace(op, operands=(held,)))
+            return
+        origin = self.structure.origin(array)
+        if origin in self.scope:
+            self.builder.append(replace(op, operands=(origin,)))
+            return
+        made = self.structure.maker.get(origin)
+        if made is not None and made.primitive == "alloc":
+            lengths = tuple(self.supplied(n) for n in made.operands)
+        elif made is not None and made.primitive == "copy":
+            self.zeros_like(replace(op, operands=made.operands))
+            return
+        else:
+            lengths = tuple(self.supplied(self.shape_of(origin, axis)) for axis in range(array.type.ndim))
+        self.builder.append(replace(op, primitive="alloc", operands=lengths, attributes={"fill": "zeros"}))
+
+    def shape_of(self, array: Value, axis: int) -> Value:
+        """A length of an array of a closed region, as a value of that region."""
+        key = (array, axis)
+        if key not in self.plan.shapes:
+            value = Value("", ty.int64)
+            self.structure.home[value] = self.structure.home[array]
+            self.plan.shapes[key] = value
+        return self.plan.shapes[key]
+
+    def holder(self, array: Value) -> Value | None:
+        """The version in scope that is the same memory as `array`."""
+        if array in self.scope:
+            return array
+        if self.structure.is_mixed(array):
+            return None
+        held = self.latest.get(self.structure.storage(array))
+        return held if held in self.scope else None
+
+    # ----------------------------------------------------------------------------------------- sources
+
+    def source(self, value: Value, may_record: bool, budget: int = CHEAP) -> Value | None:
+        """A value of the reverse sweep that equals a value of the forward sweep; None if it has to be recorded."""
+        if value.is_constant or value in self.scope:
+            return value
+        if value in self.memo:
+            return self.memo[value]
+        found = self.index(value) or self.reload(value) or self.recompute(value, budget)
+        if found is None and (may_record or value in self.known):
+            found = self.recorded(value)
+        if found is not None:
+            self.memo[value] = found
+        return found
+
+    def index(self, value: Value) -> Value | None:
+        """The index of a loop is that of its reverse loop."""
+        maker = self.structure.maker.get(value)
+        if maker is None or maker.primitive != "for" or loop_body(maker).parameters[:1] != (value,):
+            return None
+        if leaves_early(maker):
+            trip = self.trips.get(maker.attributes["token"])
+            low, step = (self.source(x, may_record=True) for x in (maker.operands[0], maker.operands[2]))
+            if trip is None or low is None or step is None:
+                return None
+            with self.builder:
+                return low + trip[1] * step
+        trip = self.trips.get(maker.attributes.get("token", -1))
+        return trip[1] if trip is not None else None
+
+    def reload(self, value: Value) -> Value | None:
+        """The element it was loaded from, or stored to, if that still holds it."""
+        maker = self.structure.maker.get(value)
+        if maker is not None and maker.primitive == "load" and value in maker.results:
+            array, *where = maker.operands
+            found = self.element(maker, array, tuple(where))
+            if found is not None:
+                return found
+        for store in self.stored_by(value):
+            _, *where, _ = store.operands
+            if store.result.type.dtype == value.type:
+                found = self.element(store, store.result, tuple(where))
+                if found is not None:
+                    return found
+        return None
+
+    def stored_by(self, value: Value) -> list[Op]:
+        if not hasattr(self, "_stores"):
+            self._stores: dict[Value, list[Op]] = {}
+            for stores in self.structure.stores.values():
+                for op in stores:
+                    if op.primitive == "store":
+                        self._stores.setdefault(op.operands[-1], []).append(op)
+        home = self.structure.home.get(value)
+        return [op for op in self._stores.get(value, []) if self.structure.around.get(op) == home]
+
+    def element(self, op: Op, array: Value, where: tuple[Value, ...]) -> Value | None:
+        if array in self.scope and array not in self.spent:
+            held: Value | None = array
+        else:
+            held = self.holder(array)
+            if held is None or held in self.spent or not self.overwrites.survives(op, where, array):
+                return None
+        places = [self.source(i, may_record=False) for i in where]
+        if held is None or any(p is None for p in places):
+            return None
+        return self.builder.emit("load", [held, *(p for p in places if p is not None)], held.type.dtype)
+
+    def recompute(self, value: Value, budget: int) -> Value | None:
+        """Compute again from free values, if that costs no more than a tape."""
+        maker = self.structure.maker.get(value)
+        if maker is None or value not in maker.results:
+            return None
+        row = REGISTRY.get(maker.primitive)
+        cost = row.cost if row is not None else 1 if maker.primitive in ("cast", "shape") else budget + 1
+        if cost > budget:
+            return None
+        if maker.primitive == "shape":
+            held = self.holder(maker.operands[0])
+            origin = self.structure.origin(maker.operands[0])
+            array = held or (origin if origin in self.scope else None)
+            if array is None:
+                return None
+            return self.builder.append(replace(maker, operands=(array,), results=(self.again(value),)))[0]
+        before = len(self.builder.ops)
+        memo, used = dict(self.memo), set(self.plan.used)
+        operands: list[Value] = []
+        remaining = budget - cost
+        for operand in maker.operands:
+            found = self.source(operand, may_record=False, budget=remaining)
+            if found is None:
+                del self.builder.ops[before:]
+                self.memo = memo
+                self.plan.used = used
+                return None
+            operands.append(found)
+        return self.builder.append(replace(maker, operands=tuple(operands), results=(self.again(value),)))[0]
+
+    def again(self, value: Value) -> Value:
+        return Value(value.name, value.type)
+
+    # ------------------------------------------------------------------------------------------ tapes
+
+    def chain(self, value: Value) -> tuple[Op, ...]:
+        """The region ops around a definition that are not open now, outermost first."""
+        home = self.structure.home[value]
+        depth = 0
+        for a, b in zip(home, self.open, strict=False):
+            if a is not b:
+                break
+            depth += 1
+        return home[depth:]
+
+    def closed_loops(self, value: Value) -> tuple[Op, ...]:
+        return tuple(op for op in self.chain(value) if op.primitive in LOOPS)
+
+    def recorded(self, value: Value) -> Value | None:
+        chain = self.chain(value)
+        loops = tuple(op for op in chain if op.primitive in LOOPS)
+        if any(loop.attributes["token"] not in self.trips for loop in loops):
+            return None
+        self.plan.used.add(value)
+        tape = self.plan.tapes.get(value)
+        if tape is None:
+            tape = self.make_tape(value, chain, loops)
+            self.plan.tapes[value] = tape
+        if not loops:
+            return tape.final
+        if tape.known:
+            where = [self.trip_of(loop) for loop in loops]
+        else:
+            where = [self.trip_of(loops[-1])]
+            if tape.position is not None:
+                base = self.source(tape.position, may_record=True)
+                assert base is not None
+                with self.builder:
+                    where = [base + where[0]]
+        return self.builder.emit("load", (tape.final, *where), value.type, name=value.name)
+
+    def trip_of(self, loop: Op) -> Value:
+        """The number of the trip, from 0, that the open reverse loop is at."""
+        reverse, index = self.trips[loop.attributes["token"]]
+        if loop.primitive == "while" or leaves_early(loop):
+            return index
+        low, _, step = reverse.operands[:3]
+        return trip_number(self.builder, index, low, step)
+
+    def make_tape(self, value: Value, chain: tuple[Op, ...], loops: tuple[Op, ...]) -> Tape:
+        name = f"{value.name or 't'}_tape"
+        if not loops:
+            return Tape(value, chain, Value(value.name, value.type))
+        if self.counts_known(loops):
+            return Tape(value, chain, Value(name, ty.array(value.type, len(loops))))
+        position: Value | None = None
+        innermost = loops[-1]
+        if len(loops) > 1:
+            if innermost not in self.plan.positions:
+                start = Value("start", ty.int64)
+                self.structure.home[start] = self.structure.around[innermost]
+                self.plan.positions[innermost] = start
+            position = self.plan.positions[innermost]
+        return Tape(value, chain, Value(name, ty.array(value.type, 1)), False, position)
+
+    def counts_known(self, loops: tuple[Op, ...]) -> bool:
+        """Whether the trip counts are known before the outermost loop."""
+        for loop in loops:
+            if loop.primitive == "while" or leaves_early(loop):
+                return False
+            if any(not b.is_constant and loops[0] in self.structure.home[b] for b in loop.operands[:3]):
+                return False
+        return True
+
+
+def trip_number(builder: Builder, index: Value, low: Value, step: Value) -> Value:
+    """`(index - low) // step`."""
+    if not (low.is_constant and low.constant == 0):
+        index = builder.emit("sub", (index, low), ty.int64)
+    if step.is_constant and step.constant == 1:
+        return index
+    if step.is_constant and step.constant == -1:
+        return builder.emit("neg", (index,), ty.int64)
+    return builder.emit("floordiv", (index, step), ty.int64)
+
+
+def trip_count(builder: Builder, loop: Op) -> Value:
+    """How many trips a `for` makes that does not leave early."""
+    low, high, step = loop.operands[:3]
+    if step.is_constant and step.constant in (1, -1):
+        a, b = (high, low) if step.constant == 1 else (low, high)
+        span = a if b.is_constant and b.constant == 0 else builder.emit("sub", (a, b), ty.int64)
+        return builder.emit("max", (span, zero(ty.int64)), ty.int64)
+    span = builder.emit("sub", (high, low), ty.int64)
+    if step.is_constant:
+        away = constant(step.constant - 1 if step.constant > 0 else step.constant + 1, ty.int64)
+        top = builder.emit("add", (span, away), ty.int64)
+    else:
+        sign = builder.emit("sign", (step,), ty.int64)
+        top = builder.emit("sub", (builder.emit("add", (span, step), ty.int64), sign), ty.int64)
+    count = builder.emit("floordiv", (top, step), ty.int64)
+    return builder.emit("max", (count, zero(ty.int64)), ty.int64)
+
+
+@dataclass(eq=False)
+class Thread:
+    """Something that the forward sweep carries along: a tape, or the position on a growing one.
+
+    `chain` are the ops that it passes, from where the sweeps meet to where it is written; `final` is what the
+    outermost of them leaves.
+    """
+
+    chain: tuple[Op, ...]
+    type: Type
+    name: str
+    final: Value | None
+    tape: Tape | None = None
+
+    @property
+    def starts(self) -> Op | None:
+        """The loop before which it begins; a value that only leaves arms of `if` has none."""
+        return next((op for op in self.chain if op.primitive in LOOPS), None)
+
+
+class Recorder:
+    """Puts the tapes into the forward sweep: allocation before the outermost loop, a store after each definition."""
+
+    def __init__(self, plan: Plan, structure: Structure, original: dict[Op, Op]) -> None:
+        self.plan, self.structure, self.original = plan, structure, original
+        self.of_value: dict[Value, Thread] = {}
+        self.positions: dict[Op, tuple[Value, Thread]] = {}
+        for tape in plan.tapes.values():
+            self.of_value[tape.value] = Thread(tape.chain, tape.final.type, tape.final.name, tape.final, tape)
+        for loop, position in plan.positions.items():
+            tapes = [t for t in plan.tapes.values() if t.position is position]
+            if tapes:
+                chain = tapes[0].chain
+                chain = chain[: chain.index(loop)]
+                self.positions[loop] = (position, Thread(chain, ty.int64, "start", None))
+        self.threads = [*self.of_value.values(), *(thread for _, thread in self.positions.values())]
+        self.shapes: dict[Value, list[tuple[int, Value]]] = {}
+        for (array, axis), value in plan.shapes.items():
+            if value in plan.tapes:
+                self.shapes.setdefault(array, []).append((axis, value))
+        self.counters: dict[Op, Value] = {}
+        self.start_of: dict[Op, Value] = {}
+        self.state: dict[Thread, Value] = {}
+        self.open: list[Op] = []
+
+    def block(self, block: Block) -> Block:
+        with Builder() as builder:
+            for value in block.parameters:
+                self.defined(builder, value)
+            for op in block.ops:
+                builder.location = op.location
+                self.op(builder, op)
+        return replace(block, ops=tuple(builder.ops))
+
+    def op(self, builder: Builder, op: Op) -> None:
+        origin = self.original.get(op, op)
+        for thread in self.threads:
+            if thread.starts is origin and thread not in self.state:
+                self.state[thread] = self.begin(builder, thread)
+        if origin in self.positions:
+            position, thread = self.positions[origin]
+            self.start_of[origin] = self.state[thread]
+            self.defined(builder, position, self.state[thread])
+        passing = [thread for thread in self.threads if origin in thread.chain]
+        if op.primitive in LOOPS and "token" in op.attributes:
+            op = self.loop(builder, op, origin, passing)
+        elif op.primitive == "if":
+            self.branch(builder, op, origin, passing)
+        elif op.regions:
+            builder.append(replace(op, regions=tuple(self.block(region) for region in op.regions)))
+        else:
+            builder.append(op)
+        for value in op.results:
+            self.defined(builder, value)
+        if origin in self.positions:
+            _, thread = self.positions[origin]
+            trips = op.results[0] if op.primitive == "while" or leaves_early(op) else trip_count(builder, op)
+            with builder:
+                self.state[thread] = self.state[thread] + trips
+
+    def begin(self, builder: Builder, thread: Thread) -> Value:
+        tape = thread.tape
+        if tape is None:
+            return zero(ty.int64)
+        if tape.known:
+            lengths = [trip_count(builder, loop) for loop in tape.loops]
+        else:
+            lengths = [constant(64, ty.int64)]
+        return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
+
+    def loop(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> Op:
+        counted = op.primitive == "while" and any(t.tape is not None and origin is t.tape.loops[-1] for t in passing)
+        initial = [self.state[thread] for thread in passing]
+        parameters = [Value(thread.name, thread.type) for thread in passing]
+        count = Value("trip", ty.int64)
+        self.state.update(zip(passing, parameters, strict=True))
+        self.counters[origin] = count
+        self.open.append(op)
+        body = self.block(loop_body(op))
+        self.open.pop()
+        yields = [self.state[thread] for thread in passing]
+        results = [self.leaving(thread, origin) for thread in passing]
+        if counted:
+            with Builder() as tail:
+                yields.append(count + 1)
+            body = replace(body, ops=(*body.ops, *tail.ops))
+            initial.append(zero(ty.int64))
+            parameters.append(count)
+            results.append(Value("trips", ty.int64))
+        body = Block((*body.parameters, *parameters), body.ops, (*body.results, *yields))
+        regions: tuple[Block, ...] = (body,)
+        if op.primitive == "while":
+            held = op.regions[0]
+            more = tuple(Value(p.name, p.type) for p in parameters)
+            regions = (replace(held, parameters=(*held.parameters, *more)), body)
+        new = replace(op, operands=(*op.operands, *initial), regions=regions, results=(*op.results, *results))
+        builder.append(new)
+        return new
+
+    def leaving(self, thread: Thread, origin: Op) -> Value:
+        """What a thread is behind one of the ops of its chain."""
+        last = thread.final is not None and thread.chain[0] is origin
+        self.state[thread] = thread.final if last and thread.final else Value(thread.name, thread.type)
+        return self.state[thread]
+
+    def branch(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> None:
+        before = {thread: self.state.get(thread) for thread in passing}
+        regions = []
+        for region in op.regions:
+            for thread, version in before.items():
+                if version is None:
+                    self.state.pop(thread, None)
+                else:
+                    self.state[thread] = version
+            block = self.block(region)
+            with Builder() as tail:
+                yields = [self.state.get(thread) or self.nothing(tail, thread) for thread in passing]
+            regions.append(Block((), (*block.ops, *tail.ops), (*block.results, *yields)))
+        results = [self.leaving(thread, origin) for thread in passing]
+        builder.append(replace(op, regions=tuple(regions), results=(*op.results, *results)))
+
+    def nothing(self, builder: Builder, thread: Thread) -> Value:
+        """What the arm of an `if` yields that records nothing."""
+        if not ty.is_array(thread.type):
+            return zero(thread.type)
+        lengths = [zero(ty.int64)] * thread.type.ndim
+        return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
+
+    def defined(self, builder: Builder, value: Value, current: Value | None = None) -> None:
+        """Record a value, where it has a tape, right after its definition."""
+        for axis, length in self.shapes.get(value, []):
+            made = builder.emit("shape", (value,), ty.int64, {"axis": axis})
+            self.defined(builder, length, made)
+        thread = self.of_value.get(value)
+        if thread is None or thread.tape is None:
+            return
+        tape, content = thread.tape, current or value
+        if not tape.loops:
+            self.state[thread] = content
+            return
+        tokens = {op.attributes["token"]: op for op in self.open}
+        loops = [tokens[loop.attributes["token"]] for loop in tape.loops]
+        if tape.known:
+            where = [self.trip(builder, loop) for loop in loops]
+        else:
+            where = [self.trip(builder, loops[-1])]
+            if tape.position is not None:
+                with builder:
+                    where = [self.start_of[tape.loops[-1]] + where[0]]
+            self.state[thread] = builder.emit("ensure", (self.state[thread], where[0]), thread.type, name=thread.name)
+        self.state[thread] = builder.emit(
+            "store", (self.state[thread], *where, content), thread.type, name=thread.name
+        )
+
+    def trip(self, builder: Builder, loop: Op) -> Value:
+        if loop.primitive == "while":
+            return self.counters[self.original.get(loop, loop)]
+        low, _, step = loop.operands[:3]
+        return trip_number(builder, loop_body(loop).parameters[0], low, step)

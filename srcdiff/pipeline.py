@@ -1,0 +1,72 @@
+"""The way from a Python function to the text of its gradient: every stage, in order.
+
+    source  --parse-->  IR  --build_adjoint-->  ideal adjoint  --place_residuals-->  program  --print-->  text
+
+Each stage is a function from one immutable value to the next. A hook sees the outcome of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .emit.python import print_function
+from .frontend.build import Program, parse
+from .frontend.source import FunctionSource
+from .ir.core import Function
+from .optimise.combine import combine_updates
+from .optimise.fold import simplified
+from .optimise.fuse import fuse_sweeps
+from .optimise.protect import protect_arguments
+from .optimise.residuals import place_residuals
+from .transform.reverse import build_adjoint
+
+Hook = Callable[[str, Function], None]
+
+
+def no_hook(stage: str, function: Function) -> None:
+    """See nothing."""
+
+
+def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> Program:
+    """The function in the IR, for one signature."""
+    program = parse(source, specs)
+    hook("parse", program.function)
+    return program
+
+
+def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The function itself, as it is compiled."""
+    function = program.function
+    if optimise:
+        function = simplified(function)
+        hook("simplify", function)
+    return function
+
+
+def gradient(
+    program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook
+) -> Function:
+    """The value and the gradient by the parameters `wrt`."""
+    stages: list[tuple[str, Callable[[Function], Function]]] = [
+        ("protect", protect_arguments),
+        ("simplify", simplified),
+        ("adjoint", lambda f: build_adjoint(f, wrt)),
+        ("simplify adjoint", simplified),
+        ("fuse", fuse_sweeps),
+        ("simplify fused", simplified),
+        ("residuals", place_residuals),
+        ("simplify placed", simplified),
+        ("combine", combine_updates),
+        ("clean", simplified),
+    ]
+    optional = {"simplify", "simplify adjoint", "fuse", "simplify fused", "combine"}
+    function = program.function
+    for name, stage in stages:
+        if optimise or name not in optional:
+            function = stage(function)
+            hook(name, function)
+    return function
+
+
+__all__ = ["Hook", "gradient", "primal", "print_function", "read"]

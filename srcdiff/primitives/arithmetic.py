@@ -1,0 +1,284 @@
+"""Arithmetic, comparisons, logic and casts: the rows behind Python's operators."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..ir import types as ty
+from ..ir.builder import constant
+from ..ir.core import Value
+from ..ir.operators import current_builder
+from ..ir.types import Type
+from .record import REGISTRY, ZERO, boolean_result, elementwise, float_result, integer_result, same_result
+
+Number = Any
+
+# --------------------------------------------------------------------------------------------- selection
+
+
+def _select_type(condition: Type, a: Type, b: Type) -> Type:
+    return ty.promote(a, b)
+
+
+select_row = elementwise(
+    "select",
+    (),
+    "{1} if {0} else {2}",
+    None,
+    lambda g, ans, c, a, b: select(c, g, 0.0),
+    lambda g, ans, c, a, b: select(c, 0.0, g),
+    result=_select_type,
+    evaluate=lambda c, a, b: a if c else b,
+    points=[(True, 0.3, 0.7), (False, 0.3, 0.7)],
+    precedence=0,
+    cost=1,
+    doc="Both operands are evaluated; what is not taken contributes exactly nothing.",
+)
+
+
+def select(condition: Number, a: Number, b: Number) -> Number:
+    """`a if condition else b`, where numbers take the type of the value beside them."""
+    if isinstance(condition, Value):
+        typed = [x.type for x in (a, b) if isinstance(x, Value)]
+        builder = current_builder()
+        type = typed[0] if typed else ty.float64
+        a, b = (x if isinstance(x, Value) else constant(x, type) for x in (a, b))
+        return builder.emit("select", (condition, a, b), type)
+    return a if condition else b
+
+
+# -------------------------------------------------------------------------------------------- arithmetic
+
+add = elementwise(
+    "add",
+    (operator.add, np.add),
+    "{} + {}",
+    lambda g, ans, x, y: g,
+    lambda g, ans, x, y: g,
+    points=[(0.3, 0.7)],
+    result=same_result,
+    precedence=9,
+    cost=1,
+)
+sub = elementwise(
+    "sub",
+    (operator.sub, np.subtract),
+    "{} - {}",
+    lambda g, ans, x, y: g,
+    lambda g, ans, x, y: -g,
+    points=[(0.3, 0.7)],
+    result=same_result,
+    precedence=9,
+    cost=1,
+)
+mul = elementwise(
+    "mul",
+    (operator.mul, np.multiply),
+    "{} * {}",
+    lambda g, ans, x, y: g * y,
+    lambda g, ans, x, y: g * x,
+    points=[(0.3, 0.7)],
+    result=same_result,
+    precedence=10,
+    cost=1,
+)
+div = elementwise(
+    "div",
+    (operator.truediv, np.divide, np.true_divide),
+    "{} / {}",
+    lambda g, ans, x, y: g / y,
+    lambda g, ans, x, y: -(g / y) * ans,
+    points=[(0.3, 0.7), (1.2, -0.4)],
+    result=float_result,
+    precedence=10,
+    cost=5,
+)
+floordiv = elementwise(
+    "floordiv",
+    (operator.floordiv, np.floor_divide),
+    "{} // {}",
+    ZERO,
+    points=[(7.3, 2.0), (-7.3, 2.0)],
+    result=same_result,
+    precedence=10,
+    cost=8,
+)
+mod = elementwise(
+    "mod",
+    (operator.mod, np.mod, np.remainder),
+    "{} % {}",
+    lambda g, ans, x, y: g,
+    lambda g, ans, x, y: -g * floor(x / y),
+    points=[(7.3, 2.0), (-7.3, 2.1), (7.3, -2.1)],
+    result=same_result,
+    precedence=10,
+    cost=8,
+)
+pow_ = elementwise(
+    "pow",
+    (operator.pow, pow, np.power, np.float_power),
+    "{} ** {}",
+    lambda g, ans, x, y: g * power_slope(x, y),
+    lambda g, ans, x, y: g * power_growth(ans, x),
+    points=[(0.3, 0.7), (1.7, -2.2), (0.4, 2.0)],
+    result=same_result,
+    evaluate=operator.pow,
+    precedence=12,
+    cost=20,
+)
+neg = elementwise(
+    "neg",
+    (operator.neg, np.negative),
+    "-{}",
+    lambda g, ans, x: -g,
+    points=[(0.3,)],
+    result=same_result,
+    precedence=11,
+    cost=1,
+)
+abs_ = elementwise(
+    "abs",
+    (abs, np.abs, np.absolute, np.fabs, operator.abs),
+    "abs({})",
+    lambda g, ans, x: select(x > 0, g, select(x < 0, -g, 0.0)),
+    points=[(0.3,), (-0.3,)],
+    result=same_result,
+    evaluate=abs,
+    cost=1,
+)
+
+
+def power_slope(x: Number, y: Number) -> Number:
+    """d(x**y)/dx; exactly 0 for y = 0, where `0 * x**-1` would be NaN at x = 0."""
+    if isinstance(y, Value) and y.is_constant:
+        n = y.constant
+        if n == 2:
+            return 2.0 * x
+        if n == int(n) and abs(n) < 64:
+            lower = _with_exponent(x, int(n) - 1)
+            return n * lower if n != 1 else _with_exponent(x, 0)
+        return n * _with_exponent(x, n - 1)
+    slope = pow_(x, y - 1)
+    return select(_is_zero(y), 0.0, y * slope) if isinstance(slope, Value) else (0.0 if y == 0 else y * slope)
+
+
+def power_growth(ans: Number, x: Number) -> Number:
+    """d(x**y)/dy = x**y log x; 0 at x = 0, where the power is 0 for every positive exponent."""
+    if isinstance(x, Value):
+        return select(_is_zero(x), 0.0, ans * REGISTRY["log"](x))
+    return 0.0 if x == 0 else ans * math.log(x)
+
+
+def _with_exponent(x: Value, n: float) -> Number:
+    if n == 0:
+        return constant(1.0, x.type)
+    if n == 1:
+        return x
+    exponent = constant(n, ty.int64 if isinstance(n, int) else x.type)
+    return current_builder().emit("pow", (x, exponent), x.type)
+
+
+def _is_zero(x: Value) -> Value:
+    return current_builder().compare("eq", x, 0)
+
+
+# ----------------------------------------------------------------------------- comparisons, logic, integers
+
+for _name, _function, _ufunc, _text in (
+    ("lt", operator.lt, np.less, "{} < {}"),
+    ("le", operator.le, np.less_equal, "{} <= {}"),
+    ("gt", operator.gt, np.greater, "{} > {}"),
+    ("ge", operator.ge, np.greater_equal, "{} >= {}"),
+    ("eq", operator.eq, np.equal, "{} == {}"),
+    ("ne", operator.ne, np.not_equal, "{} != {}"),
+):
+    elementwise(
+        _name,
+        (_function, _ufunc),
+        _text,
+        ZERO,
+        points=[(0.3, 0.7), (0.7, 0.7)],
+        result=boolean_result,
+        precedence=4,
+        cost=1,
+    )
+
+elementwise("and", (np.logical_and,), "{} and {}", ZERO, result=boolean_result, precedence=2, cost=1)
+elementwise("or", (np.logical_or,), "{} or {}", ZERO, result=boolean_result, precedence=1, cost=1)
+elementwise(
+    "not",
+    (operator.not_, np.logical_not),
+    "not {}",
+    ZERO,
+    result=boolean_result,
+    evaluate=operator.not_,
+    precedence=3,
+    cost=1,
+)
+for _name, _function, _ufunc, _text, _precedence in (
+    ("bitand", operator.and_, np.bitwise_and, "{} & {}", 7),
+    ("bitor", operator.or_, np.bitwise_or, "{} | {}", 5),
+    ("bitxor", operator.xor, np.bitwise_xor, "{} ^ {}", 6),
+    ("lshift", operator.lshift, np.left_shift, "{} << {}", 8),
+    ("rshift", operator.rshift, np.right_shift, "{} >> {}", 8),
+):
+    elementwise(
+        _name,
+        (_function, _ufunc),
+        _text,
+        ZERO,
+        result=(lambda a, b: ty.promote(a, b)) if _name.startswith("bit") else same_result,
+        evaluate=_function,
+        precedence=_precedence,
+        cost=1,
+    )
+elementwise(
+    "invert",
+    (operator.invert, np.invert),
+    "~{}",
+    ZERO,
+    result=lambda a: a,
+    evaluate=operator.invert,
+    precedence=11,
+    cost=1,
+)
+
+# ------------------------------------------------------------------------------------ casts and roundings
+
+elementwise(
+    "int",
+    (int,),
+    "int({})",
+    ZERO,
+    result=integer_result,
+    evaluate=int,
+    points=[(2.7,), (-2.7,)],
+    cost=2,
+)
+elementwise("cast_int", (), "int({})", ZERO, result=integer_result, evaluate=int, cost=1)
+elementwise(
+    "bool", (bool, np.bool_), "bool({})", ZERO, result=boolean_result, evaluate=bool, cost=1
+)
+floor = elementwise(
+    "floor", (np.floor,), "np.floor({})", ZERO, points=[(2.7,), (-2.7,)], cost=2
+)
+elementwise("ceil", (np.ceil,), "np.ceil({})", ZERO, points=[(2.7,), (-2.7,)], cost=2)
+elementwise("trunc", (np.trunc,), "np.trunc({})", ZERO, points=[(2.7,), (-2.7,)], cost=2)
+elementwise("rint", (np.rint,), "np.rint({})", ZERO, points=[(2.7,), (-2.7,)], cost=2)
+elementwise("sign", (np.sign,), "np.sign({})", ZERO, points=[(2.7,), (-2.7,)], cost=2, result=same_result)
+
+
+elementwise("floor_int", (math.floor,), "math.floor({})", ZERO, result=integer_result, points=[(2.7,)], cost=2)
+elementwise("ceil_int", (math.ceil,), "math.ceil({})", ZERO, result=integer_result, points=[(2.7,)], cost=2)
+elementwise("trunc_int", (math.trunc,), "math.trunc({})", ZERO, result=integer_result, points=[(2.7,)], cost=2)
+elementwise("round_int", (round,), "round({})", ZERO, result=integer_result, points=[(2.7,)], cost=3)
+elementwise(
+    "round_to", (), "round({}, {})", ZERO, result=lambda a, b: a, evaluate=round, points=[], cost=20
+)
+
+
+__all__ = ["add", "mul", "neg", "select", "sub"]

@@ -1,0 +1,239 @@
+"""Elementary functions of one and two numbers: `math.*` and `np.*`.
+
+Derivatives: Abramowitz & Stegun, Handbook of Mathematical Functions, chapters 4 (elementary), 6 (gamma), 7 (error).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..ir.types import float64
+from .arithmetic import floor, select
+from .record import ZERO, boolean_result, elementwise, float_result, integer_result, same_result
+
+LN2 = math.log(2.0)
+LN10 = math.log(10.0)
+TWO_OVER_ROOT_PI = 2.0 / math.sqrt(math.pi)
+RADIANS_PER_DEGREE = math.pi / 180.0
+
+# ------------------------------------------------------------------------- exponential and logarithmic
+
+exp = elementwise("exp", (math.exp, np.exp), "math.exp({})", lambda g, ans, x: g * ans, points=[(0.3,), (-1.2,)])
+exp2 = elementwise(
+    "exp2", (np.exp2,), "np.exp2({})", lambda g, ans, x: g * ans * LN2, points=[(0.3,), (-1.2,)]
+)
+if hasattr(math, "exp2"):
+    elementwise(
+        "exp2_math", (math.exp2,), "np.exp2({})", lambda g, ans, x: g * ans * LN2, points=[(0.3,)]
+    )
+expm1 = elementwise(
+    "expm1", (math.expm1, np.expm1), "math.expm1({})", lambda g, ans, x: g * (ans + 1.0), points=[(0.3,), (-1.2,)]
+)
+log = elementwise("log", (math.log, np.log), "math.log({})", lambda g, ans, x: g / x, points=[(0.3,), (2.1,)])
+log2 = elementwise(
+    "log2", (math.log2, np.log2), "np.log2({})", lambda g, ans, x: g / (x * LN2), points=[(0.3,), (2.1,)]
+)
+log10 = elementwise(
+    "log10", (math.log10, np.log10), "math.log10({})", lambda g, ans, x: g / (x * LN10), points=[(0.3,), (2.1,)]
+)
+log1p = elementwise(
+    "log1p", (math.log1p, np.log1p), "math.log1p({})", lambda g, ans, x: g / (1.0 + x), points=[(0.3,), (-0.4,)]
+)
+sqrt = elementwise(
+    "sqrt", (math.sqrt, np.sqrt), "math.sqrt({})", lambda g, ans, x: 0.5 * g / ans, points=[(0.3,), (2.1,)], cost=6
+)
+cbrt = elementwise(
+    "cbrt", (np.cbrt,), "np.cbrt({})", lambda g, ans, x: g / (3.0 * (ans * ans)), points=[(0.3,), (-2.1,)]
+)
+square = elementwise(
+    "square", (np.square,), "np.square({})", lambda g, ans, x: g * (2.0 * x), points=[(0.3,)], result=same_result, cost=1
+)
+reciprocal = elementwise(
+    "reciprocal",
+    (np.reciprocal,),
+    "np.reciprocal({})",
+    lambda g, ans, x: -g * (ans * ans),
+    points=[(0.3,)],
+    result=same_result,
+    cost=5,
+)
+logaddexp = elementwise(
+    "logaddexp",
+    (np.logaddexp,),
+    "np.logaddexp({}, {})",
+    lambda g, ans, x, y: g * exp(x - ans),
+    lambda g, ans, x, y: g * exp(y - ans),
+    points=[(0.3, 0.7), (-3.0, 2.0)],
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    (np.logaddexp2,),
+    "np.logaddexp2({}, {})",
+    lambda g, ans, x, y: g * exp2(x - ans),
+    lambda g, ans, x, y: g * exp2(y - ans),
+    points=[(0.3, 0.7), (-3.0, 2.0)],
+)
+
+# --------------------------------------------------------------------------------------- trigonometric
+
+sin = elementwise("sin", (math.sin, np.sin), "math.sin({})", lambda g, ans, x: g * cos(x), points=[(0.3,), (2.5,)])
+cos = elementwise("cos", (math.cos, np.cos), "math.cos({})", lambda g, ans, x: -g * sin(x), points=[(0.3,), (2.5,)])
+tan = elementwise(
+    "tan", (math.tan, np.tan), "math.tan({})", lambda g, ans, x: g * (1.0 + ans * ans), points=[(0.3,), (2.5,)]
+)
+asin = elementwise(
+    "asin", (math.asin, np.arcsin), "math.asin({})", lambda g, ans, x: g / sqrt(1.0 - x * x), points=[(0.3,)]
+)
+acos = elementwise(
+    "acos", (math.acos, np.arccos), "math.acos({})", lambda g, ans, x: -g / sqrt(1.0 - x * x), points=[(0.3,)]
+)
+atan = elementwise(
+    "atan", (math.atan, np.arctan), "math.atan({})", lambda g, ans, x: g / (1.0 + x * x), points=[(0.3,), (-2.0,)]
+)
+atan2 = elementwise(
+    "atan2",
+    (math.atan2, np.arctan2),
+    "math.atan2({}, {})",
+    lambda g, ans, y, x: g * x / (x * x + y * y),
+    lambda g, ans, y, x: -g * y / (x * x + y * y),
+    points=[(0.3, 0.7), (-0.3, -0.7)],
+)
+sinh = elementwise("sinh", (math.sinh, np.sinh), "math.sinh({})", lambda g, ans, x: g * cosh(x), points=[(0.3,)])
+cosh = elementwise("cosh", (math.cosh, np.cosh), "math.cosh({})", lambda g, ans, x: g * sinh(x), points=[(0.3,)])
+tanh = elementwise(
+    "tanh", (math.tanh, np.tanh), "math.tanh({})", lambda g, ans, x: g * (1.0 - ans * ans), points=[(0.3,), (-1.4,)]
+)
+asinh = elementwise(
+    "asinh", (math.asinh, np.arcsinh), "math.asinh({})", lambda g, ans, x: g / sqrt(x * x + 1.0), points=[(0.3,)]
+)
+acosh = elementwise(
+    "acosh", (math.acosh, np.arccosh), "math.acosh({})", lambda g, ans, x: g / sqrt(x * x - 1.0), points=[(1.3,)]
+)
+atanh = elementwise(
+    "atanh", (math.atanh, np.arctanh), "math.atanh({})", lambda g, ans, x: g / (1.0 - x * x), points=[(0.3,)]
+)
+sinc = elementwise(
+    "sinc",
+    (np.sinc,),
+    "np.sinc({})",
+    lambda g, ans, x: select(x < 0, g * _sinc_slope(x, ans), select(x > 0, g * _sinc_slope(x, ans), 0.0)),
+    points=[(0.3,), (-1.4,)],
+)
+
+
+def _sinc_slope(x, ans):  # type: ignore[no-untyped-def]
+    """d/dx sin(pi x)/(pi x), for x other than 0."""
+    return (cos(math.pi * x) - ans) / x
+
+
+hypot = elementwise(
+    "hypot",
+    (math.hypot, np.hypot),
+    "math.hypot({}, {})",
+    lambda g, ans, x, y: g * x / ans,
+    lambda g, ans, x, y: g * y / ans,
+    points=[(0.3, 0.7)],
+)
+degrees = elementwise(
+    "degrees",
+    (math.degrees, np.degrees, np.rad2deg),
+    "math.degrees({})",
+    lambda g, ans, x: g / RADIANS_PER_DEGREE,
+    points=[(0.3,)],
+    cost=1,
+)
+radians = elementwise(
+    "radians",
+    (math.radians, np.radians, np.deg2rad),
+    "math.radians({})",
+    lambda g, ans, x: g * RADIANS_PER_DEGREE,
+    points=[(30.0,)],
+    cost=1,
+)
+
+# ----------------------------------------------------------------------------------------------- special
+
+erf = elementwise(
+    "erf", (math.erf,), "math.erf({})", lambda g, ans, x: g * (TWO_OVER_ROOT_PI * exp(-(x * x))), points=[(0.3,)]
+)
+erfc = elementwise(
+    "erfc", (math.erfc,), "math.erfc({})", lambda g, ans, x: -g * (TWO_OVER_ROOT_PI * exp(-(x * x))), points=[(0.3,)]
+)
+from ..runtime.special import digamma as _digamma  # noqa: E402
+from ..runtime.special import trigamma as _trigamma  # noqa: E402
+
+trigamma = elementwise("trigamma", (_trigamma,), "trigamma({})", "not differentiable", points=[(0.3,), (5.1,)])
+digamma = elementwise(
+    "digamma", (_digamma,), "digamma({})", lambda g, ans, x: g * trigamma(x), points=[(0.3,), (5.1,), (-1.3,)]
+)
+lgamma = elementwise(
+    "lgamma", (math.lgamma,), "math.lgamma({})", lambda g, ans, x: g * digamma(x), points=[(0.3,), (5.1,)]
+)
+gamma = elementwise(
+    "gamma", (math.gamma,), "math.gamma({})", lambda g, ans, x: g * ans * digamma(x), points=[(0.3,), (5.1,)]
+)
+
+# --------------------------------------------------------------------------------------- kinks and steps
+
+_KEEP_LARGER = (
+    lambda g, ans, x, y: select(x > y, g, select(x < y, 0.0, 0.5 * g)),
+    lambda g, ans, x, y: select(y > x, g, select(y < x, 0.0, 0.5 * g)),
+)
+_LARGER_ALONE = (lambda g, ans, x, y: select(x > y, g, 0.0), lambda g, ans, x, y: select(y > x, g, 0.0))
+_KEEP_SMALLER = (
+    lambda g, ans, x, y: select(x < y, g, select(x > y, 0.0, 0.5 * g)),
+    lambda g, ans, x, y: select(y < x, g, select(y > x, 0.0, 0.5 * g)),
+)
+_SMALLER_ALONE = (lambda g, ans, x, y: select(x < y, g, 0.0), lambda g, ans, x, y: select(y < x, g, 0.0))
+_TWO = [(0.3, 0.7), (0.7, 0.3), (-0.2, 0.1)]
+
+for _name, _spellings, _text, _rules, _alone in (
+    ("max", (max,), "max({}, {})", _KEEP_LARGER, _LARGER_ALONE),
+    ("min", (min,), "min({}, {})", _KEEP_SMALLER, _SMALLER_ALONE),
+    ("maximum", (np.maximum,), "np.maximum({}, {})", _KEEP_LARGER, _LARGER_ALONE),
+    ("minimum", (np.minimum,), "np.minimum({}, {})", _KEEP_SMALLER, _SMALLER_ALONE),
+    ("fmax", (np.fmax,), "np.fmax({}, {})", _KEEP_LARGER, _LARGER_ALONE),
+    ("fmin", (np.fmin,), "np.fmin({}, {})", _KEEP_SMALLER, _SMALLER_ALONE),
+):
+    elementwise(_name, _spellings, _text, *_rules, alone=_alone, points=_TWO, result=same_result, cost=2)
+
+copysign = elementwise(
+    "copysign",
+    (math.copysign, np.copysign),
+    "math.copysign({}, {})",
+    lambda g, ans, x, y: select(ans > 0, select(x > 0, g, -g), select(x < 0, g, -g)),
+    None,
+    points=[(0.3, -0.7), (-0.3, -0.7), (-0.3, 0.7), (0.3, 0.7)],
+    cost=2,
+)
+fmod = elementwise(
+    "fmod",
+    (math.fmod, np.fmod),
+    "math.fmod({}, {})",
+    lambda g, ans, x, y: g,
+    lambda g, ans, x, y: -g * _truncated(x / y),
+    points=[(7.3, 2.0), (-7.3, 2.1)],
+)
+
+
+def _truncated(q):  # type: ignore[no-untyped-def]
+    return select(q < 0, -floor(-q), floor(q))
+
+
+heaviside = elementwise(
+    "heaviside", (np.heaviside,), "np.heaviside({}, {})", ZERO, points=[(0.3, 0.5), (-0.3, 0.5)]
+)
+for _name, _spellings in (
+    ("isnan", (math.isnan, np.isnan)),
+    ("isinf", (math.isinf, np.isinf)),
+    ("isfinite", (math.isfinite, np.isfinite)),
+):
+    elementwise(
+        _name, _spellings, f"np.{_name}({{}})", ZERO, points=[(0.3,)], result=boolean_result, cost=2
+    )
+elementwise("signbit", (np.signbit,), "np.signbit({})", ZERO, points=[(0.3,), (-0.3,)], result=boolean_result, cost=2)
+elementwise("gcd", (math.gcd, np.gcd), "math.gcd({}, {})", ZERO, result=integer_result, points=[])
+
+__all__ = ["cos", "cosh", "exp", "float64", "float_result", "log", "sin", "sqrt", "tanh"]

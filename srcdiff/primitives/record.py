@@ -1,0 +1,141 @@
+"""What a primitive is: one row with all its facts, and the registry of rows.
+
+    sin = elementwise("sin", (math.sin, np.sin), "math.sin({})", lambda g, ans, x: g * cos(x), points=[(0.3,)])
+
+A rule gets the cotangent `g`, the result and the operands, and returns what is owed to one operand. For an
+elementwise primitive the same rule applied to a tangent gives that operand's share of the result's tangent.
+Calling a row on numbers evaluates it; calling it on IR values emits it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..ir import types as ty
+from ..ir.builder import constant
+from ..ir.core import Value
+from ..ir.operators import current_builder
+from ..ir.types import Type
+
+Rule = Callable[..., Any]
+
+ZERO = "zero derivative"
+NONE = "not differentiable"
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """One row.
+
+    Attributes
+    ----------
+    name : the name in the IR.
+    spellings : the Python callables that mean it.
+    text : how generated source writes it, `{}` for each operand.
+    result : the type of the result from the operand types.
+    rules : one rule for each operand; None for an operand with zero derivative. `ZERO` or `NONE` for the whole row.
+    alone : the rules to use when one operand only is active (kinks at ties), if they differ.
+    evaluate : the primitive on numbers.
+    points : sample operands at which the registry test checks the row.
+    precedence : of `text` as Python expression; 100 is a call.
+    cost : rough cost of evaluating it again, in additions; residual placement recomputes what is cheap.
+    """
+
+    name: str
+    spellings: tuple[Any, ...]
+    text: str
+    result: Callable[..., Type]
+    rules: tuple[Rule | None, ...] | str
+    evaluate: Callable[..., Any]
+    alone: tuple[Rule | None, ...] | None = None
+    points: Sequence[tuple[float, ...]] = ()
+    precedence: int = 100
+    cost: int = 20
+    arity: int = 1
+    doc: str = ""
+    attributes: tuple[str, ...] = field(default=())
+
+    def __call__(self, *operands: Any) -> Any:
+        typed = [x.type for x in operands if isinstance(x, Value)]
+        if not typed:
+            return self.evaluate(*operands)
+        values = [x if isinstance(x, Value) else constant(x, typed[0]) for x in operands]
+        return current_builder().emit(self.name, values, self.result(*(x.type for x in values)))
+
+
+REGISTRY: dict[str, Primitive] = {}
+BY_SPELLING: dict[Any, Primitive] = {}
+
+
+def register(row: Primitive) -> Primitive:
+    assert row.name not in REGISTRY, row.name
+    REGISTRY[row.name] = row
+    for spelling in row.spellings:
+        BY_SPELLING[spelling] = row
+    return row
+
+
+def float_result(*types: Type) -> Type:
+    """The result type of `np.sin` and its like."""
+    type = ty.as_float(types[0])
+    for other in types[1:]:
+        type = ty.promote(type, ty.as_float(other))
+    return type
+
+
+def same_result(*types: Type) -> Type:
+    """The result type of `+` and its like: the operands' promoted type; booleans count as integers."""
+    type = types[0]
+    for other in types[1:]:
+        type = ty.promote(type, other)
+    return ty.int64 if ty.is_boolean(type) else type
+
+
+def boolean_result(*_: Type) -> Type:
+    return ty.boolean
+
+
+def integer_result(*_: Type) -> Type:
+    return ty.int64
+
+
+def elementwise(
+    name: str,
+    spellings: tuple[Any, ...],
+    text: str,
+    *rules: Rule | None | str,
+    points: Sequence[tuple[float, ...]] = (),
+    result: Callable[..., Type] = float_result,
+    evaluate: Callable[..., Any] | None = None,
+    alone: tuple[Rule | None, ...] | None = None,
+    precedence: int = 100,
+    cost: int = 20,
+    doc: str = "",
+) -> Primitive:
+    """Register a row that maps scalars to a scalar."""
+    whole = rules[0] if rules and isinstance(rules[0], str) else rules
+    return register(
+        Primitive(
+            name,
+            spellings,
+            text,
+            result,
+            whole,  # type: ignore[arg-type]
+            evaluate or spellings[-1],
+            alone,
+            points,
+            precedence,
+            cost,
+            text.count("{}"),
+            doc,
+        )
+    )
+
+
+def number(value: Any) -> Any:
+    """NumPy scalars as Python numbers, so that folding gives plain constants."""
+    return value.item() if isinstance(value, np.generic) else value

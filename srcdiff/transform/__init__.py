@@ -1,0 +1,1 @@
+"""From a function to its adjoint, IR to IR."""

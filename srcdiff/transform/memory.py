@@ -1,0 +1,54 @@
+"""The adjoints of loads, stores and what else moves values without computing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..ir import types as ty
+from ..ir.builder import zero
+from ..ir.core import Op, Value
+from ..ir.operators import current_builder
+
+if TYPE_CHECKING:
+    from .reverse import Cotangents, Reverser
+
+
+def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
+    """Reverse a memory op; false if it is none."""
+    builder = current_builder()
+    match op.primitive:
+        case "load":
+            array, *where = op.operands
+            g = owed.pop(op.result)
+            if array in reverser.active:
+                held = reverser.settle(owed, array)
+                owed[array] = builder.emit("accum", (held, *where, g), held.type, name=held.name)
+        case "store":
+            array, *where, value = op.operands
+            held = owed.pop(op.result)
+            if value in reverser.active:
+                g = builder.emit("load", (held, *where), held.type.dtype, name=f"{value.name}_bar" if value.name else "")
+                reverser.owe(owed, value, g)
+            if array in reverser.active:
+                cleared = builder.emit("store", (held, *where, zero(held.type.dtype)), held.type, name=held.name)
+                reverser.owe(owed, array, cleared)
+        case "accum":
+            array, *where, term = op.operands
+            held = owed.pop(op.result)
+            if term in reverser.active:
+                reverser.owe(owed, term, builder.emit("load", (held, *where), held.type.dtype))
+            reverser.owe(owed, array, held)
+        case "copy":
+            reverser.owe(owed, op.operands[0], owed.pop(op.result))
+        case "cast":
+            g = owed.pop(op.result)
+            operand: Value = op.operands[0]
+            if ty.is_differentiable(operand.type):
+                from .reverse import as_type
+
+                reverser.owe(owed, operand, as_type(g, operand.type))
+        case "alloc" | "shape" | "stop_gradient" | "zeros_like":
+            owed.pop(op.result, None)
+        case _:
+            return False
+    return True

@@ -1,0 +1,289 @@
+"""Write the adjoint: the forward sweep as it is, then every op backwards, contributions summed at fan-out.
+
+    f(x) {                 f_grad(x) {
+      t1 = sin x             t1 = sin x
+      y = mul t1 x           y = mul t1 x
+      return y               x_bar = mul y_bar t1          # y_bar = 1
+    }                        t1_bar = mul y_bar x
+                             x_bar' = add x_bar (mul t1_bar (cos x))
+                             return y x_bar'
+                           }
+
+The adjoint is ideal: it reads every value of the forward sweep as if all were still there, also those inside loops
+that have ended. Where they come from is settled later (`optimise/residuals.py`). Reads: activity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from ..analysis.activity import Activity, channels, find_active
+from ..errors import NotDifferentiable
+from ..ir import types as ty
+from ..ir.builder import Builder, constant, zero
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.operators import current_builder
+from ..ir.types import Type
+from ..ir.walk import free_values, substitute
+from ..primitives import NONE, REGISTRY
+from .memory import reverse_memory
+
+Cotangents = dict[Value, Value]
+
+
+def build_adjoint(function: Function, wrt: Sequence[int]) -> Function:
+    """The ideal adjoint of a function with one scalar result.
+
+    Parameters
+    ----------
+    function : Function
+        Its first result is differentiated.
+    wrt : indices of parameters
+
+    Returns
+    -------
+    Function
+        Results: the value, then the gradient with respect to each parameter of `wrt`.
+    """
+    function = replace(function, body=mark_loops(function.body, count(1)))
+    independents = [function.parameters[k] for k in wrt]
+    value = function.results[0]
+    active = find_active(function, independents, [value])
+    reverser = Reverser(active)
+    owed: Cotangents = {}
+    if value in active:
+        owed[value] = constant(1.0, value.type)
+    with Builder() as builder:
+        reverser.block(function.body, owed)
+        gradients = [reverser.settle(owed, parameter) for parameter in independents]
+    ops = (*function.body.ops, Op("reverse_sweep", (), ()), *builder.ops)
+    body = Block(function.parameters, ops, (value, *gradients))
+    return Function(f"{function.name}_grad", body, function.hidden)
+
+
+def mark_loops(block: Block, tokens: Any) -> Block:
+    """Give every loop a number, by which its reverse loop can name it."""
+
+    def visit(op: Op) -> Op:
+        if not op.regions:
+            return op
+        regions = tuple(mark_loops(region, tokens) for region in op.regions)
+        if op.primitive == "if":
+            return replace(op, regions=regions)
+        return replace(op, regions=regions, attributes={**op.attributes, "token": next(tokens)})
+
+    return replace(block, ops=tuple(map(visit, block.ops)))
+
+
+class Reverser:
+    def __init__(self, active: Activity) -> None:
+        self.active = active
+
+    # ----------------------------------------------------------------------------------- accumulation
+
+    def owe(self, owed: Cotangents, value: Value, term: Value) -> None:
+        """Add `term` to what is owed to `value`."""
+        if value.is_constant or value not in self.active:
+            return
+        # The first term is stored, not added to zero: that would put one needless array into every gradient.
+        held = owed.get(value)
+        if held is None:
+            owed[value] = term
+        elif ty.is_array(value.type):
+            owed[value] = current_builder().emit("accumulate_array", (held, term), held.type, name=held.name)
+        else:
+            owed[value] = current_builder().emit(
+                "add", (held, term), ty.promote(held.type, term.type), name=bar(value)
+            )
+
+    def settle(self, owed: Cotangents, value: Value) -> Value:
+        """What is owed to `value`, an explicit zero if nothing is."""
+        held = owed.get(value)
+        if held is None:
+            if ty.is_array(value.type):
+                return zeros_like(value)
+            return zero(value.type)
+        return held if ty.is_array(value.type) else as_type(held, value.type)
+
+    # ---------------------------------------------------------------------------------------- the walk
+
+    def block(self, block: Block, owed: Cotangents) -> None:
+        """Reverse the ops of a block; `owed` holds what is owed to its results, then what to what it reads."""
+        for op in reversed(block.ops):
+            current_builder().location = op.location
+            match op.primitive:
+                case "for" | "while":
+                    self.loop(op, owed)
+                case "if":
+                    self.branch(op, owed)
+                case _:
+                    if any(result in owed for result in op.results):
+                        self.op(op, owed)
+
+    def op(self, op: Op, owed: Cotangents) -> None:
+        row = REGISTRY.get(op.primitive)
+        if row is None:
+            if not reverse_memory(self, op, owed):
+                self.refuse(op)
+            return
+        if isinstance(row.rules, str):
+            if row.rules == NONE and any(x in self.active for x in op.operands):
+                self.refuse(op)
+            return
+        g = owed.pop(op.result)
+        live = [x in self.active for x in op.operands]
+        rules = row.alone if row.alone is not None and sum(live) == 1 else row.rules
+        for operand, rule, is_live in zip(op.operands, rules, live, strict=True):
+            if is_live and rule is not None:
+                self.owe(owed, operand, named(rule(g, op.result, *op.operands), operand))
+
+    def refuse(self, op: Op) -> None:
+        if not any(x in self.active for x in channels(op)):
+            return
+        what = op.attributes.get("text", op.primitive)
+        raise NotDifferentiable(
+            f"the derivative of `{str(what).partition('(')[0]}` is not known",
+            op.location,
+            "an active value goes in and a float comes out",
+            "a function written in Python, or keep active values out of the call",
+        )
+
+    # --------------------------------------------------------------------------------------- control
+
+    def branch(self, op: Op, owed: Cotangents) -> None:
+        if not any(result in owed for result in op.results):
+            return
+        arms = op.regions
+        shared = self.free_active(*arms)
+        incoming = {result: owed.pop(result) for result in op.results if result in owed}
+        blocks: list[Builder] = []
+        yields: list[list[Value | None]] = []
+        touched: list[list[bool]] = []
+        for arm in arms:
+            with Builder(op.location) as builder:
+                inner = {value: owed[value] for value in shared if value in owed}
+                before = dict(inner)
+                for result, yielded in zip(op.results, arm.results, strict=True):
+                    if result in incoming:
+                        self.owe(inner, yielded, incoming[result])
+                self.block(arm, inner)
+                yields.append([inner.get(value) for value in shared])
+                touched.append([inner.get(value) is not before.get(value) for value in shared])
+            blocks.append(builder)
+        kept = [k for k in range(len(shared)) if touched[0][k] or touched[1][k]]
+        results = []
+        for k in kept:
+            value = shared[k]
+            for builder, column in zip(blocks, yields, strict=True):
+                with builder:
+                    held = column[k]
+                    if held is None:
+                        column[k] = zeros_like(value) if ty.is_array(value.type) else zero(value.type)
+                    elif not ty.is_array(value.type):
+                        column[k] = as_type(held, value.type)
+            results.append(Value(bar(value), cotangent_type(value.type)))
+        current_builder().region(
+            "if",
+            op.operands,
+            [
+                builder.block((), [v for k in kept if (v := column[k]) is not None])
+                for builder, column in zip(blocks, yields, strict=True)
+            ],
+            results,
+            location=op.location,
+        )
+        owed.update(zip([shared[k] for k in kept], results, strict=True))
+
+    def free_active(self, *blocks: Block) -> list[Value]:
+        found: dict[Value, None] = {}
+        for block in blocks:
+            found.update((v, None) for v in free_values(block) if v in self.active)
+        return list(found)
+
+    def loop(self, op: Op, owed: Cotangents) -> None:
+        slots = [slot for slot in loop_slots(op) if slot[1] in self.active or slot[3] in self.active]
+        if not any(result in owed for *_, result in slots):
+            return
+        body = loop_body(op)
+        shared = self.free_active(body)
+        initial: list[Value] = []
+        parameters: list[Value] = []
+        for _, parameter, _, result in slots:
+            initial.append(self.settle(owed, result))
+            owed.pop(result, None)
+            parameters.append(Value(bar(parameter), cotangent_type(parameter.type)))
+        for value in shared:
+            initial.append(self.settle(owed, value))
+            parameters.append(Value(bar(value), cotangent_type(value.type)))
+        with Builder(op.location) as builder:
+            index, bounds, replaced = self.reverse_index(op)
+            inner: Cotangents = {}
+            for value, parameter in zip(shared, parameters[len(slots) :], strict=True):
+                inner[value] = parameter
+            for (_, _, yielded, _), cotangent in zip(slots, parameters, strict=False):
+                self.owe(inner, yielded, cotangent)
+            self.block(body, inner)
+            yields = [self.settle(inner, parameter) for _, parameter, _, _ in slots]
+            yields += [self.settle(inner, value) for value in shared]
+        results = [Value(p.name, p.type) for p in parameters]
+        block = substitute(builder.block((index, *parameters), yields), replaced)
+        current_builder().region(
+            "for",
+            (*bounds, *initial),
+            (block,),
+            results,
+            {"descending": True, "reverses": op.attributes["token"]},
+            op.location,
+        )
+        owed.update(zip(shared, results[len(slots) :], strict=True))
+        for (start, *_), cotangent in zip(slots, results, strict=False):
+            self.owe(owed, start, cotangent)
+
+    def reverse_index(self, op: Op) -> tuple[Value, tuple[Value, Value, Value], dict[Value, Value]]:
+        """The index of the reverse loop, its bounds, and what stands for the forward index."""
+        if op.primitive == "for" and not leaves_early(op):
+            forward = loop_body(op).parameters[0]
+            index = Value(forward.name, forward.type)
+            return index, op.operands[:3], {forward: index}  # type: ignore[return-value]
+        trip = Value("trip", ty.int64)
+        bounds = (zero(ty.int64), op.results[0], constant(1, ty.int64))
+        if op.primitive == "while":
+            return trip, bounds, {}
+        low, _, step = op.operands[:3]
+        builder = current_builder()
+        away = trip if step.is_constant and step.constant == 1 else builder.emit("mul", (trip, step), ty.int64)
+        forward = loop_body(op).parameters[0]
+        return trip, bounds, {forward: builder.emit("add", (low, away), ty.int64, name=forward.name)}
+
+
+def bar(value: Value) -> str:
+    return f"{value.name}_bar" if value.name else ""
+
+
+def named(term: Value, operand: Value) -> Value:
+    """Let a contribution that was just computed bear the name of the cotangent it becomes."""
+    ops = current_builder().ops
+    if operand.name and ops and ops[-1].results == (term,) and not term.name and not term.is_constant:
+        result = Value(bar(operand), term.type)
+        ops[-1] = replace(ops[-1], results=(result,))
+        return result
+    return term
+
+
+def cotangent_type(type: Type) -> Type:
+    return ty.array(type.dtype, type.ndim, "C") if ty.is_array(type) else type
+
+
+def zeros_like(value: Value) -> Value:
+    return current_builder().emit("zeros_like", (value,), cotangent_type(value.type), name=bar(value))
+
+
+def as_type(value: Value, type: Type) -> Value:
+    if value.type == type:
+        return value
+    if value.is_constant:
+        return constant(value.constant, type)
+    return current_builder().emit("cast", (value,), type, name=value.name)

@@ -1,0 +1,40 @@
+"""Plain numeric functions of every kind srcdiff accepts, each with arguments: `PROGRAMS`."""
+
+from tests.programs import (
+    arrays,
+    binding,
+    calls,
+    conditions,
+    early,
+    elementwise,
+    exits,
+    grids,
+    iteration,
+    loops,
+    mathematics,
+    scalars,
+    stores,
+    temporaries,
+)
+from tests.programs.table import Program
+
+__all__ = ["PROGRAMS", "Program"]
+
+FILES = [
+    scalars,
+    conditions,
+    loops,
+    iteration,
+    exits,
+    early,
+    arrays,
+    stores,
+    temporaries,
+    grids,
+    elementwise,
+    calls,
+    binding,
+    mathematics,
+]
+
+PROGRAMS: list[Program] = [program for file in FILES for program in file.PROGRAMS]

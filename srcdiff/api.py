@@ -58,6 +58,11 @@ class Differentiable:
         self.source = read_source(function)
         spec = self.source.tree.args
         self.names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+        self.free = [
+            name
+            for name in self.names[len(self.source.partial_args) :]
+            if name not in self.source.partial_keywords
+        ]
         self.specialisations: dict[Any, Specialisation] = {}
         self.compiled: dict[Any, Callable[..., Any]] = {}
 
@@ -151,9 +156,9 @@ class Differentiable:
                     raise TypeError(f"{self.source.name}() has no parameter '{item}'")
                 found.append(self.names.index(item))
             else:
-                if not -len(self.names) <= item < len(self.names):
+                if not -len(self.free) <= item < len(self.free):
                     raise TypeError(f"{self.source.name}() has no parameter number {item}")
-                found.append(int(item) % len(self.names))
+                found.append(self.names.index(self.free[item]))
         return tuple(found)
 
     def leaves(self, spec: Any, start: int) -> tuple[list[int], Any, int]:

@@ -1,10 +1,207 @@
-import hashlib, importlib.util, os, sys, tempfile
+"""From generated text to a function compiled for the CPU.
+
+    load_function("def loss_grad(x):\\n    return 2.0 * x\\n", "loss_grad", cache=True, stem="loss")
+
+writes the text to its file, imports that, and hands the function to Numba. Machine code is kept in our own
+cache, behind the interface that Numba has for it, because Numba's own
+
+- takes no notice of `fastmath` and the other options: it would return code compiled under different ones;
+- fails at the call when a file is damaged, and cannot see damage inside the machine code;
+- can confuse two signatures if two processes save at the same time (each picks the next free number);
+- goes to another folder when `__pycache__` cannot be written.
+
+Reads: `cache`, for folders and files. Nothing of the rest of the package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import pickle
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import llvmlite  # type: ignore[import-untyped]
 import numba
-def load_function(text, name, *, cache, fastmath, parallel, stem):
-    h = hashlib.sha256(text.encode()).hexdigest()[:16]
-    d = os.path.join(tempfile.gettempdir(), "sd_tmp"); os.makedirs(d, exist_ok=True)
-    p = os.path.join(d, f"{stem}_{h}.py")
-    open(p, "w").write(text)
-    spec = importlib.util.spec_from_file_location(f"sd_{stem}_{h}", p)
-    m = importlib.util.module_from_spec(spec); sys.modules[m.__name__] = m; spec.loader.exec_module(m)
-    return numba.njit(error_model="numpy", fastmath=fastmath)(getattr(m, name))
+import numpy as np
+from numba import cloudpickle
+from numba.core import config
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from .cache import cache_folder, load_module, read_whole, write_whole
+
+__all__ = ["CompiledCode", "load_function"]
+
+# Numba's environment settings that change the code it makes.
+SETTINGS = (
+    "BOUNDSCHECK",
+    "DEBUGINFO_DEFAULT",
+    "ENABLE_AVX",
+    "DISABLE_INTEL_SVML",
+    "LOOP_VECTORIZE",
+    "OPT",
+    "SLP_VECTORIZE",
+)
+
+
+def load_function(
+    text: str,
+    name: str,
+    *,
+    stem: str,
+    cache: bool = True,
+    fastmath: bool | Iterable[str] = False,
+    parallel: bool = False,
+    boundscheck: bool | None = None,
+    depends: str = "",
+) -> Any:
+    """Return the function `name` of a generated module, compiled by Numba at its first call.
+
+    Parameters
+    ----------
+    text : str
+        A module: imports, helpers under their own `@njit`, and the undecorated function.
+    name : str
+        The function in it.
+    stem : str
+        What its file is to be called; the rest of the name comes from the content.
+    cache : bool
+        Whether compiled code is kept for later processes.
+    fastmath : bool or iterable of str
+        As in `numba.njit`: LLVM's flags, all or those named.
+    parallel, boundscheck
+        As in `numba.njit`.
+    depends : str
+        What else the compiled code depends on and `text` does not show, such as the source of a function of
+        the user that it calls.
+
+    Returns
+    -------
+    Dispatcher
+        The same one for the same request. It can be called from other `@njit` functions, and pickled.
+
+    Examples
+    --------
+    >>> text = "def twice_grad(x):\\n    return 2.0 * x, 2.0\\n"
+    >>> load_function(text, "twice_grad", cache=False, stem="twice")(3.0)
+    (6.0, 2.0)
+    """
+    flags = fastmath if isinstance(fastmath, bool) else frozenset(fastmath)
+    return dispatcher(text, name, stem, cache, flags, parallel, boundscheck, depends)
+
+
+@functools.cache
+def dispatcher(
+    text: str,
+    name: str,
+    stem: str,
+    cache: bool,
+    fastmath: bool | frozenset[str],
+    parallel: bool,
+    boundscheck: bool | None,
+    depends: str,
+) -> Any:
+    """Do what `load_function` says, once for each request."""
+    module = load_module(text, stem)
+    # By value: a process on another machine has no such module to import it from.
+    cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+    compiled: Any = numba.njit(
+        error_model="numpy",
+        fastmath=fastmath if isinstance(fastmath, bool) else set(fastmath),
+        parallel=parallel,
+        boundscheck=boundscheck,
+    )(getattr(module, name))
+    folder = cache_folder() if cache else None
+    if folder is not None and not getattr(config, "DISABLE_JIT", False):
+        flags = fastmath if isinstance(fastmath, bool) else sorted(fastmath)
+        request = repr((text, name, flags, parallel, boundscheck, depends))
+        compiled._cache = CompiledCode(folder / "compiled", module.__name__.rpartition(".")[2], request)
+    return compiled
+
+
+class CompiledCode(_Cache):
+    """The compiled forms of one function, each in a file of its own, behind Numba's interface for caches.
+
+    A file holds the digest of the rest, and the rest: signature and code, pickled. Its name says the request,
+    the signature, the machine and every version that matters.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files go; created when the first one is written.
+    stem : str
+        What the names of the files begin with.
+    request : str
+        The source and the options that it is compiled with.
+    """
+
+    def __init__(self, folder: Path, stem: str, request: str) -> None:
+        self.folder = folder
+        self.stem = stem
+        self.request = request
+        self.enabled = True
+
+    @property
+    def cache_path(self) -> Any:
+        """The folder, for `stats` of a dispatcher."""
+        return str(self.folder)
+
+    def path(self, signature: Any, machine: Any) -> Path | None:
+        """Return the file for a signature; None for one that means nothing to another process."""
+        if " at 0x" in repr(signature):  # a function passed as an argument, known by its address
+            return None
+        versions = (
+            sys.implementation.cache_tag,
+            sys.platform,
+            numba.__version__,
+            llvmlite.__version__,
+            np.__version__,
+        )
+        settings = tuple(getattr(config, setting, None) for setting in SETTINGS)
+        key = repr((self.request, signature, machine.magic_tuple(), versions, settings))
+        return self.folder / f"{self.stem}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.bin"
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the code for a signature; None if there is none, or none that is undamaged."""
+        target_context.refresh()
+        path = self.path(sig, target_context.codegen()) if self.enabled else None
+        data = None if path is None else read_whole(path)
+        if path is None or data is None:
+            return None
+        digest, payload = data[:32], data[32:]
+        if hashlib.sha256(payload).digest() != digest:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return None
+        found, parts = pickle.loads(payload)
+        if found != sig:
+            return None
+        return CompileResult._rebuild(target_context, *parts)  # type: ignore[no-untyped-call]
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the code for a signature, unless it is bound to this process or cannot be written."""
+        path = self.path(sig, data.codegen) if self.enabled else None
+        bound = data.library.has_dynamic_globals or any(not lifted.can_cache for lifted in data.lifted)
+        if path is None or bound:
+            return
+        payload = dumps((sig, data._reduce()))  # type: ignore[no-untyped-call]
+        write_whole(path, hashlib.sha256(payload).digest() + payload)
+
+    def enable(self) -> None:
+        """Read and write from now on."""
+        self.enabled = True
+
+    def disable(self) -> None:
+        """Neither read nor write from now on."""
+        self.enabled = False
+
+    def flush(self) -> None:
+        """Remove what is kept of this function."""
+        for path in self.folder.glob(f"{self.stem}_*.bin"):
+            with contextlib.suppress(OSError):
+                path.unlink()

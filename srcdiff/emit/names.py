@@ -12,7 +12,7 @@ from __future__ import annotations
 import builtins
 import keyword
 
-from ..ir.core import Block, Function, Op, Value, loop_slots
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_slots
 
 Interval = tuple[int, int]
 IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
@@ -70,8 +70,16 @@ class Liveness:
             for value in op.operands:
                 self.use(value, loops)
             if op.primitive in ("for", "while"):
+                counted = op.results[:1] if op.primitive == "while" or leaves_early(op) else ()
+                for value in counted:  # the counter runs while the loop does
+                    self.define(value, loops)
                 self.loop(op, loops)
-            elif op.primitive == "if":
+                for value in counted:
+                    self.last[value] = self.clock
+                for value in op.results[len(counted) :]:
+                    self.define(value, loops)
+                continue
+            if op.primitive == "if":
                 for region in op.regions:
                     self.tick()
                     self.block(region, loops)

@@ -519,7 +519,7 @@ class Printer:
         self.nested(print_all)
 
     def in_last_if(self, body: Block, stop: Value) -> bool:
-        return stop.is_constant is False and bool(body.ops) and stop in body.ops[-1].results and body.ops[-1].primitive == "if"
+        return not stop.is_constant and bool(body.ops) and stop in body.ops[-1].results and body.ops[-1].primitive == "if"
 
     def range_text(self, op: Op) -> str:
         low, high, step = op.operands[:3]

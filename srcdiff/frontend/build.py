@@ -46,7 +46,6 @@ REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
     ast.Global: ("`global`", "writes outside the function cannot be undone", "return the value"),
     ast.Nonlocal: ("`nonlocal`", "writes outside the function cannot be undone", "return the value"),
     ast.ClassDef: ("a class inside a function", "objects carry no derivative here", "arrays and numbers"),
-    ast.Delete: ("`del`", "", "leave the variable alone"),
     ast.Import: ("an import inside a function", "", "import at the top of the module"),
     ast.ImportFrom: ("an import inside a function", "", "import at the top of the module"),
     ast.AsyncFor: ("`async for`", "", "a plain loop"),
@@ -142,6 +141,11 @@ class Reader(Expressions):
                 self.while_statement(node)
             case ast.Assert():
                 self.assertion(node)
+            case ast.Delete():
+                for target in node.targets:
+                    if not isinstance(target, ast.Name):
+                        self.refuse("`del` of a part", instead="`del` of a variable", node=target)
+                    self.frame.env.pop(target.id, None)
             case ast.Raise():
                 self.raise_statement(node)
             case ast.FunctionDef():

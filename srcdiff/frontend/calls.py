@@ -85,6 +85,8 @@ class Calls(Arrays):
             return self.scalar("div", top, base)
         if target is pow and len(arguments) == 3:
             self.refuse("`pow` with a modulus")
+        if target in (math.pow, np.float_power):
+            arguments = tuple(self.floating(x) for x in arguments)
         if target is round and len(arguments) == 2:
             return self.scalar("round_to", *arguments)
         if target is math.hypot and len(arguments) != 2:
@@ -95,6 +97,14 @@ class Calls(Arrays):
         if isinstance(target, np.ufunc) or any(is_arraylike(x) for x in arguments):
             return self.elementwise(lambda *xs: self.scalar(name, *xs), *arguments)
         return self.scalar(name, *arguments)
+
+    def floating(self, thing: Any) -> Any:
+        """A number as a float."""
+        if isinstance(thing, int):
+            return float(thing)
+        if isinstance(thing, Value) and not ty.is_float(thing.type):
+            return self.cast(thing, ty.float64)
+        return thing
 
     def builtin_extreme(self, name: str, arguments: Arguments) -> Any:
         if len(arguments) == 1:

@@ -64,7 +64,6 @@ REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.Yield: ("`yield`", "an array filled in a loop"),
     ast.YieldFrom: ("`yield from`", "an array filled in a loop"),
     ast.Await: ("`await`", "a plain call"),
-    ast.NamedExpr: ("`:=`", "an assignment before the statement"),
     ast.JoinedStr: ("an f-string", "a plain string"),
     ast.Starred: ("`*` unpacking", "each item by index"),
 }
@@ -94,10 +93,12 @@ class Expressions(Calls):
                     self.refuse(thing.problem, instead=thing.instead, node=node)
                 flag = frame.env.get(name + FLAG, True)
                 if flag is not True:
+                    self.carried_from_trip_to_trip(name, thing)
                     self.require(flag, "UnboundLocalError", f"{name} is not bound on this path")
                     frame.env[name + FLAG] = True
                 return thing
             frame = frame.parent
+        self.carried_from_trip_to_trip(name, None)
         return self.outside(name, node)
 
     def outside(self, name: str, node: ast.AST | None) -> Any:
@@ -223,6 +224,10 @@ class Expressions(Calls):
                 return self.nested_function(node)
             case ast.Slice():
                 return self.slice(node)
+            case ast.NamedExpr():
+                thing = self.settled(self.expression(node.value), node.target.id)
+                self.bind_target(node.target, thing)
+                return thing
             case _:
                 what, instead = REFUSED_EXPRESSIONS.get(type(node), (f"`{type(node).__name__}`", ""))
                 self.refuse(f"{what} is not supported", instead=instead)
@@ -247,6 +252,9 @@ class Expressions(Calls):
         if isinstance(op, ast.MatMult):
             return self.inner(a, b)
         name = BINARY[type(op)]
+        if isinstance(a, Static) and isinstance(b, Static) and name == "add":
+            if isinstance(a.value, str) and isinstance(b.value, str):
+                return Static(a.value + b.value)
         if isinstance(a, tuple) and isinstance(b, tuple) and name == "add":
             return a + b
         if isinstance(a, tuple) and isinstance(b, int) and name == "mul":
@@ -344,6 +352,8 @@ class Expressions(Calls):
         known = self.known_truth(first)
         if known is not None:
             return self.logic(conjunction, nodes[1:]) if known == conjunction else first
+        if not ty.is_boolean(self.as_value(first).type):
+            return self.logic_of_numbers(conjunction, first, nodes[1:])
         left = self.truth(first)
         right: list[Any] = []
         memory = dict(self.memory)
@@ -366,6 +376,16 @@ class Expressions(Calls):
         lazy, short = builder.block((), (value,)), other.block((), (constant(not conjunction, ty.boolean),))
         regions = (lazy, short) if conjunction else (short, lazy)
         current_builder().region("if", (left,), regions, (result,))
+        return result
+
+    def logic_of_numbers(self, conjunction: bool, first: Value, nodes: list[ast.expr]) -> Any:
+        """`x or y` of numbers is one of the numbers."""
+
+        def rest() -> Any:
+            return self.logic(conjunction, nodes)
+
+        arms = (rest, lambda: first) if conjunction else (lambda: first, rest)
+        result, _ = self.branch(self.truth(first), *arms)
         return result
 
     def choose(self, node: ast.IfExp) -> Any:

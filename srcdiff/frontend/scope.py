@@ -21,6 +21,7 @@ from ..ir.walk import rename, substitute
 from .source import FunctionSource, location_of
 from .things import ArrayView, Axis, Poison, Root, Static, is_number, is_scalar, whole_view
 
+EARLY = "bound by an earlier trip"
 FLAG = "?"  # `name?` tells whether a name is bound, where that is not certain
 
 
@@ -39,7 +40,10 @@ class Frame:
 
 
 class Retry(Exception):
-    """A carried value turned out to have a wider type than its initial value."""
+    """A loop has to be built again: what it carries has a wider type than its initial value, or was not known."""
+
+    def __init__(self, loop: dict[Any, Any]) -> None:
+        self.loop = loop
 
 
 class Scope:
@@ -52,6 +56,7 @@ class Scope:
         self.dead = False
         self.nonnegative: set[Value] = set()
         self.current_node: ast.AST | None = None
+        self.loops: list[tuple[Frame, LoopParts, set[str], dict[Any, Any]]] = []  # those being built
 
     # ------------------------------------------------------------------------------------- locations
 
@@ -150,13 +155,35 @@ class Scope:
         """Build a loop; again with wider types where what it carries turned out to need them."""
         widened: dict[Any, Type] = {}
         for _ in range(12):
-            env, memory = dict(self.frame.env), dict(self.memory)
+            env, memory, depth = dict(self.frame.env), dict(self.memory), len(self.loops)
+            for name in parts.assigned:
+                if (EARLY, name) in widened:
+                    self.frame.env[name] = zero(widened[EARLY, name])
+                    self.frame.env[name + FLAG] = False
+            self.loops.append((self.frame, parts, set(self.frame.env), widened))
             try:
                 LoopJoin(self, parts, widened).build()
                 return
-            except Retry:
+            except Retry as retry:
+                if retry.loop is not widened:
+                    raise
                 self.frame.env, self.memory = env, memory
+            finally:
+                del self.loops[depth:]
         self.refuse("the types of what this loop carries do not settle", instead="give them their type before it")
+
+
+    def carried_from_trip_to_trip(self, name: str, thing: Any) -> None:
+        """A name is read that an earlier trip of a loop may have bound: build that loop again, carrying it."""
+        for frame, parts, bound, widened in self.loops:
+            if frame is self.frame and name in parts.assigned and name not in bound:
+                if thing is not None and not is_scalar(thing):
+                    self.refuse(
+                        f"`{name}` is bound in one trip of a loop and read in a later one",
+                        instead=f"give `{name}` a value before the loop",
+                    )
+                widened[EARLY, name] = self.as_value(thing).type if thing is not None else ty.float64
+                raise Retry(widened)
 
 
 def number_type(number: Any) -> Type:
@@ -471,7 +498,8 @@ class LoopJoin:
             scope.dead = False
             behind = dict(env0)
             for name in names:
-                behind[name] = self.leave(env0[name], parameters[name], after[name], name, (name,))
+                now = after.get(name, True) if name.endswith(FLAG) else after[name]
+                behind[name] = self.leave(env0[name], parameters[name], now, name, (name,))
             for name in parts.assigned:
                 if name not in env0 and name in after and name in parts.exposed:
                     behind[name] = self.expose(after[name], name)
@@ -519,6 +547,8 @@ class LoopJoin:
             holds = self.parts.condition()
         if any(scope.memory[root] is not version for root, version in before.items()):
             scope.refuse("the condition of a `while` writes an array", instead="write it in the body")
+        if any(thing is not env.get(name) for name, thing in scope.frame.env.items()):
+            scope.refuse("`:=` in the condition of a `while`", instead="`while True:` with a `break`")
         return tuple(builder.ops), holds
 
     def never_negative(self, bounds: tuple[Value, Value, Value]) -> bool:
@@ -541,14 +571,14 @@ class LoopJoin:
     def poison(self, key: Any, poison: Poison) -> NoReturn:
         """A later trip cannot read this: build the loop again with no trip reading it."""
         self.widened[key] = poison
-        raise Retry
+        raise Retry(self.widened)
 
     def fit(self, type: Type, slot: Slot, key: Any) -> None:
         """Make sure that the slot holds arrays of this type, or build the loop again."""
         if type != slot.parameter.type:
             self.widened[key] = join_array_types(type, slot.parameter.type)
             if self.widened[key] != slot.parameter.type:
-                raise Retry
+                raise Retry(self.widened)
 
     def parameter(self, thing: Any, name: str, path: Any, memory: dict[Root, Value | Poison]) -> Any:
         """What a carried name stands for at the start of a trip."""
@@ -592,7 +622,7 @@ class LoopJoin:
                 type = join_types(initial if weak else parameter, after)
                 if type != parameter.type:
                     self.widened[path] = type
-                    raise Retry
+                    raise Retry(self.widened)
                 return self.slots[parameter].close(scope.cast(scope.as_value(after, type), type))
             case tuple(), tuple() if len(parameter) == len(after):
                 triples = zip(initial, parameter, after, strict=True)

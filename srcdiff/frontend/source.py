@@ -32,7 +32,7 @@ from numba.core.registry import CPUDispatcher
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
-from srcdiff.errors import Location, SourceUnavailable, UnsupportedConstruct
+from ..errors import Location, SourceUnavailable, UnsupportedConstruct
 
 __all__ = ["FunctionSource", "carried_text", "location_of", "read_source", "source_text"]
 
@@ -269,7 +269,7 @@ def refuse(obj: Any) -> NoReturn:
 
 
 def is_from_library(obj: Any) -> bool:
-    """Tell whether `obj` is a function made in C, Fortran or Cython, or a ufunc or another function of NumPy."""
+    """Tell whether `obj` is a function made in C, Fortran or Cython, or one of those of NumPy."""
     made_in_c = isinstance(
         obj, types.BuiltinFunctionType | types.MethodDescriptorType | types.WrapperDescriptorType
     )

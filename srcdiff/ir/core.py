@@ -103,6 +103,11 @@ def leaves_early(op: Op) -> bool:
     return bool(op.attributes.get("leaves"))
 
 
+def counts_trips(op: Op) -> bool:
+    """Whether a loop is reversed by the number of its trips: its last index is not known, or there is none."""
+    return op.primitive == "while" or leaves_early(op) or not op.operands[2].is_constant
+
+
 def loop_body(op: Op) -> Block:
     return op.regions[-1]
 

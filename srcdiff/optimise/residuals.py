@@ -23,7 +23,9 @@ from ..analysis.structure import Structure, find_structure
 from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, counts_trips, leaves_early, loop_body, loop_slots
+from ..ir.trips import trip_count, trip_number
+from ..ir.types import Type
 from ..ir.walk import free_values_of
 from ..primitives import REGISTRY
 
@@ -272,7 +274,7 @@ class Placer:
         maker = self.structure.maker.get(value)
         if maker is None or maker.primitive != "for" or loop_body(maker).parameters[:1] != (value,):
             return None
-        if leaves_early(maker):
+        if counts_trips(maker):
             trip = self.trips.get(maker.attributes["token"])
             low, step = (self.source(x, may_record=True) for x in (maker.operands[0], maker.operands[2]))
             if trip is None or low is None or step is None:
@@ -394,7 +396,7 @@ class Placer:
     def trip_of(self, loop: Op) -> Value:
         """The number of the trip, from 0, that the open reverse loop is at."""
         reverse, index = self.trips[loop.attributes["token"]]
-        if loop.primitive == "while" or leaves_early(loop):
+        if counts_trips(loop):
             return index
         low, _, step = reverse.operands[:3]
         return trip_number(self.builder, index, low, step)
@@ -423,35 +425,6 @@ class Placer:
             if any(not b.is_constant and loops[0] in self.structure.home[b] for b in loop.operands[:3]):
                 return False
         return True
-
-
-def trip_number(builder: Builder, index: Value, low: Value, step: Value) -> Value:
-    """`(index - low) // step`."""
-    if not (low.is_constant and low.constant == 0):
-        index = builder.emit("sub", (index, low), ty.int64)
-    if step.is_constant and step.constant == 1:
-        return index
-    if step.is_constant and step.constant == -1:
-        return builder.emit("neg", (index,), ty.int64)
-    return builder.emit("floordiv", (index, step), ty.int64)
-
-
-def trip_count(builder: Builder, loop: Op) -> Value:
-    """How many trips a `for` makes that does not leave early."""
-    low, high, step = loop.operands[:3]
-    if step.is_constant and step.constant in (1, -1):
-        a, b = (high, low) if step.constant == 1 else (low, high)
-        span = a if b.is_constant and b.constant == 0 else builder.emit("sub", (a, b), ty.int64)
-        return builder.emit("max", (span, zero(ty.int64)), ty.int64)
-    span = builder.emit("sub", (high, low), ty.int64)
-    if step.is_constant:
-        away = constant(step.constant - 1 if step.constant > 0 else step.constant + 1, ty.int64)
-        top = builder.emit("add", (span, away), ty.int64)
-    else:
-        sign = builder.emit("sign", (step,), ty.int64)
-        top = builder.emit("sub", (builder.emit("add", (span, step), ty.int64), sign), ty.int64)
-    count = builder.emit("floordiv", (top, step), ty.int64)
-    return builder.emit("max", (count, zero(ty.int64)), ty.int64)
 
 
 @dataclass(eq=False)

@@ -120,7 +120,7 @@ mod = elementwise(
 )
 pow_ = elementwise(
     "pow",
-    (operator.pow, pow, np.power, np.float_power),
+    (operator.pow, pow, np.power, np.float_power, math.pow),
     "{} ** {}",
     lambda g, ans, x, y: g * power_slope(x, y),
     lambda g, ans, x, y: g * power_growth(ans, x),
@@ -142,7 +142,7 @@ neg = elementwise(
 )
 abs_ = elementwise(
     "abs",
-    (abs, np.abs, np.absolute, np.fabs, operator.abs),
+    (abs, np.abs, np.absolute, np.fabs, math.fabs, operator.abs),
     "abs({})",
     lambda g, ans, x: select(x > 0, g, select(x < 0, -g, 0.0)),
     points=[(0.3,), (-0.3,)],

@@ -130,7 +130,7 @@ def elementwise(
             points,
             precedence,
             cost,
-            text.count("{}"),
+            text.count("{"),
             doc,
         )
     )

@@ -24,8 +24,9 @@ from ..analysis.activity import Activity, channels, find_active
 from ..errors import NotDifferentiable
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, counts_trips, leaves_early, loop_body, loop_slots
 from ..ir.operators import current_builder
+from ..ir.trips import trip_count
 from ..ir.types import Type
 from ..ir.walk import free_values, substitute
 from ..primitives import NONE, REGISTRY
@@ -138,7 +139,11 @@ class Reverser:
         rules = row.alone if row.alone is not None and sum(live) == 1 else row.rules
         for operand, rule, is_live in zip(op.operands, rules, live, strict=True):
             if is_live and rule is not None:
-                self.owe(owed, operand, named(rule(g, op.result, *op.operands), operand))
+                start = len(current_builder().ops)
+                term = rule(g, op.result, *op.operands)
+                if len(current_builder().ops) > start:
+                    term = named(term, operand)
+                self.owe(owed, operand, term)
 
     def refuse(self, op: Op) -> None:
         if not any(x in self.active for x in channels(op)):
@@ -218,8 +223,9 @@ class Reverser:
         for value in shared:
             initial.append(self.settle(owed, value))
             parameters.append(Value(bar(value), cotangent_type(value.type)))
+        outer = current_builder()
         with Builder(op.location) as builder:
-            index, bounds, replaced = self.reverse_index(op)
+            index, bounds, replaced = self.reverse_index(op, outer)
             inner: Cotangents = {}
             for value, parameter in zip(shared, parameters[len(slots) :], strict=True):
                 inner[value] = parameter
@@ -242,14 +248,15 @@ class Reverser:
         for (start, *_), cotangent in zip(slots, results, strict=False):
             self.owe(owed, start, cotangent)
 
-    def reverse_index(self, op: Op) -> tuple[Value, tuple[Value, Value, Value], dict[Value, Value]]:
+    def reverse_index(self, op: Op, outer: Builder) -> tuple[Value, tuple[Value, Value, Value], dict[Value, Value]]:
         """The index of the reverse loop, its bounds, and what stands for the forward index."""
-        if op.primitive == "for" and not leaves_early(op):
+        if not counts_trips(op):
             forward = loop_body(op).parameters[0]
             index = Value(forward.name, forward.type)
             return index, op.operands[:3], {forward: index}  # type: ignore[return-value]
         trip = Value("trip", ty.int64)
-        bounds = (zero(ty.int64), op.results[0], constant(1, ty.int64))
+        count = op.results[0] if op.primitive == "while" or leaves_early(op) else trip_count(outer, op)
+        bounds = (zero(ty.int64), count, constant(1, ty.int64))
         if op.primitive == "while":
             return trip, bounds, {}
         low, _, step = op.operands[:3]

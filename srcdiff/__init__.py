@@ -1,6 +1,6 @@
 """Source-transformation automatic differentiation of numeric Python, compiled by Numba."""
 
-from .api import grad, value_and_grad
+from .api import Differentiated, TapeReport, differentiate, grad, value_and_grad
 from .errors import (
     AliasError,
     DifferentiationError,
@@ -12,11 +12,14 @@ from .errors import (
 
 __all__ = [
     "AliasError",
+    "Differentiated",
     "DifferentiationError",
     "InternalError",
     "NotDifferentiable",
     "SourceUnavailable",
+    "TapeReport",
     "UnsupportedConstruct",
+    "differentiate",
     "grad",
     "value_and_grad",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from . import pipeline
 from .backend.cpu import load_function
 from .emit.show import show
-from .errors import DifferentiationError, NotDifferentiable
+from .errors import NotDifferentiable
 from .frontend.build import Program
 from .frontend.source import FunctionSource, location_of, read_source
 from .frontend.things import Static
@@ -220,15 +221,19 @@ class Differentiable:
 
     def compile_gradient(self, found: Specialisation, specs: tuple[Any, ...], wrt: tuple[int, ...]) -> Any:
         text, nestings = self.gradient_text(found, specs, wrt)
-        function = load_function(
+        function = self.load(text, f"{found.program.function.name}_grad")
+        return function, nestings, found.program.fetch
+
+    def load(self, text: str, name: str) -> Callable[..., Any]:
+        """The compiled function `name` of a generated module."""
+        return load_function(
             text,
-            f"{found.program.function.name}_grad",
+            name,
+            stem=name,
             cache=self.options.cache,
             fastmath=self.options.fastmath or False,
             parallel=self.options.parallel,
-            stem=found.program.function.name,
         )
-        return function, nestings, found.program.fetch
 
     def gradient_text(
         self, found: Specialisation, specs: tuple[Any, ...], wrt: tuple[int, ...], optimise: bool = True
@@ -289,26 +294,197 @@ class Gradient:
         self.of, self.argnums, self.with_value = of, argnums, with_value
         self.wrt = of.indices(argnums)
         self.single = not isinstance(argnums, (list, tuple, range))
-        functools.update_wrapper(self, of.source.function, updated=())
+        self.__name__ = getattr(of.source, "name", "function") + "_grad"
+        self.__doc__ = of.source.function.__doc__
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         value, gradients = self.of.value_and_gradients(self.wrt, args, keywords)
         result = gradients[0] if self.single else gradients
         return (value, result) if self.with_value else result
 
+    def __repr__(self) -> str:
+        kind = "value_and_grad" if self.with_value else "grad"
+        return f"<{kind} of {self.of.source.name} by {self.argnums!r}>"
+
+
+class Differentiated(Differentiable):
+    """What the decorator `differentiate` makes of a function: the compiled primal, with its derivatives.
+
+    Attributes
+    ----------
+    grad, value_and_grad : callables with the arguments of the function
+    """
+
+    def __init__(self, function: Any, argnums: ArgNums | None, options: Options) -> None:
+        super().__init__(function, options)
+        self.argnums: ArgNums = 0 if argnums is None else argnums
+        functools.update_wrapper(self, self.source.function, updated=())
+        self.grad = Gradient(self, self.argnums, False)
+        self.value_and_grad = Gradient(self, self.argnums, True)
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """The function itself, compiled."""
+        values = self.arguments(args, keywords)
+        specs, found = self.specialise(values)
+        entry = self.compiled.get((specs, None))
+        if entry is None:
+            entry = self.compiled[specs, None] = self.compile_primal(found)
+        function, structure, fetch = entry  # type: ignore[misc]
+        result = function(*self.flat(values), *(fetched(where) for where in fetch))
+        return nested(structure, iter(result if isinstance(structure, tuple) else (result,)))
+
+    def compile_primal(self, found: Specialisation) -> Any:
+        program = found.program
+        function = pipeline.primal(program, self.options.optimise)
+        text = pipeline.print_function(function, f"{self.source.name}.")
+        loaded = self.load(text, function.name)
+        return loaded, program.structure, program.fetch
+
+    def gradient_source(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
+        """The source text of the gradient for arguments of these types: a module to read, keep or compile."""
+        specs, found = self.specialise(self.arguments(args, keywords))
+        return self.gradient_text(found, specs, self.indices(self.argnums), optimise)[0]
+
+    def ir(self, *args: Any, **keywords: Any) -> str:
+        """The dump of the function in the IR, as it was read."""
+        return show(self.specialise(self.arguments(args, keywords))[1].program.function)
+
+    def gradient_ir(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
+        """The dump of the gradient in the IR, as it is printed."""
+        specs, found = self.specialise(self.arguments(args, keywords))
+        flat, _ = self.plan(specs, self.indices(self.argnums))
+        return show(found.gradient(tuple(flat), optimise))
+
+    def tape_report(self, *args: Any, **keywords: Any) -> TapeReport:
+        """What the gradient records between its sweeps, and how many bytes that takes for these arguments."""
+        values = self.arguments(args, keywords)
+        specs, found = self.specialise(values)
+        flat, _ = self.plan(specs, self.indices(self.argnums))
+        function, names = pipeline.tape_sizes(found.gradient(tuple(flat)))
+        if not names:
+            return TapeReport({})
+        text = pipeline.print_function(function)
+        sizes = self.load(text, function.name)(*self.flat(values), *(fetched(w) for w in found.program.fetch))
+        listed = sizes if isinstance(sizes, tuple) else (sizes,)
+        return TapeReport(dict(zip(names, map(int, listed), strict=True)))
+
+
+@dataclass(frozen=True)
+class TapeReport:
+    """The tapes of a gradient by name, in bytes."""
+
+    tapes: dict[str, int]
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.tapes.values())
+
+    def __str__(self) -> str:
+        if not self.tapes:
+            return "no tape"
+        width = max(map(len, self.tapes))
+        lines = [f"{name:<{width}}  {size:>12,} bytes" for name, size in self.tapes.items()]
+        return "\n".join([*lines, f"{'total':<{width}}  {self.bytes:>12,} bytes"])
+
 
 def differentiable(function: Any) -> Differentiable:
     return function if isinstance(function, Differentiable) else Differentiable(function)
 
 
-def grad(f: Any, argnums: ArgNums = 0) -> Callable[..., Any]:
-    """The gradient of a scalar function."""
+def differentiate(
+    f: Any = None,
+    *,
+    argnums: ArgNums | None = None,
+    cache: bool = True,
+    fastmath: Any = None,
+    parallel: bool = False,
+    target: str = "cpu",
+    optimise: bool = True,
+) -> Any:
+    """Compile a function and give it derivatives.
+
+    Parameters
+    ----------
+    f : function, lambda, closure, `functools.partial` or Numba dispatcher
+    argnums : int, str or a sequence of those
+        The parameters that `.grad` and `.value_and_grad` differentiate by; the first one by default.
+    cache : bool
+        Keep compiled code on disk, for the next process.
+    fastmath : bool or set of str, optional
+        Passed to Numba.
+    parallel, target
+        Only False and "cpu" for now.
+    optimise : bool
+        Fuse, fold and combine; switch off to read the plain adjoint.
+
+    Returns
+    -------
+    Differentiated
+
+    Raises
+    ------
+    DifferentiationError
+        Here if the source cannot be read; at the first call with given types if something in it is not supported.
+
+    Examples
+    --------
+    >>> import math
+    >>> @differentiate
+    ... def f(x):
+    ...     return x * math.sin(x)
+    >>> f(2.0), f.grad(2.0)
+    (1.8185948536513634, 0.0770037537313969)
+    """
+    if parallel or target != "cpu":
+        raise NotDifferentiable("`parallel=True` and other targets than the CPU are not supported yet")
+    options = Options(cache, fastmath, parallel, optimise)
+    if f is None:
+        return lambda function: Differentiated(function, argnums, options)
+    return Differentiated(f, argnums, options)
+
+
+def grad(f: Any, argnums: ArgNums = 0) -> Gradient:
+    """The gradient of a function with one float as result.
+
+    Parameters
+    ----------
+    f : function, lambda, closure, `functools.partial`, Numba dispatcher, or what `differentiate` made
+    argnums : int, str or a sequence of those
+        The parameters to differentiate by.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; gives a float for a float and an array of the same shape and dtype for an array;
+        a tuple of those if `argnums` is a sequence.
+
+    Examples
+    --------
+    >>> grad(lambda x: x**3)(2.0)
+    12.0
+    """
     return Gradient(differentiable(f), argnums, False)
 
 
-def value_and_grad(f: Any, argnums: ArgNums = 0) -> Callable[..., Any]:
-    """The value and the gradient of a scalar function."""
+def value_and_grad(f: Any, argnums: ArgNums = 0) -> Gradient:
+    """The value of a function and its gradient, from one run.
+
+    Parameters
+    ----------
+    f, argnums
+        As for `grad`.
+
+    Returns
+    -------
+    callable
+        Gives `(value, gradient)`.
+
+    Examples
+    --------
+    >>> value_and_grad(lambda x, y: x * y, argnums=(0, "y"))(2.0, 5.0)
+    (10.0, (5.0, 2.0))
+    """
     return Gradient(differentiable(f), argnums, True)
 
 
-__all__ = ["DifferentiationError", "differentiable", "grad", "show", "value_and_grad"]
+__all__ = ["Differentiated", "TapeReport", "differentiate", "grad", "value_and_grad"]

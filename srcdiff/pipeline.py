@@ -18,6 +18,7 @@ from .optimise.combine import combine_updates
 from .optimise.fold import simplified
 from .optimise.fuse import fuse_sweeps
 from .optimise.protect import protect_arguments
+from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .transform.reverse import build_adjoint
 
@@ -69,4 +70,10 @@ def gradient(
     return function
 
 
-__all__ = ["Hook", "gradient", "primal", "print_function", "read"]
+def tape_sizes(function: Function) -> tuple[Function, list[str]]:
+    """A function that gives the bytes of each tape of a gradient, and the names of the tapes."""
+    sizes, names = measured_tapes(function)
+    return simplified(sizes), names
+
+
+__all__ = ["Hook", "gradient", "primal", "print_function", "read", "tape_sizes"]

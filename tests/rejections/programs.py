@@ -1,0 +1,1256 @@
+"""Functions that srcdiff refuses, each for one construct, with the arguments that lead to it."""
+
+# Refused code is wrong on purpose.
+# ruff: noqa: B, C4, E, F, N, RUF, SIM, UP
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+X = np.array([0.5, 1.5, 2.5])
+M = np.arange(6.0).reshape(2, 3) + 1.0
+WEIGHTS = SimpleNamespace(w=np.array([1.0, 2.0, 3.0]), b=0.5)
+TABLE = {"a": 1.0}
+STEPS = [1.0, 2.0]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function, how it is called, and how it is asked for its gradient.
+
+    `about_call` says that the fault lies in the call, so that a `TypeError` like Python's own is right.
+    """
+
+    name: str
+    function: Any
+    args: tuple[Any, ...]
+    keywords: dict[str, Any] = field(default_factory=dict)
+    argnums: Any = 0
+    about_call: bool = False
+
+
+CASES: list[Case] = []
+
+
+def refused(*args: Any, argnums: Any = 0, about_call: bool = False, **keywords: Any) -> Callable[..., Any]:
+    """Put the function below into the table."""
+
+    def keep(function: Any) -> Any:
+        CASES.append(Case(function.__name__, function, args, keywords, argnums, about_call))
+        return function
+
+    return keep
+
+
+def refused_object(name: str, function: Any, *args: Any, argnums: Any = 0, about_call: bool = False) -> None:
+    CASES.append(Case(name, function, args, {}, argnums, about_call))
+
+
+# ------------------------------------------------------------------------------------------ statements
+
+
+@refused(1.5)
+def generator_function(x):
+    for k in range(3):
+        yield x * k
+
+
+@refused(1.5)
+def yield_from(x):
+    yield from (x, x)
+
+
+@refused(1.5)
+def generator_in_a_variable(x):
+    terms = (x**k for k in range(3))
+    s = 0.0
+    for t in terms:
+        s += t
+    return s
+
+
+@refused(1.5)
+def try_except(x):
+    try:
+        y = 1.0 / x
+    except ZeroDivisionError:
+        y = 0.0
+    return y
+
+
+@refused(1.5)
+def try_finally(x):
+    try:
+        y = x * x
+    finally:
+        y = x
+    return y
+
+
+@refused(1.5)
+def with_block(x):
+    with contextlib.suppress(ValueError):
+        x = math.sqrt(x)
+    return x
+
+
+@refused(1.5)
+def class_inside(x):
+    class Point:
+        value = 2.0
+
+    return x * Point.value
+
+
+@refused(1.5)
+def global_write(x):
+    global COUNTER
+    COUNTER = x
+    return x * COUNTER
+
+
+@refused(1.5)
+def nonlocal_write(x):
+    total = 0.0
+
+    def add(y):
+        nonlocal total
+        total += y
+
+    add(x)
+    return total
+
+
+@refused(1.5)
+def import_inside(x):
+    import math as m
+
+    return m.sin(x)
+
+
+@refused(1.5)
+def from_import_inside(x):
+    from math import sin
+
+    return sin(x)
+
+
+@refused(1.5, 1)
+def match_statement(x, mode):
+    match mode:
+        case 1:
+            return x * x
+        case _:
+            return x
+
+
+@refused(1.5)
+def attribute_write(x):
+    WEIGHTS.b = x
+    return x * x
+
+
+@refused(1.5)
+def attribute_augmented(x):
+    WEIGHTS.b += x
+    return x * x
+
+
+@refused(X)
+def starred_assignment(x):
+    first, *rest = x
+    return first
+
+
+@refused(X)
+def del_item(x):
+    values = [x[0], x[1]]
+    del values[0]
+    return values[0]
+
+
+@refused(1.5)
+def name_deleted_and_read(x):
+    y = x * x
+    del y
+    return y
+
+
+@refused(M, M)
+def augmented_matmul(a, b):
+    a @= b
+    return np.sum(a)
+
+
+@refused(1.5)
+def nested_function_with_decorator(x):
+    @functools.lru_cache
+    def square(y):
+        return y * y
+
+    return square(x)
+
+
+@refused(1.5)
+def async_nested_function(x):
+    async def f(y):
+        return y
+
+    return x
+
+
+@refused(1.5)
+def walrus_in_while(x):
+    k = 0
+    while (k := k + 1) < 5:
+        x = x * 0.5
+    return x
+
+
+def writes_and_compares(a):
+    a[0] = a[0] * 0.5
+    return a[0] > 0.1
+
+
+@refused(X)
+def while_condition_writes(x):
+    a = x.copy()
+    s = 0.0
+    while writes_and_compares(a):
+        s += a[0]
+    return s
+
+
+@refused(X)
+def condition_writes(x):
+    a = x.copy()
+    if x[1] > 0.0 and writes_and_compares(a):
+        return a[0]
+    return a[1]
+
+
+# ----------------------------------------------------------------------------------------- expressions
+
+
+@refused(1.5)
+def dict_literal(x):
+    d = {"a": x, "b": 2.0}
+    return d["a"] * d["b"]
+
+
+@refused(1.5)
+def dict_comprehension(x):
+    d = {k: x * k for k in range(3)}
+    return d[2]
+
+
+@refused(1.5)
+def set_literal(x):
+    return sum({x, 2.0})
+
+
+@refused(1.5)
+def set_comprehension(x):
+    return sum({x * k for k in range(3)})
+
+
+@refused(1.5)
+def f_string(x):
+    name = f"{x:.3f}"
+    return x * len(name)
+
+
+@refused(X)
+def comprehension_with_condition(x):
+    return sum([v * v for v in x if v > 1.0])
+
+
+@refused(M)
+def comprehension_over_two(m):
+    return sum([m[i, j] for i in range(2) for j in range(3)])
+
+
+@refused(1.5)
+def complex_constant(x):
+    z = x * 2.0j
+    return abs(z)
+
+
+@refused(1.5)
+def complex_call(x):
+    return abs(complex(x, 1.0))
+
+
+@refused(X)
+def truth_of_array(x):
+    if x > 1.0:
+        return x[0]
+    return x[1]
+
+
+@refused(X)
+def not_of_array(x):
+    if not x:
+        return 0.0
+    return x[0]
+
+
+@refused(1.5, X)
+def in_array(x, values):
+    if x in values:
+        return x
+    return x * x
+
+
+@refused(1.5, 1.5)
+def is_between_values(x, y):
+    return x if x is y else y
+
+
+@refused(X)
+def is_between_arrays(x):
+    y = x
+    return x[0] if y is x else x[1]
+
+
+@refused(1.5)
+def text_compared_by_order(x):
+    return x if "a" < "b" else -x
+
+
+@refused(1.5)
+def number_plus_text(x):
+    return x + "1"
+
+
+@refused(1.5)
+def starred_in_call_of_array(x):
+    return math.hypot(*np.array([x, x]))
+
+
+@refused(1.5)
+def double_starred_call(x):
+    options = (1.0, 2.0)
+    return square_of(**options)
+
+
+@refused(1.5)
+def undefined_name(x):
+    return x * undefined_factor
+
+
+@refused(1.5)
+def read_before_bound(x):
+    y = z * x
+    z = 1.0
+    return y
+
+
+@refused(1.5)
+def attribute_of_number(x):
+    return x.value
+
+
+@refused(X)
+def unknown_attribute_of_array(x):
+    return x.mass
+
+
+@refused(1.5)
+def attribute_of_module_missing(x):
+    return np.no_such_function(x)
+
+
+@refused(1.5)
+def object_attribute(x):
+    return x * WEIGHTS.b
+
+
+@refused(X)
+def object_attribute_array(x):
+    return np.sum(x * WEIGHTS.w)
+
+
+@refused(1.5)
+def dict_from_outside(x):
+    return x * TABLE["a"]
+
+
+@refused(1.5)
+def list_from_outside(x):
+    return x * STEPS[0]
+
+
+@refused(1.5)
+def index_into_number(x):
+    return x[0]
+
+
+@refused(1.5)
+def slice_of_a_function(x):
+    return math.sin[0] * x
+
+
+@refused(X, 1)
+def tuple_at_variable_index(x, k):
+    parts = (x, x * 2.0)
+    return np.sum(parts[k])
+
+
+@refused(1.5)
+def tuple_index_out_of_range(x):
+    parts = (x, x * x)
+    return parts[2]
+
+
+@refused(1.5)
+def unpacking_too_many(x):
+    a, b = x, x, x
+    return a
+
+
+@refused(1.5)
+def unpacking_a_number(x):
+    a, b = x
+    return a * b
+
+
+# ------------------------------------------------------------------------------------- arrays and lists
+
+
+@refused(1.5)
+def list_append(x):
+    values = []
+    for k in range(3):
+        values.append(x**k)
+    return sum(values)
+
+
+@refused(1.5)
+def list_item_written(x):
+    values = [x, x * x]
+    values[0] = 1.0
+    return values[0] + values[1]
+
+
+@refused(1.5)
+def list_extended_in_place(x):
+    values = [x]
+    values += [x * x]
+    return values[1]
+
+
+@refused(1.5)
+def tuple_item_added_to(x):
+    values = (x, x)
+    values[0] += 1.0
+    return values[0]
+
+
+@refused(X)
+def mask_index(x):
+    return np.sum(x[x > 1.0])
+
+
+@refused(X)
+def mask_store(x):
+    y = x.copy()
+    y[y > 1.0] = 0.0
+    return np.sum(y)
+
+
+@refused(X, 1.0)
+def float_index(x, k):
+    return x[k]
+
+
+@refused(X)
+def float_index_constant(x):
+    return x[1.0]
+
+
+@refused(X, X)
+def array_of_floats_as_index(x, k):
+    return np.sum(x[k])
+
+
+@refused(X, 2)
+def slice_with_variable_step(x, step):
+    return np.sum(x[::step])
+
+
+@refused(X)
+def slice_backwards_with_bounds(x):
+    return np.sum(x[2:0:-1])
+
+
+@refused(X)
+def too_many_indices(x):
+    return x[0, 1]
+
+
+@refused(X)
+def text_as_index(x):
+    return x["a"]
+
+
+@refused(M)
+def two_index_arrays(m):
+    rows = np.array([0, 1])
+    return np.sum(m[rows, rows])
+
+
+@refused(1.5)
+def shapes_do_not_fit(x):
+    a = np.array([x, x])
+    b = np.array([x, x, x])
+    return np.sum(a * b)
+
+
+@refused(1.5)
+def shape_of_store_does_not_fit(x):
+    a = np.zeros(3)
+    a[:] = np.array([x, x])
+    return np.sum(a)
+
+
+@refused(X, M)
+def matrix_stored_into_vector(x, m):
+    y = x.copy()
+    y[:] = m
+    return np.sum(y)
+
+
+@refused(X, M)
+def matrix_added_to_vector_in_place(x, m):
+    y = x.copy()
+    y += m
+    return np.sum(y)
+
+
+@refused(X)
+def array_stored_into_element(x):
+    y = np.zeros(3)
+    y[0] = x
+    return y[0]
+
+
+@refused(X)
+def array_added_to_element(x):
+    y = np.zeros(3)
+    y[0] += x
+    return y[0]
+
+
+@refused(X)
+def text_stored_into_element(x):
+    y = np.zeros(3)
+    y[0] = "a"
+    return x[0]
+
+
+@refused(1.5)
+def matmul_of_numbers(x):
+    return x @ x
+
+
+@refused(X)
+def ragged_array(x):
+    a = np.array([[x[0], x[1]], [x[2]]])
+    return a[0, 0]
+
+
+@refused(X, 0)
+def variable_axis(x, axis):
+    return np.sum(np.sum(x, axis=axis))
+
+
+@refused(X)
+def axis_out_of_range(x):
+    return np.sum(x, axis=1)
+
+
+@refused(X)
+def where_with_condition_alone(x):
+    return np.sum(np.where(x > 1.0))
+
+
+@refused(X)
+def array_method_sort(x):
+    y = x.copy()
+    y.sort()
+    return y[0]
+
+
+@refused(X)
+def array_method_tolist(x):
+    return sum(x.tolist())
+
+
+@refused(X)
+def array_method_astype_complex(x):
+    return x.astype(complex)[0]
+
+
+@refused(X)
+def complex_dtype(x):
+    y = np.zeros(3, dtype=np.complex128)
+    y[0] = x[0]
+    return x[0]
+
+
+@refused(X)
+def object_dtype(x):
+    y = np.zeros(3, dtype=object)
+    y[0] = x[0]
+    return y[0]
+
+
+@refused(1.5)
+def max_over_nothing(x):
+    return x * max([])
+
+
+@refused(1.5)
+def min_over_empty_tuple(x):
+    return min(()) * x
+
+
+@refused(X, True)
+def two_arrays_one_written(x, flag):
+    a = x.copy()
+    b = x * 2.0
+    c = a if flag else b
+    c[0] = 5.0
+    return a[0] + b[0]
+
+
+@refused(X, True)
+def alias_by_branch_then_written(x, flag):
+    a = x * 2.0
+    b = x * 3.0
+    if flag:
+        c = a
+    else:
+        c = b
+    a[0] = 1.0
+    return c[0]
+
+
+@refused(X, True)
+def different_parts_by_branch(x, flag):
+    if flag:
+        v = x[:2]
+    else:
+        v = x[1:]
+    return np.sum(v)
+
+
+@refused(M, 2)
+def view_changes_from_trip_to_trip(m, n):
+    row = m[0]
+    s = 0.0
+    for i in range(n):
+        s += row[0]
+        row = m[i]
+    return s
+
+
+@refused(X)
+def reshaped_view_after_write(x):
+    m = x.copy()
+    v = m.reshape(3, 1)
+    m[0] = 7.0
+    return v[0, 0]
+
+
+@refused(M)
+def ravel_written(m):
+    a = m.copy()
+    v = a.ravel()
+    v[0] = 7.0
+    return a[0, 0]
+
+
+@refused(X, 3)
+def array_first_named_in_loop(x, n):
+    for i in range(n):
+        y = x * i
+    return np.sum(y)
+
+
+@refused(X, 3)
+def array_swapped_for_another_shape(x, n):
+    a = x
+    for i in range(n):
+        a = np.outer(x, x)
+    return np.sum(a)
+
+
+@refused(1.5, 3)
+def number_becomes_array_in_loop(x, n):
+    y = x
+    for i in range(n):
+        y = np.array([x, x])
+    return np.sum(y)
+
+
+@refused(1.5, True)
+def number_or_array(x, flag):
+    if flag:
+        y = x
+    else:
+        y = np.array([x, x])
+    return np.sum(y)
+
+
+@refused(1.5, True)
+def number_or_none(x, flag):
+    y = None
+    if flag:
+        y = x
+    return y * 2.0
+
+
+@refused(1.5, True)
+def one_of_two_functions(x, flag):
+    f = math.sin if flag else math.cos
+    return f(x)
+
+
+@refused(X, 3)
+def tuple_that_grows_in_loop(x, n):
+    parts = ()
+    for i in range(n):
+        parts = parts + (x[i],)
+    return parts[0]
+
+
+@refused(X)
+def structured_store(x):
+    y = x.copy()
+    y[0:2] = (x[0], x[1], x[2])
+    return y[0]
+
+
+# --------------------------------------------------------------------------------------- loops over things
+
+
+@refused(1.5)
+def loop_over_number(x):
+    s = 0.0
+    for v in x:
+        s += v
+    return s
+
+
+@refused(1.5)
+def loop_over_text(x):
+    s = 0.0
+    for c in "abc":
+        s += x
+    return s
+
+
+@refused(1.5)
+def loop_over_dict(x):
+    s = 0.0
+    for key in TABLE:
+        s += x
+    return s
+
+
+@refused(1.5)
+def enumerate_kept(x):
+    pairs = enumerate([x, x])
+    s = 0.0
+    for k, v in pairs:
+        s += k * v
+    return s
+
+
+@refused(1.5, 5)
+def range_of_float(x, n):
+    s = 0.0
+    for k in range(x):
+        s += k
+    return s
+
+
+# --------------------------------------------------------------------------------------------------- calls
+
+
+def square_of(y):
+    return y * y
+
+
+def faculty(x, n):
+    return x if n == 0 else x * faculty(x, n - 1)
+
+
+def even(x, n):
+    return x if n == 0 else odd(x, n - 1)
+
+
+def odd(x, n):
+    return -x if n == 0 else even(x, n - 1)
+
+
+@refused(1.5, 3)
+def direct_recursion(x, n):
+    if n == 0:
+        return x
+    return x * direct_recursion(x, n - 1)
+
+
+@refused(1.5, 3)
+def recursion_of_callee(x, n):
+    return faculty(x, n)
+
+
+@refused(1.5, 3)
+def mutual_recursion(x, n):
+    return even(x, n)
+
+
+@refused(1.5)
+def recursive_lambda(x):
+    f = lambda y, n: y if n == 0 else f(y, n - 1)
+    return f(x, 3)
+
+
+@refused(1.5)
+def star_args(x, *rest):
+    return x
+
+
+@refused(1.5)
+def star_keywords(x, **options):
+    return x
+
+
+@refused(1.5)
+def lambda_with_star(x):
+    f = lambda *ys: ys[0] * ys[1]
+    g = lambda **ys: x
+    return f(x, x) + g(a=x)
+
+
+@refused(1.5)
+def fft_of_active(x):
+    return np.fft.fft(np.array([x, x]))[0].real
+
+
+@refused(M)
+def linalg_solve(m):
+    return np.sum(np.linalg.solve(m @ m.T, np.ones(2)))
+
+
+@refused(M)
+def linalg_det(m):
+    return np.linalg.det(m @ m.T)
+
+
+@refused(X)
+def sort_of_active(x):
+    return np.sort(x)[0]
+
+
+@refused(X)
+def interpolation(x):
+    return np.interp(1.0, x, x)
+
+
+@refused(M)
+def einsum(m):
+    return np.einsum("ij->", m)
+
+
+@refused(M)
+def concatenate(m):
+    return np.sum(np.concatenate((m, m)))
+
+
+@refused(X)
+def median(x):
+    return np.median(x)
+
+
+@refused(X)
+def unknown_builtin(x):
+    return sorted(x)[0]
+
+
+@refused(X)
+def map_call(x):
+    return sum(map(square_of, x))
+
+
+@refused(1.5)
+def eval_call(x):
+    return eval("x * x")
+
+
+@refused(1.5)
+def getattr_call(x):
+    return getattr(math, "sin")(x)
+
+
+@refused(1.5)
+def open_call(x):
+    return x * len(open("file").read())
+
+
+@refused(1.5)
+def call_of_a_number(x):
+    return x(2.0)
+
+
+@refused(1.5)
+def call_of_a_class(x):
+    return Holder(x).value
+
+
+class Holder:
+    def __init__(self, value):
+        self.value = value
+
+    def area(self, x):
+        return self.value * x
+
+
+class Callable_:
+    def __call__(self, x):
+        return x * x
+
+
+holder = Holder(2.0)
+callable_object = Callable_()
+compiled_away = eval("lambda y: y * y")
+
+
+@functools.lru_cache
+def cached(y):
+    return y * y
+
+
+def twice(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        return 2.0 * function(*args)
+
+    return wrapper
+
+
+@twice
+def doubled(y):
+    return y * y
+
+
+def hidden_generator(y):
+    yield y
+
+
+@refused(1.5)
+def call_of_bound_method(x):
+    return holder.area(x)
+
+
+@refused(1.5)
+def call_of_callable_object(x):
+    return callable_object(x)
+
+
+@refused(1.5)
+def call_without_source(x):
+    return compiled_away(x)
+
+
+@refused(1.5)
+def call_of_cached_function(x):
+    return cached(x)
+
+
+@refused(1.5)
+def call_of_decorated_function(x):
+    return doubled(x)
+
+
+@refused(1.5)
+def call_of_generator(x):
+    return sum(hidden_generator(x))
+
+
+@refused(1.5)
+def too_many_arguments_inside(x):
+    return square_of(x, x)
+
+
+@refused(1.5)
+def missing_argument_inside(x):
+    return square_of()
+
+
+@refused(1.5)
+def unknown_keyword_inside(x):
+    return square_of(x, scale=2.0)
+
+
+@refused(1.5)
+def repeated_keyword_inside(x):
+    return square_of(x, y=2.0)
+
+
+@refused(1.5)
+def math_with_keyword(x):
+    return math.sin(x=x)
+
+
+@refused(1.5)
+def math_with_two_arguments(x):
+    return math.sin(x, x)
+
+
+@refused(X)
+def unknown_keyword_of_numpy(x):
+    return np.sum(x, where=x > 1.0)
+
+
+@refused(X)
+def ufunc_out(x):
+    y = np.empty(3)
+    np.sin(x, out=y)
+    return np.sum(y)
+
+
+@refused(X)
+def ufunc_reduce(x):
+    return np.add.reduce(x)
+
+
+@refused(X)
+def math_on_array(x):
+    return np.sum(math.sin(x))
+
+
+@refused(X)
+def float_of_array(x):
+    return float(x)
+
+
+@refused(1.5)
+def super_call(x):
+    return super().area(x)
+
+
+# -------------------------------------------------------------------------------- results and arguments
+
+
+@refused(X)
+def array_result(x):
+    return x * 2.0
+
+
+@refused(1.5)
+def tuple_result(x):
+    return x, x * x
+
+
+@refused(1.5)
+def no_result(x):
+    y = x * x
+
+
+@refused(1.5)
+def integer_result(x):
+    return int(x)
+
+
+@refused(1.5)
+def boolean_result(x):
+    return x > 1.0
+
+
+@refused(1.5)
+def text_result(x):
+    return "x"
+
+
+@refused(1.5)
+def function_result(x):
+    return lambda y: x * y
+
+
+@refused(1.5)
+def result_on_some_paths(x):
+    if x > 1.0:
+        return x
+
+
+@refused(1.5)
+def results_of_two_kinds(x):
+    if x > 1.0:
+        return x
+    return x, x
+
+
+@refused(3)
+def integer_argument(n):
+    return n * 2.0
+
+
+@refused(True)
+def boolean_argument(flag):
+    return 2.0 if flag else 1.0
+
+
+@refused(np.arange(3))
+def integer_array_argument(k):
+    return np.sum(k) * 0.5
+
+
+@refused("abc", 1.5)
+def text_argument(mode, x):
+    return x
+
+
+@refused((1.5, 2))
+def tuple_with_an_integer(pair):
+    return pair[0] * pair[1]
+
+
+@refused(None, 1.5)
+def none_argument(x, y):
+    return y
+
+
+@refused(math.sin, 1.5)
+def function_argument(f, x):
+    return f(x)
+
+
+@refused(1.5 + 2.0j)
+def complex_argument(z):
+    return abs(z)
+
+
+@refused(np.array([1.0 + 2.0j]))
+def complex_array_argument(z):
+    return abs(z[0])
+
+
+@refused({"w": 1.5})
+def dict_argument(parameters):
+    return parameters["w"] ** 2
+
+
+@refused([1.5, 2.5])
+def list_argument(x):
+    return x[0] * x[1]
+
+
+@refused(holder)
+def object_argument(thing):
+    return thing.value**2
+
+
+@refused(np.array([1.5, None], dtype=object))
+def object_array_argument(x):
+    return x[0]
+
+
+@refused(np.array(["a", "b"]))
+def text_array_argument(x):
+    return 1.0
+
+
+@refused(np.array([1.5], dtype=np.float16))
+def half_precision_argument(x):
+    return x[0] * x[0]
+
+
+@refused(np.array([(1.5, 2)], dtype=[("w", float), ("n", int)]))
+def record_array_argument(x):
+    return x["w"][0]
+
+
+@refused(np.ma.array([1.5, 2.5], mask=[True, False]))
+def masked_array_argument(x):
+    return x[0]
+
+
+@refused(1.5, argnums="w", about_call=True)
+def unknown_parameter_name(x):
+    return x * x
+
+
+@refused(1.5, argnums=1, about_call=True)
+def argnums_out_of_range(x):
+    return x * x
+
+
+@refused(1.5, argnums=1.0, about_call=True)
+def argnums_of_wrong_type(x):
+    return x * x
+
+
+@refused(1.5, argnums=(), about_call=True)
+def argnums_empty(x):
+    return x * x
+
+
+@refused(1.5, argnums=(0, "x"), about_call=True)
+def argnums_repeated(x):
+    return x * x
+
+
+@refused(1.5, 2.0, about_call=True)
+def too_many_arguments(x):
+    return x * x
+
+
+@refused(1.5, about_call=True)
+def missing_argument(x, y):
+    return x * y
+
+
+@refused(1.5, z=2.0, about_call=True)
+def unknown_keyword(x, y=1.0):
+    return x * y
+
+
+@refused(1.5, x=2.0, about_call=True)
+def argument_given_twice(x, y=1.0):
+    return x * y
+
+
+# ----------------------------------------------------------------------------------- what is differentiated
+
+
+async def coroutine(x):
+    return x
+
+
+refused_object("async_function", coroutine, 1.5)
+refused_object("builtin_as_function", abs, 1.5)
+refused_object("math_function", math.sin, 1.5)
+refused_object("numpy_ufunc", np.sin, 1.5)
+refused_object("numpy_function", np.sum, X)
+refused_object("bound_method", holder.area, 1.5)
+refused_object("class_as_function", Holder, 1.5)
+refused_object("callable_object", callable_object, 1.5)
+refused_object("cached_function", cached, 1.5)
+refused_object("decorated_function", doubled, 1.5)
+refused_object("function_without_source", compiled_away, 1.5)
+refused_object("result_instead_of_function", square_of(2.0), 1.5)
+refused_object("generator_object", hidden_generator, 1.5)

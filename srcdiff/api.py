@@ -366,7 +366,11 @@ class Differentiated(Differentiable):
         text = pipeline.print_function(function)
         sizes = self.load(text, function.name)(*self.flat(values), *(fetched(w) for w in found.program.fetch))
         listed = sizes if isinstance(sizes, tuple) else (sizes,)
-        return TapeReport(dict(zip(names, map(int, listed), strict=True)))
+        tapes: dict[str, int] = {}
+        for name, size in zip(names, listed, strict=True):
+            count = sum(known.split(" ")[0] == name for known in tapes)
+            tapes[f"{name} ({count + 1})" if count else name] = int(size)
+        return TapeReport(tapes)
 
 
 @dataclass(frozen=True)

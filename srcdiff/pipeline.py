@@ -17,7 +17,9 @@ from .ir.core import Function
 from .optimise.combine import combine_updates
 from .optimise.fold import simplified
 from .optimise.fuse import fuse_sweeps
+from .optimise.hoist import hoist_invariants
 from .optimise.protect import protect_arguments
+from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .transform.reverse import build_adjoint
@@ -40,7 +42,7 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     """The function itself, as it is compiled."""
     function = program.function
     if optimise:
-        function = simplified(function)
+        function = hoist_invariants(simplified(function))
         hook("simplify", function)
     return function
 
@@ -52,16 +54,19 @@ def gradient(
     stages: list[tuple[str, Callable[[Function], Function]]] = [
         ("protect", protect_arguments),
         ("simplify", simplified),
+        ("hoist", hoist_invariants),
         ("adjoint", lambda f: build_adjoint(f, wrt)),
         ("simplify adjoint", simplified),
         ("fuse", fuse_sweeps),
         ("simplify fused", simplified),
         ("residuals", place_residuals),
         ("simplify placed", simplified),
+        ("hoist placed", hoist_invariants),
         ("combine", combine_updates),
+        ("reorder", reorder_loops),
         ("clean", simplified),
     ]
-    optional = {"simplify", "simplify adjoint", "fuse", "simplify fused", "combine"}
+    optional = {"simplify", "hoist", "simplify adjoint", "fuse", "simplify fused", "hoist placed", "combine", "reorder"}
     function = program.function
     for name, stage in stages:
         if optimise or name not in optional:

@@ -1,6 +1,6 @@
-"""`pytest --update-golden` rewrites stored texts; without it they are compared, missing and orphaned ones fail.
+"""`pytest --update-golden` rewrites stored texts; else they are compared; missing and orphaned ones fail.
 
-tests/conftest.py registers it with one line: `from tests.golden_plugin import pytest_addoption, update_golden`.
+tests/conftest.py registers it: `from tests.golden_plugin import pytest_addoption, update_golden`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ __all__ = ["compare_text", "orphans", "pytest_addoption", "update_golden"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     with contextlib.suppress(ValueError):  # registered already
-        parser.addoption("--update-golden", action="store_true", help="rewrite the stored texts of the goldens")
+        parser.addoption(
+            "--update-golden", action="store_true", help="rewrite the stored texts of the goldens"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -272,12 +272,12 @@ class Overwrites:
                 form = form.replaced(primed, fixed[primed])
                 continue
             # Terms that cancel go first; then indices of the later instance are put at their worst.
-            free = next((v for v, _ in form.terms if v in limits), None)
+            free = self.deepest([v for v, _ in form.terms if v in limits], limits)
             if free is not None:
                 low, high = limits[free]
                 form = form.replaced(free, low if form.coefficient(free) > 0 else high)
                 continue
-            own = next((v for v, _ in form.terms if v is not delta and self.affine.bounds(v) is not None), None)
+            own = self.deepest([v for v, _ in form.terms if v is not delta and self.affine.bounds(v)], {})
             if own is not None:
                 ends = self.affine.bounds(own)
                 assert ends is not None
@@ -289,6 +289,15 @@ class Overwrites:
         if c < 0:
             return False
         return rest.constant >= 1 and all(k > 0 and self.affine.is_length(v) for v, k in rest.terms)
+
+    def deepest(
+        self, indices: list[Value], limits: dict[Value, tuple[Linear, Linear]]
+    ) -> Value | None:
+        """The index whose range depends on the others, not they on it."""
+        if limits:
+            order = list(limits)  # outermost loop first
+            return max(indices, key=order.index, default=None)
+        return max(indices, key=lambda v: len(self.structure.home[v]), default=None)
 
     def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...]) -> bool:
         for i, j in zip(where, target, strict=True):

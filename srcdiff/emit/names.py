@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import keyword
 
+from ..analysis.structure import find_structure
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_slots
 
 Interval = tuple[int, int]
@@ -117,7 +118,9 @@ class Variables:
         self.members: dict[Value, list[Value]] = {}
         self.fixed = set(function.parameters)
         self.order: list[Value] = sorted(self.liveness.defined, key=lambda v: self.liveness.defined[v])
+        self.parameters = set(function.parameters)
         self.must(function.body)
+        self.one_memory(function.body)
         self.may(function.body)
         self.same_names()
         self.names = self.name_all(function)
@@ -148,6 +151,9 @@ class Variables:
         a, b = self.find(a), self.find(b)
         if a is b or a.type != b.type:
             return
+        known = {v.name for v in (*self.group(a), *self.group(b)) if v in self.parameters}
+        if known and any(v.name and v.name not in known for v in (*self.group(a), *self.group(b))):
+            return  # a parameter keeps its name for itself
         ours, theirs = ([self.liveness.interval(v) for v in self.group(x)] for x in (a, b))
         if any(s < f and t < e or (s == t) for s, e in ours for t, f in theirs):
             return
@@ -165,6 +171,15 @@ class Variables:
                         self.unite(held, parameter)
             for region in op.regions:
                 self.must(region)
+
+    def one_memory(self, body: Block) -> None:
+        """Versions that are certainly the same array are one variable, however they are passed around."""
+        structure = find_structure(body)
+        for value in self.order:
+            origin = structure.origin(value)
+            if origin is not value and value not in self.inlined and not structure.is_mixed(value):
+                if origin.type == value.type and origin not in self.inlined:
+                    self.unite(origin, value)
 
     def may(self, block: Block) -> None:
         for op in block.ops:

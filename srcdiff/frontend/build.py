@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import NotDifferentiable
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value
+from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from .calls import _range_elements, _range_length
 from .canonicalise import assigned_names, read_names
@@ -184,7 +184,7 @@ class Reader(Expressions):
 
     def suggest(self, name: str, thing: Any) -> None:
         """Let a value without a name take the user's."""
-        if name.startswith("$"):
+        if name.startswith("$") or name == "_":
             return
         if isinstance(thing, Value) and not thing.is_constant and not thing.name:
             self.names.setdefault(thing, name)
@@ -567,6 +567,23 @@ def named(block: Block, names: dict[Value, str]) -> Block:
     def definition(value: Value) -> Value:
         return mapping.get(value, value)
 
+    def spread(versions: Sequence[Value], first: Value) -> None:
+        """Versions of one array bear its name."""
+        name = definition(first).name
+        for version in versions:
+            if name and ty.is_array(version.type) and not version.is_constant and not definition(version).name:
+                mapping[version] = Value(name, version.type)
+
+    def spread_names(block: Block) -> None:
+        for op in block.ops:
+            if op.primitive == "store":
+                spread(op.results, op.operands[0])
+            elif op.primitive in ("for", "while"):
+                for initial, parameter, yielded, result in loop_slots(op):
+                    spread((parameter, yielded, result), initial)
+            for region in op.regions:
+                spread_names(region)
+
     def visit(block: Block) -> Block:
         ops = tuple(
             Op(
@@ -581,4 +598,5 @@ def named(block: Block, names: dict[Value, str]) -> Block:
         )
         return Block(tuple(map(definition, block.parameters)), ops, tuple(map(definition, block.results)))
 
+    spread_names(block)
     return visit(block)

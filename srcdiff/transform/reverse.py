@@ -212,41 +212,65 @@ class Reverser:
         slots = [slot for slot in loop_slots(op) if slot[1] in self.active or slot[3] in self.active]
         if not any(result in owed for *_, result in slots):
             return
-        body = loop_body(op)
-        shared = self.free_active(body)
-        initial: list[Value] = []
-        parameters: list[Value] = []
-        for _, parameter, _, result in slots:
-            initial.append(self.settle(owed, result))
+        shared = self.free_active(loop_body(op))
+        cotangents = [self.settle(owed, result) for *_, result in slots]
+        for *_, result in slots:
             owed.pop(result, None)
-            parameters.append(Value(bar(parameter), cotangent_type(parameter.type)))
-        for value in shared:
-            initial.append(self.settle(owed, value))
-            parameters.append(Value(bar(value), cotangent_type(value.type)))
+        sums = [self.settle(owed, value) for value in shared]
+        starts = [slot[0] for slot in slots]
+        guard = vanishing(cotangents)
+        if guard is None:
+            results = self.reverse_loop(op, slots, shared, cotangents, sums)
+            owed.update(zip(shared, results[len(slots) :], strict=True))
+            for start, cotangent in zip(starts, results, strict=False):
+                self.owe(owed, start, cotangent)
+            return
+        # In one arm of an `if` nothing is owed to this loop: there it need not run backwards.
+        condition, kept = guard
+        arms = []
+        for k in range(2):
+            with Builder(op.location) as builder:
+                results = self.reverse_loop(op, slots, shared, cotangents, sums) if k == kept else None
+            if results is None:
+                arms.append(builder.block((), (*cotangent_zeros(starts), *sums)))
+            else:
+                arms.append(builder.block((), results))
+        joined = [Value(bar(v), cotangent_type(v.type)) for v in (*starts, *shared)]
+        current_builder().region("if", (condition,), arms, joined, location=op.location)
+        owed.update(zip(shared, joined[len(starts) :], strict=True))
+        for start, cotangent in zip(starts, joined, strict=False):
+            self.owe(owed, start, cotangent)
+
+    def reverse_loop(
+        self,
+        op: Op,
+        slots: list[tuple[Value, Value, Value, Value]],
+        shared: list[Value],
+        cotangents: list[Value],
+        sums: list[Value],
+    ) -> list[Value]:
+        """Emit the loop that runs backwards; gives what is owed to its initial values, then to what it reads."""
+        body = loop_body(op)
+        parameters = [Value(bar(v), cotangent_type(v.type)) for v in (*(slot[1] for slot in slots), *shared)]
         outer = current_builder()
         with Builder(op.location) as builder:
             index, bounds, replaced = self.reverse_index(op, outer)
-            inner: Cotangents = {}
-            for value, parameter in zip(shared, parameters[len(slots) :], strict=True):
-                inner[value] = parameter
+            inner: Cotangents = dict(zip(shared, parameters[len(slots) :], strict=True))
             for (_, _, yielded, _), cotangent in zip(slots, parameters, strict=False):
                 self.owe(inner, yielded, cotangent)
             self.block(body, inner)
             yields = [self.settle(inner, parameter) for _, parameter, _, _ in slots]
             yields += [self.settle(inner, value) for value in shared]
         results = [Value(p.name, p.type) for p in parameters]
-        block = substitute(builder.block((index, *parameters), yields), replaced)
         current_builder().region(
             "for",
-            (*bounds, *initial),
-            (block,),
+            (*bounds, *cotangents, *sums),
+            (substitute(builder.block((index, *parameters), yields), replaced),),
             results,
             {"descending": True, "reverses": op.attributes["token"]},
             op.location,
         )
-        owed.update(zip(shared, results[len(slots) :], strict=True))
-        for (start, *_), cotangent in zip(slots, results, strict=False):
-            self.owe(owed, start, cotangent)
+        return results
 
     def reverse_index(self, op: Op, outer: Builder) -> tuple[Value, tuple[Value, Value, Value], dict[Value, Value]]:
         """The index of the reverse loop, its bounds, and what stands for the forward index."""
@@ -264,6 +288,26 @@ class Reverser:
         away = trip if step.is_constant and step.constant == 1 else builder.emit("mul", (trip, step), ty.int64)
         forward = loop_body(op).parameters[0]
         return trip, bounds, {forward: builder.emit("add", (low, away), ty.int64, name=forward.name)}
+
+
+def vanishing(cotangents: list[Value]) -> tuple[Value, int] | None:
+    """(condition, arm) if all cotangents are results of one `if` just emitted that are zero in its other arm."""
+    ops = current_builder().ops
+    if not ops or any(ty.is_array(v.type) for v in cotangents):
+        return None
+    wanted = [v for v in cotangents if not (v.is_constant and v.constant == 0)]
+    made = next((op for op in reversed(ops) if wanted and wanted[0] in op.results), None)
+    if made is None or made.primitive != "if" or any(v not in made.results for v in wanted):
+        return None
+    for arm in range(2):
+        others = [made.regions[1 - arm].results[made.results.index(v)] for v in wanted]
+        if all(v.is_constant and v.constant == 0 for v in others):
+            return made.operands[0], arm
+    return None
+
+
+def cotangent_zeros(values: list[Value]) -> list[Value]:
+    return [zero(v.type) for v in values]
 
 
 def bar(value: Value) -> str:

@@ -1,7 +1,7 @@
 """Functions that srcdiff refuses, each for one construct, with the arguments that lead to it."""
 
 # Refused code is wrong on purpose.
-# ruff: noqa: B, C4, E, F, N, RUF, SIM, UP
+# ruff: noqa
 # mypy: ignore-errors
 
 from __future__ import annotations

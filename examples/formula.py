@@ -1,0 +1,54 @@
+"""A formula with two inputs and shared parts: y = e^(xz) + xz / ln x + sin(ln x) / (xz).
+
+Prints:
+
+    y = 412.1914573   dy/dx = 1208.3812151   dy/dz = 809.7074792
+
+    import math
+
+
+    def formula_grad(x, z):
+        \"\"\"formula and its gradient by x, z.\"\"\"
+        # forward sweep
+        a = x * z  # line 42
+        b = math.log(x)  # line 43
+        t1 = math.exp(a)  # line 44
+        t2 = a / b
+        t3 = math.sin(b) / a
+        t4 = t1 + t2 + t3
+        # reverse sweep
+        t5 = 1.0 / a
+        a_bar = -t5 * t3
+        b_bar = t5 * math.cos(b)
+        a_bar2 = 1.0 / b
+        a_bar += a_bar2
+        b_bar2 = -a_bar2 * t2
+        b_bar += b_bar2
+        a_bar += t1
+        x_bar = b_bar / x
+        x_bar2 = a_bar * z
+        x_bar += x_bar2
+        z_bar = a_bar * x
+        return t4, x_bar, z_bar
+"""
+
+import math
+
+from srcdiff import differentiate
+
+
+@differentiate(argnums=("x", "z"))
+def formula(x, z):
+    a = x * z
+    b = math.log(x)
+    return math.exp(a) + a / b + math.sin(b) / a
+
+
+def main() -> None:
+    value, (dx, dz) = formula.value_and_grad(2.0, 3.0)
+    print(f"y = {value:.7f}   dy/dx = {dx:.7f}   dy/dz = {dz:.7f}\n")
+    print(formula.gradient_source(2.0, 3.0))
+
+
+if __name__ == "__main__":
+    main()

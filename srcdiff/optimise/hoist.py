@@ -1,0 +1,81 @@
+"""Move out of loops what is the same in every trip.
+
+    for i in range(n):              m = n - 1
+        m = n - 1                   x_tape = np.empty(m)
+        x_tape = np.empty(m)   ->   for i in range(n):
+        ...                             ...
+
+Integer arithmetic and lengths move, and reads of tapes at an index that does not change. A tape that each trip
+fills anew is allocated once. Arithmetic of floats stays where the user wrote it. Reads: nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..ir import types as ty
+from ..ir.core import Block, Function, Op, Value
+from ..ir.walk import ops_within
+
+INTEGER = {"add", "sub", "mul", "max", "min", "neg"}
+
+
+def hoist_invariants(function: Function) -> Function:
+    tapes: set[Value] = set()
+    for op in ops_within(function.body):
+        if op.primitive == "alloc" and op.attributes.get("tape"):
+            tapes.add(op.result)
+        elif op.primitive in ("store", "ensure") and op.operands[0] in tapes:
+            tapes.add(op.result)
+        elif op.primitive in ("for", "while"):
+            tapes.update(v for v in op.results if ty.is_array(v.type) and v.name.endswith("_tape"))
+    return replace(function, body=hoist_block(function.body, tapes))
+
+
+def hoist_block(block: Block, tapes: set[Value]) -> Block:
+    """The block with its loops relieved, inner ones first."""
+    ops: list[Op] = []
+    for op in block.ops:
+        if not op.regions:
+            ops.append(op)
+            continue
+        regions = [hoist_block(region, tapes) for region in op.regions]
+        if op.primitive in ("for", "while"):
+            inside = defined_directly(regions)
+            moved: list[Op] = []
+            regions[-1] = relieved(regions[-1], inside, moved, tapes)
+            ops += moved
+        ops.append(replace(op, regions=tuple(regions)))
+    return replace(block, ops=tuple(ops))
+
+
+def defined_directly(regions: list[Block]) -> set[Value]:
+    found: set[Value] = set()
+    for region in regions:
+        found.update(region.parameters)
+        for inner in region.ops:
+            found.update(inner.results)
+    return found
+
+
+def relieved(block: Block, inside: set[Value], moved: list[Op], tapes: set[Value]) -> Block:
+    kept: list[Op] = []
+    for op in block.ops:
+        if movable(op, tapes) and not any(v in inside for v in op.operands):
+            moved.append(op)
+            inside.difference_update(op.results)
+        else:
+            kept.append(op)
+    return replace(block, ops=tuple(kept))
+
+
+def movable(op: Op, tapes: set[Value]) -> bool:
+    match op.primitive:
+        case "shape":
+            return True
+        case "alloc":
+            return bool(op.attributes.get("tape"))
+        case "load":
+            return op.operands[0] in tapes
+        case _:
+            return op.primitive in INTEGER and ty.is_integer(op.result.type)

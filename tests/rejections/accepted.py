@@ -1,0 +1,629 @@
+"""Constructs at the border: each is refused, or gives what Python gives. Many were once silently wrong."""
+
+# Odd code is the point.
+# ruff: noqa
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tests.rejections.programs import Case
+
+X = np.array([0.5, 1.5, 2.5])
+M = np.arange(6.0).reshape(2, 3) + 1.0
+S = np.arange(9.0).reshape(3, 3) * 0.3 + 0.1
+T = np.cos(S)
+ACCEPTED: list[Case] = []
+
+
+def case(*args, argnums=0):
+    """Put the function below into the table, once for each time this is written."""
+
+    def keep(function):
+        name = function.__name__
+        again = sum(known.name.startswith(name) for known in ACCEPTED)
+        ACCEPTED.append(Case(f"{name}_{again}" if again else name, function, args, {}, argnums))
+        return function
+
+    return keep
+
+
+@case(1.5)
+def list_alias_iadd(x):
+    a = [x]
+    b = a
+    a += [x * x]
+    return sum(b)
+
+
+@case(1.5)
+def complist_times2(x):
+    v = [x * k for k in range(3)]
+    return (v * 2)[4]
+
+
+@case(1.5)
+def complist_plus(x):
+    v = [x * k for k in range(1, 4)]
+    w = v + v
+    return w[0] + len(w)
+
+
+@case(1.5, 3)
+def complist_plus_len(x, n):
+    v = [x * k for k in range(n)]
+    return x * len(v + v)
+
+
+@case(1.5, 3)
+def complist_times_n(x, n):
+    v = [x * (k + 1) for k in range(n)]
+    return x * len(v * 2)
+
+
+@case(M)
+def sum_2d_dot(m):
+    return np.dot(sum(m), sum(m))
+
+
+@case(M)
+def sum_2d_index(m):
+    return sum(m)[0]
+
+
+@case(1.5, 1)
+def neg_int_pow(x, n):
+    return x * 2 ** (-n)
+
+
+@case(1.5, 2)
+def neg_int_pow2(x, n):
+    return x * n ** (-2)
+
+
+@case(1.5, 2, -1)
+def int_pow_var(x, n, k):
+    return x * n**k
+
+
+@case(1.5)
+def linspace1(x):
+    return np.linspace(0.5, x, 1)[0] * x
+
+
+@case(1.5, 4)
+@case(1.5, 1)
+def linspace_n(x, n):
+    return np.sum(np.linspace(0.5, x, n)) * x
+
+
+@case(S, T)
+def inner2d(m, n):
+    return np.sum(np.inner(m, n) * T)
+
+
+@case(S, T)
+def vdot2d(m, n):
+    return np.sum(np.vdot(m, n))
+
+
+@case(S, T)
+def outer2d(m, n):
+    return np.sum(np.outer(m, n))
+
+
+@case(X)
+def any_floats(x):
+    return x[0] if np.any(x) else x[1]
+
+
+@case(X)
+def all_floats(x):
+    return x[0] if np.all(x - 0.5) else x[1]
+
+
+@case(1.5)
+def neg_bool(x):
+    f = x > 1.0
+    return x * -f
+
+
+@case(1.5, True)
+def invert_bool(x, flag):
+    return x * ~flag
+
+
+@case(1.5, 3)
+def invert_bool_int(x, n):
+    return x * ~n
+
+
+@case(X)
+def bool_array_sub(x):
+    return np.sum(x * np.sum(x > 1.0))
+
+
+@case(1.5)
+def int_store(x):
+    k = np.zeros(3, dtype=np.int64)
+    k[0] = int(x)
+    return x * k[0]
+
+
+@case(1.5)
+def int_full_store(x):
+    k = np.full(3, 1)
+    k[0] = 2
+    return x * k[0]
+
+
+@case(1.5)
+def int_array_float_store(x):
+    k = np.full(3, 1)
+    k[0] = x
+    return x * k[0]
+
+
+@case(1.5)
+def floor_div(x):
+    return x * (-7 // 2) + x // 0.4
+
+
+@case(1.5)
+def mod_neg(x):
+    return -x % 0.4
+
+
+@case(1.7)
+def round_it(x):
+    return x * round(x) + round(x, 1)
+
+
+@case(1.7)
+def round_half(x):
+    return x * round(2.5) * round(x)
+
+
+@case(1.5)
+def late_binding(x):
+    k = 2.0
+
+    def g(y):
+        return y * k
+
+    k = 3.0
+    return g(x)
+
+
+@case(1.5)
+def default_binding(x):
+    k = 2.0
+
+    def g(y, k=k):
+        return y * k
+
+    k = 3.0
+    return g(x)
+
+
+@case(1.5)
+def chain_assign(x):
+    a = b = np.zeros(3)
+    a[0] = x
+    return b[0]
+
+
+@case(M)
+def row_write(m):
+    m = m.copy()
+    for row in m:
+        row[0] = 1.0
+    return np.sum(m * m)
+
+
+@case(X)
+def iter_write(x):
+    a = x.copy()
+    s = 0.0
+    for v in a:
+        s += v
+        a[2] = s
+    return s
+
+
+@case(X)
+def idx_repeat(x):
+    a = np.zeros(3)
+    a[np.array([0, 0, 1])] += x
+    return np.sum(a * a)
+
+
+@case(X)
+def idx_repeat_store(x):
+    a = np.zeros(3)
+    a[np.array([0, 0, 1])] = x
+    return np.sum(a * a)
+
+
+@case(X)
+def slice_overlap(x):
+    a = x.copy()
+    a[1:] = a[:-1]
+    return np.sum(a * x)
+
+
+@case(X)
+def slice_overlap2(x):
+    a = x.copy()
+    a[1:] += a[:-1]
+    return np.sum(a * x)
+
+
+@case(X)
+def slice_rev(x):
+    a = x.copy()
+    a[:] = a[::-1]
+    return a[0] * x[1]
+
+
+@case(X)
+def swap_elems(x):
+    a = x.copy()
+    a[0], a[1] = (a[1], a[0])
+    return a[0] * 2 + a[1] * x[1]
+
+
+@case(M)
+def swap_rows(m):
+    a = m.copy()
+    a[0], a[1] = (a[1], a[0])
+    return np.sum(a[0] * 2 + a[1] * m[1])
+
+
+@case(X)
+def view_swap(x):
+    a = x.copy()
+    p = a[:2]
+    q = a[1:]
+    p[0], q[1] = (q[1], p[0])
+    return a[0] * 2 + a[1] * x[1]
+
+
+@case(M)
+def max_axis(m):
+    return np.sum(np.max(m, axis=0) * np.array([1.0, 2.0, 3.0]))
+
+
+@case(M)
+def shape_bcast(m):
+    return np.sum(m * np.array([[1.0], [2.0]]))
+
+
+@case(M, np.ones((2, 1)) * 2)
+def bcast_runtime(m, c):
+    return np.sum(m * c)
+
+
+@case(1.5)
+def negzero(x):
+    return math.atan2(0.0 * x, -x)
+
+
+@case(1.5)
+def dtype32(x):
+    return float(np.float32(x) * 0.1)
+
+
+@case(1.5)
+def tuple_cmp(x):
+    return x if (x, 1.0) < (2.0, 0.0) else -x
+
+
+@case(1.5)
+def str_in(x):
+    return x if "a" in "abc" else -x
+
+
+@case(1.5, 2)
+def tuple_in(x, k):
+    return x * x if k in (1, 2, 3) else x
+
+
+@case(1.5)
+def none_arith(x, y=None):
+    if y is None:
+        y = 2.0
+    return x * y
+
+
+@case(1.5)
+def global_shadow(x):
+    max = x * 2
+    return max
+
+
+@case(1.5)
+def star_call(x):
+    a = (x, x * 2.0)
+    return math.hypot(*a)
+
+
+@case(1.5)
+def walrus(x):
+    return (y := (x * x)) + y
+
+
+@case(1.5)
+def chained(x):
+    return x if 0 < x < 2 else -x
+
+
+@case(1.5)
+def cond_tuple(x):
+    a, b = (x, 2.0) if x > 1 else (2.0, x)
+    return a * a * b
+
+
+@case(1.5)
+def while_else(x):
+    k = 0
+    while k < 3:
+        k += 1
+        if x > 100:
+            break
+    else:
+        x = x * 2
+    return x * x
+
+
+@case(1.5, 3.0)
+def float_as_int_range(x, n):
+    s = 0.0
+    for i in range(int(n)):
+        s += x * i
+    return s
+
+
+@case(1.5, 4)
+def nested_return(x, n):
+    for i in range(n):
+        for j in range(n):
+            if i * j > 3:
+                return x * i + j
+    return x
+
+
+@case(1.5)
+def assert_msg(x):
+    assert x > 0, "positive"
+    return math.log(x)
+
+
+@case(1.5)
+def kwonly(x, *, k=2.0):
+    return x * k
+
+
+@case(1.5)
+def posonly(x, /, y=3.0):
+    return x * y
+
+
+@case(X)
+def arr_truth1(x):
+    return x[0] if x.any() else 0.0
+
+
+@case(X)
+def npfloat_kw(x):
+    return np.sum(x, axis=0)
+
+
+@case(X)
+def sum_start(x):
+    return sum(x, 1.0)
+
+
+@case(1.5, np.array([1, 2, 4]))
+def int_mean(x, k):
+    return x * np.mean(k)
+
+
+@case(1.5, np.array([1, 2, 4]))
+def int_array_pow(x, k):
+    return x * np.sum(k**2)
+
+
+@case(1.5, np.array([1, 2, 5]))
+def int_array_div(x, k):
+    return x * np.sum(k / 2)
+
+
+@case(1.5, np.array([200, 100], np.uint8))
+def u8(x, k):
+    return x * (k[0] + k[1])
+
+
+@case(1.5, np.array([100, 200], np.uint8))
+def u8neg(x, k):
+    return x * (k[0] - k[1])
+
+
+@case(1.5, np.array([100000, 100000], np.int32))
+def i32(x, k):
+    return x * (k[0] * k[1])
+
+
+@case(X.astype(np.float32), X)
+def f32mix(x, y):
+    return np.sum(x * y)
+
+
+@case(1.5, np.array([1], np.uint64))
+def uint_neg(x, k):
+    return x * -k[0]
+
+
+@case(X, X[::-1].copy())
+def argsort_pass(x, w):
+    idx = np.argsort(w)
+    return np.sum(x[idx] * w)
+
+
+@case(np.zeros(0))
+def empty_arr(x):
+    return np.sum(x)
+
+
+@case(1.5)
+def maxmin_builtin_list(x):
+    return max([x, 2.0, x * x])
+
+
+@case(X)
+def minmax_arr(x):
+    return min(x) * max(x)
+
+
+@case(X, X[:2].copy())
+def zip3(x, y):
+    s = 0.0
+    for a, b in zip(x, y):
+        s += a * b
+    return s
+
+
+@case(1.5)
+def divmod_(x):
+    q, r = divmod(x, 0.4)
+    return q * r
+
+
+@case(1.5)
+def while_float(x):
+    while x > 0.1:
+        x *= 0.5
+    return x
+
+
+@case(X)
+def neg_step(x):
+    s = 0.0
+    for i in range(2, -1, -1):
+        s = s * x[i] + x[i]
+    return s
+
+
+@case(1.5)
+def copysign(x):
+    return math.copysign(2.0, -x) * x
+
+
+@case(M)
+def mat_T_write(m):
+    a = m.copy()
+    b = a.T
+    b[0, 1] = 5.0
+    return a[1, 0] * m[0, 0]
+
+
+@case(X)
+def arr_iadd_alias(x):
+    a = x.copy()
+    b = a
+    a += 1.0
+    return np.sum(b * b)
+
+
+@case(X)
+def arr_add_noalias(x):
+    a = x.copy()
+    b = a
+    a = a + 1.0
+    return np.sum(b * b)
+
+
+@case(X, X)
+def arg_alias(x, y):
+    return np.sum(x * y)
+
+
+@case(X)
+def aug_scalar_elem_order(x):
+    a = x.copy()
+
+    def g():
+        a[0] = 10.0
+        return 1.0
+
+    a[0] += g()
+    return a[0] * x[0]
+
+
+@case(X)
+def eval_order(x):
+    a = x.copy()
+
+    def g():
+        a[0] = 10.0
+        return a[1]
+
+    return a[0] * g() + a[0]
+
+
+@case(X)
+def tuple_order(x):
+    a = x.copy()
+
+    def g():
+        a[0] = 10.0
+        return a[1]
+
+    p = (a[0], g(), a[0])
+    return p[0] + p[1] * p[2]
+
+
+@case(X)
+def view_order(x):
+    a = x.copy()
+
+    def g():
+        a[0] = 10.0
+        return 2.0
+
+    return np.sum(a * g())
+
+
+@case(X)
+def view_order2(x):
+    a = x.copy()
+
+    def g():
+        a[0] = 10.0
+        return 2.0
+
+    return np.sum(a * 1.0 * g())
+
+
+@case(X)
+def lazy_elementwise(x):
+    a = x.copy()
+
+    def s(v):
+        a[0] = 7.0
+        return np.sum(v)
+
+    return s(a * 2.0)
+
+
+@case(1.5)
+def unrolled_break(x):
+    s = 0.0
+    for v in (1.0, 2.0, 3.0):
+        if v * x > 3.0:
+            break
+        s += v * x
+    return s

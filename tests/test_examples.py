@@ -1,0 +1,101 @@
+"""Every example runs and prints what its docstring says.
+
+Numbers with a point need to agree only roughly there, and times not at all: `test_seeds.py` holds the examples'
+results to their digits. `python tests/test_examples.py` writes the docstrings anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import os
+import re
+import runpy
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+TIMED = {"digits", "finite_differences"}  # their numbers depend on the machine
+NEEDS = {"digits": ("sklearn", "tqdm")}
+
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.]*\w)")
+
+
+def printed_in(text: str) -> str:
+    """What the docstring of an example says that it prints."""
+    docstring = ast.get_docstring(ast.parse(text)) or ""
+    _, found, block = docstring.partition("\n\nPrints")
+    assert found, "an example's docstring ends with what it prints"
+    return textwrap.dedent(block.partition(":\n")[2]).strip("\n")
+
+
+def shape_of(text: str) -> list[str]:
+    """The lines with a mark for each number, and single spaces."""
+    return [" ".join(NUMBER.sub("#", line).split()) for line in text.strip().splitlines()]
+
+
+def assert_same_output(actual: str, stated: str, exact: bool) -> None:
+    assert shape_of(actual) == shape_of(stated)
+    if exact:
+        for a, b in zip(NUMBER.findall(actual), NUMBER.findall(stated), strict=True):
+            if "." in b or "e" in b:
+                assert float(a) == pytest.approx(float(b), rel=0.05, abs=1e-3)
+            else:
+                assert a == b
+
+
+def run(example: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    runpy.run_path(str(example), run_name="__main__")
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.stem not in NEEDS], ids=lambda e: e.stem)
+def test_printed_result(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = run(example, capsys)
+    assert_same_output(output, printed_in(example.read_text("utf-8")), example.stem not in TIMED)
+
+
+def test_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    """The whole main job: at least 95 % of held-out digits, also with the worst seed."""
+    for module in NEEDS["digits"]:
+        pytest.importorskip(module)
+    example = ROOT / "examples" / "digits.py"
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(example), run_name="__main__")
+    assert end.value.code == 0
+    assert_same_output(capsys.readouterr().out, printed_in(example.read_text("utf-8")), exact=False)
+
+
+def test_runs_as_a_program() -> None:
+    """As a user starts it, from another folder."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    example = ROOT / "examples" / "chain_rule.py"
+    output = subprocess.run(
+        [sys.executable, str(example)], env=environment, capture_output=True, text=True, check=True, cwd=ROOT.parent
+    ).stdout
+    assert_same_output(output, printed_in(example.read_text("utf-8")), exact=True)
+
+
+def rewrite(example: Path) -> None:
+    """Put what an example prints into its docstring."""
+    text = example.read_text("utf-8")
+    with contextlib.redirect_stdout(io.StringIO()) as stream, contextlib.suppress(SystemExit):
+        runpy.run_path(str(example), run_name="__main__")
+    lines = [line.rstrip() for line in stream.getvalue().strip("\n").splitlines()]
+    block = textwrap.indent("\n".join(lines), "    ").replace('"""', r"\"\"\"")
+    end = ast.parse(text).body[0].end_lineno or 0
+    docstring, program = text.splitlines()[:end], text.splitlines()[end:]
+    (start,) = [k for k, line in enumerate(docstring) if line.startswith("Prints")]
+    example.write_text("\n".join([*docstring[: start + 1], "", block, '"""', *program, ""]), "utf-8")
+
+
+if __name__ == "__main__":
+    for path in EXAMPLES:
+        rewrite(path)
+        rewrite(path)  # the first time may have moved the lines that generated source names

@@ -1,6 +1,6 @@
 """Train a tanh network of any depth by stochastic gradient descent, with an L2 regulariser.
 
-Layer l maps sizes[l] numbers to sizes[l + 1]; all parameters lie in one vector, layer after layer, weights before
+Layer k maps sizes[k] numbers to sizes[k + 1]; all parameters lie in one vector, layer after layer, weights before
 biases. One function serves every depth: its loops run over the layers, and it overwrites its activations in place.
 The data are two interleaved half circles, labelled -1 and 1.
 
@@ -18,6 +18,7 @@ Prints:
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,16 +28,16 @@ from srcdiff import value_and_grad
 def network_loss(theta, sizes, x, target, penalty):
     """Squared error at one example, plus penalty / 2 times the squared weights (not the biases)."""
     widest = 0
-    for l in range(len(sizes)):
-        widest = max(widest, sizes[l])
+    for layer in range(len(sizes)):
+        widest = max(widest, sizes[layer])
     a = np.zeros(widest)
     z = np.zeros(widest)
     for j in range(sizes[0]):
         a[j] = x[j]
     start = 0
     squares = 0.0
-    for l in range(len(sizes) - 1):
-        n, m = sizes[l], sizes[l + 1]
+    for layer in range(len(sizes) - 1):
+        n, m = sizes[layer], sizes[layer + 1]
         biases = start + n * m
         for i in range(m):
             total = theta[biases + i]
@@ -64,7 +65,7 @@ def half_circles(random, n):
 def start_parameters(random, sizes):
     """Weights of variance 1 / inputs, biases zero."""
     parts = []
-    for n, m in zip(sizes[:-1], sizes[1:], strict=True):
+    for n, m in pairwise(sizes):
         parts += [random.normal(size=n * m) / math.sqrt(n), np.zeros(m)]
     return np.concatenate(parts)
 

@@ -221,17 +221,20 @@ class Differentiable:
 
     def compile_gradient(self, found: Specialisation, specs: tuple[Any, ...], wrt: tuple[int, ...]) -> Any:
         text, nestings = self.gradient_text(found, specs, wrt)
-        function = self.load(text, f"{found.program.function.name}_grad")
+        function = self.load(text, f"{found.program.function.name}_grad", found.program)
         return function, nestings, found.program.fetch
 
-    def load(self, text: str, name: str) -> Callable[..., Any]:
+    def load(self, text: str, name: str, program: Program) -> Callable[..., Any]:
         """The compiled function `name` of a generated module."""
+        fastmath = self.options.fastmath
+        if fastmath is None:
+            fastmath = {"reassoc"} if pipeline.reorders_sums(program) else False
         return load_function(
             text,
             name,
             stem=name,
             cache=self.options.cache,
-            fastmath=self.options.fastmath or False,
+            fastmath=fastmath,
             parallel=self.options.parallel,
         )
 
@@ -337,7 +340,7 @@ class Differentiated(Differentiable):
         program = found.program
         function = pipeline.primal(program, self.options.optimise)
         text = pipeline.print_function(function, f"{self.source.name}.")
-        loaded = self.load(text, function.name)
+        loaded = self.load(text, function.name, program)
         return loaded, program.structure, program.fetch
 
     def gradient_source(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
@@ -364,7 +367,7 @@ class Differentiated(Differentiable):
         if not names:
             return TapeReport({})
         text = pipeline.print_function(function)
-        sizes = self.load(text, function.name)(*self.flat(values), *(fetched(w) for w in found.program.fetch))
+        sizes = self.load(text, function.name, found.program)(*self.flat(values), *(fetched(w) for w in found.program.fetch))
         listed = sizes if isinstance(sizes, tuple) else (sizes,)
         tapes: dict[str, int] = {}
         for name, size in zip(names, listed, strict=True):
@@ -415,7 +418,8 @@ def differentiate(
     cache : bool
         Keep compiled code on disk, for the next process.
     fastmath : bool or set of str, optional
-        Passed to Numba.
+        Passed to Numba. By default the compiler may reorder sums, unless the function does compensated arithmetic;
+        `False` keeps every operation as written.
     parallel, target
         Only False and "cpu" for now.
     optimise : bool

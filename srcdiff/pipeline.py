@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .analysis.compensation import is_compensated
 from .emit.python import print_function
 from .frontend.build import Program, parse
 from .frontend.source import FunctionSource
@@ -17,7 +18,9 @@ from .ir.core import Function
 from .optimise.combine import combine_updates
 from .optimise.fold import simplified
 from .optimise.fuse import fuse_sweeps
-from .optimise.hoist import hoist_invariants
+from .optimise.hoist import hoist_invariants, share_work_arrays
+from .optimise.promote import promote_sums
+from .optimise.privatise import privatise_arrays
 from .optimise.protect import protect_arguments
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
@@ -55,6 +58,8 @@ def gradient(
         ("protect", protect_arguments),
         ("simplify", simplified),
         ("hoist", hoist_invariants),
+        ("privatise", privatise_arrays),
+        ("simplify private", simplified),
         ("adjoint", lambda f: build_adjoint(f, wrt)),
         ("simplify adjoint", simplified),
         ("fuse", fuse_sweeps),
@@ -63,10 +68,12 @@ def gradient(
         ("simplify placed", simplified),
         ("hoist placed", hoist_invariants),
         ("combine", combine_updates),
+        ("promote", promote_sums),
         ("reorder", reorder_loops),
         ("clean", simplified),
+        ("share", share_work_arrays),
     ]
-    optional = {"simplify", "hoist", "simplify adjoint", "fuse", "simplify fused", "hoist placed", "combine", "reorder"}
+    optional = {"simplify", "hoist", "privatise", "simplify private", "simplify adjoint", "fuse", "simplify fused", "hoist placed", "combine", "promote", "reorder", "share"}
     function = program.function
     for name, stage in stages:
         if optimise or name not in optional:
@@ -75,10 +82,15 @@ def gradient(
     return function
 
 
+def reorders_sums(program: Program) -> bool:
+    """Whether the compiler may change the order of sums in this function and its derivatives."""
+    return not is_compensated(program.function)
+
+
 def tape_sizes(function: Function) -> tuple[Function, list[str]]:
     """A function that gives the bytes of each tape of a gradient, and the names of the tapes."""
     sizes, names = measured_tapes(function)
     return simplified(sizes), names
 
 
-__all__ = ["Hook", "gradient", "primal", "print_function", "read", "tape_sizes"]
+__all__ = ["Hook", "gradient", "primal", "print_function", "read", "reorders_sums", "tape_sizes"]

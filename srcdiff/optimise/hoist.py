@@ -79,3 +79,33 @@ def movable(op: Op, tapes: set[Value]) -> bool:
             return op.operands[0] in tapes
         case _:
             return op.primitive in INTEGER and ty.is_integer(op.result.type)
+
+
+def share_work_arrays(function: Function) -> Function:
+    """Allocate once what every trip of a loop allocates anew and fills before it reads it.
+
+    The cotangent of such an array is zero again at the end of a trip, since the stores that fill the array clear it
+    when they are reversed. This is the last pass: afterwards a loop may store into arrays that it does not carry.
+    """
+    return replace(function, body=share(function.body))
+
+
+def share(block: Block) -> Block:
+    ops: list[Op] = []
+    for op in block.ops:
+        if op.regions:
+            regions = [share(region) for region in op.regions]
+            if op.primitive in ("for", "while"):
+                inside = defined_directly(regions)
+                kept = []
+                for inner in regions[-1].ops:
+                    work = inner.attributes.get("work") and inner.primitive in ("alloc", "zeros_like")
+                    if work and not any(v in inside for v in inner.operands):
+                        ops.append(inner)
+                        inside.difference_update(inner.results)
+                    else:
+                        kept.append(inner)
+                regions[-1] = replace(regions[-1], ops=tuple(kept))
+            op = replace(op, regions=tuple(regions))
+        ops.append(op)
+    return replace(block, ops=tuple(ops))

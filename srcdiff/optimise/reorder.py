@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, loop_body, loop_slots
 from ..ir.walk import ops_within, uses_in
@@ -22,6 +23,11 @@ from .fuse import accumulates
 
 def reorder_loops(function: Function) -> Function:
     used = set(uses_in(function.body))
+    structure = find_structure(function.body)
+    for version in structure.home:
+        made = structure.maker.get(structure.origin(version))
+        if made is not None and made.attributes.get("work"):
+            used.add(version)  # the next trip expects the zeros that this one leaves
     return replace(function, body=reorder(function.body, used))
 
 

@@ -37,20 +37,18 @@ LOOPS = ("for", "while")
 class Tape:
     """The recorded values of one forward value, over the trips of the loops that it is defined in.
 
-    `chain` are the region ops from where the sweeps meet to the definition. With `known` the trip counts are known
+    `chain` are the region ops from where the sweeps meet to the definition, `loops` those loops of it in whose trips
+    the value differs. With `known` the trip counts are known
     before the outermost loop; otherwise the tape is flat and grows, and `position` is the value that says where the
     trips of the innermost loop start. Without a loop in the chain the value only has to leave arms of `if`.
     """
 
     value: Value
     chain: tuple[Op, ...]
+    loops: tuple[Op, ...]
     final: Value
     known: bool = True
     position: Value | None = None
-
-    @property
-    def loops(self) -> tuple[Op, ...]:
-        return tuple(op for op in self.chain if op.primitive in LOOPS)
 
 
 @dataclass
@@ -218,6 +216,9 @@ class Placer:
     def zeros_like(self, op: Op) -> None:
         """A cotangent array: as long as the array, of which any version in scope tells the shape."""
         (array,) = op.operands
+        made = self.structure.maker.get(self.structure.origin(array))
+        if made is not None and made.attributes.get("work"):
+            op = replace(op, attributes={**op.attributes, "work": True})
         held = self.holder(array)
         if held is not None:
             self.builder.append(replace(op, operands=(held,)))
@@ -234,7 +235,7 @@ class Placer:
             return
         else:
             lengths = tuple(self.supplied(self.shape_of(origin, axis)) for axis in range(array.type.ndim))
-        self.builder.append(replace(op, primitive="alloc", operands=lengths, attributes={"fill": "zeros"}))
+        self.builder.append(replace(op, primitive="alloc", operands=lengths, attributes={**op.attributes, "fill": "zeros"}))
 
     def shape_of(self, array: Value, axis: int) -> Value:
         """A length of an array of a closed region, as a value of that region."""
@@ -370,9 +371,20 @@ class Placer:
     def closed_loops(self, value: Value) -> tuple[Op, ...]:
         return tuple(op for op in self.chain(value) if op.primitive in LOOPS)
 
+    def varies(self, value: Value, loop: Op) -> bool:
+        """Whether a value may differ from trip to trip of a loop around it."""
+        if value.is_constant or loop not in self.structure.home[value]:
+            return False
+        maker = self.structure.maker.get(value)
+        if maker is None or value not in maker.results:
+            return True
+        if maker.primitive in REGISTRY or maker.primitive in ("load", "cast", "shape"):
+            return any(self.varies(x, loop) for x in maker.operands)
+        return True
+
     def recorded(self, value: Value) -> Value | None:
         chain = self.chain(value)
-        loops = tuple(op for op in chain if op.primitive in LOOPS)
+        loops = tuple(op for op in chain if op.primitive in LOOPS and self.varies(value, op))
         if any(loop.attributes["token"] not in self.trips for loop in loops):
             return None
         self.plan.used.add(value)
@@ -404,9 +416,9 @@ class Placer:
     def make_tape(self, value: Value, chain: tuple[Op, ...], loops: tuple[Op, ...]) -> Tape:
         name = f"{value.name or 't'}_tape"
         if not loops:
-            return Tape(value, chain, Value(value.name, value.type))
+            return Tape(value, chain, loops, Value(value.name, value.type))
         if self.counts_known(loops):
-            return Tape(value, chain, Value(name, ty.array(value.type, len(loops))))
+            return Tape(value, chain, loops, Value(name, ty.array(value.type, len(loops))))
         position: Value | None = None
         innermost = loops[-1]
         if len(loops) > 1:
@@ -415,7 +427,7 @@ class Placer:
                 self.structure.home[start] = self.structure.around[innermost]
                 self.plan.positions[innermost] = start
             position = self.plan.positions[innermost]
-        return Tape(value, chain, Value(name, ty.array(value.type, 1)), False, position)
+        return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position)
 
     def counts_known(self, loops: tuple[Op, ...]) -> bool:
         """Whether the trip counts are known before the outermost loop."""
@@ -444,6 +456,8 @@ class Thread:
     @property
     def starts(self) -> Op | None:
         """The loop before which it begins; a value that only leaves arms of `if` has none."""
+        if self.tape is not None and not self.tape.loops:
+            return None
         return next((op for op in self.chain if op.primitive in LOOPS), None)
 
 

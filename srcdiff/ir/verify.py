@@ -1,0 +1,231 @@
+"""Check that a function is well-formed: SSA, the shapes of control ops, types of slots, array versions used once.
+
+    y = store x i v
+    z = load x i          ->    InternalError: after `residuals`: `load` reads `x`, which `store` has consumed
+
+Between `build_adjoint` and `place_residuals` the adjoint is *ideal*: it reads values of closed regions and consumed
+versions as if all were still there, so only what does not depend on the order is checked there. Edits nothing.
+"""
+
+from __future__ import annotations
+
+from ..errors import InternalError
+from . import types as ty
+from .core import Block, Function, Op, Value, carried, leaves_early, loop_body, loop_slots
+from .types import Type
+
+CONSUMERS = frozenset({"store", "accum", "accumulate_array", "ensure"})
+LOOPS = ("for", "while")
+
+
+def verify(function: Function, stage: str = "", ideal: bool = False) -> None:
+    """Raise where a function breaks a rule of the IR.
+
+    Parameters
+    ----------
+    function : Function
+    stage : str
+        What made it, for the message.
+    ideal : bool
+        Whether values may be read where they are not defined yet or not any more.
+
+    Raises
+    ------
+    InternalError
+    """
+    Verifier(stage, ideal).function(function)
+
+
+class Verifier:
+    def __init__(self, stage: str, ideal: bool) -> None:
+        self.stage, self.ideal = stage, ideal
+        self.defined: set[Value] = set()  # anywhere
+        self.scope: set[Value] = set()  # what can be read here
+        self.consumed: dict[Value, Op] = {}  # versions that are gone, and what consumed them
+        self.scratch: set[Value] = set()  # memory that each trip of a loop may fill anew
+        self.pending: list[tuple[Value, Op | None]] = []  # uses to be found defined somewhere (ideal)
+
+    # ---------------------------------------------------------------------------------------- failures
+
+    def fail(self, what: str, op: Op | None) -> None:
+        after = f"after `{self.stage}`: " if self.stage else ""
+        raise InternalError(after + what, op.location if op is not None else None)
+
+    def require(self, holds: bool, what: str, op: Op | None) -> None:
+        if not holds:
+            self.fail(what, op)
+
+    # ------------------------------------------------------------------------------------------- values
+
+    def define(self, values: tuple[Value, ...], op: Op | None) -> None:
+        for value in values:
+            self.require(not value.is_constant, f"{named(op)} defines the constant {value!r}", op)
+            self.require(value not in self.defined, f"{named(op)} defines {value!r} a second time", op)
+            self.defined.add(value)
+            self.scope.add(value)
+
+    def use(self, value: Value, op: Op | None) -> None:
+        if value.is_constant:
+            self.constant(value, op)
+        elif self.ideal:
+            self.pending.append((value, op))
+        else:
+            self.require(value in self.scope, f"{named(op)} reads {value!r} where it is not defined", op)
+            by = self.consumed.get(value)
+            if by is not None:
+                self.fail(f"{named(op)} reads {value!r}, which {named(by)} has consumed", op)
+
+    def constant(self, value: Value, op: Op | None) -> None:
+        number, type = value.constant, value.type
+        fits = (
+            isinstance(number, bool)
+            if ty.is_boolean(type)
+            else isinstance(number, int) and not isinstance(number, bool)
+            if ty.is_integer(type)
+            else isinstance(number, float)
+            if ty.is_float(type)
+            else True
+        )
+        self.require(fits, f"{named(op)} reads the constant {number!r} of type {ty.name_of(type)}", op)
+
+    def consume(self, version: Value, op: Op) -> None:
+        if not self.ideal and not version.is_constant:
+            self.consumed[version] = op
+
+    # -------------------------------------------------------------------------------------------- blocks
+
+    def function(self, function: Function) -> None:
+        self.require(0 <= function.hidden <= len(function.parameters), "too many hidden parameters", None)
+        self.require(0 <= function.written <= len(function.results), "too many written results", None)
+        self.define(function.parameters, None)
+        self.block(function.body)
+        for value in function.results:
+            self.use(value, None)
+        for value, op in self.pending:
+            self.require(value in self.defined, f"{named(op)} reads {value!r}, which nothing defines", op)
+
+    def block(self, block: Block) -> None:
+        for op in block.ops:
+            match op.primitive:
+                case "if":
+                    self.branch(op)
+                case "for" | "while":
+                    self.loop(op)
+                case _:
+                    self.plain(op)
+
+    def plain(self, op: Op) -> None:
+        self.require(not op.regions, f"{named(op)} has regions", op)
+        for value in op.operands:
+            self.use(value, op)
+        if op.primitive in CONSUMERS | {"load"}:
+            self.memory(op)
+        if op.primitive in CONSUMERS:
+            self.consume(op.operands[0], op)
+        if op.primitive == "alloc" and (op.attributes.get("tape") or op.attributes.get("work")):
+            self.scratch.update(op.results)
+        self.define(op.results, op)
+
+    def memory(self, op: Op) -> None:
+        """Elements are read and written at as many integers as the array has axes."""
+        array, *rest = op.operands
+        self.require(ty.is_array(array.type), f"{named(op)} of {array!r}, which is no array", op)
+        if op.primitive in CONSUMERS:
+            self.same_array(array.type, op.result.type, op)
+        if op.primitive in ("load", "store", "accum"):
+            where = rest if op.primitive == "load" else rest[:-1]
+            axes = array.type.ndim
+            self.require(len(where) == axes, f"{named(op)} at {len(where)} indices of {axes} axes", op)
+            for index in where:
+                self.require(ty.is_integer(index.type), f"{named(op)} at {index!r}, no integer", op)
+        if op.primitive == "load":
+            self.require(op.result.type == array.type.dtype, f"{named(op)} changes the type", op)
+
+    def same_array(self, a: Type, b: Type, op: Op) -> None:
+        alike = ty.is_array(a) and ty.is_array(b) and a.dtype == b.dtype and a.ndim == b.ndim
+        self.require(alike, f"{named(op)} makes {ty.name_of(b)} of {ty.name_of(a)}", op)
+
+    def branch(self, op: Op) -> None:
+        shape = f"{named(op)} needs one boolean, two regions, and as many results as they yield"
+        self.require(len(op.operands) == 1 and len(op.regions) == 2, shape, op)
+        self.require(ty.is_boolean(op.operands[0].type), shape, op)
+        self.use(op.operands[0], op)
+        scope, before, after = set(self.scope), dict(self.consumed), dict(self.consumed)
+        for region in op.regions:
+            self.require(not region.parameters and len(region.results) == len(op.results), shape, op)
+            self.scope, self.consumed = set(scope), dict(before)
+            self.block(region)
+            for value, result in zip(region.results, op.results, strict=True):
+                self.use(value, op)
+                self.flows(value, result, op)
+            after.update(self.consumed)
+        self.scope, self.consumed = scope, after
+        self.define(op.results, op)
+
+    def loop(self, op: Op) -> None:
+        self.loop_shape(op)
+        for value in op.operands:
+            self.use(value, op)
+        for bound in op.operands[: len(op.operands) - len(carried(op))]:
+            self.require(ty.is_integer(bound.type), f"{named(op)} has the bound {bound!r}, no integer", op)
+        for initial, parameter, yielded, result in loop_slots(op):
+            self.flows(initial, parameter, op)
+            self.flows(yielded, parameter, op)
+            self.flows(parameter, result, op)
+            if ty.is_array(initial.type) and yielded is not parameter:
+                self.consume(initial, op)
+        scope, before = set(self.scope), set(self.consumed)
+        for region in op.regions:
+            self.scope = set(scope)
+            self.define(region.parameters, op)
+            self.block(region)
+            for value in region.results:
+                self.use(value, op)
+        for version, by in self.consumed.items():
+            if version in scope and version not in before and version not in self.scratch:
+                self.fail(f"{named(by)} consumes {version!r} in every trip of a loop that does not carry it", by)
+        self.scope = scope
+        self.define(op.results, op)
+
+    def loop_shape(self, op: Op) -> None:
+        """The table of `core.py`."""
+        n, leaves = len(carried(op)), int(leaves_early(op))
+        counted = op.primitive == "while" or leaves
+        fits = (
+            len(op.operands) >= (3 if op.primitive == "for" else 0)
+            and len(op.regions) == (1 if op.primitive == "for" else 2)
+            and len(loop_body(op).parameters) == n + (op.primitive == "for")
+            and len(loop_body(op).results) == n + leaves
+            and len(op.results) == n + bool(counted)
+        )
+        if op.primitive == "while" and fits:
+            condition = op.regions[0]
+            fits = len(condition.parameters) == n and len(condition.results) == 1
+            fits = fits and ty.is_boolean(condition.results[0].type)
+            fits = fits and all(
+                a.type == b.type
+                for a, b in zip(condition.parameters, loop_body(op).parameters, strict=True)
+            )
+        if fits and leaves:
+            fits = ty.is_boolean(loop_body(op).results[0].type)
+        if fits and counted:
+            fits = ty.is_integer(op.results[0].type)
+        if fits and op.primitive == "for":
+            fits = ty.is_integer(loop_body(op).parameters[0].type)
+        self.require(fits, f"{named(op)} carries {n} values and does not have the shape for it", op)
+
+    def flows(self, value: Value, into: Value, op: Op) -> None:
+        """A value becomes what a slot or a result is: of the same type, but a layout may be forgotten."""
+        a, b = value.type, into.type
+        if ty.is_array(a) and ty.is_array(b):
+            fits = a.dtype == b.dtype and a.ndim == b.ndim and b.layout in (a.layout, "A")
+        else:
+            fits = a == b
+        self.require(fits, f"{named(op)} takes {value!r}: {ty.name_of(a)} for {into!r}: {ty.name_of(b)}", op)
+
+
+def named(op: Op | None) -> str:
+    return f"`{op.primitive}`" if op is not None else "the function"
+
+
+__all__ = ["verify"]

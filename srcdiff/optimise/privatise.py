@@ -1,0 +1,155 @@
+"""Give each trip of a loop its own work arrays.
+
+    q = np.empty(d)                          for i in range(n):
+    for i in range(n):                           q = np.empty(d)
+        for j in range(d):                       for j in range(d):
+            q[j] = x[i, j] - m[j]     ->             q[j] = x[i, j] - m[j]
+        for j in range(d):                       for j in range(d):
+            s += q[j] * q[j]                         s += q[j] * q[j]
+
+An array that every trip fills before it reads it carries nothing from trip to trip. Saying so lets the sweeps of the
+loop fuse. The allocation is marked as `work` and moved out of the loop again at the end. Reads: structure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..analysis.structure import Structure, find_structure
+from ..ir import types as ty
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.walk import ops_within, substitute, uses_in
+
+
+def privatise_arrays(function: Function) -> Function:
+    """Privatise until no loop carries a work array."""
+    for _ in range(64):
+        changed = Privatiser(function).run()
+        if changed is None:
+            return function
+        function = changed
+    return function
+
+
+class Privatiser:
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.structure: Structure = find_structure(function.body)
+        self.readers: dict[Value, int] = {}
+        for value in uses_in(function.body):
+            self.readers[value] = self.readers.get(value, 0) + 1
+        self.slot_of: dict[Value, tuple[Op, tuple[Value, Value, Value, Value]]] = {}
+        self.yields: dict[Value, tuple[Op, tuple[Value, Value, Value, Value]]] = {}
+        for op in ops_within(function.body):
+            if op.primitive in ("for", "while"):
+                for slot in loop_slots(op):
+                    self.slot_of[slot[1]] = (op, slot)
+                    self.yields.setdefault(slot[2], (op, slot))
+
+    def run(self) -> Function | None:
+        for op in ops_within(self.function.body):
+            if op.primitive not in ("for", "while"):
+                continue
+            for slot in loop_slots(op):
+                made = self.allocation(slot[0])
+                if made is None or not self.ends_here(slot) or not filled_first(loop_body(op), slot[1], made):
+                    continue
+                return replace(self.function, body=self.rewritten(self.function.body, op, slot, made))
+        return None
+
+    def allocation(self, version: Value) -> Op | None:
+        """The `alloc` of an array that is not shared."""
+        if not ty.is_array(version.type) or self.structure.is_mixed(version):
+            return None
+        made = self.structure.maker.get(self.structure.origin(version))
+        if made is None or made.primitive != "alloc" or made.attributes["fill"] not in ("empty", "zeros"):
+            return None
+        return made
+
+    def ends_here(self, slot: tuple[Value, Value, Value, Value]) -> bool:
+        """Whether nothing reads the array behind the loop, but for loops around that only carry it along."""
+        initial, _, _, result = slot
+        if not self.readers.get(result):
+            return True
+        if self.readers[result] != 1 or result not in self.yields:
+            return False
+        outer, around = self.yields[result]
+        return around[1] is initial and self.readers.get(initial) == 1 and self.ends_here(around)
+
+    def rewritten(self, block: Block, loop: Op, slot: tuple[Value, Value, Value, Value], made: Op) -> Block:
+        ops = []
+        renames: dict[Value, Value] = {}
+        for op in block.ops:
+            if op is loop:
+                op = self.without_slot(op, slot, made)
+                renames[slot[3]] = slot[0]
+            elif op.regions:
+                op = replace(op, regions=tuple(self.rewritten(r, loop, slot, made) for r in op.regions))
+            ops.append(op)
+        return substitute(replace(block, ops=tuple(ops)), renames)
+
+    def without_slot(self, op: Op, slot: tuple[Value, Value, Value, Value], made: Op) -> Op:
+        k = loop_slots(op).index(slot)
+        body = loop_body(op)
+        own = Value(slot[1].name or made.result.name, made.result.type)
+        alloc = Op("alloc", made.operands, (own,), (), {"fill": "empty", "work": True}, None)
+        first_parameter = 1 if op.primitive == "for" else 0
+        first_result = 1 if leaves_early(op) else 0
+        body = substitute(
+            Block(
+                without(body.parameters, first_parameter + k),
+                (alloc, *body.ops),
+                without(body.results, first_result + k),
+            ),
+            {slot[1]: own},
+        )
+        regions: tuple[Block, ...] = (body,)
+        if op.primitive == "while":
+            regions = (replace(op.regions[0], parameters=without(op.regions[0].parameters, k)), body)
+        counted = 1 if op.primitive == "while" or leaves_early(op) else 0
+        return replace(
+            op,
+            operands=without(op.operands, (3 if op.primitive == "for" else 0) + k),
+            regions=regions,
+            results=without(op.results, counted + k),
+        )
+
+
+def without(values: tuple[Value, ...], k: int) -> tuple[Value, ...]:
+    return values[:k] + values[k + 1 :]
+
+
+def filled_first(body: Block, start: Value, made: Op) -> bool:
+    """Whether the first thing a trip does with an array is to store into all of its elements."""
+    for op in body.ops:
+        if not reads(op, start):
+            continue
+        return fills(op, start, made.operands)
+    return False
+
+
+def reads(op: Op, version: Value) -> bool:
+    return version in op.operands or any(version in set(uses_in(region)) for region in op.regions)
+
+
+def fills(op: Op, start: Value, lengths: tuple[Value, ...], indices: tuple[Value, ...] = ()) -> bool:
+    """Whether an op stores into every element, reading none before: nested loops over all lengths."""
+    if op.primitive == "store":
+        return op.operands[0] is start and op.operands[1:-1] == indices and len(indices) == len(lengths)
+    if op.primitive != "for" or leaves_early(op):
+        return False
+    low, high, step = op.operands[:3]
+    inner = next((slot for slot in loop_slots(op) if slot[0] is start), None)
+    if inner is None or sum(v is start for v in op.operands) != 1:
+        return False
+    body = loop_body(op)
+    if any(start in set(uses_in(region)) for region in op.regions):
+        return False
+    level = len(indices)
+    whole = low.is_constant and low.constant == 0 and step.is_constant and step.constant == 1
+    if not whole or level >= len(lengths) or high is not lengths[level]:
+        return False
+    for following in body.ops:
+        if reads(following, inner[1]):
+            return fills(following, inner[1], lengths, (*indices, body.parameters[0]))
+    return False

@@ -8,18 +8,18 @@ Prints (the times are those of one machine):
 
                    time in calls of f             largest relative error
           n    gradient    differences          gradient    differences
-         10         1.1           25.9             1e-16          1e-10
-        100         1.1          678.2             8e-17          5e-10
-       1000         1.2         3792.9             2e-16          2e-09
-       4000         1.3        17196.5             1e-16          1e-08
+         10         1.1           26.4             1e-16          6e-11
+        100         1.1          220.5             8e-17          5e-10
+       1000         1.3         2136.3             2e-16          2e-09
+       4000         1.7         8510.1             1e-16          1e-08
 
        step    error of differences, n = 100
       1e-01       2e-03
       1e-03       2e-07
-      1e-05       7e-11
-      1e-07       6e-09
+      1e-05       9e-11
+      1e-07       7e-09
       1e-09       6e-07
-      1e-11       6e-05
+      1e-11       8e-05
 """
 
 import time

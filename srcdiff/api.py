@@ -103,7 +103,7 @@ class Differentiable:
         if isinstance(value, (np.ndarray, np.generic, float, int, bool, complex)):
             try:
                 return ty.typeof(value)
-            except TypeError as error:
+            except (TypeError, NotImplementedError) as error:
                 raise NotDifferentiable(
                     f"the argument `{name}` of type `{type(value).__name__}`"
                     + (f" and dtype {value.dtype}" if isinstance(value, np.ndarray) else ""),
@@ -151,11 +151,15 @@ class Differentiable:
         """Positions of the parameters that `argnums` names."""
         chosen = argnums if isinstance(argnums, (list, tuple, range)) else (argnums,)
         found = []
+        if not chosen:
+            raise TypeError("argnums is empty: name at least one parameter")
         for item in chosen:  # type: ignore[union-attr]
             if isinstance(item, str):
                 if item not in self.names:
                     raise TypeError(f"{self.source.name}() has no parameter '{item}'")
                 found.append(self.names.index(item))
+            elif not isinstance(item, (int, np.integer)):
+                raise TypeError(f"argnums takes parameter numbers and names, not {item!r}")
             else:
                 if not -len(self.free) <= item < len(self.free):
                     raise TypeError(f"{self.source.name}() has no parameter number {item}")

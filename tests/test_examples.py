@@ -1,7 +1,7 @@
-"""Every example runs and prints what its docstring says.
+"""Every example runs and prints what its docstring says, every program of the README what follows it.
 
 Numbers with a point need to agree only roughly there, and times not at all: `test_seeds.py` holds the examples'
-results to their digits. `python tests/test_examples.py` writes the docstrings anew.
+results to their digits. `python tests/test_examples.py` writes the docstrings and the README's outputs anew.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import re
 import runpy
 import subprocess
 import sys
+import tempfile
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIMED = {"digits", "finite_differences"}  # their numbers depend on the machine
 NEEDS = {"digits": ("sklearn", "tqdm")}
@@ -82,6 +85,49 @@ def test_runs_as_a_program() -> None:
     assert_same_output(output, printed_in(example.read_text("utf-8")), exact=True)
 
 
+def programs_in(readme: str) -> list[tuple[str, str]]:
+    """The fenced programs, those without prompts, each with the fenced block after it: what it prints."""
+    blocks = [(m[1], m[2]) for m in re.finditer(r"^```(\w+)\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)]
+    pairs = [
+        (text, output)
+        for (language, text), (_, output) in pairwise(blocks)
+        if language == "python" and text.startswith("import ") and "print(" in text
+    ]
+    assert pairs
+    return pairs
+
+
+def printed_by(program: str, folder: Path) -> str:
+    (folder / "model.py").write_text(program, "utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        [sys.executable, "model.py"], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_programs_of_the_readme(tmp_path: Path) -> None:
+    for program, output in programs_in(README.read_text("utf-8")):
+        assert printed_by(program, tmp_path).strip() == output.strip()
+
+
+def test_first_two_commands_of_the_readme_are_one_line_each() -> None:
+    shell = re.findall(r"^```sh\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    main_job, tests = shell[:2]
+    for command in (main_job, tests):
+        assert command.count("\n") == 1
+        assert " -m venv .venv && " in command
+    assert main_job.endswith("python examples/digits.py\n")
+    assert "-m pytest" in tests
+
+
+def rewrite_readme() -> None:
+    text = README.read_text("utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        for program, output in programs_in(text):
+            text = text.replace(output, printed_by(program, Path(folder)).strip() + "\n")
+    README.write_text(text, "utf-8")
+
+
 def rewrite(example: Path) -> None:
     """Put what an example prints into its docstring."""
     text = example.read_text("utf-8")
@@ -99,3 +145,4 @@ if __name__ == "__main__":
     for path in EXAMPLES:
         rewrite(path)
         rewrite(path)  # the first time may have moved the lines that generated source names
+    rewrite_readme()

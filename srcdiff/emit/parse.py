@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..ir import types as ty
 from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value
@@ -29,7 +31,7 @@ HEADER = re.compile(r"(\w+)\((.*)\) \{")
 PARAMETER = re.compile(r"([^\s:,]+): (\w+(?:\[[^\]]*\])?)")
 SCALARS = {
     "bool": ty.boolean,
-    **{ty.name_of(type): type for type in map(ty.from_dtype, map(ty.np.dtype, "bhilBHILfdFD"))},
+    **{ty.name_of(type): type for type in map(ty.from_dtype, map(np.dtype, "bhilBHILfdFD"))},
 }
 LIKE_FIRST = ("store", "accum", "accumulate_array", "ensure", "stop_gradient")
 
@@ -175,7 +177,9 @@ class Parser:
 def natural_type(number: Any) -> Type:
     if isinstance(number, bool):
         return ty.boolean
-    return ty.int64 if isinstance(number, int) else ty.complex128 if isinstance(number, complex) else ty.float64
+    return (
+        ty.int64 if isinstance(number, int) else ty.complex128 if isinstance(number, complex) else ty.float64
+    )
 
 
 def parsed_type(text: str) -> Type:
@@ -207,7 +211,7 @@ def typed(primitive: str, operands: tuple[Value, ...]) -> tuple[tuple[Value, ...
         array = operands[0].type
         return operands, ty.array(array.dtype, array.ndim) if ty.is_array(array) else array
     if primitive == "load":
-        return operands, operands[0].type.dtype
+        return operands, getattr(operands[0].type, "dtype", operands[0].type)
     if primitive == "alloc":
         return operands, ty.array(ty.float64, len(operands))
     return operands, ty.int64 if primitive == "shape" else ty.float64

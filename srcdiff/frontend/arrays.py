@@ -22,6 +22,7 @@ from .things import (
     Axis,
     Elementwise,
     Length,
+    ListItems,
     Root,
     Scalar,
     is_arraylike,
@@ -257,10 +258,16 @@ class Arrays(Scalars):
     def narrowed(self, array: Any, indices: Indices) -> Indices:
         """The indices of an operand that is broadcast to more axes, or along axes of length 1."""
         own = indices[len(indices) - array.ndim :]
-        lengths = array.shape if isinstance(array, Elementwise) else [
-            1 if axis is None else None for axis in array.axes
-        ]
+        lengths = array.shape if isinstance(array, Elementwise) else self.known_lengths(array)
         return tuple(0 if same(n, 1) else i for n, i in zip(lengths, own, strict=True))
+
+    def known_lengths(self, view: ArrayView) -> list[Length]:
+        """The lengths of a view as far as they are known without asking the array."""
+        shape = view.root.shape
+        return [
+            1 if axis is None else axis.length if axis.length is not None else shape[axis.of] if shape else None
+            for axis in view.axes
+        ]
 
     def broadcast(self, shapes: list[tuple[Length, ...]], ndim: int) -> tuple[Length, ...]:
         result: list[Length] = []
@@ -365,8 +372,8 @@ class Arrays(Scalars):
         """What a name may stand for: elementwise expressions become arrays."""
         if isinstance(thing, Elementwise):
             return self.materialise(thing, name=name)
-        if isinstance(thing, tuple) and type(thing) is tuple:
-            return tuple(self.settled(part) for part in thing)
+        if type(thing) is tuple or isinstance(thing, ListItems):
+            return type(thing)(self.settled(part) for part in thing)
         return thing
 
     def nest(self, shape: tuple[Length, ...], body: Callable[[Indices], None], indices: Indices = ()) -> None:
@@ -428,6 +435,8 @@ class Arrays(Scalars):
         if is_arraylike(thing) and {view.root, *view.root.aliases} & self.reads(thing):
             thing = self.materialise(thing)
         if is_arraylike(thing):
+            if thing.ndim > view.ndim:
+                self.refuse(f"an array of {thing.ndim} dimensions combined into one of {view.ndim}")
             self.broadcast([self.shape(view), self.shape(thing)], view.ndim)
         extents = tuple(self.extent(view, k) for k in range(view.ndim))
 

@@ -27,6 +27,7 @@ from .things import (
     ArrayView,
     Elementwise,
     Enumerated,
+    ListItems,
     Poison,
     Range,
     Reversed,
@@ -276,6 +277,12 @@ class Reader(Expressions):
             case ast.Name(id=identifier):
                 thing = self.lookup(identifier, node.target)
                 value = self.expression(node.value)
+                if isinstance(thing, ListItems) or (isinstance(thing, ArrayView) and thing.root.is_list):
+                    self.refuse(
+                        "`+=` on a list",
+                        "lists that change cannot be differentiated",
+                        "an array of known length, filled by index",
+                    )
                 if isinstance(thing, ArrayView):
                     self.update(thing, combine, value)
                 else:

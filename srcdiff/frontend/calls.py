@@ -94,6 +94,13 @@ class Calls(Arrays):
             return self.scalar("sqrt", functools.reduce(lambda a, b: self.scalar("add", a, b), squares))
         if target is int and not arguments:
             return 0
+        python_only = not isinstance(target, np.ufunc) and target not in (abs, operator.abs, np.round)
+        if python_only and any(is_arraylike(x) for x in arguments) and name not in ("add", "mul"):
+            self.refuse(
+                f"`{getattr(target, '__module__', '')}.{getattr(target, '__name__', name)}` of an array".replace("builtins.", ""),
+                "it takes one number",
+                f"`np.{name}`" if hasattr(np, name) else "a loop over the elements",
+            )
         if isinstance(target, np.ufunc) or any(is_arraylike(x) for x in arguments):
             return self.elementwise(lambda *xs: self.scalar(name, *xs), *arguments)
         return self.scalar(name, *arguments)
@@ -110,6 +117,8 @@ class Calls(Arrays):
         if len(arguments) == 1:
             thing = arguments[0]
             if not isinstance(thing, tuple):
+                if self.as_array(thing).ndim != 1:
+                    self.refuse(f"`{name}` of a matrix", "it compares the rows", f"`np.{name}(x)`")
                 return self.extreme(self.as_array(thing), name)
             arguments = thing
         if not arguments:
@@ -278,17 +287,15 @@ class Calls(Arrays):
 
         pieces = [spell(x) for x in arguments] + [f"{k}={spell(v)}" for k, v in keywords.items()]
         text = f"{spelling}({', '.join(pieces)})"
-        type = self.opaque_type(target, arguments, keywords, node)
+        returned = self.opaque_type(target, arguments, keywords, node)
         attributes = {"text": text, "target": target}
-        if type == ty.none:
+        if returned == ty.none:
             current_builder().effect("opaque", operands, attributes)
             return Static(None)
-        result = current_builder().emit("opaque", operands, type, attributes)
-        if ty.is_array(type):
-            return whole_view(self.new_root(result))
-        if not ty.is_scalar(type):
-            self.refuse(f"a call of `{spelling}`", f"its result has the type {type}", node=node)
-        return result
+        if not (ty.is_scalar(returned) or (ty.is_array(returned) and ty.is_scalar(returned.dtype))):
+            self.refuse(f"a call of `{spelling}`", f"its result has the type {returned}", node=node)
+        result = current_builder().emit("opaque", operands, returned, attributes)
+        return whole_view(self.new_root(result)) if ty.is_array(returned) else result
 
     def opaque_type(self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST) -> Type:
         """What Numba's own typing says the call returns."""
@@ -308,6 +315,7 @@ class Calls(Arrays):
 
         try:
             context = cpu_target.typing_context
+            cpu_target.target_context.refresh()
             context.refresh()
             function = context.resolve_value_type(target)
             signature = context.resolve_function_type(
@@ -315,7 +323,7 @@ class Calls(Arrays):
             )
             if signature is None:
                 raise numba.core.errors.TypingError("no matching signature")
-        except (numba.core.errors.NumbaError, TypeError) as error:
+        except (numba.core.errors.NumbaError, TypeError, ValueError) as error:
             self.refuse(
                 f"a call of `{spelling_of(target)}`",
                 f"Numba cannot compile it for these arguments ({str(error).strip().splitlines()[0]})",
@@ -331,7 +339,7 @@ class Calls(Arrays):
                 return float(thing.value)
             if is_arraylike(thing):
                 if target is float:
-                    thing = self.at(thing, (0,) * thing.ndim)
+                    self.refuse("`float` of an array", "it takes one number", "`x[0]`, or `x.astype(np.float64)`")
                 else:
                     return self.elementwise(lambda x: self.cast(self.as_value(x, type), type), thing)
             if is_number(thing) and target is float:
@@ -406,12 +414,14 @@ class Calls(Arrays):
             return None
         if isinstance(thing, Static):
             value = thing.value
-            if isinstance(value, BY_NUMBA_TYPE):
-                return value
             try:
-                return ty.from_dtype(np.dtype(value))
+                type = value if isinstance(value, BY_NUMBA_TYPE) else ty.from_dtype(np.dtype(value))
             except TypeError:
-                pass
+                type = None
+            if ty.is_complex(type):
+                self.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
+            if type is not None and ty.is_scalar(type):
+                return type
         self.refuse(f"{describe(thing)} as a dtype")
 
     def lifted(self, value: Any) -> Any:
@@ -576,12 +586,13 @@ def _arange(calls: Calls, *arguments: Any, dtype: Any = None) -> Elementwise:
 
 
 def _linspace(calls: Calls, start: Any, stop: Any, num: Any = 50) -> Elementwise:
-    step = calls.scalar("div", calls.scalar("sub", stop, start), calls.scalar("sub", num, 1))
+    top = calls.scalar("sub", num, 1)
+    step = calls.scalar("div", calls.scalar("sub", stop, start), calls.scalar("max", top, 1))
 
     def at(indices: tuple[Scalar, ...]) -> Scalar:
         value = calls.scalar("add", calls.scalar("mul", indices[0], step), start)
-        last = calls.scalar("eq", indices[0], calls.scalar("sub", num, 1))
-        return calls.scalar("select", last, stop, value)
+        last = calls.scalar("and", calls.scalar("eq", indices[0], top), calls.scalar("gt", num, 1))
+        return calls.scalar("select", last, stop, value) if last is not False else value
 
     return Elementwise((num,), at, frozenset())
 
@@ -676,6 +687,8 @@ def _norm(calls: Calls, thing: Any) -> Scalar:
 
 def _outer(calls: Calls, a: Any, b: Any) -> Elementwise:
     a, b = calls.steady(calls.as_array(a)), calls.steady(calls.as_array(b))
+    if a.ndim != 1 or b.ndim != 1:
+        calls.refuse("`np.outer` of arrays that are not vectors", instead="`np.outer(a.ravel(), b.ravel())`")
 
     def at(indices: tuple[Scalar, ...]) -> Scalar:
         return calls.scalar("mul", calls.at(a, indices[:1]), calls.at(b, indices[1:]))
@@ -744,7 +757,10 @@ def _length(calls: Calls, thing: Any) -> Any:
 def _builtin_sum(calls: Calls, thing: Any, start: Any = 0) -> Any:
     if isinstance(thing, tuple):
         return functools.reduce(lambda a, b: calls.scalar("add", a, b), thing, start)
-    total = calls.total(calls.as_array(thing))
+    thing = calls.as_array(thing)
+    if thing.ndim != 1:
+        calls.refuse("`sum` of a matrix", "it adds up the rows", "`np.sum(x, axis=0)`, or `np.sum(x)`")
+    total = calls.total(thing)
     return total if start == 0 else calls.scalar("add", total, start)
 
 
@@ -780,6 +796,12 @@ def _dot(calls: Calls, a: Any, b: Any) -> Any:
     if is_scalar(a) or is_scalar(b):
         return calls.elementwise(lambda x, y: calls.scalar("mul", x, y), a, b)
     return calls.inner(a, b)
+
+
+def _vector_dot(calls: Calls, a: Any, b: Any) -> Any:
+    if any(is_arraylike(x) and x.ndim != 1 for x in (a, b)):
+        calls.refuse("`np.inner` or `np.vdot` of arrays that are not vectors", instead="`@`, or `np.sum(a * b)`")
+    return _dot(calls, a, b)
 
 
 def _size(calls: Calls, thing: Any) -> Any:
@@ -847,9 +869,9 @@ NUMPY_CALLS: dict[Any, Any] = {
     np.where: _where,
     np.clip: _clip,
     np.dot: _dot,
-    np.vdot: _dot,
+    np.vdot: _vector_dot,
     np.matmul: _dot,
-    np.inner: _dot,
+    np.inner: _vector_dot,
     operator.matmul: _dot,
     np.outer: _outer,
     np.cross: _cross,

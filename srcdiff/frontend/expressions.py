@@ -20,6 +20,7 @@ from .scope import FLAG, Frame, describe
 from .things import (
     ArrayView,
     Elementwise,
+    ListItems,
     LocalFunction,
     Method,
     Poison,
@@ -199,7 +200,7 @@ class Expressions(Calls):
             case ast.Name():
                 return self.lookup(node.id, node)
             case ast.BinOp():
-                return self.binary(node.op, self.expression(node.left), self.expression(node.right))
+                return self.binary(node.op, *self.in_order([node.left, node.right]))
             case ast.UnaryOp():
                 return self.unary(node.op, self.expression(node.operand))
             case ast.Compare():
@@ -214,8 +215,10 @@ class Expressions(Calls):
                 return self.attribute(self.expression(node.value), node.attr, node)
             case ast.Subscript():
                 return self.subscription(node)
-            case ast.Tuple() | ast.List():
+            case ast.Tuple():
                 return self.items(node.elts)
+            case ast.List():
+                return ListItems(self.items(node.elts))
             case ast.ListComp():
                 return self.comprehension(node)
             case ast.GeneratorExp():
@@ -231,6 +234,22 @@ class Expressions(Calls):
             case _:
                 what, instead = REFUSED_EXPRESSIONS.get(type(node), (f"`{type(node).__name__}`", ""))
                 self.refuse(f"{what} is not supported", instead=instead)
+
+    def in_order(self, nodes: list[ast.expr]) -> list[Any]:
+        """Operands from left to right; none may write what an earlier one has yet to read."""
+        things: list[Any] = []
+        for node in nodes:
+            read = frozenset().union(*(self.reads(x) for x in things if isinstance(x, Elementwise)))
+            before = {root: self.memory.get(root) for root in read}
+            things.append(self.expression(node))
+            if any(self.memory.get(root) is not version for root, version in before.items()):
+                self.refuse(
+                    "an operand that writes an array which the expression also reads",
+                    "the order would matter",
+                    "two statements",
+                    node=node,
+                )
+        return things
 
     def items(self, nodes: list[ast.expr]) -> tuple[Any, ...]:
         found: list[Any] = []
@@ -260,6 +279,12 @@ class Expressions(Calls):
         if isinstance(a, tuple) and isinstance(b, int) and name == "mul":
             return a * b
         for thing in (a, b):
+            if isinstance(thing, ArrayView) and thing.root.is_list and name in ("add", "mul"):
+                self.refuse(
+                    f"`{REGISTRY[name].text.format('a', 'b')}` of a list",
+                    "lists are joined and repeated, arrays are added and multiplied",
+                    "`np.array([...])` for arithmetic",
+                )
             if not (is_scalar(thing) or is_arraylike(thing)):
                 self.refuse(f"`{REGISTRY[name].text.format('a', 'b')}` with {describe(thing)}")
         return self.elementwise(lambda x, y: self.scalar(name, x, y), a, b)
@@ -271,6 +296,8 @@ class Expressions(Calls):
             case ast.USub():
                 return self.elementwise(lambda x: self.scalar("neg", x), thing)
             case ast.Invert():
+                if isinstance(thing, bool) or ty.is_boolean(self.dtype(thing)) and is_scalar(thing):
+                    self.refuse("`~` of a boolean", instead="`not`")
                 return self.elementwise(lambda x: self.scalar("invert", x), thing)
             case _:
                 known = self.known_truth(thing)
@@ -564,7 +591,9 @@ class Expressions(Calls):
         self.memory, self.frame.env = memory, env
         if any(isinstance(n, Value) for n in shape) or not (is_scalar(sample) or is_arraylike(sample)):
             self.refuse(f"a list of {describe(sample)}", instead="an array filled in a loop")
-        return self.held(Elementwise((length, *shape), at, frozenset()))
+        listed = self.held(Elementwise((length, *shape), at, frozenset()))
+        listed.root.is_list = True
+        return listed
 
     def iteration(self, thing: Any) -> tuple[Scalar, Any]:
         raise NotImplementedError

@@ -90,6 +90,12 @@ class Scalars(Scope):
             return current_builder().emit("pow", (base, constant(exponent, kind)), type)
         types = self.operand_types((base, exponent))
         type = ty.promote(*types)
+        if ty.is_integer(type) and not self.frame.numba_rules and not self.never_negative(exponent):
+            self.refuse(
+                "an integer to a power that may be negative",
+                "Python gives a float then, and an integer otherwise",
+                "`float(a) ** b`",
+            )
         if ty.is_boolean(type):
             type = ty.int64
         return current_builder().emit("pow", (self.fitted(base, type), self.fitted(exponent, type)), type)

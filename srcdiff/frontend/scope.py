@@ -316,6 +316,7 @@ class Joiner:
         return result
 
     def join(self, a: Any, b: Any, name: str) -> Any:
+        name = "" if name == "=" else name
         if same(a, b) and not isinstance(a, ArrayView):
             return a
         if isinstance(a, Poison) or isinstance(b, Poison):
@@ -373,6 +374,7 @@ class Joiner:
 
     def join_with_nothing(self, thing: Any, in_first: bool, name: str) -> Any:
         """The thing of one arm where the other never gets here or never bound it."""
+        name = "" if name == "=" else name
         if isinstance(thing, tuple):
             return tuple(self.join_with_nothing(part, in_first, "") for part in thing)
         if isinstance(thing, Value):

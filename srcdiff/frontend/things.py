@@ -42,6 +42,7 @@ class Root:
     type: Type
     name: str
     shape: tuple[Length, ...] | None = None
+    is_list: bool = False
     aliases: set[Root] = field(default_factory=set)
 
     def may_alias(self, other: Root) -> None:
@@ -106,6 +107,10 @@ class Elementwise:
     @property
     def ndim(self) -> int:
         return len(self.shape)
+
+
+class ListItems(tuple[Any, ...]):
+    """The items of a list literal: like a tuple, but `+=` would be seen by every name of the list."""
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,9 @@ class Verifier:
                 self.use(value, op)
         for version, by in self.consumed.items():
             if version in scope and version not in before and version not in self.scratch:
-                self.fail(f"{named(by)} consumes {version!r} in every trip of a loop that does not carry it", by)
+                self.fail(
+                    f"{named(by)} consumes {version!r} in every trip of a loop that does not carry it", by
+                )
         self.scope = scope
         self.define(op.results, op)
 
@@ -203,8 +205,7 @@ class Verifier:
             fits = len(condition.parameters) == n and len(condition.results) == 1
             fits = fits and ty.is_boolean(condition.results[0].type)
             fits = fits and all(
-                a.type == b.type
-                for a, b in zip(condition.parameters, loop_body(op).parameters, strict=True)
+                a.type == b.type for a, b in zip(condition.parameters, loop_body(op).parameters, strict=True)
             )
         if fits and leaves:
             fits = ty.is_boolean(loop_body(op).results[0].type)

@@ -54,7 +54,9 @@ def relaxed(op: Op, used: set[Value]) -> Op:
             dropped[yielded] = parameter
     if dropped:
         results = tuple(dropped.get(v, v) for v in body.results)
-        op = replace(op, regions=(replace(body, results=results),))
+        kept = tuple(inner for inner in body.ops if not stores_for(inner, dropped))
+        body = replace(body, ops=kept, results=results)
+        op = replace(op, regions=(body,))
     free = all(own.get(p) or accumulates(body, p, y) for _, p, y, _ in slots)
     if free and not any(inner.primitive in ("opaque", "require", "raise", "ensure") for inner in ops_within(body)):
         op = replace(op, attributes={**op.attributes, "descending": False})
@@ -80,6 +82,11 @@ def own_elements(body: Block, start: Value, end: Value, index: Value) -> bool:
         axes = here if axes is None else axes & here
         versions.update(op.results if op.primitive != "load" else ())
     return bool(axes) and end in versions
+
+
+def stores_for(op: Op, dropped: dict[Value, Value]) -> bool:
+    """Whether an op only makes a version that is not wanted."""
+    return op.primitive in ("store", "accum") and op.result in dropped
 
 
 def stores_plainly(body: Block, start: Value, end: Value) -> bool:

@@ -15,7 +15,9 @@ from .emit.python import print_function
 from .frontend.build import Program, parse
 from .frontend.source import FunctionSource
 from .ir.core import Function
+from .optimise.assign import assign_first
 from .optimise.combine import combine_updates
+from .optimise.factor import shorten_chains
 from .optimise.fold import simplified
 from .optimise.fuse import fuse_sweeps
 from .optimise.hoist import hoist_invariants, share_work_arrays
@@ -70,10 +72,12 @@ def gradient(
         ("combine", combine_updates),
         ("promote", promote_sums),
         ("reorder", reorder_loops),
+        ("assign", assign_first),
+        ("factor", shorten_chains),
         ("clean", simplified),
         ("share", share_work_arrays),
     ]
-    optional = {"simplify", "hoist", "privatise", "simplify private", "simplify adjoint", "fuse", "simplify fused", "hoist placed", "combine", "promote", "reorder", "share"}
+    optional = {"simplify", "hoist", "privatise", "simplify private", "simplify adjoint", "fuse", "simplify fused", "hoist placed", "combine", "promote", "reorder", "assign", "factor", "share"}
     function = program.function
     for name, stage in stages:
         if optimise or name not in optional:

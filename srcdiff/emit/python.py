@@ -305,8 +305,8 @@ class Printer:
                 self.nested(lambda: self.write(f"{name} = grown({name}, {k})"))
             case "alloc":
                 self.assign(op.result, allocation(op, [self.text(n) for n in op.operands]), op)
-            case "zeros_like":
-                self.assign(op.result, f"np.zeros_like({self.text(op.operands[0])})", op)
+            case "zeros_like" | "empty_like":
+                self.assign(op.result, f"np.{op.primitive}({self.text(op.operands[0])})", op)
             case "copy":
                 self.assign(op.result, f"{self.text(op.operands[0], ATOM)}.copy()", op)
             case "opaque":

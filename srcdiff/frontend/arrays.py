@@ -26,6 +26,7 @@ from .things import (
     Root,
     Scalar,
     is_arraylike,
+    is_list,
     is_number,
     is_scalar,
     whole_view,
@@ -111,7 +112,7 @@ class Arrays(Scalars):
         """`array[items]`: an element, a view, or the elements that an array of integers picks."""
         if isinstance(array, Elementwise):
             array = self.materialise(array)
-        items = self.expanded(array, items)
+        given, items = items, self.expanded(array, items)
         if any(is_arraylike(item) for item in items):
             return self.gather(array, items)
         axes: list[Axis | None] = []
@@ -128,7 +129,15 @@ class Arrays(Scalars):
                 fixed.append((axis.of, self.place(array, k, item, whole=axis.whole)))
             k += 1
         view = ArrayView(array.root, tuple(axes), tuple(sorted(fixed, key=lambda f: f[0])))
+        if array.root.is_list and any(isinstance(item, Slice) for item in items[: len(given)]):
+            return self.list_slice(view)
         return view if view.axes else self.at(view, ())
+
+    def list_slice(self, view: ArrayView) -> ArrayView:
+        """A slice of a list is a new list."""
+        if view.ndim != 1:
+            self.refuse("a slice of a list of lists", "the new list shares the inner ones", "`np.array(...)` of it first")
+        return self.materialise(Elementwise(self.shape(view), lambda i: self.at(view, i), self.reads(view), True))
 
     def place(self, view: ArrayView, k: int, item: Any, whole: bool) -> Scalar:
         """The index into the root of element `item` along an axis."""
@@ -145,7 +154,7 @@ class Arrays(Scalars):
         everything = Slice(None, None, None)
         named = sum(item is not None and item is not Ellipsis for item in items)
         if named > array.ndim:
-            self.refuse(f"{named} indices for an array of {array.ndim} dimensions")
+            self.refuse(f"{named} indices for an array of {array.ndim} dimensions", instead="one index for each dimension")
         missing = (everything,) * (array.ndim - named)
         if any(item is Ellipsis for item in items):
             k = next(k for k, item in enumerate(items) if item is Ellipsis)
@@ -200,16 +209,15 @@ class Arrays(Scalars):
         picks = [k for k, item in enumerate(items) if is_arraylike(item)]
         if len(picks) != 1 or None in items:
             self.refuse("an index of several arrays", instead="a loop over them")
-        pick = items[picks[0]]
-        if ty.is_boolean(self.dtype(pick)):
-            self.refuse("an index that is a mask", instead="a loop with an `if`")
-        if not ty.is_integer(self.dtype(pick)):
-            self.refuse("an index that is an array of floats")
+        pick = self.indices_of(items[picks[0]], lambda: self.length(array, picks[0]))
         kept = tuple(Slice(None, None, None) if k == picks[0] else item for k, item in enumerate(items))
         base = self.subscript(array, kept)
         position = sum(isinstance(item, Slice) for item in items[: picks[0]])
         shape = self.shape(base)
         width = pick.ndim
+        chosen = [k for k, item in enumerate(items) if not isinstance(item, Slice)]
+        if position and chosen[-1] - chosen[0] >= len(chosen):
+            self.refuse("an array index apart from another index", "NumPy moves its axes to the front", "a loop")
 
         def at(indices: Indices) -> Scalar:
             inner = indices[position : position + width]
@@ -218,6 +226,34 @@ class Arrays(Scalars):
 
         lengths = (*shape[:position], *self.shape(pick), *shape[position + 1 :])
         return self.held(Elementwise(lengths, at, self.reads(base) | self.reads(pick)))
+
+    def indices_of(self, pick: Any, length: Callable[[], Length]) -> Any:
+        """An index array as one of integers: a mask gives the positions where it is true."""
+        type = self.dtype(pick)
+        if ty.is_integer(type):
+            return pick
+        if not ty.is_boolean(type):
+            self.refuse("an index that is an array of floats", instead="`.astype(int)`")
+        if pick.ndim != 1:
+            self.refuse("a mask of more than one dimension", instead="a loop with an `if`")
+        self.require(self.scalar("eq", self.length(pick), length()), "IndexError", "a mask of another length")
+        return self.positions(pick)
+
+    def positions(self, mask: Any) -> ArrayView:
+        """Where a mask of one dimension is true, as an array of integers."""
+        mask = self.steady(mask)
+        found = self.allocate((self.total(mask),), ty.int64)
+
+        def put(count: Scalar, i: Indices) -> Scalar:
+            def keep() -> Scalar:
+                self.store(found, (count,), i[0])
+                return self.scalar("add", count, 1)
+
+            kept, _ = self.branch(self.truth(self.at(mask, i)), keep, lambda: count)
+            return kept
+
+        self.accumulate(0, self.shape(mask), put, ty.int64)
+        return found
 
     def place_in(self, view: ArrayView, k: int, index: Scalar) -> Scalar:
         axis = view.axes[k]
@@ -248,6 +284,8 @@ class Arrays(Scalars):
         if not arrays:
             return function(*operands)
         ndim = max(x.ndim for x in arrays)
+        if ndim == 0:
+            return function(*(self.at(x, ()) if is_arraylike(x) else x for x in operands))
         shape = self.broadcast([self.shape(x) for x in arrays], ndim)
 
         def at(indices: Indices) -> Scalar:
@@ -281,7 +319,7 @@ class Arrays(Scalars):
                     known = length
                 elif not same(known, length):
                     if is_number(known) and is_number(length):
-                        self.refuse(f"shapes that do not fit: {known} and {length}")
+                        self.refuse(f"shapes that do not fit: {known} and {length}", instead="arrays of one length")
                     self.require(
                         self.scalar("eq", known, length),
                         "ValueError",
@@ -302,7 +340,7 @@ class Arrays(Scalars):
         if is_arraylike(thing):
             return thing
         if not isinstance(thing, tuple):
-            self.refuse(f"an array is needed here, not {describe(thing)}")
+            self.refuse(f"an array is needed here, not {describe(thing)}", instead="an array of one element or more")
         return self.array_of(thing)
 
     # ------------------------------------------------------------------------------- making arrays
@@ -329,13 +367,13 @@ class Arrays(Scalars):
         def collect(part: Any, where: tuple[int, ...]) -> None:
             if isinstance(part, tuple):
                 if len(where) >= len(shape) or len(part) != shape[len(where)]:
-                    self.refuse("an array of parts of different lengths")
+                    self.refuse("an array of parts of different lengths", instead="parts of one length")
                 for k, inner in enumerate(part):
                     collect(inner, (*where, k))
             elif is_scalar(part) and len(where) == len(shape):
                 flat.append((where, part))
             else:
-                self.refuse(f"an array that holds {describe(part)}")
+                self.refuse(f"an array that holds {describe(part)}", "only numbers can be differentiated")
 
         collect(parts, ())
         if dtype is None:
@@ -361,6 +399,7 @@ class Arrays(Scalars):
         """A new array with the elements of an array-like thing."""
         shape = self.shape(thing)
         view = self.allocate(shape, dtype or self.dtype(thing), name=name)
+        view.root.is_list = is_list(thing)
         self.nest(shape, lambda indices: self.store(view, indices, self.at(thing, indices)))
         return view
 
@@ -371,6 +410,8 @@ class Arrays(Scalars):
     def settled(self, thing: Any, name: str = "") -> Any:
         """What a name may stand for: elementwise expressions become arrays."""
         if isinstance(thing, Elementwise):
+            if thing.ndim == 0:
+                self.refuse("an array of no dimensions", "it would be a place to write to", "the number itself")
             return self.materialise(thing, name=name)
         if type(thing) is tuple or isinstance(thing, ListItems):
             return type(thing)(self.settled(part) for part in thing)
@@ -409,10 +450,10 @@ class Arrays(Scalars):
         if isinstance(thing, tuple):
             thing = self.array_of(thing)
         if not (is_arraylike(thing) or is_scalar(thing)):
-            self.refuse(f"{describe(thing)} stored into an array")
+            self.refuse(f"{describe(thing)} stored into an array", "only numbers can be differentiated")
         if is_arraylike(thing):
             if thing.ndim > view.ndim:
-                self.refuse(f"an array of {thing.ndim} dimensions stored into one of {view.ndim}")
+                thing = self.without_leading_ones(thing, view.ndim)
             self.broadcast([self.shape(view), self.shape(thing)], view.ndim)
             related = {view.root, *view.root.aliases}
             if related & self.reads(thing) and not self.reads_in_step(view, thing):
@@ -423,6 +464,16 @@ class Arrays(Scalars):
             self.store(view, indices, self.at(thing, self.narrowed(thing, indices)) if is_arraylike(thing) else thing)
 
         self.nest(extents, put)
+
+    def without_leading_ones(self, thing: Any, ndim: int) -> Any:
+        """Drop the leading axes that a store drops: they must have length 1."""
+        surplus = thing.ndim - ndim
+        lengths = self.shape(thing)[:surplus]
+        if any(is_number(n) and n != 1 for n in lengths) or not all(map(is_number, lengths)):
+            self.refuse(
+                f"an array of {thing.ndim} dimensions stored into one of {ndim}", instead="a row of it, or a loop"
+            )
+        return self.subscript(thing, (0,) * surplus)
 
     def reads_in_step(self, view: ArrayView, thing: Any) -> bool:
         """Whether element k of the right side reads the target at most at k."""
@@ -474,10 +525,16 @@ class Arrays(Scalars):
         result = self.frame.env.pop(name)
         return result  # type: ignore[no-any-return]
 
+    def sum_type(self, thing: Any) -> Type:
+        """The type in which NumPy adds up the elements of a thing."""
+        type = self.dtype(thing)
+        if ty.is_integer(type) or ty.is_boolean(type):
+            return ty.uint64 if ty.is_unsigned(type) else ty.int64
+        return type
+
     def total(self, thing: Any, shape: tuple[Length, ...] | None = None) -> Value:
         """The sum of all elements."""
-        type = self.dtype(thing)
-        type = ty.int64 if ty.is_boolean(type) or ty.is_integer(type) else type
+        type = self.sum_type(thing)
         shape = shape or self.shape(thing)
         return self.accumulate(0, shape, lambda s, i: self.scalar("add", s, self.at(thing, i)), type)
 
@@ -489,7 +546,9 @@ class Arrays(Scalars):
             return result if not keepdims else Elementwise((1,) * thing.ndim, lambda _: result, frozenset())
         chosen = axis if isinstance(axis, tuple) else (axis,)
         if not all(isinstance(a, int) and -thing.ndim <= a < thing.ndim for a in chosen):
-            self.refuse("an axis that is not a constant of this array")
+            self.refuse(
+                "an axis that is not a constant of this array", "which loops to build must be known", "`axis=0`, say"
+            )
         dropped = sorted({a % thing.ndim for a in chosen})
         kept = [k for k in range(thing.ndim) if k not in dropped]
         shape = self.shape(thing)

@@ -427,7 +427,7 @@ class Expressions(Calls):
             lambda: self.settled(self.expression(node.orelse)),
         )
         if isinstance(result, Poison):
-            self.refuse(result.problem.replace("`=`", "this"), instead=result.instead)
+            self.refuse(result.problem, instead=result.instead)
         if isinstance(result, Value) and (op := current_builder().ops[-1]).primitive == "if":
             # arms without work of their own make a plain choice of two values
             if all(not region.ops for region in op.regions) and op.results == (result,):

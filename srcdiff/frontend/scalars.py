@@ -48,9 +48,21 @@ class Scalars(Scope):
             if any(ty.is_complex(t) for t in types):
                 self.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
             type = row.result(*types)
+            if ty.is_narrow(type):
+                return self.narrow(name, operands, type)
             values = [self.fitted(x, type) for x in operands]
         result = current_builder().emit(name, values, type)
         if name in KEEPS_NONNEGATIVE and ty.is_integer(type) and all(map(self.never_negative, values)):
+            self.nonnegative.add(result)
+        return result
+
+    def narrow(self, name: str, operands: tuple[Scalar, ...], type: Type) -> Value:
+        """Arithmetic of integers of less than 64 bits: NumPy wraps them around, Numba widens them."""
+        wide = ty.uint64 if ty.is_unsigned(type) else ty.int64
+        values = [self.as_value(x, wide) for x in operands]
+        result = current_builder().emit(name, values, wide)
+        result = result if self.frame.numba_rules else self.cast(result, type)
+        if name in KEEPS_NONNEGATIVE and self.frame.numba_rules and all(map(self.never_negative, values)):
             self.nonnegative.add(result)
         return result
 

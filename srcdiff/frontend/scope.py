@@ -18,6 +18,7 @@ from ..ir.core import Block, Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 from ..ir.walk import rename, substitute
+from .canonicalise import RESULT
 from .source import FunctionSource, location_of
 from .things import ArrayView, Axis, Poison, Root, Static, is_number, is_scalar, whole_view
 
@@ -110,8 +111,8 @@ class Scope:
                     instead="make one of them a copy: `x = y.copy()`",
                 )
 
-    def new_root(self, version: Value, shape: tuple[Any, ...] | None = None) -> Root:
-        root = Root(version.type, version.name, shape)
+    def new_root(self, version: Value, shape: tuple[Any, ...] | None = None, is_list: bool = False) -> Root:
+        root = Root(version.type, version.name, shape, is_list=is_list)
         self.memory[root] = version
         return root
 
@@ -214,6 +215,11 @@ def describe(thing: Any) -> str:
             return "a number"
         case _:
             return f"a {type(thing).__name__.lower()}"
+
+
+def said(name: str) -> str:
+    """A variable in a message; names made here have meanings, not texts."""
+    return {"": "this", "=": "this", RESULT: "the result"}.get(name, f"`{name}`")
 
 
 def join_types(a: Any, b: Any) -> Type:
@@ -339,12 +345,13 @@ class Joiner:
         if self.dead1 or self.dead2:
             return self.join_with_nothing(b if self.dead1 else a, self.dead2, name)
         if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
-            return tuple(self.join(x, y, "") for x, y in zip(a, b, strict=True))
+            return type(a)(self.join(x, y, "") for x, y in zip(a, b, strict=True))
         if isinstance(a, ArrayView) and isinstance(b, ArrayView):
             return self.join_views(a, b, name)
-        what = f"`{name}` is {describe(a)} in one branch and {describe(b)} in the other"
+        what = f"{said(name)} is {describe(a)} in one branch and {describe(b)} in the other"
         if isinstance(a, Static) and isinstance(b, Static):
-            what = f"which of {describe(a)} and {describe(b)} `{name}` is depends on a condition that is not constant"
+            which = f"which of {describe(a)} and {describe(b)} {said(name)} is"
+            what = f"{which} depends on a condition that is not constant"
         return Poison(what, "give it one type in both")
 
     def join_views(self, a: ArrayView, b: ArrayView, name: str) -> Any:
@@ -357,16 +364,17 @@ class Joiner:
                 )
                 if all(map(same_axis, a.axes, b.axes)):
                     return replace(a, fixed=fixed)
-            return Poison(f"`{name}` is one of two different parts of an array", "index the array itself")
-        if not (a.whole and b.whole and compatible_arrays(a.root.type, b.root.type)):
-            return Poison(f"`{name}` is one of two different arrays, or of parts of them", "copy one of them")
+            return Poison(f"{said(name)} is one of two different parts of an array", "index the array itself")
+        compatible = compatible_arrays(a.root.type, b.root.type) and a.root.is_list == b.root.is_list
+        if not (a.whole and b.whole and compatible):
+            return Poison(f"{said(name)} is one of two different arrays, or of parts of them", "copy one of them")
         v1, v2 = self.memory1[a.root], self.memory2[b.root]
         if isinstance(v1, Poison) or isinstance(v2, Poison):
             return v1 if isinstance(v1, Poison) else v2
         type = join_array_types(v1.type, v2.type)
         result = self.result(v1, v2, name, type)
         shape = a.root.shape if a.root.shape and b.root.shape and same(a.root.shape, b.root.shape) else None
-        root = Root(type, name, shape)
+        root = Root(type, name, shape, is_list=a.root.is_list)
         root.may_alias(a.root)
         root.may_alias(b.root)
         self.new_memory[root] = result
@@ -376,7 +384,7 @@ class Joiner:
         """The thing of one arm where the other never gets here or never bound it."""
         name = "" if name == "=" else name
         if isinstance(thing, tuple):
-            return tuple(self.join_with_nothing(part, in_first, "") for part in thing)
+            return type(thing)(self.join_with_nothing(part, in_first, "") for part in thing)
         if isinstance(thing, Value):
             nothing = zero(thing.type)
             v1, v2 = (thing, nothing) if in_first else (nothing, thing)
@@ -394,8 +402,8 @@ class Joiner:
             v1, v2 = (version, nothing) if in_first else (nothing, version)
             type = join_array_types(v1.type, v2.type)
             if not thing.whole:
-                return Poison(f"`{name}` is part of an array that exists in one branch only", "copy it")
-            root = Root(type, name or thing.root.name)
+                return Poison(f"{said(name)} is part of an array that exists in one branch only", "copy it")
+            root = Root(type, name or thing.root.name, is_list=thing.root.is_list)
             self.new_memory[root] = self.result(v1, v2, name or version.name, type)
             return whole_view(root)
         return thing
@@ -592,7 +600,7 @@ class LoopJoin:
             initial = scope.cast(scope.as_value(thing, type), type)
             return self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
         if isinstance(thing, tuple):
-            return tuple(self.parameter(part, "", (*path, k), memory) for k, part in enumerate(thing))
+            return type(thing)(self.parameter(part, "", (*path, k), memory) for k, part in enumerate(thing))
         if isinstance(thing, ArrayView):
             version = memory[thing.root]
             if not thing.whole:
@@ -603,7 +611,7 @@ class LoopJoin:
             if isinstance(version, Poison):
                 return version
             slot = self.slot(version, version.type, name, path)
-            root = Root(slot.parameter.type, name)
+            root = Root(slot.parameter.type, name, is_list=thing.root.is_list)
             root.may_alias(thing.root)
             self.pointers[root] = slot
             scope.memory[root] = slot.parameter
@@ -613,7 +621,7 @@ class LoopJoin:
     def leave(self, initial: Any, parameter: Any, after: Any, name: str, path: Any) -> Any:
         """Close the slots of one name; gives what it stands for behind the loop."""
         scope = self.scope
-        changes = f"`{name}` is {describe(initial)} before this loop and {describe(after)} after a trip of it"
+        changes = f"{said(name)} is {describe(initial)} before this loop and {describe(after)} after a trip of it"
         match parameter, after:
             case Poison(), _:
                 return initial if same(initial, after) else parameter
@@ -628,9 +636,11 @@ class LoopJoin:
                 return self.slots[parameter].close(scope.cast(scope.as_value(after, type), type))
             case tuple(), tuple() if len(parameter) == len(after):
                 triples = zip(initial, parameter, after, strict=True)
-                return tuple(self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples))
+                return type(initial)(self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples))
             case ArrayView(), ArrayView() if (
-                after.whole and compatible_arrays(after.root.type, parameter.root.type)
+                after.whole
+                and compatible_arrays(after.root.type, parameter.root.type)
+                and after.root.is_list == parameter.root.is_list
             ):
                 return self.leave_array(initial, parameter.root, after.root, name, path)
             case _:
@@ -644,7 +654,7 @@ class LoopJoin:
         self.fit(version.type, slot, path)
         shapes = initial.root.shape, initial.root.shape if after is parameter else after.shape
         known = shapes[0] is not None and shapes[1] is not None and same(*shapes)
-        root = Root(slot.parameter.type, name, initial.root.shape if known else None)
+        root = Root(slot.parameter.type, name, initial.root.shape if known else None, is_list=after.is_list)
         for other in (initial.root, *initial.root.aliases, *after.aliases):
             if other not in self.pointers:
                 root.may_alias(other)
@@ -661,7 +671,7 @@ class LoopJoin:
             value = self.scope.as_value(thing)
             return self.slot(zero(value.type), value.type, name).close(value)
         if isinstance(thing, tuple):
-            return tuple(self.expose(part, "") for part in thing)
+            return type(thing)(self.expose(part, "") for part in thing)
         if isinstance(thing, ArrayView):
             return Poison(
                 f"the array `{name}` is first named inside a loop and read behind it",

@@ -5,7 +5,7 @@
     ArrayView          an array, or a place inside one: `A`, `A[i]`, `A[1:, ::-1].T`
     Elementwise        an array that exists only as a rule for its elements: `x * 2.0 + y`
     Range              `range(...)`
-    tuple              of such things, also for list literals that nothing changes
+    tuple              of such things; `ListItems` for list literals
     Static             a function, a module, `None`, a string: known when the function is read
     Poison             nothing that may be read, with the reason
 """
@@ -37,7 +37,7 @@ class Poison:
 
 @dataclass(eq=False)
 class Root:
-    """The storage of one array. `aliases` are roots that may be the same memory."""
+    """The storage of one array. `aliases` are roots that may be the same memory; `is_list` marks a Python list."""
 
     type: Type
     name: str
@@ -96,12 +96,14 @@ def whole_view(root: Root) -> ArrayView:
 
 @dataclass(frozen=True)
 class Elementwise:
-    """`at(indices)` gives the scalar at an index; `shape` its lengths (never negative); `reads` the roots it reads."""
+    """`at(indices)` gives the scalar at an index; `shape` its lengths (never negative); `reads` the roots it reads.
+
+    `is_list` marks what Python holds as a list, so that operators do not act on its elements.
+    """
 
     shape: tuple[Length, ...]
     at: Callable[[tuple[Scalar, ...]], Scalar]
     reads: frozenset[Root]
-    fresh: bool = True
     is_list: bool = False
 
     @property
@@ -167,3 +169,10 @@ def is_scalar(thing: Any) -> bool:
 
 def is_arraylike(thing: Any) -> bool:
     return isinstance(thing, (ArrayView, Elementwise))
+
+
+def is_list(thing: Any) -> bool:
+    """Whether Python holds this as a list."""
+    if isinstance(thing, ArrayView):
+        return thing.root.is_list
+    return thing.is_list if isinstance(thing, Elementwise) else isinstance(thing, ListItems)

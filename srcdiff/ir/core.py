@@ -67,6 +67,9 @@ class Op:
         (result,) = self.results
         return result
 
+    def __repr__(self) -> str:
+        return f"<{self.primitive} {' '.join(map(repr, self.operands))} -> {' '.join(map(repr, self.results))}>"
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Block:

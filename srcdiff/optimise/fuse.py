@@ -89,7 +89,10 @@ def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
     with Builder(reverse.location) as sums:
         behind: list[tuple[Value, Value]] = []
         for initial, parameter, _, result in slots:
-            if ty.is_array(parameter.type):
+            if initial not in late and initial not in inside_forward and not initial.is_constant:
+                starts.append(initial)
+                behind.append((result, result))
+            elif ty.is_array(parameter.type):
                 made = maker.get(initial)
                 if made is not None and made.primitive == "zeros_like" and shape_known(made, late, inside_forward):
                     start = Value(initial.name, initial.type)
@@ -130,7 +133,9 @@ def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
     after: list[Op] = []
     with Builder(reverse.location) as builder:
         for (initial, result), fused_result in zip(behind, fused_results, strict=True):
-            if not ty.is_array(result.type):
+            if initial is result:
+                renames[result] = fused_result
+            elif not ty.is_array(result.type):
                 total = builder.emit("add", (initial, fused_result), result.type, name=result.name)
                 renames[result] = total
             elif result in replaced:

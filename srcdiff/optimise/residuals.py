@@ -456,8 +456,6 @@ class Thread:
     @property
     def starts(self) -> Op | None:
         """The loop before which it begins; a value that only leaves arms of `if` has none."""
-        if self.tape is not None and not self.tape.loops:
-            return None
         return next((op for op in self.chain if op.primitive in LOOPS), None)
 
 
@@ -523,8 +521,8 @@ class Recorder:
 
     def begin(self, builder: Builder, thread: Thread) -> Value:
         tape = thread.tape
-        if tape is None:
-            return zero(ty.int64)
+        if tape is None or not tape.loops:
+            return zero(thread.type)
         if tape.known:
             lengths = [trip_count(builder, loop) for loop in tape.loops]
         else:
@@ -532,7 +530,9 @@ class Recorder:
         return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
 
     def loop(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> Op:
-        counted = op.primitive == "while" and any(t.tape is not None and origin is t.tape.loops[-1] for t in passing)
+        counted = op.primitive == "while" and any(
+            t.tape is not None and t.tape.loops and origin is t.tape.loops[-1] for t in passing
+        )
         initial = [self.state[thread] for thread in passing]
         parameters = [Value(thread.name, thread.type) for thread in passing]
         count = Value("trip", ty.int64)

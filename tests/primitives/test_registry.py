@@ -5,6 +5,7 @@ Rules are called on numbers, which evaluates them, and on IR values, whose ops a
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Callable
@@ -31,6 +32,7 @@ POINTS = [
 RULED_POINTS = [parameters for parameters in POINTS if not isinstance(parameters.values[0].rules, str)]
 ROWS = [pytest.param(row, id=row.name) for row in SAMPLED]
 WIDTHS = [pytest.param(ty.float64, id="f64"), pytest.param(ty.float32, id="f32")]
+COMPUTED_IN_DOUBLE = {"sinc", "digamma", "trigamma"}  # by Numba, also for float32
 FROM_OPERATOR = {f for f in vars(operator).values() if callable(f)}
 
 
@@ -52,7 +54,7 @@ def slope(f: Callable[..., Any], point: tuple[Any, ...], k: int) -> float:
 
     table = [difference(0.02 / 2**j) for j in range(6)]
     for order in range(1, len(table)):
-        table = [(4**order * b - a) / (4**order - 1) for a, b in zip(table[:-1], table[1:], strict=True)]
+        table = [(4**order * b - a) / (4**order - 1) for a, b in itertools.pairwise(table)]
     return table[0]
 
 
@@ -118,9 +120,9 @@ def test_numba_compiles_the_text_to_the_declared_type(row: Primitive, type: Any)
         assert value == pytest.approx(float(want), rel=1e-13 if exact else 2e-6, abs=1e-15 if exact else 1e-6)
     (signature,) = compiled.nopython_signatures
     declared = row.result(*types_of(row.points[0], type))
-    if declared != signature.return_type:
-        # What is printed for a value of another type than Numba finds must be cast by the printer.
-        assert ty.is_float(declared) == ty.is_float(signature.return_type)
+    if row.name in COMPUTED_IN_DOUBLE:
+        declared = ty.float64
+    assert signature.return_type == declared
 
 
 # ------------------------------------------------------------------------------------------------ the rules
@@ -229,9 +231,7 @@ def test_slope_of_powers_with_a_constant_exponent(exponent: float) -> None:
         assert got == pytest.approx(exponent * at ** (exponent - 1), rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("x", "y", "slopes"), [(0.0, 2.0, (0.0, 0.0)), (0.0, 0.0, (0.0, 0.0)), (-2.0, 2.0, (-4.0, None))]
-)
+@pytest.mark.parametrize(("x", "y", "slopes"), [(0.0, 2.0, (0.0, 0.0)), (-2.0, 2.0, (-4.0, None))])
 def test_slope_of_powers_at_the_border(x: float, y: float, slopes: tuple[Any, Any]) -> None:
     row = REGISTRY["pow"]
     assert row.rules[0](1.0, x**y, x, y) == slopes[0]

@@ -1,0 +1,50 @@
+"""The outcome of every stage for the golden programs, as text. Run as a program, it prints them all."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from srcdiff import differentiate, pipeline
+from srcdiff.api import differentiable
+from srcdiff.emit.show import show
+from tests.golden.programs import PROGRAMS
+
+STAGES = ("parse", "adjoint", "residuals", "clean")
+
+
+def stages(function: Any, args: tuple[Any, ...], argnums: Any) -> dict[str, str]:
+    """The dump of each stage, and the printed source."""
+    of = differentiable(function)
+    specs, found = of.specialise(of.arguments(args, {}))
+    texts = {"parse": show(found.program.function)}
+
+    def hook(stage: str, outcome: Any) -> None:
+        if stage in STAGES:
+            texts[stage] = show(outcome)
+
+    pipeline.gradient(found.program, of.plan(specs, of.indices(argnums))[0], True, hook)
+    return texts
+
+
+def printed(function: Any, args: tuple[Any, ...], argnums: Any) -> str:
+    """The gradient as Python source."""
+    return differentiate(function, argnums=argnums).gradient_source(*args)
+
+
+def golden(function: Any, args: tuple[Any, ...], argnums: Any) -> str:
+    """All of it in one text."""
+    sections = {**stages(function, args, argnums), "printed": printed(function, args, argnums)}
+    return "\n".join(f"======== {stage}\n\n{text.strip()}\n" for stage, text in sections.items())
+
+
+def entry(text: str, function: Any) -> str:
+    """The name of the gradient in its printed source."""
+    names = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    assert f"{function.__name__}_grad" in names
+    return f"{function.__name__}_grad"
+
+
+if __name__ == "__main__":
+    for row in PROGRAMS:
+        print(golden(*row))

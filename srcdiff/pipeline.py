@@ -18,7 +18,7 @@ from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.combine import combine_updates
 from .optimise.factor import shorten_chains
-from .optimise.fold import simplified
+from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.hoist import hoist_invariants, share_work_arrays
 from .optimise.promote import promote_sums
@@ -63,7 +63,7 @@ def gradient(
         ("privatise", privatise_arrays),
         ("simplify private", simplified),
         ("adjoint", lambda f: build_adjoint(f, wrt)),
-        ("simplify adjoint", simplified),
+        ("simplify adjoint", simplified_adjoint),
         ("fuse", fuse_sweeps),
         ("simplify fused", simplified),
         ("residuals", place_residuals),

@@ -529,7 +529,7 @@ class Arrays(Scalars):
         """The type in which NumPy adds up the elements of a thing."""
         type = self.dtype(thing)
         if ty.is_integer(type) or ty.is_boolean(type):
-            return ty.uint64 if ty.is_unsigned(type) else ty.int64
+            return ty.int64 if ty.is_boolean(type) or type.signed else ty.uint64
         return type
 
     def total(self, thing: Any, shape: tuple[Length, ...] | None = None) -> Value:

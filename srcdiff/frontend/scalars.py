@@ -18,6 +18,10 @@ COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 KEEPS_NONNEGATIVE = {"add", "mul", "floordiv", "mod", "min", "max", "rshift", "lshift", "abs", "maximum", "minimum"}
 
 
+def is_narrow(type: Type) -> bool:
+    return bool(ty.is_integer(type) and type.bitwidth < 64)
+
+
 class Scalars(Scope):
     def scalar(self, name: str, *operands: Scalar) -> Scalar:
         """Apply an elementwise primitive to scalars."""
@@ -26,7 +30,10 @@ class Scalars(Scope):
             if not is_scalar(operand):
                 self.refuse(f"`{name}` of {describe(operand)}")
         if len(operands) != row.arity:
-            self.refuse(f"`{name}` takes {row.arity} numbers, not {len(operands)}")
+            self.refuse(
+                f"`{name}` takes {row.arity} number{'s' if row.arity > 1 else ''}, not {len(operands)}",
+                instead=f"a call of {row.arity}",
+            )
         if all(is_number(x) for x in operands):
             try:
                 return number(row.evaluate(*operands))
@@ -48,7 +55,7 @@ class Scalars(Scope):
             if any(ty.is_complex(t) for t in types):
                 self.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
             type = row.result(*types)
-            if ty.is_narrow(type):
+            if is_narrow(type):
                 return self.narrow(name, operands, type)
             values = [self.fitted(x, type) for x in operands]
         result = current_builder().emit(name, values, type)
@@ -58,11 +65,12 @@ class Scalars(Scope):
 
     def narrow(self, name: str, operands: tuple[Scalar, ...], type: Type) -> Value:
         """Arithmetic of integers of less than 64 bits: NumPy wraps them around, Numba widens them."""
-        wide = ty.uint64 if ty.is_unsigned(type) else ty.int64
+        wide = ty.int64 if type.signed or not self.frame.numba_rules else ty.uint64
         values = [self.as_value(x, wide) for x in operands]
         result = current_builder().emit(name, values, wide)
-        result = result if self.frame.numba_rules else self.cast(result, type)
-        if name in KEEPS_NONNEGATIVE and self.frame.numba_rules and all(map(self.never_negative, values)):
+        if not self.frame.numba_rules:
+            return self.cast(result, type)
+        if name in KEEPS_NONNEGATIVE and all(map(self.never_negative, values)):
             self.nonnegative.add(result)
         return result
 
@@ -97,6 +105,8 @@ class Scalars(Scope):
                 value = constant(exponent, ty.int64 if whole else base.type)
                 return current_builder().emit("pow", (base, value), base.type)
             type = base.type if isinstance(exponent, int) and exponent >= 0 else ty.float64
+            if is_narrow(type):
+                return self.narrow("pow", (base, exponent), type)
             base = base if type != ty.float64 else self.cast(base, ty.float64)
             kind = ty.int64 if isinstance(exponent, int) else ty.float64
             return current_builder().emit("pow", (base, constant(exponent, kind)), type)
@@ -108,6 +118,8 @@ class Scalars(Scope):
                 "Python gives a float then, and an integer otherwise",
                 "`float(a) ** b`",
             )
+        if is_narrow(type):
+            return self.narrow("pow", (base, exponent), type)
         if ty.is_boolean(type):
             type = ty.int64
         return current_builder().emit("pow", (self.fitted(base, type), self.fitted(exponent, type)), type)
@@ -128,6 +140,8 @@ class Scalars(Scope):
         """A scalar that must be an integer, as an index or a bound."""
         if isinstance(thing, Value) and not (ty.is_integer(thing.type) or ty.is_boolean(thing.type)):
             self.refuse("an integer is needed here, not a float", instead="`int(...)`")
-        if not is_scalar(thing) or isinstance(thing, (float, complex)):
-            self.refuse(f"an integer is needed here, not {describe(thing)}")
+        if isinstance(thing, (float, complex)):
+            self.refuse(f"an integer is needed here, not {thing}", instead="`int(...)`")
+        if not is_scalar(thing):
+            self.refuse(f"an integer is needed here, not {describe(thing)}", instead="an index or a bound as a number")
         return thing

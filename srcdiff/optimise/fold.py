@@ -22,15 +22,26 @@ PURE_MEMORY = {"load", "shape", "cast", "stop_gradient"}
 COMMUTE = {"add", "mul"}
 
 
-def fold(function: Function) -> Function:
-    """Simplify every op of a function, once from top to bottom."""
-    folder = Folder()
+DEAR = 20
+
+
+def fold(function: Function, ideal: bool = False) -> Function:
+    """Simplify every op of a function, once from top to bottom.
+
+    In an `ideal` adjoint the reverse sweep takes an expensive result of the forward sweep, `cos(x)` where `sin(x)`
+    is reversed, instead of computing it again: it may read what closed loops computed.
+    """
+    folder = Folder(ideal)
     body = folder.block(function.body, {})
     return replace(function, body=body)
 
 
 class Folder:
-    def __init__(self) -> None:
+    def __init__(self, ideal: bool = False) -> None:
+        self.ideal = ideal
+        self.everywhere: dict[Any, tuple[Value, tuple[int, ...]]] = {}  # dear results, and the loops around them
+        self.loops: list[int] = []  # tokens of the loops around, forward or reversed
+        self.branches = 0
         self.replaced: dict[Value, Value] = {}
         self.made: dict[Value, Op] = {}
 
@@ -61,6 +72,12 @@ class Folder:
                 key = self.key(op)
                 if known is None and key in available:
                     known = available[key][0]
+                if known is None and self.ideal and op.primitive in REGISTRY and REGISTRY[op.primitive].cost >= DEAR:
+                    found, loops = self.everywhere.get(key, (None, ()))
+                    if found is not None and set(loops) <= set(self.loops):
+                        known = found
+                    elif not self.branches:
+                        self.everywhere[key] = (op.result, tuple(self.loops))
                 if known is not None:
                     self.replaced[op.result] = known
                     continue
@@ -105,7 +122,9 @@ class Folder:
     def region(self, op: Op, available: dict[Any, tuple[Value, ...]], ops: list[Op]) -> Op | None:
         if op.primitive == "if":
             (condition,) = op.operands
+            self.branches += 1
             regions = tuple(self.block(region, available) for region in op.regions)
+            self.branches -= 1
             if condition.is_constant:
                 taken = regions[0] if condition.constant else regions[1]
                 ops += taken.ops
@@ -137,7 +156,9 @@ class Folder:
             self.replaced[parameter] = initial
             self.replaced[result] = initial
         kept = [k for k in range(len(slots)) if k not in constant_slots]
+        self.loops.append(op.attributes.get("token", op.attributes.get("reverses", 0)))
         regions = tuple(self.block(region, available) for region in op.regions)
+        self.loops.pop()
         body = regions[-1]
         index = body.parameters[:1] if op.primitive == "for" else ()
         stop = body.results[:1] if leaves_early(op) else ()
@@ -311,6 +332,11 @@ def is_number(value: Value, number: float) -> bool:
     return value.is_constant and not isinstance(value.constant, bool) and bool(value.constant == number)
 
 
+def simplified_adjoint(function: Function) -> Function:
+    """Simplify an ideal adjoint, which may read what closed regions computed."""
+    return simplified(fold(function, ideal=True))
+
+
 def simplified(function: Function) -> Function:
     """Fold until nothing changes in size."""
     from .dce import eliminate_dead
@@ -329,4 +355,4 @@ def count_ops(block: Block) -> int:
     return sum(1 + sum(count_ops(r) for r in op.regions) + len(op.results) for op in block.ops)
 
 
-__all__ = ["fold", "simplified"]
+__all__ = ["fold", "simplified", "simplified_adjoint"]

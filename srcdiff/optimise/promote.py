@@ -6,18 +6,21 @@
                                            if total != 0.0:
                                                x_bar[j] += total
 
-The index must be the same in every trip and the array must not be touched otherwise in the loop. The guard is there
+The index must be the same in every trip, and the loop must only add to the array: then the order does not matter,
+whatever other elements it adds to. The guard is there
 for loops without a trip: the element need not exist then. Reads: nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
-from ..ir.walk import free_values_of
+from ..ir.walk import substitute
+from .combine import same_place
+from .fuse import accumulates
 
 
 def promote_sums(function: Function) -> Function:
@@ -40,55 +43,86 @@ def loop(builder: Builder, op: Op) -> None:
     """Emit a loop with the sums that it can keep in numbers."""
     body = loop_body(op)
     inside = set(body.parameters) | {v for inner in body.ops for v in inner.results}
-    operands, parameters, yields, results = (
-        list(op.operands[:3]),
-        [body.parameters[0]],
-        [],
-        [],
-    )
-    updates = {}
-    behind: list[tuple[Value, tuple[Value, ...], Value, Value, Value]] = []
-    for initial, parameter, yielded, result in loop_slots(op):
-        update = only_update(body, parameter, yielded) if ty.is_array(parameter.type) else None
-        if update is None or any(i in inside for i in update.operands[1:-1]):
-            operands.append(initial)
-            parameters.append(parameter)
-            yields.append(yielded)
-            results.append(result)
-            continue
-        type = parameter.type.dtype
-        total, held, left = (Value("total", type) for _ in range(3))
-        operands.append(zero(type))
-        parameters.append(held)
-        yields.append(total)
-        results.append(left)
-        updates[update] = (held, total)
-        behind.append((initial, update.operands[1:-1], left, result, held))
-    if not updates:
+    slots = loop_slots(op)
+    sums: list[Sum] = []
+    for _, parameter, yielded, result in slots:
+        if ty.is_array(parameter.type) and accumulates(body, parameter, yielded):
+            sums += sums_of(body, parameter, result, inside)
+    if not sums:
         builder.append(op)
         return
-    ops = []
+    skipped = {update.result: update.operands[0] for each in sums for update in each.updates}
+    ops: list[Op] = []
+    yields: list[Value] = []
+    for each in sums:
+        each.current = each.parameter
     for inner in body.ops:
-        if inner in updates:
-            held, total = updates[inner]
-            inner = Op("add", (held, inner.operands[-1]), (total,), (), {}, inner.location)
-        ops.append(inner)
-    new_body = Block(tuple(parameters), tuple(ops), tuple(yields))
-    builder.append(replace(op, operands=tuple(operands), regions=(new_body,), results=tuple(results)))
-    for array, where, left, result, _ in behind:
-        condition = builder.emit("ne", (left, zero(left.type)), ty.boolean)
-        with Builder(op.location) as then:
-            added = then.emit("accum", (array, *where, left), result.type, name=result.name)
-        regions = (then.block((), (added,)), Block((), (), (array,)))
-        builder.region("if", (condition,), regions, (result,))
+        owner = next((each for each in sums if inner in each.updates), None)
+        if owner is None:
+            ops.append(inner)
+            continue
+        total = Value("total", owner.parameter.type)
+        ops.append(Op("add", (owner.current, inner.operands[-1]), (total,), (), {}, inner.location))
+        owner.current = total
+    yields = [each.current for each in sums]
+    parameters = (*body.parameters, *(each.parameter for each in sums))
+    renames = {value: last(value, skipped) for value in skipped}
+    new_body = substitute(Block(parameters, tuple(ops), (*body.results, *yields)), renames)
+    left = {id(each): Value("total", each.parameter.type) for each in sums}
+    results = {result: Value(result.name, result.type) for each in sums for result in (each.result,)}
+    builder.append(
+        replace(
+            op,
+            operands=(*op.operands, *(zero(each.parameter.type) for each in sums)),
+            regions=(new_body,),
+            results=(*(results.get(r, r) for r in op.results), *left.values()),
+        )
+    )
+    for result, array in results.items():
+        held = array
+        mine = [each for each in sums if each.result is result]
+        for k, each in enumerate(mine):
+            total = left[id(each)]
+            condition = builder.emit("ne", (total, zero(total.type)), ty.boolean)
+            with Builder(op.location) as then:
+                added = then.emit("accum", (held, *each.where, total), held.type, name=held.name)
+            joined = result if k == len(mine) - 1 else Value(held.name, held.type)
+            builder.region("if", (condition,), (then.block((), (added,)), Block((), (), (held,))), (joined,))
+            held = joined
 
 
-def only_update(body: Block, start: Value, end: Value) -> Op | None:
-    """The one addition that a body makes to an array it does not touch otherwise."""
-    users = [op for op in body.ops if start in free_values_of(op)]
-    if len(users) != 1 or users[0].primitive != "accum" or users[0].operands[0] is not start:
-        return None
-    update = users[0]
-    if update.result is not end or any(end in free_values_of(op) for op in body.ops):
-        return None
-    return update
+@dataclass(eq=False)
+class Sum:
+    """The additions of a loop to one element: they become additions to a number."""
+
+    where: tuple[Value, ...]
+    updates: list[Op]
+    result: Value  # of the array's slot
+    parameter: Value
+    current: Value
+
+
+def sums_of(body: Block, start: Value, result: Value, inside: set[Value]) -> list[Sum]:
+    """The elements at an index that stays the same, with the additions to them."""
+    found: list[Sum] = []
+    versions = {start}
+    for op in body.ops:
+        if not any(v in versions for v in op.operands):
+            continue
+        versions.update(op.results)
+        where = op.operands[1:-1]
+        if op.primitive != "accum" or any(i in inside for i in where):
+            continue
+        same = next((each for each in found if same_place(each.where, where)), None)
+        if same is not None:
+            same.updates.append(op)
+        else:
+            held = Value("total", start.type.dtype)
+            found.append(Sum(where, [op], result, held, held))
+    return found
+
+
+def last(value: Value, skipped: dict[Value, Value]) -> Value:
+    while value in skipped:
+        value = skipped[value]
+    return value

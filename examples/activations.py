@@ -1,7 +1,7 @@
 """Activation functions, each differentiated by its input and by its parameter, if it has one.
 
-Written with `if` and `math`; a branch means what it says, so that ReLU and leaky ReLU have the right-hand or the
-left-hand slope at zero that their condition picks.
+ReLU is `max(x, 0.0)`, whose slope at zero is 0. Elsewhere a branch means what it says: at zero, leaky ReLU has the
+slope of the branch that `x > 0.0` picks there.
 
 Prints:
 

@@ -80,7 +80,12 @@ def test_runs_as_a_program() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     example = ROOT / "examples" / "chain_rule.py"
     output = subprocess.run(
-        [sys.executable, str(example)], env=environment, capture_output=True, text=True, check=True, cwd=ROOT.parent
+        [sys.executable, str(example)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT.parent,
     ).stdout
     assert_same_output(output, printed_in(example.read_text("utf-8")), exact=True)
 

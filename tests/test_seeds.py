@@ -54,7 +54,9 @@ def test_regularised_sums_what_is_owed_at_the_fan_out() -> None:
 
 
 def test_chain_rule() -> None:
-    assert example("chain_rule").along.value_and_grad(0.7) == pytest.approx((1.9446606916, 2.4984323194), abs=1e-10)
+    assert example("chain_rule").along.value_and_grad(0.7) == pytest.approx(
+        (1.9446606916, 2.4984323194), abs=1e-10
+    )
 
 
 def test_formula() -> None:
@@ -171,7 +173,9 @@ def test_computation_graph(
         (abs, lambda b: 1.0),
     ],
 )
-def test_computation_graph_of_any_function(function: Callable[..., float], slope: Callable[..., float]) -> None:
+def test_computation_graph_of_any_function(
+    function: Callable[..., float], slope: Callable[..., float]
+) -> None:
     value, gradient = value_and_grad(with_function, argnums=range(3))(7.0, 3.0, 2.0, function)
     assert value == pytest.approx((7.0 + function(3.0)) * 2.0, rel=1e-14)
     assert gradient == pytest.approx((2.0, 2.0 * slope(3.0), 7.0 + function(3.0)), rel=1e-14)

@@ -11,6 +11,7 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+import numba
 import numpy as np
 
 from ..errors import DifferentiationError, SourceUnavailable
@@ -19,7 +20,7 @@ from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 from ..primitives import BY_SPELLING
-from .arrays import Arrays
+from .arrays import Arrays, Slice
 from .canonicalise import RESULT, canonicalise
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
@@ -61,14 +62,14 @@ class Calls(Arrays):
         if isinstance(function, LocalFunction):
             return self.inline_local(function, arguments, dict(keywords), node)
         if not isinstance(function, Static):
-            self.refuse(f"a call of {describe(function)}", node=node)
+            self.refuse(f"a call of {describe(function)}", instead="a function", node=node)
         target = function.value
         if target in NUMPY_CALLS if is_hashable(target) else False:
             return NUMPY_CALLS[target](self, *arguments, **keywords)
         row = BY_SPELLING.get(target) if is_hashable(target) else None
         if row is not None:
             if keywords:
-                self.refuse(f"keyword arguments of `{row.name}`", node=node)
+                self.refuse(f"keyword arguments of `{row.name}`", instead="its operands alone", node=node)
             return self.apply(row.name, target, arguments)
         if isinstance(target, type):
             return self.construct(target, arguments, keywords, node)
@@ -94,6 +95,8 @@ class Calls(Arrays):
             return self.scalar("sqrt", functools.reduce(lambda a, b: self.scalar("add", a, b), squares))
         if target is int and not arguments:
             return 0
+        if name == "heaviside":
+            return self.elementwise(self.heaviside, *arguments)
         python_only = not isinstance(target, np.ufunc) and target not in (abs, operator.abs, np.round)
         if python_only and any(is_arraylike(x) for x in arguments) and name not in ("add", "mul"):
             self.refuse(
@@ -104,6 +107,12 @@ class Calls(Arrays):
         if isinstance(target, np.ufunc) or any(is_arraylike(x) for x in arguments):
             return self.elementwise(lambda *xs: self.scalar(name, *xs), *arguments)
         return self.scalar(name, *arguments)
+
+    def heaviside(self, x: Scalar, at_zero: Scalar) -> Scalar:
+        """0 below zero, 1 above it, NaN for NaN."""
+        rest = self.scalar("select", self.scalar("eq", x, 0.0), at_zero, x)
+        above = self.scalar("select", self.scalar("gt", x, 0.0), 1.0, rest)
+        return self.scalar("select", self.scalar("lt", x, 0.0), 0.0, above)
 
     def floating(self, thing: Any) -> Any:
         """A number as a float."""
@@ -122,7 +131,7 @@ class Calls(Arrays):
                 return self.extreme(self.as_array(thing), name)
             arguments = thing
         if not arguments:
-            self.refuse(f"`{name}` of nothing")
+            self.refuse(f"`{name}` of nothing", instead="a first value: `max(0.0, ...)`, say")
         return functools.reduce(lambda a, b: self.scalar(name, a, b), arguments)
 
     # -------------------------------------------------------------------------------------- inlining
@@ -148,24 +157,29 @@ class Calls(Arrays):
         return self.enter(source, self.bind(source, arguments, keywords, node), node)
 
     def call_guvectorize(self, source: FunctionSource, arguments: Arguments, node: ast.AST) -> Any:
-        """A `@guvectorize` on arguments of exactly its core dimensions."""
-        inputs, _, outputs = source.layout.partition("->")
-        cores = [core.strip("() ").split(",") for core in f"{inputs}->{outputs}".replace("->", "),(").split("),(")]
-        dims = [[d for d in core if d] for core in cores]
-        given = [self.as_array(x) if isinstance(x, tuple) else x for x in arguments]
-        count = len(dims)
-        if len(given) == count - 1:
-            lengths: dict[str, Any] = {}
-            for thing, core in zip(given, dims, strict=False):
-                for k, d in enumerate(core):
-                    lengths.setdefault(d, self.length(thing, k))
-            given.append(self.allocate(tuple(lengths[d] for d in dims[-1]), ty.float64))
-        for thing, core in zip(given, dims, strict=True):
+        """A `@guvectorize` with one output, on arguments of exactly its core dimensions."""
+        inputs, _, output = source.layout.replace(" ", "").partition("->")
+        dims = [[d for d in core.strip("()").split(",") if d] for core in (*inputs.split("),("), output)]
+        given = [self.settled(self.as_array(x) if isinstance(x, tuple) else x) for x in arguments]
+        made = len(given) == len(dims) - 1
+        if "),(" in output or not (made or len(given) == len(dims)):
+            self.refuse("a `@guvectorize` call with these outputs", instead="one output", node=node)
+        lengths: dict[str, Any] = {}
+        for thing, core in zip(given, dims, strict=False):
             if (thing.ndim if is_arraylike(thing) else 0) != len(core):
                 self.refuse("a `@guvectorize` call that broadcasts", instead="a loop over the calls", node=node)
-        given = [self.settled(x) for x in given]
+            for k, d in enumerate(core):
+                length = self.length(thing, k)
+                fits = self.scalar("eq", lengths.setdefault(d, length), length)
+                self.require(fits, "ValueError", f"arguments of different lengths {d}")
+        if made:
+            if any(d not in lengths for d in dims[-1]):
+                self.refuse("a `@guvectorize` output of free size", instead="an output passed in", node=node)
+            types = [self.dtype(x) for x in given]
+            shape = tuple(lengths[d] for d in dims[-1]) or (1,)
+            given.append(self.allocate(shape, ty.float32 if all(t == ty.float32 for t in types) else ty.float64))
         self.enter(source, self.bind(source, tuple(given), {}, node), node)
-        return given[-1]
+        return given[-1] if dims[-1] or not made else self.at(given[-1], (0,))
 
     def inline_local(
         self, function: LocalFunction, arguments: Arguments, keywords: dict[str, Any], node: ast.AST
@@ -196,7 +210,11 @@ class Calls(Arrays):
         if spec.kwarg is not None:
             self.refuse("`**` in a signature", instead="named parameters", node=node)
         if len(arguments) > len(names) and spec.vararg is None:
-            self.refuse(f"{len(arguments)} arguments for a function of {len(names)}", node=node)
+            self.refuse(
+                f"{len(arguments)} arguments for a function of {len(names)}",
+                instead="as many as it has parameters",
+                node=node,
+            )
         env: dict[str, Any] = dict(zip(names, arguments, strict=False))
         if spec.vararg is not None:
             env[spec.vararg.arg] = tuple(arguments[len(names) :])
@@ -211,7 +229,7 @@ class Calls(Arrays):
             env.setdefault(name, thing)
         for name in names + only:
             if name not in env:
-                self.refuse(f"a call without the argument `{name}`", node=node)
+                self.refuse(f"a call without the argument `{name}`", "it has no default", node=node)
         return {name: self.settled(thing, name) for name, thing in env.items()}
 
     def enter(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
@@ -262,6 +280,13 @@ class Calls(Arrays):
                 "a function written in Python, or a value computed before the call and passed in",
                 node=node,
             )
+        if target in WRITERS:
+            self.refuse(
+                f"a call of `{spelling}`",
+                "it writes into its argument",
+                "the array as it is afterwards, passed in, or a loop that writes it",
+                node=node,
+            )
         operands: list[Value] = []
         pieces: list[str] = []
 
@@ -295,11 +320,16 @@ class Calls(Arrays):
         if not (ty.is_scalar(returned) or (ty.is_array(returned) and ty.is_scalar(returned.dtype))):
             self.refuse(f"a call of `{spelling}`", f"its result has the type {returned}", node=node)
         result = current_builder().emit("opaque", operands, returned, attributes)
-        return whole_view(self.new_root(result)) if ty.is_array(returned) else result
+        if not ty.is_array(returned):
+            return result
+        made = self.new_root(result)
+        for thing in (*arguments, *keywords.values()):
+            if isinstance(thing, ArrayView) and thing.root.type.dtype == returned.dtype and target not in COPYING:
+                made.may_alias(thing.root)
+        return whole_view(made)
 
     def opaque_type(self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST) -> Type:
         """What Numba's own typing says the call returns."""
-        import numba
         from numba.core.registry import cpu_target
 
         def numba_type(thing: Any) -> Type:
@@ -330,6 +360,15 @@ class Calls(Arrays):
                 node=node,
             )
         return signature.return_type
+
+    def type_of(self, thing: Any) -> Static:
+        """`type(x)`, so that `type(x)(1)` has the type of `x`."""
+        if is_arraylike(thing):
+            return Static(np.ndarray)
+        if isinstance(thing, Value):
+            python = {ty.float64: float, ty.int64: int, ty.boolean: bool}
+            return Static(python.get(thing.type) or ty.numpy_dtype(thing.type).type)
+        return Static(type(thing.value if isinstance(thing, Static) else thing))
 
     def construct(self, target: type, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST) -> Any:
         if target in (float, np.float64, np.float32) and not keywords:
@@ -375,7 +414,9 @@ class Calls(Arrays):
                 "an array of known length, filled by index",
                 node=node,
             )
-        if name in ("reshape",):
+        if is_scalar(thing):
+            return thing
+        if name == "reshape":
             shape = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], tuple) else arguments
             return self.reshaped(thing, tuple(shape))
         if name == "copy":
@@ -396,9 +437,14 @@ class Calls(Arrays):
             return self.inner(thing, arguments[0])
         if name in ("sum", "mean", "prod", "max", "min", "std", "var", "argmax", "argmin", "any", "all", "cumsum"):
             return NUMPY_CALLS[getattr(np, name)](self, thing, *arguments, **keywords)
-        if name == "conj" or name == "conjugate":
+        if name in NUMBER_METHODS:
             return thing
-        self.refuse(f"the method `{name}` of an array", node=node)
+        self.refuse(
+            f"the method `{name}` of an array",
+            "neither its meaning nor its derivative is known here",
+            "a loop over the elements",
+            node=node,
+        )
 
     def construct_array(self, thing: Any, dtype: Any) -> ArrayView:
         type = self.dtype_of(dtype)
@@ -430,6 +476,13 @@ class Calls(Arrays):
 
 
 BY_NUMBA_TYPE = (ty.nb.Number, ty.nb.Boolean)
+NUMBER_METHODS = ("conj", "conjugate")
+# Calls that write into an argument, and those whose result shares no memory with one.
+WRITERS = (np.random.shuffle, np.fill_diagonal, np.copyto, np.put, np.place, np.putmask, np.put_along_axis)
+COPYING = (
+    np.sort, np.partition, np.unique, np.interp, np.concatenate, np.hstack, np.vstack, np.column_stack, np.stack,
+    np.repeat, np.tile, np.roll, np.convolve, np.correlate, np.kron, np.append, np.delete, np.round, np.around,
+)  # fmt: skip
 
 
 def is_hashable(value: Any) -> bool:
@@ -528,6 +581,9 @@ def _full_like(calls: Calls, like: Any, fill_value: Any, dtype: Any = None) -> A
 
 def _array(calls: Calls, thing: Any, dtype: Any = None) -> Any:
     type = calls.dtype_of(dtype)
+    if is_scalar(thing):
+        value = calls.as_value(thing) if type is None else calls.cast(calls.as_value(thing, type), type)
+        return Elementwise((), lambda _: value, frozenset())
     if isinstance(thing, tuple):
         return calls.array_of(thing, type)
     if isinstance(thing, Elementwise):
@@ -641,8 +697,49 @@ def _std(calls: Calls, thing: Any, axis: Any = None, ddof: Any = 0, keepdims: An
 
 def _prod_of(calls: Calls, thing: Any) -> Scalar:
     return calls.accumulate(
-        1, calls.shape(thing), lambda p, i: calls.scalar("mul", p, calls.at(thing, i)), calls.dtype(thing)
+        1, calls.shape(thing), lambda p, i: calls.scalar("mul", p, calls.at(thing, i)), calls.sum_type(thing)
     )
+
+
+def _present(calls: Calls, thing: Any) -> Any:
+    """Which elements are not NaN."""
+    return calls.elementwise(lambda x: calls.scalar("not", calls.scalar("isnan", x)), thing)
+
+
+def _nansum_of(calls: Calls, thing: Any) -> Scalar:
+    return calls.total(
+        calls.elementwise(lambda x: calls.scalar("select", calls.scalar("isnan", x), 0.0, x), thing)
+    )
+
+
+def _nanmean_of(calls: Calls, thing: Any) -> Scalar:
+    return calls.scalar("div", _nansum_of(calls, thing), calls.total(_present(calls, thing)))
+
+
+def _nanvar_of(calls: Calls, thing: Any, ddof: Any) -> Scalar:
+    mean = _nanmean_of(calls, thing)
+
+    def square(x: Scalar) -> Scalar:
+        d = calls.scalar("sub", x, mean)
+        return calls.scalar("mul", d, d)
+
+    total = _nansum_of(calls, calls.elementwise(square, thing))
+    return calls.scalar("div", total, calls.scalar("sub", calls.total(_present(calls, thing)), ddof))
+
+
+def _without_nan(reduce: Any) -> Any:
+    def make(calls: Calls, thing: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        return calls.along(thing, _axis(axis), lambda x: reduce(calls, calls.steady(x)), bool(keepdims))
+
+    return make
+
+
+def _nanvar(calls: Calls, thing: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    return _without_nan(lambda c, x: _nanvar_of(c, x, ddof))(calls, thing, axis, keepdims)
+
+
+def _nanstd(calls: Calls, thing: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    return _without_nan(lambda c, x: c.scalar("sqrt", _nanvar_of(c, x, ddof)))(calls, thing, axis, keepdims)
 
 
 def _prod(calls: Calls, thing: Any, axis: Any = None, keepdims: Any = False) -> Any:
@@ -666,9 +763,19 @@ def _any_all(name: str, start: bool) -> Any:
     return make
 
 
+def _nonzero(calls: Calls, thing: Any) -> tuple[ArrayView]:
+    """`np.nonzero` and `np.where` of one argument."""
+    thing = calls.as_array(thing)
+    if thing.ndim != 1:
+        calls.refuse("`np.nonzero` of more than one dimension", instead="a loop with an `if`")
+    return (calls.positions(thing),)
+
+
 def _where(calls: Calls, condition: Any, *choices: Any) -> Any:
+    if not choices:
+        return _nonzero(calls, condition)
     if len(choices) != 2:
-        calls.refuse("`np.where` of a condition alone", instead="a loop with an `if`")
+        calls.refuse("`np.where` with one choice", instead="two choices")
     return calls.elementwise(lambda c, a, b: calls.scalar("select", calls.truth(c), a, b), condition, *choices)
 
 
@@ -715,8 +822,8 @@ def _cumulative(name: str, start: int) -> Any:
         thing = calls.as_array(thing)
         if thing.ndim != 1:
             calls.refuse(f"`np.cum{'sum' if name == 'add' else 'prod'}` of more than one dimension")
-        shape, type = calls.shape(thing), calls.dtype(thing)
-        type = ty.int64 if ty.is_boolean(type) else type
+        shape = calls.shape(thing)
+        type = calls.sum_type(thing)
         result = calls.allocate(shape, type)
 
         def step(total: Scalar, i: tuple[Scalar, ...]) -> Scalar:
@@ -783,9 +890,8 @@ def _print(calls: Calls, *_: Any, **__: Any) -> Static:
 
 
 def _atleast_1d(calls: Calls, thing: Any) -> Any:
-    if is_scalar(thing):
-        return calls.array_of((thing,))
-    return thing
+    thing = calls.at(thing, ()) if is_arraylike(thing) and thing.ndim == 0 else thing
+    return calls.array_of((thing,) if is_scalar(thing) else thing) if not is_arraylike(thing) else thing
 
 
 def _transpose(calls: Calls, thing: Any) -> Any:
@@ -806,6 +912,53 @@ def _vector_dot(calls: Calls, a: Any, b: Any) -> Any:
 
 def _size(calls: Calls, thing: Any) -> Any:
     return _count(calls, calls.as_array(thing))
+
+
+def _real(calls: Calls, thing: Any) -> Any:
+    """The real part, or the conjugate, of what is real."""
+    return thing
+
+
+def _imag(calls: Calls, thing: Any) -> Any:
+    return calls.elementwise(lambda x: 0.0, thing)
+
+
+def _count_nonzero(calls: Calls, thing: Any) -> Scalar:
+    return calls.total(calls.elementwise(calls.truth, calls.as_array(thing)))
+
+
+def _squeeze(calls: Calls, thing: Any) -> Any:
+    thing = calls.as_array(thing)
+    lengths = calls.shape(thing)
+    if not all(map(is_number, lengths)):
+        calls.refuse("`np.squeeze` of an array whose shape is not known", instead="an index: `x[0]`")
+    return calls.subscript(thing, tuple(0 if n == 1 else Slice(None, None, None) for n in lengths))
+
+
+def _flip(calls: Calls, thing: Any) -> Any:
+    return calls.subscript(calls.as_array(thing), (Slice(None, None, -1),) * thing.ndim)
+
+
+def _concatenate(calls: Calls, parts: Any, axis: Any = 0) -> ArrayView:
+    """The parts one after the other, in a new array."""
+    if not isinstance(parts, tuple) or not parts:
+        calls.refuse("`np.concatenate` of this", instead="a tuple of arrays")
+    arrays = [calls.steady(calls.as_array(x)) for x in parts]
+    if any(x.ndim != 1 for x in arrays) or axis not in (0, -1):
+        calls.refuse("`np.concatenate` of more than one dimension", instead="stores into slices of a new array")
+    type = functools.reduce(ty.promote, map(calls.dtype, arrays))
+    starts: list[Scalar] = [0]
+    for x in arrays:
+        starts.append(calls.scalar("add", starts[-1], calls.length(x)))
+    result = calls.allocate((starts[-1],), type)
+    for x, start in zip(arrays, starts, strict=False):
+        put = _shifted_store(calls, result, x, start)
+        calls.count_loop(calls.length(x), put)
+    return result
+
+
+def _shifted_store(calls: Calls, result: ArrayView, thing: Any, start: Scalar) -> Any:
+    return lambda i: calls.store(result, (calls.scalar("add", start, i),), calls.at(thing, (i,)))
 
 
 def _copy(calls: Calls, thing: Any) -> Any:
@@ -862,6 +1015,18 @@ NUMPY_CALLS: dict[Any, Any] = {
     np.amin: _extreme("min"),
     np.argmax: lambda calls, thing: calls.position(calls.as_array(thing), "max"),
     np.argmin: lambda calls, thing: calls.position(calls.as_array(thing), "min"),
+    np.nansum: _without_nan(_nansum_of),
+    np.nanmean: _without_nan(_nanmean_of),
+    np.nanvar: _nanvar,
+    np.nanstd: _nanstd,
+    np.count_nonzero: _count_nonzero,
+    np.real: _real,
+    np.conj: _real,
+    np.imag: _imag,
+    np.squeeze: _squeeze,
+    np.flip: _flip,
+    np.concatenate: _concatenate,
+    np.nonzero: _nonzero,
     np.any: _any_all("or", False),
     np.all: _any_all("and", True),
     any: _any_all("or", False),
@@ -889,6 +1054,8 @@ NUMPY_CALLS: dict[Any, Any] = {
     divmod: _divmod,
     np.divmod: _divmod,
     range: _range,
+    numba.prange: _range,
+    type: lambda calls, thing: calls.type_of(thing),
     enumerate: lambda calls, thing, start=0: Enumerated(thing, start),
     zip: lambda calls, *things: Zipped(things),
     reversed: _reversed,

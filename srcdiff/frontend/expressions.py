@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import enum
 import types
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..primitives import REGISTRY
 from .arrays import Slice
-from .calls import NUMPY_CALLS, Calls
+from .calls import NUMBER_METHODS, NUMPY_CALLS, Calls, is_hashable
 from .scope import FLAG, Frame, describe
 from .things import (
     ArrayView,
@@ -29,6 +31,7 @@ from .things import (
     Scalar,
     Static,
     is_arraylike,
+    is_list,
     is_number,
     is_scalar,
     whole_view,
@@ -58,7 +61,6 @@ COMPARE: dict[type[ast.cmpop], str] = {
 }
 FROZEN_MODULES = ("math", "numpy", "builtins")
 REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
-    ast.Dict: ("a dict", "separate variables, or a tuple"),
     ast.DictComp: ("a dict comprehension", "arrays filled in a loop"),
     ast.Set: ("a set", "an array"),
     ast.SetComp: ("a set comprehension", "an array"),
@@ -215,6 +217,8 @@ class Expressions(Calls):
                 return self.attribute(self.expression(node.value), node.attr, node)
             case ast.Subscript():
                 return self.subscription(node)
+            case ast.Dict():
+                return self.known_dict(node)
             case ast.Tuple():
                 return self.items(node.elts)
             case ast.List():
@@ -235,11 +239,12 @@ class Expressions(Calls):
                 what, instead = REFUSED_EXPRESSIONS.get(type(node), (f"`{type(node).__name__}`", ""))
                 self.refuse(f"{what} is not supported", instead=instead)
 
-    def in_order(self, nodes: list[ast.expr]) -> list[Any]:
-        """Operands from left to right; none may write what an earlier one has yet to read."""
+    def in_order(self, nodes: list[ast.expr], first: Any = None) -> list[Any]:
+        """Operands from left to right; none may write what an earlier one, or `first`, has yet to read."""
         things: list[Any] = []
+        first = first.of if isinstance(first, Method) else first
         for node in nodes:
-            read = frozenset().union(*(self.reads(x) for x in things if isinstance(x, Elementwise)))
+            read = frozenset().union(*(self.reads(x) for x in (first, *things) if isinstance(x, Elementwise)))
             before = {root: self.memory.get(root) for root in read}
             things.append(self.expression(node))
             if any(self.memory.get(root) is not version for root, version in before.items()):
@@ -279,7 +284,7 @@ class Expressions(Calls):
         if isinstance(a, tuple) and isinstance(b, int) and name == "mul":
             return a * b
         for thing in (a, b):
-            if isinstance(thing, ArrayView) and thing.root.is_list and name in ("add", "mul"):
+            if is_list(thing) and not any(is_arraylike(x) and not is_list(x) for x in (a, b)):
                 self.refuse(
                     f"`{REGISTRY[name].text.format('a', 'b')}` of a list",
                     "lists are joined and repeated, arrays are added and multiplied",
@@ -313,17 +318,13 @@ class Expressions(Calls):
             return bool(thing.value)
         if isinstance(thing, tuple):
             return bool(thing)
-        if is_arraylike(thing) and not isinstance(thing, Value):
+        if is_arraylike(thing) and not self.frame.numba_rules:
             self.refuse("the truth of an array", instead="`np.any(...)` or `np.all(...)`")
         return None
 
     def compare(self, node: ast.Compare) -> Any:
-        left = self.expression(node.left)
-        terms = []
-        for op, right_node in zip(node.ops, node.comparators, strict=True):
-            right = self.expression(right_node)
-            terms.append(self.compare_two(op, left, right))
-            left = right
+        things = self.in_order([node.left, *node.comparators])
+        terms = [self.compare_two(op, *pair) for op, pair in zip(node.ops, pairwise(things), strict=True)]
         result = terms[0]
         for term in terms[1:]:
             if result is False or term is False:
@@ -340,6 +341,8 @@ class Expressions(Calls):
                 y = b.value if isinstance(b, Static) else b
                 return (x is y) == isinstance(op, ast.Is)
             case ast.In() | ast.NotIn():
+                if isinstance(a, Static) and isinstance(b, Static) and isinstance(b.value, str):
+                    return (a.value in b.value) == isinstance(op, ast.In)
                 if not isinstance(b, tuple):
                     self.refuse(f"`in` {describe(b)}", instead="`==`, or a loop")
                 hits = [self.compare_two(ast.Eq(), a, item) for item in b]
@@ -357,7 +360,7 @@ class Expressions(Calls):
             x = a.value if isinstance(a, Static) else a
             y = b.value if isinstance(b, Static) else b
             if name not in ("eq", "ne"):
-                self.refuse(f"comparing {describe(a)} with {describe(b)}")
+                self.refuse(f"comparing {describe(a)} with {describe(b)}", "neither is a number")
             if isinstance(x, (Value, ArrayView, Elementwise)) or isinstance(y, (Value, ArrayView, Elementwise)):
                 return name == "ne"
             return (x == y) == (name == "eq")
@@ -369,6 +372,8 @@ class Expressions(Calls):
                 term = self.compare_two(ast.Eq(), x, y)
                 result = term if result is True else result if term is True else self.scalar("and", result, term)
             return result if name == "eq" else self.unary(ast.Not(), result)
+        if isinstance(a, tuple) and isinstance(b, tuple) or is_list(a) or is_list(b):
+            self.refuse("comparing lists or tuples", "they are compared item by item", "each item by itself")
         return self.elementwise(lambda x, y: self.scalar(name, x, y), a, b)
 
     def logic(self, conjunction: bool, nodes: list[ast.expr]) -> Any:
@@ -379,6 +384,8 @@ class Expressions(Calls):
         known = self.known_truth(first)
         if known is not None:
             return self.logic(conjunction, nodes[1:]) if known == conjunction else first
+        if is_arraylike(first):
+            first = self.truth(first)
         if not ty.is_boolean(self.as_value(first).type):
             return self.logic_of_numbers(conjunction, first, nodes[1:])
         left = self.truth(first)
@@ -443,20 +450,20 @@ class Expressions(Calls):
                 argument = node.args[0]
                 listed = ast.copy_location(ast.ListComp(argument.elt, argument.generators), argument)
                 return self.call(function, (self.comprehension(listed),), {}, node)
-        arguments: list[Any] = []
-        for item in node.args:
-            if isinstance(item, ast.Starred):
-                thing = self.expression(item.value)
-                if not isinstance(thing, tuple):
-                    self.refuse(f"`*` of {describe(thing)}", instead="each argument by itself", node=item)
-                arguments += thing
-            else:
-                arguments.append(self.expression(item))
-        keywords: dict[str, Any] = {}
         for keyword in node.keywords:
             if keyword.arg is None:
                 self.refuse("`**` in a call", instead="each argument by name", node=keyword.value)
-            keywords[keyword.arg] = self.expression(keyword.value)
+        given = [item.value if isinstance(item, ast.Starred) else item for item in node.args]
+        things = self.in_order([*given, *(keyword.value for keyword in node.keywords)], function)
+        arguments: list[Any] = []
+        for item, thing in zip(node.args, things, strict=False):
+            if not isinstance(item, ast.Starred):
+                arguments.append(thing)
+            elif isinstance(thing, tuple):
+                arguments += thing
+            else:
+                self.refuse(f"`*` of {describe(thing)}", instead="each argument by itself", node=item)
+        keywords = {str(k.arg): thing for k, thing in zip(node.keywords, things[len(given) :], strict=True)}
         try:
             return self.call(function, tuple(arguments), keywords, node)
         except TypeError as error:
@@ -483,14 +490,14 @@ class Expressions(Calls):
                     return Method(thing, name)
         if isinstance(thing, Static):
             if not hasattr(thing.value, name):
-                self.refuse(f"`{describe(thing)[1:-1]}` has no attribute `{name}`", node=node)
+                self.refuse(f"{describe(thing)} has no attribute `{name}`", "Python would raise an error here", node=node)
             value = getattr(thing.value, name)
             if isinstance(thing.value, types.ModuleType):
                 if thing.value.__name__.split(".")[0] in FROZEN_MODULES:
                     return self.lifted(value, node)
                 return self.captured(value, ("module", thing.value, name), name, node)
             if isinstance(value, (np.ndarray, int, float)) and not isinstance(value, bool):
-                if isinstance(thing.value, tuple):
+                if isinstance(thing.value, (tuple, enum.Enum, np.finfo, np.iinfo)):
                     return self.lifted(value, node)
                 self.refuse(
                     f"the attribute `{name}` of an object",
@@ -506,13 +513,15 @@ class Expressions(Calls):
                 return thing
             if name == "imag":
                 return 0.0
+            if name in NUMBER_METHODS or name == "item":
+                return Method(thing, name)
             if name == "dtype" and isinstance(thing, Value):
                 return Static(ty.numpy_dtype(thing.type))
             if name == "size":
                 return 1
             if name == "shape":
                 return ()
-        self.refuse(f"the attribute `{name}` of {describe(thing)}", node=node)
+        self.refuse(f"the attribute `{name}` of {describe(thing)}", "its meaning is not known here", node=node)
 
     def subscription(self, node: ast.Subscript) -> Any:
         thing = self.expression(node.value)
@@ -534,22 +543,39 @@ class Expressions(Calls):
         return tuple(result)
 
     def pick(self, thing: Any, items: tuple[Any, ...]) -> Any:
+        if isinstance(thing, Static) and isinstance(thing.value, types.MappingProxyType):
+            return self.pick_known(thing.value, items)
         if isinstance(thing, Static) and isinstance(thing.value, dict):
             self.refuse("a dict is not supported", instead="separate arguments, or a tuple")
         if isinstance(thing, tuple):
             (item,) = items if len(items) == 1 else (items,)
             if isinstance(item, Slice):
-                return thing[slice(item.start, item.stop, item.step)]
+                if any(isinstance(x, Value) for x in (item.start, item.stop, item.step)):
+                    self.refuse("a slice of a tuple at a bound that is not constant", instead="an array")
+                return type(thing)(thing[slice(item.start, item.stop, item.step)])
             if isinstance(item, int):
                 if not -len(thing) <= item < len(thing):
-                    self.refuse(f"item {item} of a tuple of {len(thing)}")
+                    self.refuse(f"item {item} of a tuple of {len(thing)}", "Python would raise an error here")
                 return thing[item]
             if is_scalar(item) and thing and all(is_scalar(x) for x in thing):
                 return self.subscript(self.array_of(thing), (item,))
             self.refuse("an item of a tuple at an index that is not constant", instead="an array")
         if not is_arraylike(thing):
-            self.refuse(f"an index into {describe(thing)}")
+            self.refuse(f"an index into {describe(thing)}", instead="an array or a tuple")
         return self.subscript(thing, items)
+
+    def known_dict(self, node: ast.Dict) -> Static:
+        """A dict of constants: it can be looked up, not changed."""
+        parts = [*node.keys, *node.values]
+        if not all(isinstance(part, ast.Constant) for part in parts):
+            self.refuse("a dict is not supported", instead="separate variables, or a tuple")
+        return Static(types.MappingProxyType(ast.literal_eval(node)))
+
+    def pick_known(self, table: types.MappingProxyType[Any, Any], items: tuple[Any, ...]) -> Any:
+        key = items[0].value if isinstance(items[0], Static) else items[0]
+        if len(items) != 1 or isinstance(key, Value) or not is_hashable(key) or key not in table:
+            self.refuse("a key that is not a constant of this dict", instead="separate variables, or a tuple")
+        return self.lifted(table[key])
 
     # --------------------------------------------------------------------- comprehensions, nested functions
 

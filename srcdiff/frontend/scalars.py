@@ -12,7 +12,7 @@ from ..ir.types import Type
 from ..primitives import REGISTRY
 from ..primitives.record import number
 from .scope import Scope, describe, number_type
-from .things import Scalar, is_number, is_scalar
+from .things import Scalar, is_arraylike, is_number, is_scalar
 
 COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 KEEPS_NONNEGATIVE = {"add", "mul", "floordiv", "mod", "min", "max", "rshift", "lshift", "abs", "maximum", "minimum"}
@@ -125,7 +125,10 @@ class Scalars(Scope):
         return current_builder().emit("pow", (self.fitted(base, type), self.fitted(exponent, type)), type)
 
     def truth(self, thing: Any) -> Value:
-        """The truth of a scalar as a boolean value."""
+        """The truth of a scalar, or under Numba's rules of an array of one element, as a boolean value."""
+        if is_arraylike(thing):
+            self.require(self.scalar("eq", self.product(self.shape(thing)), 1), "ValueError", "the truth of an array")
+            thing = self.at(thing, (0,) * thing.ndim)
         value = self.as_value(thing)
         if ty.is_boolean(value.type):
             return value

@@ -345,7 +345,7 @@ class Joiner:
         if self.dead1 or self.dead2:
             return self.join_with_nothing(b if self.dead1 else a, self.dead2, name)
         if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
-            return type(a)(self.join(x, y, "") for x, y in zip(a, b, strict=True))
+            return a.__class__(self.join(x, y, "") for x, y in zip(a, b, strict=True))
         if isinstance(a, ArrayView) and isinstance(b, ArrayView):
             return self.join_views(a, b, name)
         what = f"{said(name)} is {describe(a)} in one branch and {describe(b)} in the other"
@@ -384,7 +384,7 @@ class Joiner:
         """The thing of one arm where the other never gets here or never bound it."""
         name = "" if name == "=" else name
         if isinstance(thing, tuple):
-            return type(thing)(self.join_with_nothing(part, in_first, "") for part in thing)
+            return thing.__class__(self.join_with_nothing(part, in_first, "") for part in thing)
         if isinstance(thing, Value):
             nothing = zero(thing.type)
             v1, v2 = (thing, nothing) if in_first else (nothing, thing)
@@ -600,7 +600,7 @@ class LoopJoin:
             initial = scope.cast(scope.as_value(thing, type), type)
             return self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
         if isinstance(thing, tuple):
-            return type(thing)(self.parameter(part, "", (*path, k), memory) for k, part in enumerate(thing))
+            return thing.__class__(self.parameter(part, "", (*path, k), memory) for k, part in enumerate(thing))
         if isinstance(thing, ArrayView):
             version = memory[thing.root]
             if not thing.whole:
@@ -636,7 +636,7 @@ class LoopJoin:
                 return self.slots[parameter].close(scope.cast(scope.as_value(after, type), type))
             case tuple(), tuple() if len(parameter) == len(after):
                 triples = zip(initial, parameter, after, strict=True)
-                return type(initial)(self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples))
+                return initial.__class__(self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples))
             case ArrayView(), ArrayView() if (
                 after.whole
                 and compatible_arrays(after.root.type, parameter.root.type)
@@ -671,7 +671,7 @@ class LoopJoin:
             value = self.scope.as_value(thing)
             return self.slot(zero(value.type), value.type, name).close(value)
         if isinstance(thing, tuple):
-            return type(thing)(self.expose(part, "") for part in thing)
+            return thing.__class__(self.expose(part, "") for part in thing)
         if isinstance(thing, ArrayView):
             return Poison(
                 f"the array `{name}` is first named inside a loop and read behind it",

@@ -109,9 +109,13 @@ def sums_of(body: Block, start: Value, result: Value, inside: set[Value]) -> lis
     for op in body.ops:
         if not any(v in versions for v in op.operands):
             continue
-        versions.update(op.results)
+        if op.primitive == "for":
+            versions.update(slot_result for first, _, _, slot_result in loop_slots(op) if first in versions)
+        if op.primitive != "accum":
+            continue
+        versions.add(op.result)
         where = op.operands[1:-1]
-        if op.primitive != "accum" or any(i in inside for i in where):
+        if any(i in inside for i in where):
             continue
         same = next((each for each in found if same_place(each.where, where)), None)
         if same is not None:

@@ -211,7 +211,7 @@ copysign = elementwise(
 fmod = elementwise(
     "fmod",
     (math.fmod, np.fmod),
-    "math.fmod({}, {})",
+    "np.fmod({}, {})",
     lambda g, ans, x, y: g,
     lambda g, ans, x, y: -g * _truncated(x / y),
     points=[(7.3, 2.0), (-7.3, 2.1)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from srcdiff import differentiate, pipeline
@@ -33,8 +34,12 @@ def printed(function: Any, args: tuple[Any, ...], argnums: Any) -> str:
 
 
 def golden(function: Any, args: tuple[Any, ...], argnums: Any) -> str:
-    """All of it in one text."""
-    sections = {**stages(function, args, argnums), "printed": printed(function, args, argnums)}
+    """All of it in one text, lines counted from the `def`."""
+    first = function.__code__.co_firstlineno
+    source = re.sub(
+        r"(?<=# line )\d+", lambda found: f"{int(found[0]) - first:+d}", printed(function, args, argnums)
+    )
+    sections = {**stages(function, args, argnums), "printed": source}
     return "\n".join(f"======== {stage}\n\n{text.strip()}\n" for stage, text in sections.items())
 
 

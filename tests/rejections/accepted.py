@@ -627,3 +627,23 @@ def unrolled_break(x):
             break
         s += v * x
     return s
+
+
+@case(X)
+def mask_index(x):
+    return np.sum(x[x > 1.0] * 2.0)
+
+
+@case(X, X > 1.0)
+def mask_given(x, mask):
+    return np.sum(x[mask] ** 2)
+
+
+@case(X)
+def mask_of_nothing(x):
+    return np.sum(x[x > 10.0]) + x[0]
+
+
+@case(M, 1)
+def row_of_mask(m, k):
+    return np.mean(m[k][m[k] > 4.0])

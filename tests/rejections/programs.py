@@ -458,11 +458,6 @@ def tuple_item_added_to(x):
 
 
 @refused(X)
-def mask_index(x):
-    return np.sum(x[x > 1.0])
-
-
-@refused(X)
 def mask_store(x):
     y = x.copy()
     y[y > 1.0] = 0.0
@@ -734,13 +729,6 @@ def tuple_that_grows_in_loop(x, n):
     for i in range(n):
         parts = parts + (x[i],)
     return parts[0]
-
-
-@refused(X)
-def structured_store(x):
-    y = x.copy()
-    y[0:2] = (x[0], x[1], x[2])
-    return y[0]
 
 
 # --------------------------------------------------------------------------------------- loops over things
@@ -1209,11 +1197,6 @@ def argnums_empty(x):
     return x * x
 
 
-@refused(1.5, argnums=(0, "x"), about_call=True)
-def argnums_repeated(x):
-    return x * x
-
-
 @refused(1.5, 2.0, about_call=True)
 def too_many_arguments(x):
     return x * x
@@ -1232,6 +1215,65 @@ def unknown_keyword(x, y=1.0):
 @refused(1.5, x=2.0, about_call=True)
 def argument_given_twice(x, y=1.0):
     return x * y
+
+
+# ------------------------------------------------------------------- what would be silently wrong if accepted
+
+
+@refused(1.5)
+def list_times_number(x):
+    values = [x * k for k in range(3)]
+    return (values * 2)[4]
+
+
+@refused(1.5)
+def list_plus_list(x):
+    values = [x * k for k in range(1, 4)]
+    return (values + values)[0]
+
+
+@refused(M)
+def builtin_sum_of_matrix(m):
+    return np.dot(sum(m), sum(m))
+
+
+@refused(1.5, 1)
+def integer_to_a_negative_power(x, n):
+    return x * 2**-n
+
+
+@refused(M, M)
+def inner_of_matrices(a, b):
+    return np.sum(np.inner(a, b))
+
+
+@refused(M, M)
+def outer_of_matrices(a, b):
+    return np.sum(np.outer(a, b))
+
+
+@refused(1.5, True)
+def invert_of_bool(x, flag):
+    return x * (~flag)
+
+
+@refused(X)
+def operand_that_writes_what_is_read(x):
+    a = x.copy()
+
+    def clear():
+        a[0] = 0.0
+        return 2.0
+
+    return np.sum((a * 1.0) * clear())
+
+
+@refused(1.5)
+def list_seen_under_two_names(x):
+    a = [x]
+    b = a
+    a += [x * x]
+    return sum(b)
 
 
 # ----------------------------------------------------------------------------------- what is differentiated

@@ -18,6 +18,7 @@ from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
+from .arrays import Slice
 from .calls import _range_elements, _range_length
 from .canonicalise import assigned_names, read_names
 from .expressions import BINARY, Captures, Expressions
@@ -100,7 +101,11 @@ class Reader(Expressions):
         if isinstance(spec, tuple):
             return tuple(self.parameter(part, f"{name}{k}", parameters) for k, part in enumerate(spec))
         if not (ty.is_scalar(spec) or (ty.is_array(spec) and ty.is_scalar(spec.dtype))):
-            self.refuse(f"the argument `{name}` of type {spec}")
+            self.refuse(
+                f"the argument `{name}` of type {spec}",
+                "only numbers, arrays of numbers and tuples of those carry a derivative",
+                "arrays of plain floats",
+            )
         value = Value(name, spec)
         parameters.append(value)
         return whole_view(self.parameter_root(value)) if ty.is_array(spec) else value
@@ -204,13 +209,13 @@ class Reader(Expressions):
             thing = self.settled(thing)
             length = self.length(thing)
             if is_number(length) and length != count:
-                self.refuse(f"unpacking {length} items into {count}", node=target)
+                self.refuse(f"unpacking {length} items into {count}", instead="a name for each", node=target)
             self.require(self.scalar("eq", length, count), "ValueError", f"an array unpacked into {count} needs that length")
             thing = tuple(self.subscript(thing, (k,)) for k in range(count))
         if not isinstance(thing, tuple):
-            self.refuse(f"unpacking {describe(thing)}", node=target)
+            self.refuse(f"unpacking {describe(thing)}", instead=f"a tuple of {count}", node=target)
         if len(thing) != count:
-            self.refuse(f"unpacking {len(thing)} items into {count}", node=target)
+            self.refuse(f"unpacking {len(thing)} items into {count}", instead="a name for each", node=target)
         thing = tuple(self.settled(part) for part in thing)
         for element, part in zip(target.elts, thing, strict=True):
             self.bind_target(element, part)
@@ -226,7 +231,7 @@ class Reader(Expressions):
                 node=target,
             )
         if not isinstance(array, ArrayView):
-            self.refuse(f"writing into {describe(array)}", node=target)
+            self.refuse(f"writing into {describe(array)}", "only arrays can be changed in place", node=target)
         if any(is_arraylike(item) for item in items):
             self.scatter(array, items, thing, target)
             return
@@ -237,7 +242,7 @@ class Reader(Expressions):
         if is_arraylike(thing) and thing.ndim == 0:
             thing = self.at(thing, ())
         if not is_scalar(thing):
-            self.refuse(f"{describe(thing)} stored into an element", node=target)
+            self.refuse(f"{describe(thing)} stored into an element", instead="one number", node=target)
         self.store(place, (), self.stored(thing, place))
 
     def stored(self, thing: Scalar, place: ArrayView) -> Scalar:
@@ -245,16 +250,16 @@ class Reader(Expressions):
 
     def place_of(self, array: ArrayView, items: tuple[Any, ...]) -> ArrayView:
         """Like `subscript`, but an element is a view without axes."""
+        if array.root.is_list and any(isinstance(item, Slice) for item in items):
+            self.refuse("a store into a slice of a list", "it could change its length", "`np.array(...)`")
         extra = self.subscript(array, (*items, None) if None not in items else items)
         return ArrayView(extra.root, tuple(a for a in extra.axes if a is not None), extra.fixed)
 
     def scatter(self, array: ArrayView, items: tuple[Any, ...], thing: Any, target: ast.AST) -> None:
-        """`x[idx] = values` with one array of integers, element after element."""
-        if len(items) != 1 or array.ndim != 1:
+        """`x[idx] = values` with one array of integers or a mask, element after element."""
+        if len(items) != 1 or array.ndim != 1 or items[0].ndim != 1:
             self.refuse("a store at an array of indices in more than one dimension", instead="a loop", node=target)
-        pick = self.steady(self.as_array(items[0]))
-        if not ty.is_integer(self.dtype(pick)) or pick.ndim != 1:
-            self.refuse("a store under a mask", instead="a loop with an `if`", node=target)
+        pick = self.steady(self.indices_of(items[0], lambda: self.length(array)))
         thing = self.steady(thing) if is_arraylike(thing) else thing
         if is_arraylike(thing):
             self.broadcast([self.shape(pick), self.shape(thing)], 1)
@@ -303,7 +308,7 @@ class Reader(Expressions):
                     old = self.at(place, ())
                     value = self.expression(node.value)
                     if is_arraylike(value):
-                        self.refuse("an array added to an element")
+                        self.refuse("an array added to an element", instead="one number")
                     self.store(place, (), combine(old, value))
             case _:
                 self.refuse("writing an attribute", instead="a local variable")
@@ -478,24 +483,32 @@ class Reader(Expressions):
     def assertion(self, node: ast.Assert) -> None:
         test = self.expression(node.test)
         known = self.known_truth(test)
-        message = node.msg.value if isinstance(node.msg, ast.Constant) else ""
+        message = text_of(node.msg) if node.msg is not None else ""
         if known is not True:
             holds = constant(known, ty.boolean) if known is not None else self.truth(test)
-            self.require(holds, "AssertionError", str(message))
+            self.require(holds, "AssertionError", message)
 
     def raise_statement(self, node: ast.Raise) -> None:
+        """`raise`, with the nearest built-in exception; a message that is computed is shown as it is written."""
         error, message = "Exception", ""
         exception = node.exc
         if isinstance(exception, ast.Call):
-            if exception.args and isinstance(exception.args[0], ast.Constant):
-                message = str(exception.args[0].value)
+            message = text_of(exception.args[0]) if exception.args else ""
             exception = exception.func
-        if isinstance(exception, ast.Name):
-            kind = self.lookup(exception.id, exception)
-            if isinstance(kind, Static) and getattr(kind.value, "__module__", "") == "builtins":
-                error = kind.value.__name__
+        if exception is not None:
+            kind = self.expression(exception)
+            if isinstance(kind, Static) and isinstance(kind.value, type) and issubclass(kind.value, Exception):
+                error = next(base.__name__ for base in kind.value.__mro__ if base.__module__ == "builtins")
         current_builder().effect("raise", (), {"error": error, "message": message})
         self.dead = True
+
+
+def text_of(node: ast.expr) -> str:
+    """The text of a message: the string itself, or how the program computes it."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    text = ast.unparse(node)
+    return text[2:-1] if isinstance(node, ast.JoinedStr) else text
 
 
 def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
@@ -563,7 +576,11 @@ def flatten(reader: Reader, thing: Any, leaves: list[Value]) -> Any:
     elif isinstance(thing, Poison):
         reader.refuse(thing.problem, instead=thing.instead)
     else:
-        reader.refuse(f"a function that returns {describe(thing)}", kind=NotDifferentiable)
+        reader.refuse(
+            f"a function that returns {describe(thing)}",
+            instead="a number, an array, or a tuple of those",
+            kind=NotDifferentiable,
+        )
     return "leaf"
 
 

@@ -95,8 +95,6 @@ class Calls(Arrays):
             return self.scalar("sqrt", functools.reduce(lambda a, b: self.scalar("add", a, b), squares))
         if target is int and not arguments:
             return 0
-        if name == "heaviside":
-            return self.elementwise(self.heaviside, *arguments)
         python_only = not isinstance(target, np.ufunc) and target not in (abs, operator.abs, np.round)
         if python_only and any(is_arraylike(x) for x in arguments) and name not in ("add", "mul"):
             self.refuse(
@@ -107,12 +105,6 @@ class Calls(Arrays):
         if isinstance(target, np.ufunc) or any(is_arraylike(x) for x in arguments):
             return self.elementwise(lambda *xs: self.scalar(name, *xs), *arguments)
         return self.scalar(name, *arguments)
-
-    def heaviside(self, x: Scalar, at_zero: Scalar) -> Scalar:
-        """0 below zero, 1 above it, NaN for NaN."""
-        rest = self.scalar("select", self.scalar("eq", x, 0.0), at_zero, x)
-        above = self.scalar("select", self.scalar("gt", x, 0.0), 1.0, rest)
-        return self.scalar("select", self.scalar("lt", x, 0.0), 0.0, above)
 
     def floating(self, thing: Any) -> Any:
         """A number as a float."""
@@ -763,6 +755,17 @@ def _any_all(name: str, start: bool) -> Any:
     return make
 
 
+def _heaviside(calls: Calls, thing: Any, at_zero: Any) -> Any:
+    """0 below zero, 1 above it, NaN for NaN."""
+
+    def step(x: Scalar, at_zero: Scalar) -> Scalar:
+        rest = calls.scalar("select", calls.scalar("eq", x, 0.0), at_zero, math.nan)
+        above = calls.scalar("select", calls.scalar("gt", x, 0.0), 1.0, rest)
+        return calls.scalar("select", calls.scalar("lt", x, 0.0), 0.0, above)
+
+    return calls.elementwise(step, thing, at_zero)
+
+
 def _nonzero(calls: Calls, thing: Any) -> tuple[ArrayView]:
     """`np.nonzero` and `np.where` of one argument."""
     thing = calls.as_array(thing)
@@ -858,6 +861,8 @@ def _eye(calls: Calls, n: Any) -> ArrayView:
 def _length(calls: Calls, thing: Any) -> Any:
     if isinstance(thing, Range):
         return _range_length(calls, thing)
+    if isinstance(thing, Static) and isinstance(thing.value, str):
+        return len(thing.value)
     return calls.length(thing)
 
 
@@ -1031,6 +1036,7 @@ NUMPY_CALLS: dict[Any, Any] = {
     np.all: _any_all("and", True),
     any: _any_all("or", False),
     all: _any_all("and", True),
+    np.heaviside: _heaviside,
     np.where: _where,
     np.clip: _clip,
     np.dot: _dot,

@@ -91,7 +91,7 @@ div = elementwise(
     (operator.truediv, np.divide, np.true_divide),
     "{} / {}",
     lambda g, ans, x, y: g / y,
-    lambda g, ans, x, y: -(g / y) * ans,
+    lambda g, ans, x, y: divisor_share(g, ans, x, y),
     points=[(0.3, 0.7), (1.2, -0.4)],
     result=float_result,
     precedence=10,
@@ -150,6 +150,17 @@ abs_ = elementwise(
     evaluate=abs,
     cost=1,
 )
+
+
+def divisor_share(g: Number, ans: Number, x: Number, y: Number) -> Number:
+    """What is owed to the divisor; nothing where nothing is owed to x / y, also where that overflowed.
+
+    Sentinels such as `np.inf` or the largest float are divided in many dynamic programs, and `0 * inf` is NaN.
+    """
+    term = -(g / y) * ans
+    if not isinstance(x, Value) or x.is_constant:
+        return term
+    return select(_is_zero(g), 0.0, term)
 
 
 def power_slope(x: Number, y: Number) -> Number:

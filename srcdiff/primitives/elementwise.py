@@ -222,9 +222,6 @@ def _truncated(q):  # type: ignore[no-untyped-def]
     return select(q < 0, -floor(-q), floor(q))
 
 
-heaviside = elementwise(
-    "heaviside", (np.heaviside,), "np.heaviside({}, {})", ZERO, points=[(0.3, 0.5), (-0.3, 0.5)]
-)
 for _name, _spellings in (
     ("isnan", (math.isnan, np.isnan)),
     ("isinf", (math.isinf, np.isinf)),

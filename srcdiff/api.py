@@ -15,7 +15,7 @@ import numpy as np
 from . import pipeline
 from .backend.cpu import load_function
 from .emit.show import show
-from .errors import NotDifferentiable
+from .errors import NotDifferentiable, UnsupportedConstruct
 from .frontend.build import Program
 from .frontend.source import FunctionSource, location_of, read_source
 from .frontend.things import Static
@@ -58,6 +58,14 @@ class Differentiable:
         self.options = options or Options()
         self.source = read_source(function)
         spec = self.source.tree.args
+        star = spec.vararg or spec.kwarg
+        if star is not None:
+            raise UnsupportedConstruct(
+                f"`{'*' if spec.vararg else '**'}{star.arg}` in the signature",
+                location_of(self.source, star),
+                "the number of arguments must be known",
+                "named parameters",
+            )
         self.names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
         self.free = [
             name
@@ -66,7 +74,7 @@ class Differentiable:
         ]
         self.specialisations: dict[Any, Specialisation] = {}
         self.compiled: dict[Any, Callable[..., Any]] = {}
-        self.quick: dict[Any, tuple[Callable[..., Any], Any]] = {}  # by what is cheap to see of the arguments
+        self.quick: dict[Any, tuple[Callable[..., Any], Any, Any]] = {}  # by what is cheap to see of the arguments
 
     # ------------------------------------------------------------------------------------ arguments
 
@@ -214,8 +222,8 @@ class Differentiable:
     def value_and_gradients(self, wrt: tuple[int, ...], args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if not keywords:
             entry = self.quick.get((wrt, fingerprint(args)))
-            if entry is not None:
-                function, fetch = entry
+            if entry is not None and all(fetched(where) is known for where, known in entry[2]):
+                function, fetch, _ = entry
                 value, *gradients = function(*args, *map(fetched, fetch))
                 return value, tuple(gradients)
         values = self.arguments(args, keywords)
@@ -225,10 +233,10 @@ class Differentiable:
         if entry is None:
             entry = self.compiled[key] = self.compile_gradient(found, specs, wrt)
         function, nestings, fetch = entry  # type: ignore[misc]
-        if not keywords and len(args) == len(values) and not found.program.statics:
+        if not keywords and len(args) == len(values):
             plain = all(type(x) in PLAIN for x in args) and all(nesting == "leaf" for nesting in nestings)
             if plain and not self.source.partial_args:
-                self.quick[wrt, fingerprint(args)] = (function, fetch)
+                self.quick[wrt, fingerprint(args)] = (function, fetch, found.program.statics)
         hidden = [fetched(where) for where in fetch]
         value, *gradients = function(*self.flat(values), *hidden)
         gradients_iterator = iter(gradients)

@@ -130,6 +130,8 @@ class Reader(Expressions):
                     self.expression(node.value)
             case ast.Assign():
                 thing = self.expression(node.value)
+                if isinstance(thing, ListItems):
+                    thing = self.changeable(thing, node.targets)
                 if len(node.targets) > 1:
                     thing = self.settled(thing)
                 for target in node.targets:
@@ -161,6 +163,15 @@ class Reader(Expressions):
             case _:
                 what, why, instead = REFUSED_STATEMENTS.get(type(node), (f"`{type(node).__name__}`", "", ""))
                 self.refuse(f"{what} are not supported" if what.endswith("blocks") else f"{what} is not supported", why, instead)
+
+    def changeable(self, items: ListItems, targets: list[ast.expr]) -> Any:
+        """A list of numbers as an array, if items of it are assigned."""
+        names = {target.id for target in targets if isinstance(target, ast.Name)}
+        if not (items and names & self.frame.stores and all(map(is_scalar, items))):
+            return items
+        array = self.array_of(items)
+        array.root.is_list = True
+        return array
 
     def bind_target(self, target: ast.expr, thing: Any) -> None:
         match target:
@@ -246,6 +257,8 @@ class Reader(Expressions):
         self.store(place, (), self.stored(thing, place))
 
     def stored(self, thing: Scalar, place: ArrayView) -> Scalar:
+        if place.root.is_list and not ty.is_float(place.root.type.dtype) and ty.is_float(self.as_value(thing).type):
+            self.refuse("a float stored into a list of integers", "the list would change its type", "a list of floats")
         return thing
 
     def place_of(self, array: ArrayView, items: tuple[Any, ...]) -> ArrayView:
@@ -309,7 +322,7 @@ class Reader(Expressions):
                     value = self.expression(node.value)
                     if is_arraylike(value):
                         self.refuse("an array added to an element", instead="one number")
-                    self.store(place, (), combine(old, value))
+                    self.store(place, (), self.stored(combine(old, value), place))
             case _:
                 self.refuse("writing an attribute", instead="a local variable")
 

@@ -254,6 +254,7 @@ class Calls(Arrays):
             return self.settled(self.expression(tree.body))
         check_language(self, tree)
         self.frame.reads = count_reads(tree)
+        self.frame.stores = stored_names(tree)
         self.statements(canonicalise(tree.body))
         result = self.frame.env.get(RESULT, Static(None))
         if isinstance(result, Poison):
@@ -527,6 +528,15 @@ def count_reads(tree: ast.AST) -> dict[str, int]:
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             counts[node.target.id] = counts.get(node.target.id, 0) + 1
     return counts
+
+
+def stored_names(tree: ast.AST) -> frozenset[str]:
+    """The names `x` of all `x[...] = ...`."""
+    return frozenset(
+        node.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name)
+    )
 
 
 def check_language(calls: Calls, tree: Any) -> None:
@@ -970,6 +980,19 @@ def _copy(calls: Calls, thing: Any) -> Any:
     return calls.copy(thing) if isinstance(thing, ArrayView) else calls.materialise(calls.as_array(thing))
 
 
+def _diag(calls: Calls, thing: Any) -> Any:
+    """The diagonal of a matrix, or a matrix with this diagonal."""
+    thing = calls.steady(calls.as_array(thing))
+    lengths = calls.shape(thing)
+    if thing.ndim == 1:
+        view = calls.allocate((lengths[0], lengths[0]), calls.dtype(thing), "zeros")
+        calls.count_loop(lengths[0], lambda i: calls.store(view, (i, i), calls.at(thing, (i,))))
+        return view
+    if thing.ndim != 2:
+        calls.refuse("`np.diag` of more than two dimensions", instead="a loop")
+    return Elementwise((calls.scalar("min", *lengths),), lambda i: calls.at(thing, (i[0], i[0])), calls.reads(thing))
+
+
 def _ravel(calls: Calls, thing: Any) -> Any:
     return calls.raveled(calls.as_array(thing))
 
@@ -1052,6 +1075,7 @@ NUMPY_CALLS: dict[Any, Any] = {
     np.transpose: _transpose,
     np.size: _size,
     np.copy: _copy,
+    np.diag: _diag,
     np.ravel: _ravel,
     np.reshape: _reshape,
     np.linalg.norm: _norm,

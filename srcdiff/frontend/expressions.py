@@ -140,7 +140,7 @@ class Expressions(Calls):
             return self.hidden(where, ty.typeof(value), name)
         if isinstance(value, np.ndarray):
             return self.hidden(where, self.array_type(value, node), name)
-        if not callable(value) and not isinstance(value, types.ModuleType):
+        if not isinstance(value, types.ModuleType) and not (frozen and callable(value)):
             self.captures.statics.append((where, value))
         return self.lifted(value, node)
 
@@ -283,6 +283,8 @@ class Expressions(Calls):
             return a + b
         if isinstance(a, tuple) and isinstance(b, int) and name == "mul":
             return a * b
+        if isinstance(a, ListItems) and len(a) == 1 and is_scalar(a[0]) and isinstance(b, Value) and name == "mul":
+            return self.repeated(a[0], b)
         for thing in (a, b):
             if is_list(thing) and not any(is_arraylike(x) and not is_list(x) for x in (a, b)):
                 self.refuse(
@@ -293,6 +295,14 @@ class Expressions(Calls):
             if not (is_scalar(thing) or is_arraylike(thing)):
                 self.refuse(f"`{REGISTRY[name].text.format('a', 'b')}` with {describe(thing)}")
         return self.elementwise(lambda x, y: self.scalar(name, x, y), a, b)
+
+    def repeated(self, item: Scalar, count: Value) -> ArrayView:
+        """`[item] * count`"""
+        value = self.as_value(item)
+        view = self.allocate((self.scalar("max", self.integer(count), 0),), value.type)
+        view.root.is_list = True
+        self.fill(view, value)
+        return view
 
     def unary(self, op: ast.unaryop, thing: Any) -> Any:
         match op:
@@ -314,6 +324,9 @@ class Expressions(Calls):
         """The truth of a thing that is known when the function is read."""
         if is_number(thing):
             return bool(thing)
+        if is_arraylike(thing) and is_list(thing):
+            length = self.length(thing)
+            return bool(length) if is_number(length) else self.refuse("the truth of a list", instead="`len(x) > 0`")
         if isinstance(thing, Static):
             return bool(thing.value)
         if isinstance(thing, tuple):

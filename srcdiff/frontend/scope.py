@@ -33,6 +33,7 @@ class Frame:
     source: FunctionSource
     env: dict[str, Any] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
+    stores: frozenset[str] = frozenset()  # names with items that are assigned
     parent: Frame | None = None
 
     @property

@@ -324,7 +324,7 @@ def refused(obj):
         (3.0, "float"),
         (None, "NoneType"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_refused_with_a_word_on_why(obj, word):
     assert word in refused(obj)

@@ -1,6 +1,6 @@
 """What people call: `differentiate`, `grad`, `value_and_grad`.
 
-    value, slope = value_and_grad(loss)(w, X, y)
+value, slope = value_and_grad(loss)(w, X, y)
 """
 
 from __future__ import annotations
@@ -74,14 +74,21 @@ class Differentiable:
         ]
         self.specialisations: dict[Any, Specialisation] = {}
         self.compiled: dict[Any, Callable[..., Any]] = {}
-        self.quick: dict[Any, tuple[Callable[..., Any], Any, Any]] = {}  # by what is cheap to see of the arguments
+        self.quick: dict[
+            Any, tuple[Callable[..., Any], Any, Any]
+        ] = {}  # by what is cheap to see of the arguments
 
     # ------------------------------------------------------------------------------------ arguments
 
     def arguments(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
         """The arguments in the order of the parameters, defaults and partial ones filled in."""
         source = self.source
-        if len(args) == len(self.names) and not keywords and not source.partial_args and not source.partial_keywords:
+        if (
+            len(args) == len(self.names)
+            and not keywords
+            and not source.partial_args
+            and not source.partial_keywords
+        ):
             return list(args)
         args = (*source.partial_args, *args)
         keywords = {**source.partial_keywords, **keywords}
@@ -219,11 +226,13 @@ class Differentiable:
                 instead=f"pass a float (`float({name})`, `{name}.astype(float)`), or choose other `argnums`",
             )
 
-    def value_and_gradients(self, wrt: tuple[int, ...], args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    def value_and_gradients(
+        self, wrt: tuple[int, ...], args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
         if not keywords:
-            entry = self.quick.get((wrt, fingerprint(args)))
-            if entry is not None and all(fetched(where) is known for where, known in entry[2]):
-                function, fetch, _ = entry
+            quick = self.quick.get((wrt, fingerprint(args)))
+            if quick is not None and all(fetched(where) is known for where, known in quick[2]):
+                function, fetch, _ = quick
                 value, *gradients = function(*args, *map(fetched, fetch))
                 return value, tuple(gradients)
         values = self.arguments(args, keywords)
@@ -252,7 +261,7 @@ class Differentiable:
         fastmath = self.options.fastmath
         if fastmath is None:
             fastmath = {"reassoc"} if pipeline.reorders_sums(program) else False
-        return load_function(
+        loaded: Callable[..., Any] = load_function(
             text,
             name,
             stem=name,
@@ -260,6 +269,7 @@ class Differentiable:
             fastmath=fastmath,
             parallel=self.options.parallel,
         )
+        return loaded
 
     def gradient_text(
         self, found: Specialisation, specs: tuple[Any, ...], wrt: tuple[int, ...], optimise: bool = True
@@ -398,7 +408,9 @@ class Differentiated(Differentiable):
         if not names:
             return TapeReport({})
         text = pipeline.print_function(function)
-        sizes = self.load(text, function.name, found.program)(*self.flat(values), *(fetched(w) for w in found.program.fetch))
+        sizes = self.load(text, function.name, found.program)(
+            *self.flat(values), *(fetched(w) for w in found.program.fetch)
+        )
         listed = sizes if isinstance(sizes, tuple) else (sizes,)
         tapes: dict[str, int] = {}
         for name, size in zip(names, listed, strict=True):

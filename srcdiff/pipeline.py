@@ -21,14 +21,15 @@ from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.hoist import hoist_invariants, share_work_arrays
-from .optimise.promote import promote_sums
 from .optimise.privatise import privatise_arrays
+from .optimise.promote import promote_sums
 from .optimise.protect import protect_arguments
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .transform.reverse import build_adjoint
 
+NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
 Hook = Callable[[str, Function], None]
 
 
@@ -52,35 +53,32 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     return function
 
 
-def gradient(
-    program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook
-) -> Function:
+def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The value and the gradient by the parameters `wrt`."""
-    stages: list[tuple[str, Callable[[Function], Function]]] = [
-        ("protect", protect_arguments),
-        ("simplify", simplified),
-        ("hoist", hoist_invariants),
-        ("privatise", privatise_arrays),
-        ("simplify private", simplified),
-        ("adjoint", lambda f: build_adjoint(f, wrt)),
-        ("simplify adjoint", simplified_adjoint),
-        ("fuse", fuse_sweeps),
-        ("simplify fused", simplified),
-        ("residuals", place_residuals),
-        ("simplify placed", simplified),
-        ("hoist placed", hoist_invariants),
-        ("combine", combine_updates),
-        ("promote", promote_sums),
-        ("reorder", reorder_loops),
-        ("assign", assign_first),
-        ("factor", shorten_chains),
-        ("clean", simplified),
-        ("share", share_work_arrays),
+    stages: list[tuple[bool, str, Callable[[Function], Function]]] = [
+        (NEEDED, "protect", protect_arguments),
+        (OPTIONAL, "simplify", simplified),
+        (OPTIONAL, "hoist", hoist_invariants),
+        (OPTIONAL, "privatise", privatise_arrays),
+        (OPTIONAL, "simplify private", simplified),
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
+        (OPTIONAL, "simplify adjoint", simplified_adjoint),
+        (OPTIONAL, "fuse", fuse_sweeps),
+        (OPTIONAL, "simplify fused", simplified),
+        (NEEDED, "residuals", place_residuals),
+        (NEEDED, "simplify placed", simplified),
+        (OPTIONAL, "hoist placed", hoist_invariants),
+        (OPTIONAL, "combine", combine_updates),
+        (OPTIONAL, "promote", promote_sums),
+        (OPTIONAL, "reorder", reorder_loops),
+        (OPTIONAL, "assign", assign_first),
+        (OPTIONAL, "factor", shorten_chains),
+        (NEEDED, "clean", simplified),
+        (OPTIONAL, "share", share_work_arrays),
     ]
-    optional = {"simplify", "hoist", "privatise", "simplify private", "simplify adjoint", "fuse", "simplify fused", "hoist placed", "combine", "promote", "reorder", "assign", "factor", "share"}
     function = program.function
-    for name, stage in stages:
-        if optimise or name not in optional:
+    for needed, name, stage in stages:
+        if optimise or needed:
             function = stage(function)
             hook(name, function)
     return function

@@ -394,7 +394,7 @@ def gradient_by_richardson(
     try:
         point = Point(f, args, argnums, np.longdouble)
         middle = np.longdouble(point(point.x))
-    except Exception:  # noqa: BLE001 - whatever keeps it from running in long double
+    except Exception:
         point = Point(f, args, argnums, np.float64)
         middle = np.longdouble(point(point.x))
     axes = np.eye(point.x.size, dtype=point.number)

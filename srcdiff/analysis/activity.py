@@ -104,7 +104,9 @@ def spread_useful(block: Block, useful: set[Value]) -> None:
                 useful.update(i for i, p, _, r in slots if r in useful or p in useful)
             case _:
                 if any(r in useful for r in op.results):
-                    useful.update(x for x in channels(op) if ty.is_differentiable(x.type) and not x.is_constant)
+                    useful.update(
+                        x for x in channels(op) if ty.is_differentiable(x.type) and not x.is_constant
+                    )
 
 
 __all__ = ["Activity", "channels", "find_active"]

@@ -1,6 +1,6 @@
 """Integers as linear forms in loop indices and invariants, and what follows about overlapping elements.
 
-    x[i - 1] in a loop over i in range(1, n)    index  1*i - 1,  lower bound 0
+x[i - 1] in a loop over i in range(1, n)    index  1*i - 1,  lower bound 0
 """
 
 from __future__ import annotations
@@ -290,9 +290,7 @@ class Overwrites:
             return False
         return rest.constant >= 1 and all(k > 0 and self.affine.is_length(v) for v, k in rest.terms)
 
-    def deepest(
-        self, indices: list[Value], limits: dict[Value, tuple[Linear, Linear]]
-    ) -> Value | None:
+    def deepest(self, indices: list[Value], limits: dict[Value, tuple[Linear, Linear]]) -> Value | None:
         """The index whose range depends on the others, not they on it."""
         if limits:
             order = list(limits)  # outermost loop first

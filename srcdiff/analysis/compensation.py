@@ -21,6 +21,11 @@ def is_compensated(function: Function) -> bool:
             continue
         for x, y in (op.operands, tuple(reversed(op.operands))):
             made = maker.get(x)
-            if made is not None and made.primitive in ("add", "sub") and y in made.operands and not y.is_constant:
+            if (
+                made is not None
+                and made.primitive in ("add", "sub")
+                and y in made.operands
+                and not y.is_constant
+            ):
                 return True
     return False

@@ -75,7 +75,9 @@ def find_structure(function_body: Block) -> Structure:
             elif op.primitive == "if":
                 for n, region in enumerate(op.regions):
                     visit(region, (*around, op), n)
-                for result, a, b in zip(op.results, op.regions[0].results, op.regions[1].results, strict=True):
+                for result, a, b in zip(
+                    op.results, op.regions[0].results, op.regions[1].results, strict=True
+                ):
                     if ty.is_array(result.type):
                         if s.origin(a) is s.origin(b):
                             s.roots[result] = s.origin(a)

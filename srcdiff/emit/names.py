@@ -167,7 +167,9 @@ class Variables:
                 for _, parameter, _, result in loop_slots(op):
                     self.unite(parameter, result)
                 if op.primitive == "while":
-                    for held, parameter in zip(op.regions[0].parameters, op.regions[1].parameters, strict=True):
+                    for held, parameter in zip(
+                        op.regions[0].parameters, op.regions[1].parameters, strict=True
+                    ):
                         self.unite(held, parameter)
             for region in op.regions:
                 self.must(region)

@@ -119,7 +119,9 @@ class Printer:
             if self.uses.get(result, 0) != 1 or result not in consumer:
                 continue
             at, by = consumer[result]
-            if result.name and not (by is not None and by.primitive in ("store", "accum") and by.operands[-1] is result):
+            if result.name and not (
+                by is not None and by.primitive in ("store", "accum") and by.operands[-1] is result
+            ):
                 continue
             if by is not None and by.primitive in ("opaque", "while"):
                 continue
@@ -159,7 +161,12 @@ class Printer:
         if not region.ops:
             return True
         last = region.ops[-1]
-        return bool(last.results) and last.results[0] is value and self.uses.get(value) == 1 and self.inline_last(last)
+        return (
+            bool(last.results)
+            and last.results[0] is value
+            and self.uses.get(value) == 1
+            and self.inline_last(last)
+        )
 
     def inline_last(self, op: Op) -> bool:
         return op.results[0] in self.inlined
@@ -258,7 +265,12 @@ class Printer:
         elif texts:
             self.write(f"return {', '.join(texts)}")
         lines = self.lines
-        if lines and lines[0].strip() == "# forward sweep" and len(lines) > 1 and "# reverse sweep" in lines[1]:
+        if (
+            lines
+            and lines[0].strip() == "# forward sweep"
+            and len(lines) > 1
+            and "# reverse sweep" in lines[1]
+        ):
             lines = lines[2:]
         return head + lines
 
@@ -350,10 +362,12 @@ class Printer:
 
     def binds_alone(self, op: Op) -> bool:
         """Whether `x = x + (...)` may be written `x += ...`."""
-        left, right = op.operands
+        left = op.operands[0]
         sign = {"add": "+", "sub": "-", "mul": "*"}[op.primitive]
-        return left not in self.inlined and not left.is_constant and self.expression(op)[0].startswith(
-            f"{self.text(left)} {sign} "
+        return (
+            left not in self.inlined
+            and not left.is_constant
+            and self.expression(op)[0].startswith(f"{self.text(left)} {sign} ")
         )
 
     def require(self, op: Op) -> None:
@@ -486,7 +500,9 @@ class Printer:
                 self.write(f"{self.variables.of(trips)} += 1")
             stop = body.results[0] if leaves_early(op) else None
             targets, sources = [p for _, p, _, _ in slots], [y for _, _, y, _ in slots]
-            at_end = stop is not None and (self.has_moves(targets, sources) or not self.in_last_if(body, stop))
+            at_end = stop is not None and (
+                self.has_moves(targets, sources) or not self.in_last_if(body, stop)
+            )
             self.block(body, None if at_end else stop)
             self.moves(targets, sources)
             if stop is not None and at_end:
@@ -519,7 +535,12 @@ class Printer:
         self.nested(print_all)
 
     def in_last_if(self, body: Block, stop: Value) -> bool:
-        return not stop.is_constant and bool(body.ops) and stop in body.ops[-1].results and body.ops[-1].primitive == "if"
+        return (
+            not stop.is_constant
+            and bool(body.ops)
+            and stop in body.ops[-1].results
+            and body.ops[-1].primitive == "if"
+        )
 
     def range_text(self, op: Op) -> str:
         low, high, step = op.operands[:3]

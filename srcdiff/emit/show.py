@@ -1,10 +1,10 @@
 """The dump of the IR: text that a test can compare.
 
-    f(x: f64) {
-      t1 = sin x
-      y = mul t1 2.0
-      return y
-    }
+f(x: f64) {
+  t1 = sin x
+  y = mul t1 2.0
+  return y
+}
 """
 
 from __future__ import annotations

@@ -18,11 +18,13 @@ from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
+from ..ir.walk import free_values_of
 from .arrays import Slice
 from .calls import _range_elements, _range_length
 from .canonicalise import assigned_names, read_names
 from .expressions import BINARY, Captures, Expressions
 from .scope import Frame, LoopParts, describe
+from .searches import halves_bracket
 from .source import FunctionSource
 from .things import (
     ArrayView,
@@ -145,8 +147,10 @@ class Reader(Expressions):
                 self.if_statement(node)
             case ast.For():
                 self.for_statement(node)
+                self.mark_bisection(node)
             case ast.While():
                 self.while_statement(node)
+                self.mark_bisection(node)
             case ast.Assert():
                 self.assertion(node)
             case ast.Delete():
@@ -357,6 +361,18 @@ class Reader(Expressions):
             for name in names
             if name.startswith("$") or self.frame.reads.get(name, 0) > inside.get(name, 0)
         }
+
+    def mark_bisection(self, node: ast.For | ast.While) -> None:
+        """Let floats that a search by bisection leaves have no derivative by what the search reads."""
+        loop = current_builder().ops[-1]
+        if loop.primitive not in ("for", "while") or not halves_bracket(node):
+            return
+        read = [value for value in free_values_of(loop) if ty.is_differentiable(value.type)]
+        current_builder().location = self.location(node)
+        for name, thing in self.frame.env.items():
+            if isinstance(thing, Value) and thing in loop.results and ty.is_float(thing.type):
+                found = {"text": "a search by bisection"}
+                self.frame.env[name] = current_builder().emit("bisection", (thing, *read), thing.type, found, name)
 
     def for_statement(self, node: ast.For) -> None:
         over = self.expression(node.iter)

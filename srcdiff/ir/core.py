@@ -68,7 +68,9 @@ class Op:
         return result
 
     def __repr__(self) -> str:
-        return f"<{self.primitive} {' '.join(map(repr, self.operands))} -> {' '.join(map(repr, self.results))}>"
+        return (
+            f"<{self.primitive} {' '.join(map(repr, self.operands))} -> {' '.join(map(repr, self.results))}>"
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)

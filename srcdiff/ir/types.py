@@ -10,23 +10,24 @@ from typing import Any, TypeAlias
 
 import numba
 import numpy as np
-from numba.core import types as nb
+from numba.core import types as nb_types
 from numba.np import numpy_support
 
+nb = nb_types
 Type: TypeAlias = Any  # numba's types carry no annotations
 
-float64: Type = nb.float64
-float32: Type = nb.float32
-int64: Type = nb.int64
-uint64: Type = nb.uint64
-boolean: Type = nb.boolean
-complex128: Type = nb.complex128
-complex64: Type = nb.complex64
-none: Type = nb.none
+float64: Type = nb_types.float64
+float32: Type = nb_types.float32
+int64: Type = nb_types.int64
+uint64: Type = nb_types.uint64
+boolean: Type = nb_types.boolean
+complex128: Type = nb_types.complex128
+complex64: Type = nb_types.complex64
+none: Type = nb_types.none
 
 
 def array(dtype: Type, ndim: int, layout: str = "C") -> Type:
-    return nb.Array(dtype, ndim, layout)
+    return nb_types.Array(dtype, ndim, layout)
 
 
 def typeof(value: object) -> Type:
@@ -38,31 +39,31 @@ def typeof(value: object) -> Type:
 
 
 def is_float(type: Type) -> bool:
-    return isinstance(type, nb.Float)
+    return isinstance(type, nb_types.Float)
 
 
 def is_integer(type: Type) -> bool:
-    return isinstance(type, nb.Integer)
+    return isinstance(type, nb_types.Integer)
 
 
 def is_boolean(type: Type) -> bool:
-    return isinstance(type, nb.Boolean)
+    return isinstance(type, nb_types.Boolean)
 
 
 def is_complex(type: Type) -> bool:
-    return isinstance(type, nb.Complex)
+    return isinstance(type, nb_types.Complex)
 
 
 def is_scalar(type: Type) -> bool:
-    return isinstance(type, (nb.Number, nb.Boolean))
+    return isinstance(type, (nb_types.Number, nb_types.Boolean))
 
 
 def is_array(type: Type) -> bool:
-    return isinstance(type, nb.Array)
+    return isinstance(type, nb_types.Array)
 
 
 def is_text(type: Type) -> bool:
-    return isinstance(type, nb.UnicodeType)
+    return isinstance(type, nb_types.UnicodeType)
 
 
 def is_differentiable(type: Type) -> bool:
@@ -96,7 +97,7 @@ def promote_weak(type: Type, literal: Type) -> Type:
         return type
     if is_complex(literal) and type == float32:
         return complex64
-    return literal if not is_boolean(type) else literal
+    return literal
 
 
 def as_float(type: Type) -> Type:

@@ -60,7 +60,9 @@ def first_addition(body: Block, start: Value, end: Value) -> Op | None:
 def covers(op: Op, array: Value, structure: Structure) -> bool:
     """Whether a loop runs over all indices of a vector."""
     low, high, step = op.operands[:3]
-    if array.type.ndim != 1 or not (low.is_constant and low.constant == 0 and step.is_constant and step.constant == 1):
+    if array.type.ndim != 1 or not (
+        low.is_constant and low.constant == 0 and step.is_constant and step.constant == 1
+    ):
         return False
     made = structure.maker.get(high)
     if made is not None and made.primitive == "shape" and made.attributes["axis"] == 0:

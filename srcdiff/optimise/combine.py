@@ -64,7 +64,8 @@ def updates_above(op: Op, made: dict[Value, Op], uses: dict[Value, int]) -> list
 
 def same_place(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
     return all(
-        x is y or (x.is_constant and y.is_constant and x.constant == y.constant) for x, y in zip(a, b, strict=True)
+        x is y or (x.is_constant and y.is_constant and x.constant == y.constant)
+        for x, y in zip(a, b, strict=True)
     )
 
 

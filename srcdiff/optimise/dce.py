@@ -49,7 +49,9 @@ def find_live(body: Block) -> set[Value | Op]:
                     if op.primitive == "while" or leaves_early(op):
                         owner[op.results[0]] = op
                     if op.primitive == "while":
-                        for held, parameter in zip(op.regions[0].parameters, op.regions[1].parameters, strict=True):
+                        for held, parameter in zip(
+                            op.regions[0].parameters, op.regions[1].parameters, strict=True
+                        ):
                             owner[held] = op
                             sources[held] = (parameter,)
                 case _:
@@ -100,7 +102,8 @@ def swept(op: Op, live: set[Value | Op]) -> Op:
         case "if":
             kept = [k for k, result in enumerate(op.results) if result in live]
             regions = tuple(
-                Block((), sweep(region, live).ops, tuple(region.results[k] for k in kept)) for region in op.regions
+                Block((), sweep(region, live).ops, tuple(region.results[k] for k in kept))
+                for region in op.regions
             )
             return replace(op, regions=regions, results=tuple(op.results[k] for k in kept))
         case "for" | "while":
@@ -116,7 +119,10 @@ def swept(op: Op, live: set[Value | Op]) -> Op:
             regions = (new_body,)
             if op.primitive == "while":
                 condition = sweep(op.regions[0], live)
-                regions = (replace(condition, parameters=tuple(condition.parameters[k] for k in kept)), new_body)
+                regions = (
+                    replace(condition, parameters=tuple(condition.parameters[k] for k in kept)),
+                    new_body,
+                )
             header = op.operands[: len(op.operands) - len(carried(op))]
             return replace(
                 op,

@@ -109,7 +109,11 @@ def derive(
     x = forms[0]
     if op.primitive == "neg":
         assert x is not None
-        return Linear(-x.factor if x.factor is not None else None, None, depth) if x.rest is None and x.factor else None
+        return (
+            Linear(-x.factor if x.factor is not None else None, None, depth)
+            if x.rest is None and x.factor
+            else None
+        )
     y = forms[1]
     a, b = op.operands
     match op.primitive:

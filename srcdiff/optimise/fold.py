@@ -39,7 +39,9 @@ def fold(function: Function, ideal: bool = False) -> Function:
 class Folder:
     def __init__(self, ideal: bool = False) -> None:
         self.ideal = ideal
-        self.everywhere: dict[Any, tuple[Value, tuple[int, ...]]] = {}  # dear results, and the loops around them
+        self.everywhere: dict[
+            Any, tuple[Value, tuple[int, ...]]
+        ] = {}  # dear results, and the loops around them
         self.loops: list[int] = []  # tokens of the loops around, forward or reversed
         self.branches = 0
         self.replaced: dict[Value, Value] = {}
@@ -56,9 +58,10 @@ class Folder:
         for op in block.ops:
             op = replace(op, operands=tuple(map(self.value, op.operands)))
             if op.regions:
-                op = self.region(op, available, ops)
-                if op is None:
+                kept = self.region(op, available, ops)
+                if kept is None:
                     continue
+                op = kept
             elif op.primitive == "store" and self.restores(op):
                 self.replaced[op.result] = op.operands[0]
                 continue
@@ -72,7 +75,12 @@ class Folder:
                 key = self.key(op)
                 if known is None and key in available:
                     known = available[key][0]
-                if known is None and self.ideal and op.primitive in REGISTRY and REGISTRY[op.primitive].cost >= DEAR:
+                if (
+                    known is None
+                    and self.ideal
+                    and op.primitive in REGISTRY
+                    and REGISTRY[op.primitive].cost >= DEAR
+                ):
                     found, loops = self.everywhere.get(key, (None, ()))
                     if found is not None and set(loops) <= set(self.loops):
                         known = found
@@ -99,7 +107,10 @@ class Folder:
         )
 
     def same_values(self, a: Any, b: Any) -> bool:
-        return all(x is y or (x.is_constant and y.is_constant and self.same_constant(x, y)) for x, y in zip(a, b, strict=True))
+        return all(
+            x is y or (x.is_constant and y.is_constant and self.same_constant(x, y))
+            for x, y in zip(a, b, strict=True)
+        )
 
     def stored(self, op: Op) -> Value | None:
         """What an element holds that was just stored, or stored before stores into other constant elements."""
@@ -206,7 +217,9 @@ class Folder:
             a, b = op.operands
             negated = self.negated(b)
             if negated is not None:
-                return self.canonical(replace(op, primitive="sub" if op.primitive == "add" else "add", operands=(a, negated)))
+                return self.canonical(
+                    replace(op, primitive="sub" if op.primitive == "add" else "add", operands=(a, negated))
+                )
             if op.primitive == "add" and (negated := self.negated(a)) is not None:
                 return replace(op, primitive="sub", operands=(b, negated))
         return op
@@ -298,7 +311,8 @@ class Folder:
     def is_clamped(self, value: Value) -> bool:
         made = self.made.get(value)
         return made is not None and (
-            made.primitive == "shape" or (made.primitive == "max" and any(is_number(x, 0) for x in made.operands))
+            made.primitive == "shape"
+            or (made.primitive == "max" and any(is_number(x, 0) for x in made.operands))
         )
 
     def length(self, op: Op) -> Value | None:
@@ -308,7 +322,8 @@ class Folder:
         if made is None:
             return None
         if made.primitive == "alloc":
-            return made.operands[op.attributes["axis"]]
+            axis: int = op.attributes["axis"]
+            return made.operands[axis]
         return None
 
     def gathered(self, op: Op) -> Value | None:

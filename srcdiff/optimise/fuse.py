@@ -94,7 +94,11 @@ def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
                 behind.append((result, result))
             elif ty.is_array(parameter.type):
                 made = maker.get(initial)
-                if made is not None and made.primitive == "zeros_like" and shape_known(made, late, inside_forward):
+                if (
+                    made is not None
+                    and made.primitive == "zeros_like"
+                    and shape_known(made, late, inside_forward)
+                ):
                     start = Value(initial.name, initial.type)
                     before.append(replace(made, results=(start,)))
                     starts.append(start)
@@ -153,8 +157,7 @@ def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
             ops += after
         elif k not in gone:
             ops.append(op)
-    result = Block(block.parameters, tuple(ops), block.results)
-    return rename_uses(result, renames)
+    return rename_uses(Block(block.parameters, tuple(ops), block.results), renames)
 
 
 def rename_uses(block: Block, renames: dict[Value, Value]) -> Block:
@@ -271,5 +274,3 @@ def accumulator_root(value: Value, maker: dict[Value, Op]) -> Op | None:
                 value = slot[0]
             case _:
                 return None
-
-

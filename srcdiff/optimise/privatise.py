@@ -73,7 +73,7 @@ class Privatiser:
             return True
         if self.readers[result] != 1 or result not in self.yields:
             return False
-        outer, around = self.yields[result]
+        _, around = self.yields[result]
         return around[1] is initial and self.readers.get(initial) == 1 and self.ends_here(around)
 
     def rewritten(self, block: Block, loop: Op, slot: tuple[Value, Value, Value, Value], made: Op) -> Block:

@@ -1,8 +1,8 @@
 """Copy the arguments that a derivative would otherwise write.
 
-    def f_grad(y, n):            def f_grad(y, n):
-        y[0] = 1.0         ->        y = y.copy()
-                                     y[0] = 1.0
+def f_grad(y, n):            def f_grad(y, n):
+    y[0] = 1.0         ->        y = y.copy()
+                                 y[0] = 1.0
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def protect_arguments(function: Function) -> Function:
     with Builder() as builder:
         for parameter in function.parameters:
             if ty.is_array(parameter.type) and structure.stores.get(structure.storage(parameter)):
-                type = parameter.type.copy(layout="F" if parameter.type.layout == "F" else "C", readonly=False)
+                type = parameter.type.copy(
+                    layout="F" if parameter.type.layout == "F" else "C", readonly=False
+                )
                 copies[parameter] = builder.emit("copy", (parameter,), type, name=parameter.name)
     body = substitute(function.body, copies)
     return replace(function, body=replace(body, ops=(*builder.ops, *body.ops)))

@@ -58,7 +58,9 @@ def relaxed(op: Op, used: set[Value]) -> Op:
         body = replace(body, ops=kept, results=results)
         op = replace(op, regions=(body,))
     free = all(own.get(p) or accumulates(body, p, y) for _, p, y, _ in slots)
-    if free and not any(inner.primitive in ("opaque", "require", "raise", "ensure") for inner in ops_within(body)):
+    if free and not any(
+        inner.primitive in ("opaque", "require", "raise", "ensure") for inner in ops_within(body)
+    ):
         op = replace(op, attributes={**op.attributes, "descending": False})
     return op
 
@@ -75,7 +77,11 @@ def own_elements(body: Block, start: Value, end: Value, index: Value) -> bool:
             continue
         if not touched:
             continue
-        if op.primitive not in ("load", "store", "accum") or op.operands[0] not in versions or len(touched) != 1:
+        if (
+            op.primitive not in ("load", "store", "accum")
+            or op.operands[0] not in versions
+            or len(touched) != 1
+        ):
             return False
         where = op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
         here = {axis for axis, i in enumerate(where) if i is index}

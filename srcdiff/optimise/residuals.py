@@ -235,7 +235,9 @@ class Placer:
             return
         else:
             lengths = tuple(self.supplied(self.shape_of(origin, axis)) for axis in range(array.type.ndim))
-        self.builder.append(replace(op, primitive="alloc", operands=lengths, attributes={**op.attributes, "fill": "zeros"}))
+        self.builder.append(
+            replace(op, primitive="alloc", operands=lengths, attributes={**op.attributes, "fill": "zeros"})
+        )
 
     def shape_of(self, array: Value, axis: int) -> Value:
         """A length of an array of a closed region, as a value of that region."""
@@ -610,7 +612,9 @@ class Recorder:
             if tape.position is not None:
                 with builder:
                     where = [self.start_of[tape.loops[-1]] + where[0]]
-            self.state[thread] = builder.emit("ensure", (self.state[thread], where[0]), thread.type, name=thread.name)
+            self.state[thread] = builder.emit(
+                "ensure", (self.state[thread], where[0]), thread.type, name=thread.name
+            )
         self.state[thread] = builder.emit(
             "store", (self.state[thread], *where, content), thread.type, name=thread.name
         )

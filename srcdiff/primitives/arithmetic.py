@@ -13,7 +13,18 @@ from ..ir.builder import constant
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
-from .record import REGISTRY, ZERO, boolean_result, elementwise, float_result, integer_result, same_result
+from .record import (
+    NONE,
+    REGISTRY,
+    ZERO,
+    Primitive,
+    boolean_result,
+    elementwise,
+    float_result,
+    integer_result,
+    register,
+    same_result,
+)
 
 Number = Any
 
@@ -271,25 +282,37 @@ elementwise(
     cost=2,
 )
 elementwise("cast_int", (), "int({})", ZERO, result=integer_result, evaluate=int, cost=1)
-elementwise(
-    "bool", (bool, np.bool_), "bool({})", ZERO, result=boolean_result, evaluate=bool, cost=1
-)
-floor = elementwise(
-    "floor", (np.floor,), "np.floor({})", ZERO, points=[(2.7,), (-2.7,)], cost=2
-)
+elementwise("bool", (bool, np.bool_), "bool({})", ZERO, result=boolean_result, evaluate=bool, cost=1)
+floor = elementwise("floor", (np.floor,), "np.floor({})", ZERO, points=[(2.7,), (-2.7,)], cost=2)
 elementwise("ceil", (np.ceil,), "np.ceil({})", ZERO, points=[(2.7,), (-2.7,)], cost=2)
 elementwise("trunc", (np.trunc,), "np.trunc({})", ZERO, points=[(2.7,), (-2.7,)], cost=2)
 elementwise("rint", (np.rint,), "np.rint({})", ZERO, points=[(2.7,), (-2.7,)], cost=2)
 elementwise("sign", (np.sign,), "np.sign({})", ZERO, points=[(2.7,), (-2.7,)], cost=2, result=same_result)
 
 
-elementwise("floor_int", (math.floor,), "math.floor({})", ZERO, result=integer_result, points=[(2.7,)], cost=2)
-elementwise("ceil_int", (math.ceil,), "math.ceil({})", ZERO, result=integer_result, points=[(2.7,)], cost=2)
-elementwise("trunc_int", (math.trunc,), "math.trunc({})", ZERO, result=integer_result, points=[(2.7,)], cost=2)
-elementwise("round_int", (round,), "round({})", ZERO, result=integer_result, points=[(2.7,)], cost=3)
 elementwise(
-    "round_to", (), "round({}, {})", ZERO, result=lambda a, b: a, evaluate=round, points=[], cost=20
+    "floor_int", (math.floor,), "math.floor({})", ZERO, result=integer_result, points=[(2.7,)], cost=2
 )
+elementwise("ceil_int", (math.ceil,), "math.ceil({})", ZERO, result=integer_result, points=[(2.7,)], cost=2)
+elementwise(
+    "trunc_int", (math.trunc,), "math.trunc({})", ZERO, result=integer_result, points=[(2.7,)], cost=2
+)
+elementwise("round_int", (round,), "round({})", ZERO, result=integer_result, points=[(2.7,)], cost=3)
+elementwise("round_to", (), "round({}, {})", ZERO, result=lambda a, b: a, evaluate=round, points=[], cost=20)
 
+
+register(
+    Primitive(
+        "bisection",
+        (),
+        "{0}",
+        lambda first, *_: first,
+        NONE,
+        lambda first, *_: first,
+        precedence=0,
+        cost=0,
+        doc="Its first operand, found by a search that reads the others.",
+    )
+)
 
 __all__ = ["add", "mul", "neg", "select", "sub"]

@@ -20,35 +20,58 @@ RADIANS_PER_DEGREE = math.pi / 180.0
 
 # ------------------------------------------------------------------------- exponential and logarithmic
 
-exp = elementwise("exp", (math.exp, np.exp), "math.exp({})", lambda g, ans, x: g * ans, points=[(0.3,), (-1.2,)])
+exp = elementwise(
+    "exp", (math.exp, np.exp), "math.exp({})", lambda g, ans, x: g * ans, points=[(0.3,), (-1.2,)]
+)
 exp2 = elementwise(
     "exp2", (np.exp2,), "np.exp2({})", lambda g, ans, x: g * ans * LN2, points=[(0.3,), (-1.2,)]
 )
 if hasattr(math, "exp2"):
-    elementwise(
-        "exp2_math", (math.exp2,), "np.exp2({})", lambda g, ans, x: g * ans * LN2, points=[(0.3,)]
-    )
+    elementwise("exp2_math", (math.exp2,), "np.exp2({})", lambda g, ans, x: g * ans * LN2, points=[(0.3,)])
 expm1 = elementwise(
-    "expm1", (math.expm1, np.expm1), "math.expm1({})", lambda g, ans, x: g * (ans + 1.0), points=[(0.3,), (-1.2,)]
+    "expm1",
+    (math.expm1, np.expm1),
+    "math.expm1({})",
+    lambda g, ans, x: g * (ans + 1.0),
+    points=[(0.3,), (-1.2,)],
 )
 log = elementwise("log", (math.log, np.log), "math.log({})", lambda g, ans, x: g / x, points=[(0.3,), (2.1,)])
 log2 = elementwise(
     "log2", (math.log2, np.log2), "np.log2({})", lambda g, ans, x: g / (x * LN2), points=[(0.3,), (2.1,)]
 )
 log10 = elementwise(
-    "log10", (math.log10, np.log10), "math.log10({})", lambda g, ans, x: g / (x * LN10), points=[(0.3,), (2.1,)]
+    "log10",
+    (math.log10, np.log10),
+    "math.log10({})",
+    lambda g, ans, x: g / (x * LN10),
+    points=[(0.3,), (2.1,)],
 )
 log1p = elementwise(
-    "log1p", (math.log1p, np.log1p), "math.log1p({})", lambda g, ans, x: g / (1.0 + x), points=[(0.3,), (-0.4,)]
+    "log1p",
+    (math.log1p, np.log1p),
+    "math.log1p({})",
+    lambda g, ans, x: g / (1.0 + x),
+    points=[(0.3,), (-0.4,)],
 )
 sqrt = elementwise(
-    "sqrt", (math.sqrt, np.sqrt), "math.sqrt({})", lambda g, ans, x: 0.5 * g / ans, points=[(0.3,), (2.1,)], cost=6
+    "sqrt",
+    (math.sqrt, np.sqrt),
+    "math.sqrt({})",
+    lambda g, ans, x: 0.5 * g / ans,
+    points=[(0.3,), (2.1,)],
+    cost=6,
 )
 cbrt = elementwise(
     "cbrt", (np.cbrt,), "np.cbrt({})", lambda g, ans, x: g / (3.0 * (ans * ans)), points=[(0.3,), (-2.1,)]
 )
 square = elementwise(
-    "square", (np.square,), "np.square({})", lambda g, ans, x: g * (2.0 * x), points=[(0.3,)], result=same_result, cost=1
+    "square",
+    (np.square,),
+    "np.square({})",
+    lambda g, ans, x: g * (2.0 * x),
+    points=[(0.3,)],
+    result=same_result,
+    cost=1,
 )
 reciprocal = elementwise(
     "reciprocal",
@@ -78,10 +101,18 @@ logaddexp2 = elementwise(
 
 # --------------------------------------------------------------------------------------- trigonometric
 
-sin = elementwise("sin", (math.sin, np.sin), "math.sin({})", lambda g, ans, x: g * cos(x), points=[(0.3,), (2.5,)])
-cos = elementwise("cos", (math.cos, np.cos), "math.cos({})", lambda g, ans, x: -g * sin(x), points=[(0.3,), (2.5,)])
+sin = elementwise(
+    "sin", (math.sin, np.sin), "math.sin({})", lambda g, ans, x: g * cos(x), points=[(0.3,), (2.5,)]
+)
+cos = elementwise(
+    "cos", (math.cos, np.cos), "math.cos({})", lambda g, ans, x: -g * sin(x), points=[(0.3,), (2.5,)]
+)
 tan = elementwise(
-    "tan", (math.tan, np.tan), "math.tan({})", lambda g, ans, x: g * (1.0 + ans * ans), points=[(0.3,), (2.5,)]
+    "tan",
+    (math.tan, np.tan),
+    "math.tan({})",
+    lambda g, ans, x: g * (1.0 + ans * ans),
+    points=[(0.3,), (2.5,)],
 )
 asin = elementwise(
     "asin", (math.asin, np.arcsin), "math.asin({})", lambda g, ans, x: g / sqrt(1.0 - x * x), points=[(0.3,)]
@@ -90,7 +121,11 @@ acos = elementwise(
     "acos", (math.acos, np.arccos), "math.acos({})", lambda g, ans, x: -g / sqrt(1.0 - x * x), points=[(0.3,)]
 )
 atan = elementwise(
-    "atan", (math.atan, np.arctan), "math.atan({})", lambda g, ans, x: g / (1.0 + x * x), points=[(0.3,), (-2.0,)]
+    "atan",
+    (math.atan, np.arctan),
+    "math.atan({})",
+    lambda g, ans, x: g / (1.0 + x * x),
+    points=[(0.3,), (-2.0,)],
 )
 atan2 = elementwise(
     "atan2",
@@ -100,16 +135,32 @@ atan2 = elementwise(
     lambda g, ans, y, x: -g * y / (x * x + y * y),
     points=[(0.3, 0.7), (-0.3, -0.7)],
 )
-sinh = elementwise("sinh", (math.sinh, np.sinh), "math.sinh({})", lambda g, ans, x: g * cosh(x), points=[(0.3,)])
-cosh = elementwise("cosh", (math.cosh, np.cosh), "math.cosh({})", lambda g, ans, x: g * sinh(x), points=[(0.3,)])
+sinh = elementwise(
+    "sinh", (math.sinh, np.sinh), "math.sinh({})", lambda g, ans, x: g * cosh(x), points=[(0.3,)]
+)
+cosh = elementwise(
+    "cosh", (math.cosh, np.cosh), "math.cosh({})", lambda g, ans, x: g * sinh(x), points=[(0.3,)]
+)
 tanh = elementwise(
-    "tanh", (math.tanh, np.tanh), "math.tanh({})", lambda g, ans, x: g * (1.0 - ans * ans), points=[(0.3,), (-1.4,)]
+    "tanh",
+    (math.tanh, np.tanh),
+    "math.tanh({})",
+    lambda g, ans, x: g * (1.0 - ans * ans),
+    points=[(0.3,), (-1.4,)],
 )
 asinh = elementwise(
-    "asinh", (math.asinh, np.arcsinh), "math.asinh({})", lambda g, ans, x: g / sqrt(x * x + 1.0), points=[(0.3,)]
+    "asinh",
+    (math.asinh, np.arcsinh),
+    "math.asinh({})",
+    lambda g, ans, x: g / sqrt(x * x + 1.0),
+    points=[(0.3,)],
 )
 acosh = elementwise(
-    "acosh", (math.acosh, np.arccosh), "math.acosh({})", lambda g, ans, x: g / sqrt(x * x - 1.0), points=[(1.3,)]
+    "acosh",
+    (math.acosh, np.arccosh),
+    "math.acosh({})",
+    lambda g, ans, x: g / sqrt(x * x - 1.0),
+    points=[(1.3,)],
 )
 atanh = elementwise(
     "atanh", (math.atanh, np.arctanh), "math.atanh({})", lambda g, ans, x: g / (1.0 - x * x), points=[(0.3,)]
@@ -156,15 +207,25 @@ radians = elementwise(
 # ----------------------------------------------------------------------------------------------- special
 
 erf = elementwise(
-    "erf", (math.erf,), "math.erf({})", lambda g, ans, x: g * (TWO_OVER_ROOT_PI * exp(-(x * x))), points=[(0.3,)]
+    "erf",
+    (math.erf,),
+    "math.erf({})",
+    lambda g, ans, x: g * (TWO_OVER_ROOT_PI * exp(-(x * x))),
+    points=[(0.3,)],
 )
 erfc = elementwise(
-    "erfc", (math.erfc,), "math.erfc({})", lambda g, ans, x: -g * (TWO_OVER_ROOT_PI * exp(-(x * x))), points=[(0.3,)]
+    "erfc",
+    (math.erfc,),
+    "math.erfc({})",
+    lambda g, ans, x: -g * (TWO_OVER_ROOT_PI * exp(-(x * x))),
+    points=[(0.3,)],
 )
 from ..runtime.special import digamma as _digamma  # noqa: E402
 from ..runtime.special import trigamma as _trigamma  # noqa: E402
 
-trigamma = elementwise("trigamma", (_trigamma,), "trigamma({})", "not differentiable", points=[(0.3,), (5.1,)])
+trigamma = elementwise(
+    "trigamma", (_trigamma,), "trigamma({})", "not differentiable", points=[(0.3,), (5.1,)]
+)
 digamma = elementwise(
     "digamma", (_digamma,), "digamma({})", lambda g, ans, x: g * trigamma(x), points=[(0.3,), (5.1,), (-1.3,)]
 )
@@ -227,10 +288,10 @@ for _name, _spellings in (
     ("isinf", (math.isinf, np.isinf)),
     ("isfinite", (math.isfinite, np.isfinite)),
 ):
-    elementwise(
-        _name, _spellings, f"np.{_name}({{}})", ZERO, points=[(0.3,)], result=boolean_result, cost=2
-    )
-elementwise("signbit", (np.signbit,), "np.signbit({})", ZERO, points=[(0.3,), (-0.3,)], result=boolean_result, cost=2)
+    elementwise(_name, _spellings, f"np.{_name}({{}})", ZERO, points=[(0.3,)], result=boolean_result, cost=2)
+elementwise(
+    "signbit", (np.signbit,), "np.signbit({})", ZERO, points=[(0.3,), (-0.3,)], result=boolean_result, cost=2
+)
 elementwise("gcd", (math.gcd, np.gcd), "math.gcd({}, {})", ZERO, result=integer_result, points=[])
 
 __all__ = ["cos", "cosh", "exp", "float64", "float_result", "log", "sin", "sqrt", "tanh"]

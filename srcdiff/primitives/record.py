@@ -107,7 +107,7 @@ def elementwise(
     name: str,
     spellings: tuple[Any, ...],
     text: str,
-    *rules: Rule | None | str,
+    *rules: Rule | str | None,
     points: Sequence[tuple[float, ...]] = (),
     result: Callable[..., Type] = float_result,
     evaluate: Callable[..., Any] | None = None,

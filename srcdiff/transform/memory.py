@@ -27,10 +27,14 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
             array, *where, value = op.operands
             held = owed.pop(op.result)
             if value in reverser.active:
-                g = builder.emit("load", (held, *where), held.type.dtype, name=f"{value.name}_bar" if value.name else "")
+                g = builder.emit(
+                    "load", (held, *where), held.type.dtype, name=f"{value.name}_bar" if value.name else ""
+                )
                 reverser.owe(owed, value, g)
             if array in reverser.active:
-                cleared = builder.emit("store", (held, *where, zero(held.type.dtype)), held.type, name=held.name)
+                cleared = builder.emit(
+                    "store", (held, *where, zero(held.type.dtype)), held.type, name=held.name
+                )
                 reverser.owe(owed, array, cleared)
         case "accum":
             array, *where, term = op.operands

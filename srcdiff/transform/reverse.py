@@ -230,11 +230,11 @@ class Reverser:
         arms = []
         for k in range(2):
             with Builder(op.location) as builder:
-                results = self.reverse_loop(op, slots, shared, cotangents, sums) if k == kept else None
-            if results is None:
-                arms.append(builder.block((), (*cotangent_zeros(starts), *sums)))
-            else:
-                arms.append(builder.block((), results))
+                if k == kept:
+                    yields = self.reverse_loop(op, slots, shared, cotangents, sums)
+                else:
+                    yields = [*cotangent_zeros(starts), *sums]
+            arms.append(builder.block((), yields))
         joined = [Value(bar(v), cotangent_type(v.type)) for v in (*starts, *shared)]
         current_builder().region("if", (condition,), arms, joined, location=op.location)
         owed.update(zip(shared, joined[len(starts) :], strict=True))
@@ -272,7 +272,9 @@ class Reverser:
         )
         return results
 
-    def reverse_index(self, op: Op, outer: Builder) -> tuple[Value, tuple[Value, Value, Value], dict[Value, Value]]:
+    def reverse_index(
+        self, op: Op, outer: Builder
+    ) -> tuple[Value, tuple[Value, Value, Value], dict[Value, Value]]:
         """The index of the reverse loop, its bounds, and what stands for the forward index."""
         if not counts_trips(op):
             forward = loop_body(op).parameters[0]
@@ -285,7 +287,9 @@ class Reverser:
             return trip, bounds, {}
         low, _, step = op.operands[:3]
         builder = current_builder()
-        away = trip if step.is_constant and step.constant == 1 else builder.emit("mul", (trip, step), ty.int64)
+        away = (
+            trip if step.is_constant and step.constant == 1 else builder.emit("mul", (trip, step), ty.int64)
+        )
         forward = loop_body(op).parameters[0]
         return trip, bounds, {forward: builder.emit("add", (low, away), ty.int64, name=forward.name)}
 

@@ -3,7 +3,6 @@
     ~/.cache/srcdiff/
         loss_2f5a...c1.py        generated source, a module `srcdiff.backend.cache.loss_2f5a...c1`
         compiled/loss_2f5a...    machine code, one file per signature and set of options
-        entries/7d...e0.json     texts that a pipeline made, by a key that says from what
 
 Files are written whole or not at all, and checked when they are read: a damaged one counts as missing. Where
 nothing can be written, everything works without: modules go to a folder of this process, or stay in memory.
@@ -20,7 +19,6 @@ import functools
 import hashlib
 import importlib.machinery
 import importlib.util
-import json
 import linecache
 import os
 import re
@@ -32,10 +30,8 @@ from pathlib import Path
 
 __all__ = [
     "cache_folder",
-    "load_entry",
     "load_module",
     "read_whole",
-    "store_entry",
     "write_module",
     "write_whole",
 ]
@@ -191,34 +187,6 @@ def load_module(text: str, stem: str) -> types.ModuleType:
 
 
 # --- Entries ------------------------------------------------------------------------------------------------
-
-
-def entry_path(key: str) -> Path | None:
-    folder = cache_folder()
-    return None if folder is None else folder / "entries" / f"{sha256(key.encode())}.json"
-
-
-def store_entry(key: str, text: str) -> None:
-    """Keep `text` for `load_entry`, also of later processes. Where nothing can be written, do nothing."""
-    path = entry_path(key)
-    if path is not None:
-        entry = {"key": key, "sha256": sha256(text.encode()), "text": text}
-        write_whole(path, json.dumps(entry).encode())
-
-
-def load_entry(key: str) -> str | None:
-    """Return the text last stored under `key`; None if there is none or its file is damaged."""
-    path = entry_path(key)
-    data = None if path is None else read_whole(path)
-    if data is None:
-        return None
-    try:
-        match json.loads(data):
-            case {"key": found, "sha256": str(digest), "text": str(text)} if found == key:
-                return text if sha256(text.encode()) == digest else None
-    except (ValueError, RecursionError):
-        return None
-    return None
 
 
 def extend_path(folder: Path | None) -> None:

@@ -334,7 +334,8 @@ class Calls(Arrays):
                 return ty.array(self.dtype(thing), thing.ndim)
             if isinstance(thing, Value):
                 return thing.type
-            return ty.typeof(thing.value if isinstance(thing, Static) else thing)
+            known = thing.value if isinstance(thing, Static) else thing
+            return ty.nb.literal(known) if isinstance(known, (bool, int, str)) else ty.typeof(known)
 
         try:
             context = cpu_target.typing_context

@@ -1,7 +1,6 @@
 """The cache: found again by other processes, sound when damaged, silent when it cannot be written."""
 
 import importlib
-import json
 import math
 import os
 import pickle
@@ -119,9 +118,8 @@ def test_folder_is_where_the_platform_keeps_caches(monkeypatch):
 
 def test_folder_is_made_by_the_first_write(folder):
     assert cache.cache_folder() == folder
-    assert cache.load_entry("key") is None
     assert not folder.exists()
-    cache.store_entry("key", "text")
+    cache.write_module("x = 1\n", "x")
     assert files(folder)
 
 
@@ -159,43 +157,6 @@ def test_write_fails_quietly_and_leaves_nothing(tmp_path):
     assert not cache.write_whole(tmp_path / "folder", b"1")
     assert files(tmp_path) == ["file"]
 
-
-# --- Entries ------------------------------------------------------------------------------------------------
-
-
-def test_entries_come_back(folder):
-    assert cache.load_entry("key") is None
-    cache.store_entry("key", "text ü \n")
-    cache.store_entry("other", "")
-    assert cache.load_entry("key") == "text ü \n"
-    assert cache.load_entry("other") == ""
-    cache.store_entry("key", "new")
-    assert cache.load_entry("key") == "new"
-    assert all(name.startswith("entries") for name in files(folder))
-
-
-def test_damaged_entry_counts_as_missing(folder):
-    cache.store_entry("key", "some text")
-    (path,) = folder.rglob("*.json")
-    whole = path.read_bytes()
-    entry = json.loads(whole)
-    damaged = [whole[:n] for n in range(0, len(whole), 7)]
-    damaged += [b"\xff" * 9, b"[" * 100_000, b"3", b"null", b"{}"]
-    damaged += [
-        json.dumps({**entry, **change}).encode() for change in ({"text": "x"}, {"text": 1}, {"key": ""})
-    ]
-    for data in damaged:
-        path.write_bytes(data)
-        assert cache.load_entry("key") is None
-    cache.store_entry("key", "some text")
-    assert cache.load_entry("key") == "some text"
-
-
-def test_entries_of_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("SRCDIFF_CACHE_DIR", str(tmp_path / "file" / "sub"))
-    cache.store_entry("key", "text")
-    assert cache.load_entry("key") is None
 
 
 # --- Loaded modules -----------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ Prints:
             r2 = r_tape[t2]
             a_bar2 = t3 / r2
             a_bar += a_bar2
-            r_bar = -a_bar2 * (a / r2)
+            r_bar = 0.0 if t3 == 0.0 else -a_bar2 * (a / r2)
             r_bar = t3 + r_bar
         a_bar += r_bar
         return r, a_bar

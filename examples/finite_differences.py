@@ -8,10 +8,10 @@ Prints (the times are those of one machine):
 
                    time in calls of f             largest relative error
           n    gradient    differences          gradient    differences
-         10         1.1           26.4             1e-16          6e-11
-        100         1.1          220.5             8e-17          5e-10
-       1000         1.3         2136.3             2e-16          2e-09
-       4000         1.7         8510.1             1e-16          1e-08
+         10         0.2           45.0             1e-16          6e-11
+        100         0.2          240.5             8e-17          5e-10
+       1000         0.4         5060.7             2e-16          2e-09
+       4000         0.8        24398.9             1e-16          1e-08
 
        step    error of differences, n = 100
       1e-01       2e-03

@@ -10,21 +10,19 @@ Prints:
     def formula_grad(x, z):
         \"\"\"formula and its gradient by x, z.\"\"\"
         # forward sweep
-        a = x * z  # line 42
-        b = math.log(x)  # line 43
-        t1 = math.exp(a)  # line 44
+        a = x * z  # line 40
+        b = math.log(x)  # line 41
+        t1 = math.exp(a)  # line 42
         t2 = a / b
         t3 = math.sin(b) / a
         t4 = t1 + t2 + t3
         # reverse sweep
         t5 = 1.0 / a
-        a_bar = -t5 * t3
         b_bar = t5 * math.cos(b)
-        a_bar2 = 1.0 / b
-        a_bar += a_bar2
-        b_bar2 = -a_bar2 * t2
-        b_bar += b_bar2
-        a_bar += t1
+        a_bar = 1.0 / b
+        a_bar2 = -t5 * t3 + a_bar
+        b_bar += -a_bar * t2
+        a_bar = a_bar2 + t1
         x_bar = b_bar / x
         x_bar2 = a_bar * z
         x_bar += x_bar2

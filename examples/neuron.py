@@ -23,11 +23,11 @@ Prints:
         t3 = 1.0 / (1.0 + t2)
         # reverse sweep
         s_bar = -(-t3 * t3 * t2)
-        w_bar = np.zeros_like(w)
+        w_bar = np.empty_like(w)
         x_bar = np.zeros_like(x)
         for i in range(t1):
             x_bar[i] += s_bar * w[i]
-            w_bar[i] += s_bar * x[i]
+            w_bar[i] = s_bar * x[i]
         return t3, w_bar, x_bar, s_bar
 """
 

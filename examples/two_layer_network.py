@@ -33,7 +33,7 @@ Prints:
             t1 = math.exp(-z)  # line 78
             t_tape[i] = t1
             h[i] = 1.0 / (1.0 + t1)
-        b2_bar = np.zeros_like(b2)  # line 80
+        b2_bar = np.empty_like(b2)  # line 80
         W2_bar = np.zeros_like(W2)
         h_bar = np.zeros_like(h)
         total = 0.0
@@ -47,7 +47,7 @@ Prints:
             for i in range(hidden):  # line 82
                 h_bar[i] += t3 * W2[k, i]  # line 83
                 W2_bar[k, i] += t3 * h[i]
-            b2_bar[k] += t3  # line 81
+            b2_bar[k] = t3  # line 81
         # reverse sweep
         b1_bar = np.zeros_like(b1)
         W1_bar = np.zeros_like(W1)

@@ -116,6 +116,13 @@ class Differentiable:
         """The type of an argument, or the argument itself where it is known to the compiler."""
         if isinstance(value, tuple) and type(value) is tuple:
             return tuple(self.spec(part, name) for part in value)
+        if isinstance(value, np.ma.MaskedArray):
+            raise NotDifferentiable(
+                f"the argument `{name}` is a masked array",
+                definition=self.definition(),
+                reason="Numba does not know masked arrays",
+                instead="the array and its mask as two arguments",
+            )
         if isinstance(value, (np.ndarray, np.generic, float, int, bool, complex)):
             try:
                 return ty.typeof(value)

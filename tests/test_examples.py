@@ -96,7 +96,7 @@ def programs_in(readme: str) -> list[tuple[str, str]]:
     pairs = [
         (text, output)
         for (language, text), (_, output) in pairwise(blocks)
-        if language == "python" and text.startswith("import ") and "print(" in text
+        if language == "python" and text.startswith(("import ", "from ")) and "print(" in text
     ]
     assert pairs
     return pairs

@@ -77,6 +77,15 @@ class Arrays(Scalars):
 
     # ------------------------------------------------------------------------------------ elements
 
+    def truth(self, thing: Any) -> Value:
+        """The truth of a scalar, or under Numba's rules of an array of one element."""
+        if is_arraylike(thing):
+            self.require(
+                self.scalar("eq", self.product(self.shape(thing)), 1), "ValueError", "the truth of an array"
+            )
+            thing = self.at(thing, (0,) * thing.ndim)
+        return super().truth(thing)
+
     def at(self, thing: Any, indices: Indices) -> Scalar:
         """One element of an array-like thing, for indices that are in range and not negative."""
         if is_scalar(thing):
@@ -136,13 +145,17 @@ class Arrays(Scalars):
     def list_slice(self, view: ArrayView) -> ArrayView:
         """A slice of a list is a new list."""
         if view.ndim != 1:
-            self.refuse("a slice of a list of lists", "the new list shares the inner ones", "`np.array(...)` of it first")
-        return self.materialise(Elementwise(self.shape(view), lambda i: self.at(view, i), self.reads(view), True))
+            self.refuse("a slice of a list of lists", "the new list shares the inner ones", "`np.array(...)`")
+        return self.materialise(
+            Elementwise(self.shape(view), lambda i: self.at(view, i), self.reads(view), True)
+        )
 
     def place(self, view: ArrayView, k: int, item: Any, whole: bool) -> Scalar:
         """The index into the root of element `item` along an axis."""
         axis = view.axes[k]
         assert axis is not None
+        if isinstance(item, bool) or isinstance(item, Value) and ty.is_boolean(item.type):
+            self.refuse("a boolean as an index", "NumPy takes it for a mask", "`int(...)`, or an `if`")
         if whole and not is_number(item):
             return self.integer(item)  # Numba wraps it around, as Python does
         index = self.wrapped(item, lambda: self.extent(view, k))
@@ -154,7 +167,10 @@ class Arrays(Scalars):
         everything = Slice(None, None, None)
         named = sum(item is not None and item is not Ellipsis for item in items)
         if named > array.ndim:
-            self.refuse(f"{named} indices for an array of {array.ndim} dimensions", instead="one index for each dimension")
+            self.refuse(
+                f"{named} indices for an array of {array.ndim} dimensions",
+                instead="one index for each dimension",
+            )
         missing = (everything,) * (array.ndim - named)
         if any(item is Ellipsis for item in items):
             k = next(k for k, item in enumerate(items) if item is Ellipsis)
@@ -217,7 +233,9 @@ class Arrays(Scalars):
         width = pick.ndim
         chosen = [k for k, item in enumerate(items) if not isinstance(item, Slice)]
         if position and chosen[-1] - chosen[0] >= len(chosen):
-            self.refuse("an array index apart from another index", "NumPy moves its axes to the front", "a loop")
+            self.refuse(
+                "an array index apart from another index", "NumPy moves its axes to the front", "a loop"
+            )
 
         def at(indices: Indices) -> Scalar:
             inner = indices[position : position + width]
@@ -289,7 +307,9 @@ class Arrays(Scalars):
         shape = self.broadcast([self.shape(x) for x in arrays], ndim)
 
         def at(indices: Indices) -> Scalar:
-            return function(*(self.at(x, self.narrowed(x, indices)) if is_arraylike(x) else x for x in operands))
+            return function(
+                *(self.at(x, self.narrowed(x, indices)) if is_arraylike(x) else x for x in operands)
+            )
 
         return Elementwise(shape, at, frozenset().union(*(self.reads(x) for x in operands)))
 
@@ -303,7 +323,13 @@ class Arrays(Scalars):
         """The lengths of a view as far as they are known without asking the array."""
         shape = view.root.shape
         return [
-            1 if axis is None else axis.length if axis.length is not None else shape[axis.of] if shape else None
+            1
+            if axis is None
+            else axis.length
+            if axis.length is not None
+            else shape[axis.of]
+            if shape
+            else None
             for axis in view.axes
         ]
 
@@ -319,7 +345,9 @@ class Arrays(Scalars):
                     known = length
                 elif not same(known, length):
                     if is_number(known) and is_number(length):
-                        self.refuse(f"shapes that do not fit: {known} and {length}", instead="arrays of one length")
+                        self.refuse(
+                            f"shapes that do not fit: {known} and {length}", instead="arrays of one length"
+                        )
                     self.require(
                         self.scalar("eq", known, length),
                         "ValueError",
@@ -340,12 +368,16 @@ class Arrays(Scalars):
         if is_arraylike(thing):
             return thing
         if not isinstance(thing, tuple):
-            self.refuse(f"an array is needed here, not {describe(thing)}", instead="an array of one element or more")
+            self.refuse(
+                f"an array is needed here, not {describe(thing)}", instead="an array of one element or more"
+            )
         return self.array_of(thing)
 
     # ------------------------------------------------------------------------------- making arrays
 
-    def allocate(self, shape: tuple[Length, ...], dtype: Type, fill: str = "empty", name: str = "") -> ArrayView:
+    def allocate(
+        self, shape: tuple[Length, ...], dtype: Type, fill: str = "empty", name: str = ""
+    ) -> ArrayView:
         lengths = [self.as_value(n) for n in shape]
         type = ty.array(dtype, len(shape), "C")
         version = current_builder().emit("alloc", lengths, type, {"fill": fill}, name)
@@ -411,7 +443,9 @@ class Arrays(Scalars):
         """What a name may stand for: elementwise expressions become arrays."""
         if isinstance(thing, Elementwise):
             if thing.ndim == 0:
-                self.refuse("an array of no dimensions", "it would be a place to write to", "the number itself")
+                self.refuse(
+                    "an array of no dimensions", "it would be a place to write to", "the number itself"
+                )
             return self.materialise(thing, name=name)
         if type(thing) is tuple or isinstance(thing, ListItems):
             return type(thing)(self.settled(part) for part in thing)
@@ -461,7 +495,9 @@ class Arrays(Scalars):
         extents = tuple(self.extent(view, k) for k in range(view.ndim))
 
         def put(indices: Indices) -> None:
-            self.store(view, indices, self.at(thing, self.narrowed(thing, indices)) if is_arraylike(thing) else thing)
+            self.store(
+                view, indices, self.at(thing, self.narrowed(thing, indices)) if is_arraylike(thing) else thing
+            )
 
         self.nest(extents, put)
 
@@ -471,7 +507,8 @@ class Arrays(Scalars):
         lengths = self.shape(thing)[:surplus]
         if any(is_number(n) and n != 1 for n in lengths) or not all(map(is_number, lengths)):
             self.refuse(
-                f"an array of {thing.ndim} dimensions stored into one of {ndim}", instead="a row of it, or a loop"
+                f"an array of {thing.ndim} dimensions stored into one of {ndim}",
+                instead="a row of it, or a loop",
             )
         return self.subscript(thing, (0,) * surplus)
 
@@ -487,7 +524,10 @@ class Arrays(Scalars):
             thing = self.materialise(thing)
         if is_arraylike(thing):
             if thing.ndim > view.ndim:
-                self.refuse(f"an array of {thing.ndim} dimensions combined into one of {view.ndim}")
+                self.refuse(
+                    f"an array of {thing.ndim} dimensions combined into one of {view.ndim}",
+                    instead="a row of it",
+                )
             self.broadcast([self.shape(view), self.shape(thing)], view.ndim)
         extents = tuple(self.extent(view, k) for k in range(view.ndim))
 
@@ -517,7 +557,9 @@ class Arrays(Scalars):
 
         def level(rest: tuple[Length, ...], indices: Indices) -> None:
             if not rest:
-                self.frame.env[name] = self.cast(self.as_value(step(self.frame.env[name], indices), type), type)
+                self.frame.env[name] = self.cast(
+                    self.as_value(step(self.frame.env[name], indices), type), type
+                )
             else:
                 self.count_loop(rest[0], lambda i: level(rest[1:], (*indices, i)), (name,))
 
@@ -540,6 +582,8 @@ class Arrays(Scalars):
 
     def along(self, thing: Any, axis: Any, reduce: Callable[[Any], Scalar], keepdims: bool = False) -> Any:
         """Reduce over all elements, or along one axis or several."""
+        if is_scalar(number := thing):
+            thing = Elementwise((), lambda _: number, frozenset())
         thing = self.as_array(thing)
         if axis is None:
             result = reduce(thing)
@@ -547,7 +591,9 @@ class Arrays(Scalars):
         chosen = axis if isinstance(axis, tuple) else (axis,)
         if not all(isinstance(a, int) and -thing.ndim <= a < thing.ndim for a in chosen):
             self.refuse(
-                "an axis that is not a constant of this array", "which loops to build must be known", "`axis=0`, say"
+                "an axis that is not a constant of this array",
+                "which loops to build must be known",
+                "`axis=0`, say",
             )
         dropped = sorted({a % thing.ndim for a in chosen})
         kept = [k for k in range(thing.ndim) if k not in dropped]
@@ -582,21 +628,27 @@ class Arrays(Scalars):
         thing = self.steady(thing)
         shape = self.shape(thing)
         first = self.at(thing, (0,) * thing.ndim)
-        best = self.accumulate(first, shape, lambda m, i: self.scalar(name, m, self.at(thing, i)), self.dtype(thing))
+        best = self.accumulate(
+            first, shape, lambda m, i: self.scalar(name, m, self.at(thing, i)), self.dtype(thing)
+        )
         best = self.detached(best)
         if not ty.is_float(best.type):
             return best
         ties = self.accumulate(
             0,
             shape,
-            lambda n, i: self.scalar("add", n, self.scalar("cast_int", self.scalar("eq", self.at(thing, i), best))),
+            lambda n, i: self.scalar(
+                "add", n, self.scalar("cast_int", self.scalar("eq", self.at(thing, i), best))
+            ),
             ty.int64,
         )
 
         def share(total: Scalar, i: Indices) -> Scalar:
             x = self.at(thing, i)
             difference = self.scalar("sub", x, best)
-            return self.scalar("add", total, self.scalar("select", self.scalar("eq", x, best), difference, 0.0))
+            return self.scalar(
+                "add", total, self.scalar("select", self.scalar("eq", x, best), difference, 0.0)
+            )
 
         excess = self.accumulate(0, shape, share, best.type)
         return self.scalar("add", best, self.scalar("div", excess, ties))

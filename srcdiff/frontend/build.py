@@ -45,7 +45,11 @@ from .things import (
 )
 
 REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
-    ast.With: ("`with` blocks", "what a context does on exit cannot be run backwards", "the block without it"),
+    ast.With: (
+        "`with` blocks",
+        "what a context does on exit cannot be run backwards",
+        "the block without it",
+    ),
     ast.Try: ("`try` blocks", "which statements ran is not known", "a test with `if` beforehand"),
     ast.Global: ("`global`", "writes outside the function cannot be undone", "return the value"),
     ast.Nonlocal: ("`nonlocal`", "writes outside the function cannot be undone", "return the value"),
@@ -108,6 +112,7 @@ class Reader(Expressions):
                 "only numbers, arrays of numbers and tuples of those carry a derivative",
                 "arrays of plain floats",
             )
+        self.check_number(spec, name)
         value = Value(name, spec)
         parameters.append(value)
         return whole_view(self.parameter_root(value)) if ty.is_array(spec) else value
@@ -162,11 +167,14 @@ class Reader(Expressions):
                 self.raise_statement(node)
             case ast.FunctionDef():
                 if node.decorator_list:
-                    self.refuse("a decorator on a nested function", instead="decorate a function of the module")
+                    self.refuse(
+                        "a decorator on a nested function", instead="decorate a function of the module"
+                    )
                 self.frame.env[node.name] = self.nested_function(node)
             case _:
                 what, why, instead = REFUSED_STATEMENTS.get(type(node), (f"`{type(node).__name__}`", "", ""))
-                self.refuse(f"{what} are not supported" if what.endswith("blocks") else f"{what} is not supported", why, instead)
+                verb = "are" if what.endswith("blocks") else "is"
+                self.refuse(f"{what} {verb} not supported", why, instead)
 
     def changeable(self, items: ListItems, targets: list[ast.expr]) -> Any:
         """A list of numbers as an array, if items of it are assigned."""
@@ -225,7 +233,8 @@ class Reader(Expressions):
             length = self.length(thing)
             if is_number(length) and length != count:
                 self.refuse(f"unpacking {length} items into {count}", instead="a name for each", node=target)
-            self.require(self.scalar("eq", length, count), "ValueError", f"an array unpacked into {count} needs that length")
+            fits = self.scalar("eq", length, count)
+            self.require(fits, "ValueError", f"an array unpacked into {count} needs that length")
             thing = tuple(self.subscript(thing, (k,)) for k in range(count))
         if not isinstance(thing, tuple):
             self.refuse(f"unpacking {describe(thing)}", instead=f"a tuple of {count}", node=target)
@@ -261,8 +270,14 @@ class Reader(Expressions):
         self.store(place, (), self.stored(thing, place))
 
     def stored(self, thing: Scalar, place: ArrayView) -> Scalar:
-        if place.root.is_list and not ty.is_float(place.root.type.dtype) and ty.is_float(self.as_value(thing).type):
-            self.refuse("a float stored into a list of integers", "the list would change its type", "a list of floats")
+        if (
+            place.root.is_list
+            and not ty.is_float(place.root.type.dtype)
+            and ty.is_float(self.as_value(thing).type)
+        ):
+            self.refuse(
+                "a float stored into a list of integers", "the list would change its type", "a list of floats"
+            )
         return thing
 
     def place_of(self, array: ArrayView, items: tuple[Any, ...]) -> ArrayView:
@@ -275,7 +290,9 @@ class Reader(Expressions):
     def scatter(self, array: ArrayView, items: tuple[Any, ...], thing: Any, target: ast.AST) -> None:
         """`x[idx] = values` with one array of integers or a mask, element after element."""
         if len(items) != 1 or array.ndim != 1 or items[0].ndim != 1:
-            self.refuse("a store at an array of indices in more than one dimension", instead="a loop", node=target)
+            self.refuse(
+                "a store at an array of indices in more than one dimension", instead="a loop", node=target
+            )
         pick = self.steady(self.indices_of(items[0], lambda: self.length(array)))
         thing = self.steady(thing) if is_arraylike(thing) else thing
         if is_arraylike(thing):
@@ -283,7 +300,9 @@ class Reader(Expressions):
 
         def put(i: Value) -> None:
             index = self.place_in(array, 0, self.at(pick, (i,)))
-            self.store(array, (index,), self.at(thing, self.narrowed(thing, (i,))) if is_arraylike(thing) else thing)
+            self.store(
+                array, (index,), self.at(thing, self.narrowed(thing, (i,))) if is_arraylike(thing) else thing
+            )
 
         self.count_loop(self.length(pick), put)
 
@@ -313,10 +332,16 @@ class Reader(Expressions):
                 array = self.expression(node.target.value)
                 items = self.index_items(node.target.slice)
                 if not isinstance(array, ArrayView):
-                    self.refuse(f"writing into {describe(array)}", "only arrays can be changed in place", "`np.array(...)`")
+                    self.refuse(
+                        f"writing into {describe(array)}",
+                        "only arrays can be changed in place",
+                        "`np.array(...)`",
+                    )
                 if any(is_arraylike(item) for item in items):
                     old = self.materialise(self.subscript(array, items))
-                    self.scatter(array, items, self.binary(node.op, old, self.expression(node.value)), node.target)
+                    self.scatter(
+                        array, items, self.binary(node.op, old, self.expression(node.value)), node.target
+                    )
                     return
                 place = self.place_of(array, items)
                 if place.axes:
@@ -372,7 +397,9 @@ class Reader(Expressions):
         for name, thing in self.frame.env.items():
             if isinstance(thing, Value) and thing in loop.results and ty.is_float(thing.type):
                 found = {"text": "a search by bisection"}
-                self.frame.env[name] = current_builder().emit("bisection", (thing, *read), thing.type, found, name)
+                self.frame.env[name] = current_builder().emit(
+                    "bisection", (thing, *read), thing.type, found, name
+                )
 
     def for_statement(self, node: ast.For) -> None:
         over = self.expression(node.iter)
@@ -526,7 +553,11 @@ class Reader(Expressions):
             exception = exception.func
         if exception is not None:
             kind = self.expression(exception)
-            if isinstance(kind, Static) and isinstance(kind.value, type) and issubclass(kind.value, Exception):
+            if (
+                isinstance(kind, Static)
+                and isinstance(kind.value, type)
+                and issubclass(kind.value, Exception)
+            ):
                 error = next(base.__name__ for base in kind.value.__mro__ if base.__module__ == "builtins")
         current_builder().effect("raise", (), {"error": error, "message": message})
         self.dead = True
@@ -562,9 +593,7 @@ def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
         )
     names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
     with reader.prologue, Builder(reader.location(source.tree)) as builder:
-        things = {
-            name: reader.parameter(s, name, parameters) for name, s in zip(names, specs, strict=True)
-        }
+        things = {name: reader.parameter(s, name, parameters) for name, s in zip(names, specs, strict=True)}
         reader.frame.env = dict(things)
         arguments = list(parameters)
         roots = {reader.memory[root]: root for root in reader.memory}
@@ -576,7 +605,9 @@ def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
         written = []
         for value in arguments + hidden:
             if ty.is_array(value.type):
-                root = roots.get(value) or next(r for r in reader.captures.roots.values() if r.name == value.name)
+                root = roots.get(value) or next(
+                    r for r in reader.captures.roots.values() if r.name == value.name
+                )
                 final = reader.memory.get(root, value)
                 if isinstance(final, Value) and final is not value and final not in leaves:
                     written.append(final)
@@ -624,7 +655,12 @@ def named(block: Block, names: dict[Value, str]) -> Block:
         """Versions of one array bear its name."""
         name = definition(first).name
         for version in versions:
-            if name and ty.is_array(version.type) and not version.is_constant and not definition(version).name:
+            if (
+                name
+                and ty.is_array(version.type)
+                and not version.is_constant
+                and not definition(version).name
+            ):
                 mapping[version] = Value(name, version.type)
 
     def spread_names(block: Block) -> None:

@@ -95,10 +95,11 @@ class Calls(Arrays):
             return self.scalar("sqrt", functools.reduce(lambda a, b: self.scalar("add", a, b), squares))
         if target is int and not arguments:
             return 0
-        python_only = not isinstance(target, np.ufunc) and target not in (abs, operator.abs, np.round)
-        if python_only and any(is_arraylike(x) for x in arguments) and name not in ("add", "mul"):
+        module = getattr(target, "__module__", "")
+        if module in ("math", "builtins") and target not in (abs, pow) and any(map(is_arraylike, arguments)):
+            called = f"{module}.{getattr(target, '__name__', name)}"
             self.refuse(
-                f"`{getattr(target, '__module__', '')}.{getattr(target, '__name__', name)}` of an array".replace("builtins.", ""),
+                f"`{called.removeprefix('builtins.')}` of an array",
                 "it takes one number",
                 f"`np.{name}`" if hasattr(np, name) else "a loop over the elements",
             )
@@ -143,7 +144,9 @@ class Calls(Arrays):
         arguments = (*(self.lifted(x) for x in source.partial_args), *arguments)
         keywords = {**{k: self.lifted(v) for k, v in source.partial_keywords.items()}, **keywords}
         if source.kind == "vectorize":
-            return self.elementwise(lambda *xs: self.enter(source, self.bind(source, xs, {}, node), node), *arguments)
+            return self.elementwise(
+                lambda *xs: self.enter(source, self.bind(source, xs, {}, node), node), *arguments
+            )
         if source.kind == "guvectorize":
             return self.call_guvectorize(source, arguments, node)
         return self.enter(source, self.bind(source, arguments, keywords, node), node)
@@ -159,7 +162,9 @@ class Calls(Arrays):
         lengths: dict[str, Any] = {}
         for thing, core in zip(given, dims, strict=False):
             if (thing.ndim if is_arraylike(thing) else 0) != len(core):
-                self.refuse("a `@guvectorize` call that broadcasts", instead="a loop over the calls", node=node)
+                self.refuse(
+                    "a `@guvectorize` call that broadcasts", instead="a loop over the calls", node=node
+                )
             for k, d in enumerate(core):
                 length = self.length(thing, k)
                 fits = self.scalar("eq", lengths.setdefault(d, length), length)
@@ -169,7 +174,9 @@ class Calls(Arrays):
                 self.refuse("a `@guvectorize` output of free size", instead="an output passed in", node=node)
             types = [self.dtype(x) for x in given]
             shape = tuple(lengths[d] for d in dims[-1]) or (1,)
-            given.append(self.allocate(shape, ty.float32 if all(t == ty.float32 for t in types) else ty.float64))
+            given.append(
+                self.allocate(shape, ty.float32 if all(t == ty.float32 for t in types) else ty.float64)
+            )
         self.enter(source, self.bind(source, tuple(given), {}, node), node)
         return given[-1] if dims[-1] or not made else self.at(given[-1], (0,))
 
@@ -179,7 +186,9 @@ class Calls(Arrays):
         env = self.bind_arguments(
             function.node.args, function.defaults, function.keyword_defaults, arguments, keywords, node
         )
-        return self.run(function.node, Frame(function.frame.source, env, parent=function.frame), node, function.node)
+        return self.run(
+            function.node, Frame(function.frame.source, env, parent=function.frame), node, function.node
+        )
 
     def bind(
         self, source: FunctionSource, arguments: Arguments, keywords: dict[str, Any], node: ast.AST | None
@@ -213,7 +222,11 @@ class Calls(Arrays):
         only = [a.arg for a in spec.kwonlyargs]
         for name, thing in keywords.items():
             if name not in names + only or name in env:
-                self.refuse(f"the keyword argument `{name}`", "the function has no such parameter, or has it already", node=node)
+                self.refuse(
+                    f"the keyword argument `{name}`",
+                    "the function has no such parameter, or has it already",
+                    node=node,
+                )
             env[name] = thing
         for name, thing in zip(names[len(names) - len(defaults) :], defaults, strict=True):
             env.setdefault(name, thing)
@@ -263,7 +276,9 @@ class Calls(Arrays):
 
     # ---------------------------------------------------------------------------------------- opaque
 
-    def opaque(self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST) -> Any:
+    def opaque(
+        self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST | None
+    ) -> Any:
         """A call that the library does not know: it runs as it stands, and must touch no active value."""
         spelling = spelling_of(target)
         if spelling is None:
@@ -300,7 +315,11 @@ class Calls(Arrays):
                 return text.replace("{", "{{").replace("}", "}}")
             inner_spelling = spelling_of(thing.value) if isinstance(thing, Static) else None
             if inner_spelling is None:
-                self.refuse(f"{describe(thing)} as argument of `{spelling}`", node=node)
+                self.refuse(
+                    f"{describe(thing)} as argument of `{spelling}`",
+                    "generated code can name only numbers, arrays, strings and NumPy's own objects",
+                    node=node,
+                )
             return inner_spelling
 
         pieces = [spell(x) for x in arguments] + [f"{k}={spell(v)}" for k, v in keywords.items()]
@@ -317,25 +336,35 @@ class Calls(Arrays):
             return result
         made = self.new_root(result)
         for thing in (*arguments, *keywords.values()):
-            if isinstance(thing, ArrayView) and thing.root.type.dtype == returned.dtype and target not in COPYING:
+            if (
+                isinstance(thing, ArrayView)
+                and thing.root.type.dtype == returned.dtype
+                and target not in COPYING
+            ):
                 made.may_alias(thing.root)
         return whole_view(made)
 
-    def opaque_type(self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST) -> Type:
+    def opaque_type(
+        self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST | None
+    ) -> Type:
         """What Numba's own typing says the call returns."""
         from numba.core.registry import cpu_target
 
         def numba_type(thing: Any) -> Type:
             if isinstance(thing, tuple):
-                return ty.nb.Tuple([numba_type(x) for x in thing])
+                return ty.nb.Tuple([numba_type(x) for x in thing])  # type: ignore[no-untyped-call]
             if isinstance(thing, ArrayView):
-                return self.version(thing.root).type if thing.whole else ty.array(thing.root.type.dtype, thing.ndim)
+                return (
+                    self.version(thing.root).type
+                    if thing.whole
+                    else ty.array(thing.root.type.dtype, thing.ndim)
+                )
             if isinstance(thing, Elementwise):
                 return ty.array(self.dtype(thing), thing.ndim)
             if isinstance(thing, Value):
                 return thing.type
             known = thing.value if isinstance(thing, Static) else thing
-            return ty.nb.literal(known) if isinstance(known, (bool, int, str)) else ty.typeof(known)
+            return ty.nb.literal(known) if isinstance(known, (bool, int, str)) else ty.typeof(known)  # type: ignore
 
         try:
             context = cpu_target.typing_context
@@ -364,7 +393,9 @@ class Calls(Arrays):
             return Static(python.get(thing.type) or ty.numpy_dtype(thing.type).type)
         return Static(type(thing.value if isinstance(thing, Static) else thing))
 
-    def construct(self, target: type, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST) -> Any:
+    def construct(
+        self, target: type, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST
+    ) -> Any:
         if target in (float, np.float64, np.float32) and not keywords:
             type = ty.float32 if target is np.float32 else ty.float64
             thing = arguments[0] if arguments else 0.0
@@ -372,7 +403,9 @@ class Calls(Arrays):
                 return float(thing.value)
             if is_arraylike(thing):
                 if target is float:
-                    self.refuse("`float` of an array", "it takes one number", "`x[0]`, or `x.astype(np.float64)`")
+                    self.refuse(
+                        "`float` of an array", "it takes one number", "`x[0]`, or `x.astype(np.float64)`"
+                    )
                 else:
                     return self.elementwise(lambda x: self.cast(self.as_value(x, type), type), thing)
             if is_number(thing) and target is float:
@@ -393,13 +426,22 @@ class Calls(Arrays):
                 return tuple(thing)
         if issubclass(target, BaseException):
             return Static(target)
+        if target in (np.finfo, np.iinfo) and len(arguments) == 1:
+            return Static(target(ty.numpy_dtype(self.dtype_of(arguments[0]))))
         if issubclass(target, tuple) and hasattr(target, "_fields") and not keywords:
             return self.settled(tuple(arguments))
-        self.refuse(f"making a `{target.__name__}`", "objects carry no derivative here", "arrays and numbers", node=node)
+        self.refuse(
+            f"making a `{target.__name__}`",
+            "objects carry no derivative here",
+            "arrays and numbers",
+            node=node,
+        )
 
     # --------------------------------------------------------------------------------------- methods
 
-    def call_method(self, method: Method, arguments: Arguments, keywords: dict[str, Any], node: ast.AST) -> Any:
+    def call_method(
+        self, method: Method, arguments: Arguments, keywords: dict[str, Any], node: ast.AST
+    ) -> Any:
         thing, name = method.of, method.name
         if isinstance(thing, tuple):
             self.refuse(
@@ -427,9 +469,24 @@ class Calls(Arrays):
             return self.copy(flat) if name == "flatten" and thing is flat else flat
         if name == "transpose":
             return self.transposed(thing)
+        if name == "clip":
+            return _clip(self, thing, *arguments, **keywords)
         if name == "dot":
             return self.inner(thing, arguments[0])
-        if name in ("sum", "mean", "prod", "max", "min", "std", "var", "argmax", "argmin", "any", "all", "cumsum"):
+        if name in (
+            "sum",
+            "mean",
+            "prod",
+            "max",
+            "min",
+            "std",
+            "var",
+            "argmax",
+            "argmin",
+            "any",
+            "all",
+            "cumsum",
+        ):
             return NUMPY_CALLS[getattr(np, name)](self, thing, *arguments, **keywords)
         if name in NUMBER_METHODS:
             return thing
@@ -446,7 +503,9 @@ class Calls(Arrays):
         thing = self.as_array(thing)
         if ty.is_integer(type) and ty.is_float(self.dtype(thing)):
             return self.materialise(self.elementwise(lambda x: self.scalar("int", x), thing), type)
-        return self.materialise(self.elementwise(lambda x: self.cast(self.as_value(x, type), type), thing), type)
+        return self.materialise(
+            self.elementwise(lambda x: self.cast(self.as_value(x, type), type), thing), type
+        )
 
     def dtype_of(self, thing: Any) -> Type | None:
         """The scalar type that a `dtype=` argument names."""
@@ -462,7 +521,7 @@ class Calls(Arrays):
                 self.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
             if type is not None and ty.is_scalar(type):
                 return type
-        self.refuse(f"{describe(thing)} as a dtype")
+        self.refuse(f"{describe(thing)} as a dtype", "only numbers carry a derivative", "`np.float64`, say")
 
     def lifted(self, value: Any) -> Any:
         """A Python value that is known when the function is read, as a thing."""
@@ -474,8 +533,8 @@ NUMBER_METHODS = ("conj", "conjugate")
 # Calls that write into an argument, and those whose result shares no memory with one.
 WRITERS = (np.random.shuffle, np.fill_diagonal, np.copyto, np.put, np.place, np.putmask, np.put_along_axis)
 COPYING = (
-    np.sort, np.partition, np.unique, np.interp, np.concatenate, np.hstack, np.vstack, np.column_stack, np.stack,
-    np.repeat, np.tile, np.roll, np.convolve, np.correlate, np.kron, np.append, np.delete, np.round, np.around,
+    np.partition, np.unique, np.interp, np.column_stack,
+    np.repeat, np.tile, np.roll, np.convolve, np.correlate, np.kron, np.delete, np.round, np.around,
 )  # fmt: skip
 
 
@@ -491,7 +550,7 @@ def is_readable(target: Any) -> bool:
     """Whether the source of a callable may be read and inlined."""
     return (
         isinstance(target, (types.FunctionType, functools.partial))
-        and not (getattr(target, "__module__", "") or "").split(".")[0] == "numpy"
+        and (getattr(target, "__module__", "") or "").split(".")[0] != "numpy"
         or hasattr(target, "py_func")
         or hasattr(target, "_dispatcher")
         or hasattr(target, "gufunc_builder")
@@ -536,7 +595,9 @@ def stored_names(tree: ast.AST) -> frozenset[str]:
     return frozenset(
         node.value.id
         for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
     )
 
 
@@ -790,10 +851,12 @@ def _where(calls: Calls, condition: Any, *choices: Any) -> Any:
         return _nonzero(calls, condition)
     if len(choices) != 2:
         calls.refuse("`np.where` with one choice", instead="two choices")
-    return calls.elementwise(lambda c, a, b: calls.scalar("select", calls.truth(c), a, b), condition, *choices)
+    return calls.elementwise(
+        lambda c, a, b: calls.scalar("select", calls.truth(c), a, b), condition, *choices
+    )
 
 
-def _clip(calls: Calls, thing: Any, low: Any, high: Any) -> Any:
+def _clip(calls: Calls, thing: Any, low: Any = None, high: Any = None) -> Any:
     def clip(x: Scalar, low: Any, high: Any) -> Scalar:
         if is_scalar(low):
             x = calls.scalar("maximum", x, low)
@@ -822,7 +885,9 @@ def _cross(calls: Calls, a: Any, b: Any) -> ArrayView:
     if a.ndim != 1 or b.ndim != 1:
         calls.refuse("`np.cross` of more than two vectors")
     for thing in (a, b):
-        calls.require(calls.scalar("eq", calls.length(thing), 3), "ValueError", "np.cross needs vectors of length 3")
+        calls.require(
+            calls.scalar("eq", calls.length(thing), 3), "ValueError", "np.cross needs vectors of length 3"
+        )
     parts = []
     for k in range(3):
         i, j = (k + 1) % 3, (k + 2) % 3
@@ -922,7 +987,9 @@ def _dot(calls: Calls, a: Any, b: Any) -> Any:
 
 def _vector_dot(calls: Calls, a: Any, b: Any) -> Any:
     if any(is_arraylike(x) and x.ndim != 1 for x in (a, b)):
-        calls.refuse("`np.inner` or `np.vdot` of arrays that are not vectors", instead="`@`, or `np.sum(a * b)`")
+        calls.refuse(
+            "`np.inner` or `np.vdot` of arrays that are not vectors", instead="`@`, or `np.sum(a * b)`"
+        )
     return _dot(calls, a, b)
 
 
@@ -939,6 +1006,25 @@ def _imag(calls: Calls, thing: Any) -> Any:
     return calls.elementwise(lambda x: 0.0, thing)
 
 
+def _sort(calls: Calls, thing: Any) -> ArrayView:
+    """`np.sort` of a vector: its elements in the order that `np.argsort` finds."""
+    thing = calls.steady(calls.as_array(thing))
+    if thing.ndim != 1:
+        calls.refuse("`np.sort` of more than one dimension", instead="a loop over the rows")
+    order = calls.opaque(np.argsort, (thing,), {}, calls.current_node)
+    return calls.materialise(calls.gather(thing, (order,)))
+
+
+def _median(calls: Calls, thing: Any) -> Scalar:
+    ordered = _sort(calls, thing)
+    n = calls.length(ordered)
+    low = calls.scalar("floordiv", calls.scalar("sub", n, 1), 2)
+    middle = calls.scalar(
+        "add", calls.at(ordered, (low,)), calls.at(ordered, (calls.scalar("floordiv", n, 2),))
+    )
+    return calls.scalar("mul", middle, 0.5)
+
+
 def _count_nonzero(calls: Calls, thing: Any) -> Scalar:
     return calls.total(calls.elementwise(calls.truth, calls.as_array(thing)))
 
@@ -951,6 +1037,60 @@ def _squeeze(calls: Calls, thing: Any) -> Any:
     return calls.subscript(thing, tuple(0 if n == 1 else Slice(None, None, None) for n in lengths))
 
 
+def _average(calls: Calls, thing: Any, axis: Any = None, weights: Any = None) -> Any:
+    if weights is None or isinstance(weights, Static):
+        return _mean(calls, thing, axis)
+    if _axis(axis) is not None:
+        calls.refuse("`np.average` with weights along an axis", instead="two sums")
+    weighted = calls.elementwise(lambda x, w: calls.scalar("mul", x, w), thing, weights)
+    return calls.scalar("div", calls.total(calls.as_array(weighted)), calls.total(calls.as_array(weights)))
+
+
+def _expand_dims(calls: Calls, thing: Any, axis: Any) -> Any:
+    thing = calls.as_array(thing)
+    if not isinstance(axis, int) or not -thing.ndim - 1 <= axis <= thing.ndim:
+        calls.refuse(
+            "`np.expand_dims` at an axis that is not a constant of this array", instead="`x[:, np.newaxis]`"
+        )
+    place = axis % (thing.ndim + 1)
+    return calls.subscript(thing, (*(Slice(None, None, None),) * place, None))
+
+
+def _stack(calls: Calls, parts: Any, axis: Any = 0) -> ArrayView:
+    if not isinstance(parts, tuple) or not parts or axis != 0:
+        calls.refuse("`np.stack` of this", instead="a tuple of arrays, along the first axis")
+    arrays = tuple(calls.steady(calls.as_array(x)) for x in parts)
+    if len({x.ndim for x in arrays}) > 1:
+        calls.refuse("`np.stack` of arrays of different dimensions", instead="arrays of one shape")
+    for x in arrays[1:]:
+        for n, m in zip(calls.shape(x), calls.shape(arrays[0]), strict=True):
+            calls.require(calls.scalar("eq", n, m), "ValueError", "arrays of different shapes are stacked")
+    return calls.array_of(arrays)
+
+
+def _vstack(calls: Calls, parts: Any) -> ArrayView:
+    if isinstance(parts, tuple) and all(is_arraylike(x) and x.ndim == 1 for x in parts):
+        return _stack(calls, parts)
+    calls.refuse("`np.vstack` of this", instead="a tuple of vectors, or stores into rows of a new array")
+
+
+def _append(calls: Calls, thing: Any, values: Any) -> ArrayView:
+    return _concatenate(calls, (thing, (values,) if is_scalar(values) else values))
+
+
+def _ptp(calls: Calls, thing: Any) -> Scalar:
+    thing = calls.steady(calls.as_array(thing))
+    return calls.scalar("sub", calls.extreme(thing, "max"), calls.extreme(thing, "min"))
+
+
+def _shape(calls: Calls, thing: Any) -> Any:
+    return () if is_scalar(thing) else calls.shape(calls.as_array(thing))
+
+
+def _ndim(calls: Calls, thing: Any) -> int:
+    return 0 if is_scalar(thing) else int(calls.as_array(thing).ndim)
+
+
 def _flip(calls: Calls, thing: Any) -> Any:
     return calls.subscript(calls.as_array(thing), (Slice(None, None, -1),) * thing.ndim)
 
@@ -961,7 +1101,9 @@ def _concatenate(calls: Calls, parts: Any, axis: Any = 0) -> ArrayView:
         calls.refuse("`np.concatenate` of this", instead="a tuple of arrays")
     arrays = [calls.steady(calls.as_array(x)) for x in parts]
     if any(x.ndim != 1 for x in arrays) or axis not in (0, -1):
-        calls.refuse("`np.concatenate` of more than one dimension", instead="stores into slices of a new array")
+        calls.refuse(
+            "`np.concatenate` of more than one dimension", instead="stores into slices of a new array"
+        )
     type = functools.reduce(ty.promote, map(calls.dtype, arrays))
     starts: list[Scalar] = [0]
     for x in arrays:
@@ -991,7 +1133,9 @@ def _diag(calls: Calls, thing: Any) -> Any:
         return view
     if thing.ndim != 2:
         calls.refuse("`np.diag` of more than two dimensions", instead="a loop")
-    return Elementwise((calls.scalar("min", *lengths),), lambda i: calls.at(thing, (i[0], i[0])), calls.reads(thing))
+    return Elementwise(
+        (calls.scalar("min", *lengths),), lambda i: calls.at(thing, (i[0], i[0])), calls.reads(thing)
+    )
 
 
 def _ravel(calls: Calls, thing: Any) -> Any:
@@ -1049,12 +1193,23 @@ NUMPY_CALLS: dict[Any, Any] = {
     np.nanvar: _nanvar,
     np.nanstd: _nanstd,
     np.count_nonzero: _count_nonzero,
+    np.sort: _sort,
+    np.median: _median,
     np.real: _real,
     np.conj: _real,
     np.imag: _imag,
     np.squeeze: _squeeze,
     np.flip: _flip,
     np.concatenate: _concatenate,
+    np.hstack: _concatenate,
+    np.append: _append,
+    np.stack: _stack,
+    np.vstack: _vstack,
+    np.expand_dims: _expand_dims,
+    np.average: _average,
+    np.ptp: _ptp,
+    np.shape: _shape,
+    np.ndim: _ndim,
     np.nonzero: _nonzero,
     np.any: _any_all("or", False),
     np.all: _any_all("and", True),

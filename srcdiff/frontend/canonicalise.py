@@ -76,9 +76,7 @@ class Canonicaliser:
         target = ast.copy_location(ast.Name(RESULT, ast.Store()), statement)
         return [ast.copy_location(ast.Assign([target], value), statement), *flags]
 
-    def loop(
-        self, statement: ast.For | ast.While
-    ) -> tuple[list[ast.stmt], ast.stmt, list[ast.stmt]]:
+    def loop(self, statement: ast.For | ast.While) -> tuple[list[ast.stmt], ast.stmt, list[ast.stmt]]:
         """What goes before the loop, the loop, and what must follow it."""
         returns, breaks = has_return(statement.body), may_break(statement.body)
         inner = Jumps(

@@ -125,7 +125,7 @@ class Expressions(Calls):
             return self.captured(function.__globals__[name], ("global", function, name), name, node)
         if hasattr(builtins, name):
             return self.lifted(getattr(builtins, name))
-        self.refuse(f"the name `{name}` is not defined", node=node)
+        self.refuse(f"the name `{name}` is not defined", "Python would raise an error here", node=node)
 
     def captured(self, value: Any, where: tuple[str, Any, str], name: str, node: ast.AST | None) -> Any:
         """A value from outside: numbers and arrays are hidden parameters, other things are known now."""
@@ -153,7 +153,20 @@ class Expressions(Calls):
             self.refuse(f"an array of dtype {value.dtype}", "its elements are no plain numbers", node=node)
         return type
 
+    def check_number(self, type: Any, name: str) -> None:
+        """Refuse numbers, and arrays of numbers, of kinds that are not differentiated."""
+        dtype = type.dtype if ty.is_array(type) else type
+        if ty.is_complex(dtype):
+            self.refuse(
+                "complex numbers are not supported yet", f"`{name}` is complex", "real and imaginary parts"
+            )
+        if ty.is_float(dtype) and dtype.bitwidth < 32:
+            self.refuse(
+                f"`{name}` is of half precision", "Numba computes with 32 and 64 bits", "`np.float32`"
+            )
+
     def hidden(self, where: tuple[str, Any, str], type: Any, name: str) -> Any:
+        self.check_number(type, name)
         key = (where[0], id(where[1]) if where[0] != "global" else id(where[1].__globals__), where[2])
         if key not in self.captures.values:
             self.captures.values[key] = Value(name, type)
@@ -269,7 +282,9 @@ class Expressions(Calls):
         return tuple(found)
 
     def slice(self, node: ast.Slice) -> Slice:
-        parts = [None if part is None else self.expression(part) for part in (node.lower, node.upper, node.step)]
+        parts = [
+            None if part is None else self.expression(part) for part in (node.lower, node.upper, node.step)
+        ]
         return Slice(*(None if isinstance(p, Static) and p.value is None else p for p in parts))
 
     def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
@@ -283,7 +298,13 @@ class Expressions(Calls):
             return a + b
         if isinstance(a, tuple) and isinstance(b, int) and name == "mul":
             return a * b
-        if isinstance(a, ListItems) and len(a) == 1 and is_scalar(a[0]) and isinstance(b, Value) and name == "mul":
+        if (
+            isinstance(a, ListItems)
+            and len(a) == 1
+            and is_scalar(a[0])
+            and isinstance(b, Value)
+            and name == "mul"
+        ):
             return self.repeated(a[0], b)
         for thing in (a, b):
             if is_list(thing) and not any(is_arraylike(x) and not is_list(x) for x in (a, b)):
@@ -293,7 +314,10 @@ class Expressions(Calls):
                     "`np.array([...])` for arithmetic",
                 )
             if not (is_scalar(thing) or is_arraylike(thing)):
-                self.refuse(f"`{REGISTRY[name].text.format('a', 'b')}` with {describe(thing)}")
+                self.refuse(
+                    f"`{REGISTRY[name].text.format('a', 'b')}` with {describe(thing)}",
+                    "only numbers and arrays carry a derivative",
+                )
         return self.elementwise(lambda x, y: self.scalar(name, x, y), a, b)
 
     def repeated(self, item: Scalar, count: Value) -> ArrayView:
@@ -326,7 +350,11 @@ class Expressions(Calls):
             return bool(thing)
         if is_arraylike(thing) and is_list(thing):
             length = self.length(thing)
-            return bool(length) if is_number(length) else self.refuse("the truth of a list", instead="`len(x) > 0`")
+            return (
+                bool(length)
+                if is_number(length)
+                else self.refuse("the truth of a list", instead="`len(x) > 0`")
+            )
         if isinstance(thing, Static):
             return bool(thing.value)
         if isinstance(thing, tuple):
@@ -374,7 +402,9 @@ class Expressions(Calls):
             y = b.value if isinstance(b, Static) else b
             if name not in ("eq", "ne"):
                 self.refuse(f"comparing {describe(a)} with {describe(b)}", "neither is a number")
-            if isinstance(x, (Value, ArrayView, Elementwise)) or isinstance(y, (Value, ArrayView, Elementwise)):
+            if isinstance(x, (Value, ArrayView, Elementwise)) or isinstance(
+                y, (Value, ArrayView, Elementwise)
+            ):
                 return name == "ne"
             return (x == y) == (name == "eq")
         if isinstance(a, tuple) and isinstance(b, tuple) and name in ("eq", "ne"):
@@ -383,7 +413,9 @@ class Expressions(Calls):
             result = True
             for x, y in zip(a, b, strict=True):
                 term = self.compare_two(ast.Eq(), x, y)
-                result = term if result is True else result if term is True else self.scalar("and", result, term)
+                result = (
+                    term if result is True else result if term is True else self.scalar("and", result, term)
+                )
             return result if name == "eq" else self.unary(ast.Not(), result)
         if isinstance(a, tuple) and isinstance(b, tuple) or is_list(a) or is_list(b):
             self.refuse("comparing lists or tuples", "they are compared item by item", "each item by itself")
@@ -403,11 +435,14 @@ class Expressions(Calls):
             return self.logic_of_numbers(conjunction, first, nodes[1:])
         left = self.truth(first)
         right: list[Any] = []
-        memory = dict(self.memory)
+        memory, env = dict(self.memory), dict(self.frame.env)
         with Builder(current_builder().location) as builder:
             right.append(self.logic(conjunction, nodes[1:]))
             known = self.known_truth(right[0])
             value = constant(known, ty.boolean) if known is not None else self.truth(right[0])
+        if is_scalar(right[0]) and not ty.is_boolean(self.as_value(right[0]).type):
+            self.memory, self.frame.env = memory, env
+            return self.logic_of_numbers(conjunction, left, nodes[1:])
         if known is not None:
             return left if known == conjunction else (not conjunction)
         if any(self.memory.get(root) is not version for root, version in memory.items()):
@@ -481,7 +516,9 @@ class Expressions(Calls):
             return self.call(function, tuple(arguments), keywords, node)
         except TypeError as error:
             if isinstance(function, Static) and function.value in NUMPY_CALLS:
-                self.refuse(f"this call of `{function.value.__name__}`", str(error).split(") ", 1)[-1], node=node)
+                self.refuse(
+                    f"this call of `{function.value.__name__}`", str(error).split(") ", 1)[-1], node=node
+                )
             raise
 
     def attribute(self, thing: Any, name: str, node: ast.Attribute) -> Any:
@@ -503,7 +540,11 @@ class Expressions(Calls):
                     return Method(thing, name)
         if isinstance(thing, Static):
             if not hasattr(thing.value, name):
-                self.refuse(f"{describe(thing)} has no attribute `{name}`", "Python would raise an error here", node=node)
+                self.refuse(
+                    f"{describe(thing)} has no attribute `{name}`",
+                    "Python would raise an error here",
+                    node=node,
+                )
             value = getattr(thing.value, name)
             if isinstance(thing.value, types.ModuleType):
                 if thing.value.__name__.split(".")[0] in FROZEN_MODULES:
@@ -534,7 +575,9 @@ class Expressions(Calls):
                 return 1
             if name == "shape":
                 return ()
-        self.refuse(f"the attribute `{name}` of {describe(thing)}", "its meaning is not known here", node=node)
+        self.refuse(
+            f"the attribute `{name}` of {describe(thing)}", "its meaning is not known here", node=node
+        )
 
     def subscription(self, node: ast.Subscript) -> Any:
         thing = self.expression(node.value)

@@ -12,10 +12,22 @@ from ..ir.types import Type
 from ..primitives import REGISTRY
 from ..primitives.record import number
 from .scope import Scope, describe, number_type
-from .things import Scalar, is_arraylike, is_number, is_scalar
+from .things import Scalar, is_number, is_scalar
 
 COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
-KEEPS_NONNEGATIVE = {"add", "mul", "floordiv", "mod", "min", "max", "rshift", "lshift", "abs", "maximum", "minimum"}
+KEEPS_NONNEGATIVE = {
+    "add",
+    "mul",
+    "floordiv",
+    "mod",
+    "min",
+    "max",
+    "rshift",
+    "lshift",
+    "abs",
+    "maximum",
+    "minimum",
+}
 
 
 def is_narrow(type: Type) -> bool:
@@ -89,7 +101,7 @@ class Scalars(Scope):
         ]
 
     def fitted(self, x: Scalar, type: Type) -> Value:
-        """An operand of an op with this result: numbers take its type; float64 arithmetic takes integers as they are."""
+        """An operand of an op with this result: numbers take its type, float64 takes integers as they are."""
         if not isinstance(x, Value):
             weak_integer = isinstance(x, int) and ty.is_float(type) and type == ty.float64
             return constant(float(x) if weak_integer else x, type)
@@ -125,10 +137,7 @@ class Scalars(Scope):
         return current_builder().emit("pow", (self.fitted(base, type), self.fitted(exponent, type)), type)
 
     def truth(self, thing: Any) -> Value:
-        """The truth of a scalar, or under Numba's rules of an array of one element, as a boolean value."""
-        if is_arraylike(thing):
-            self.require(self.scalar("eq", self.product(self.shape(thing)), 1), "ValueError", "the truth of an array")
-            thing = self.at(thing, (0,) * thing.ndim)
+        """The truth of a scalar as a boolean value."""
         value = self.as_value(thing)
         if ty.is_boolean(value.type):
             return value
@@ -146,5 +155,7 @@ class Scalars(Scope):
         if isinstance(thing, (float, complex)):
             self.refuse(f"an integer is needed here, not {thing}", instead="`int(...)`")
         if not is_scalar(thing):
-            self.refuse(f"an integer is needed here, not {describe(thing)}", instead="an index or a bound as a number")
+            self.refuse(
+                f"an integer is needed here, not {describe(thing)}", instead="an index or a bound as a number"
+            )
         return thing

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..errors import AliasError, DifferentiationError, Location, UnsupportedConstruct
@@ -91,6 +92,8 @@ class Scope:
             return value
         if value.is_constant:
             return constant(value.constant, type)
+        if ty.is_boolean(value.type) and ty.is_float(type):
+            value = self.cast(value, ty.int64)  # Numba has no `float` of a boolean
         return current_builder().emit("cast", (value,), type)
 
     # ----------------------------------------------------------------------------------------- memory
@@ -172,8 +175,9 @@ class Scope:
                 self.frame.env, self.memory = env, memory
             finally:
                 del self.loops[depth:]
-        self.refuse("the types of what this loop carries do not settle", instead="give them their type before it")
-
+        self.refuse(
+            "the types of what this loop carries do not settle", instead="give them their type before it"
+        )
 
     def carried_from_trip_to_trip(self, name: str, thing: Any) -> None:
         """A name is read that an earlier trip of a loop may have bound: build that loop again, carrying it."""
@@ -209,6 +213,8 @@ def describe(thing: Any) -> str:
             return "`None`"
         case Static(value=str()):
             return "a string"
+        case Static(value=dict() | MappingProxyType()):
+            return "a dict"
         case Static():
             name = getattr(thing.value, "__name__", None) or type(thing.value).__name__
             return f"`{name}`"
@@ -340,7 +346,9 @@ class Joiner:
             with self.otherwise:
                 v2 = self.scope.cast(self.scope.as_value(b, type), type)
             result = self.result(v1, v2, name, type)
-            if {v1, v2} <= self.scope.nonnegative | {v for v in (v1, v2) if v.is_constant and v.constant >= 0}:
+            if {v1, v2} <= self.scope.nonnegative | {
+                v for v in (v1, v2) if v.is_constant and v.constant >= 0
+            }:
                 self.scope.nonnegative.add(result)
             return result
         if self.dead1 or self.dead2:
@@ -368,7 +376,9 @@ class Joiner:
             return Poison(f"{said(name)} is one of two different parts of an array", "index the array itself")
         compatible = compatible_arrays(a.root.type, b.root.type) and a.root.is_list == b.root.is_list
         if not (a.whole and b.whole and compatible):
-            return Poison(f"{said(name)} is one of two different arrays, or of parts of them", "copy one of them")
+            return Poison(
+                f"{said(name)} is one of two different arrays, or of parts of them", "copy one of them"
+            )
         v1, v2 = self.memory1[a.root], self.memory2[b.root]
         if isinstance(v1, Poison) or isinstance(v2, Poison):
             return v1 if isinstance(v1, Poison) else v2
@@ -547,7 +557,9 @@ class LoopJoin:
             location,
         )
         scope.frame.env = behind
-        poisoned = {root: self.widened[root] for root in memory0 if isinstance(self.widened.get(root), Poison)}
+        poisoned = {
+            root: self.widened[root] for root in memory0 if isinstance(self.widened.get(root), Poison)
+        }
         scope.memory = {**memory0, **self.results_memory, **poisoned}
 
     def condition(self, env: dict[str, Any]) -> tuple[tuple[Op, ...], Value]:
@@ -601,7 +613,9 @@ class LoopJoin:
             initial = scope.cast(scope.as_value(thing, type), type)
             return self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
         if isinstance(thing, tuple):
-            return thing.__class__(self.parameter(part, "", (*path, k), memory) for k, part in enumerate(thing))
+            return thing.__class__(
+                self.parameter(part, "", (*path, k), memory) for k, part in enumerate(thing)
+            )
         if isinstance(thing, ArrayView):
             version = memory[thing.root]
             if not thing.whole:
@@ -622,7 +636,9 @@ class LoopJoin:
     def leave(self, initial: Any, parameter: Any, after: Any, name: str, path: Any) -> Any:
         """Close the slots of one name; gives what it stands for behind the loop."""
         scope = self.scope
-        changes = f"{said(name)} is {describe(initial)} before this loop and {describe(after)} after a trip of it"
+        changes = (
+            f"{said(name)} is {describe(initial)} before this loop and {describe(after)} after a trip of it"
+        )
         match parameter, after:
             case Poison(), _:
                 return initial if same(initial, after) else parameter
@@ -637,7 +653,9 @@ class LoopJoin:
                 return self.slots[parameter].close(scope.cast(scope.as_value(after, type), type))
             case tuple(), tuple() if len(parameter) == len(after):
                 triples = zip(initial, parameter, after, strict=True)
-                return initial.__class__(self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples))
+                return initial.__class__(
+                    self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples)
+                )
             case ArrayView(), ArrayView() if (
                 after.whole
                 and compatible_arrays(after.root.type, parameter.root.type)
@@ -645,7 +663,11 @@ class LoopJoin:
             ):
                 return self.leave_array(initial, parameter.root, after.root, name, path)
             case _:
-                return initial if same(initial, after) else self.poison(path, Poison(changes, "use another name"))
+                return (
+                    initial
+                    if same(initial, after)
+                    else self.poison(path, Poison(changes, "use another name"))
+                )
 
     def leave_array(self, initial: ArrayView, parameter: Root, after: Root, name: str, path: Any) -> Any:
         slot = self.pointers[parameter]

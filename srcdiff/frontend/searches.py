@@ -45,7 +45,9 @@ def names_in(node: ast.expr) -> set[str]:
 def ends_of(node: ast.expr) -> set[str] | None:
     """The two names of `(a + b) / 2`, `0.5 * (a + b)` or `a + (b - a) / 2`."""
     match node:
-        case ast.BinOp(ast.BinOp(ast.Name(a), ast.Add(), ast.Name(b)), ast.Div() | ast.Mult(), ast.Constant(half)):
+        case ast.BinOp(
+            ast.BinOp(ast.Name(a), ast.Add(), ast.Name(b)), ast.Div() | ast.Mult(), ast.Constant(half)
+        ):
             pass
         case ast.BinOp(ast.Constant(half), ast.Mult(), ast.BinOp(ast.Name(a), ast.Add(), ast.Name(b))):
             pass

@@ -8,6 +8,8 @@
     tuple              of such things; `ListItems` for list literals
     Static             a function, a module, `None`, a string: known when the function is read
     Poison             nothing that may be read, with the reason
+
+A `Method` and a `LocalFunction` can only be called.
 """
 
 from __future__ import annotations

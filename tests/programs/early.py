@@ -172,19 +172,6 @@ def adaptive_step(x, tolerance):
     return y
 
 
-def bisection_count(x):
-    low, high = 0.0, 4.0
-    n = 0
-    while high - low > 0.25:
-        middle = 0.5 * (low + high)
-        if middle * middle < x:
-            low = middle
-        else:
-            high = middle
-        n += 1
-    return x * n + low * x
-
-
 def escape_time(cr, ci, n):
     zr = 0.0
     zi = 0.0
@@ -210,6 +197,5 @@ PROGRAMS = [
     case(else_of_nested_loops, (1.4, 3), (0.7, 3)),
     case(first_crossing, (A, W, 0.2), (A, W, 99.0), (A, W, -99.0), argnums=(0, 1)),
     case(adaptive_step, (0.9, 0.02)),
-    case(bisection_count, (2.3,)),
     case(escape_time, (0.4, 0.5, 30), (0.1, 0.1, 6), argnums=(0, 1)),
 ]

@@ -647,3 +647,27 @@ def mask_of_nothing(x):
 @case(M, 1)
 def row_of_mask(m, k):
     return np.mean(m[k][m[k] > 4.0])
+
+
+@case(1.5)
+def list_item_written(x):
+    values = [x, x * x]
+    values[0] = 1.0
+    return values[0] + values[1]
+
+
+@case(X)
+def mask_store(x):
+    y = x.copy()
+    y[y > 1.0] = 0.0
+    return np.sum(y)
+
+
+@case(X)
+def sort_of_active(x):
+    return np.sort(x)[0]
+
+
+@case(X)
+def median(x):
+    return np.median(x)

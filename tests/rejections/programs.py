@@ -437,13 +437,6 @@ def list_append(x):
 
 
 @refused(1.5)
-def list_item_written(x):
-    values = [x, x * x]
-    values[0] = 1.0
-    return values[0] + values[1]
-
-
-@refused(1.5)
 def list_extended_in_place(x):
     values = [x]
     values += [x * x]
@@ -455,13 +448,6 @@ def tuple_item_added_to(x):
     values = (x, x)
     values[0] += 1.0
     return values[0]
-
-
-@refused(X)
-def mask_store(x):
-    y = x.copy()
-    y[y > 1.0] = 0.0
-    return np.sum(y)
 
 
 @refused(X, 1.0)
@@ -850,11 +836,6 @@ def linalg_det(m):
 
 
 @refused(X)
-def sort_of_active(x):
-    return np.sort(x)[0]
-
-
-@refused(X)
 def interpolation(x):
     return np.interp(1.0, x, x)
 
@@ -867,11 +848,6 @@ def einsum(m):
 @refused(M)
 def concatenate(m):
     return np.sum(np.concatenate((m, m)))
-
-
-@refused(X)
-def median(x):
-    return np.median(x)
 
 
 @refused(X)

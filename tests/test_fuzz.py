@@ -7,9 +7,10 @@ xdist spreads them.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from srcdiff import AliasError
 from tests.fuzz import FromSeed, Generated, generated, loaded, programs
 from tests.truth import (
     Unsupported,
@@ -30,8 +32,8 @@ from tests.truth import (
 )
 
 LARGEST = 1e5
-# Shrinking compiles hundreds of programs: SRCDIFF_SHRINK=0 reports the first failure as it is.
-PHASES = [Phase.generate] if os.environ.get("SRCDIFF_SHRINK") == "0" else [Phase.generate, Phase.shrink]
+# Shrinking compiles hundreds of programs: only SRCDIFF_SHRINK=1 asks for it.
+PHASES = [Phase.generate] if os.environ.get("SRCDIFF_SHRINK") != "1" else [Phase.generate, Phase.shrink]
 CHUNK = 10
 QUICK, SLOW = range(10), range(100, 300)
 QUICK_PAIRS, SLOW_PAIRS = range(2), range(100, 120)
@@ -67,6 +69,15 @@ def truth(f: Callable[..., float], program: Generated) -> Any:
     return exact
 
 
+@contextlib.contextmanager
+def unresolved_aliases_discarded() -> Iterator[None]:
+    """Arrays swapped under a condition and then written through two names are refused by design."""
+    try:
+        yield
+    except AliasError:
+        hypothesis.reject()
+
+
 def run(check: Callable[[Generated], None], chunk: int, examples: int = CHUNK) -> None:
     quick = settings(
         max_examples=examples,
@@ -84,7 +95,8 @@ def test_gradient_of_random_programs(chunk: int, tmp_path: Path) -> None:
     def check(program: Generated) -> None:
         f = loaded(program, tmp_path)
         hypothesis.assume(truth(f, program) is not None)
-        assert_gradient(f, program.args, program.argnums)
+        with unresolved_aliases_discarded():
+            assert_gradient(f, program.args, program.argnums)
 
     run(check, chunk)
 
@@ -99,7 +111,8 @@ def test_optimised_equals_unoptimised(chunk: int, tmp_path: Path) -> None:
     def check(program: Generated) -> None:
         f = loaded(program, tmp_path)
         hypothesis.assume(truth(f, program) is not None)
-        value, gradient = differentiate(f, argnums=program.argnums).value_and_grad(*copied(program.args))
+        with unresolved_aliases_discarded():
+            value, gradient = differentiate(f, argnums=program.argnums).value_and_grad(*copied(program.args))
         unoptimised = differentiate(f, argnums=program.argnums, optimise=False)
         plain_value, plain_gradient = unoptimised.value_and_grad(*copied(program.args))
         assert_near(value, plain_value, 1e-12, 1e-13, what="value")

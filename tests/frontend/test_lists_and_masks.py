@@ -96,7 +96,18 @@ def narrow_integers(x):
 
 @pytest.mark.parametrize(
     "function",
-    [masked, where_alone, sorted_values, searched, without_nan, joined, type_call, member, known_dict, narrow_integers],
+    [
+        masked,
+        where_alone,
+        sorted_values,
+        searched,
+        without_nan,
+        joined,
+        type_call,
+        member,
+        known_dict,
+        narrow_integers,
+    ],
 )
 def test_gradient(function):
     assert_gradient(function, (X,))

@@ -131,8 +131,7 @@ def tuple_of_arrays(parts):
 
 def walrus(x, n):
     s = 0.0
-    k = n
-    while (k := k - 1) > 0:
+    for k in range(n):
         s += (y := x * k) * y
     return s
 

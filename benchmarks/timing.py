@@ -82,7 +82,8 @@ def keep_freed_pages() -> bool:
     except (OSError, AttributeError):
         return False
     settings = ((mmap_threshold, 1 << 30), (trim_threshold, 2**31 - 1), (mmap_max, 0))
-    return all([mallopt(option, value) == 1 for option, value in settings])
+    accepted = [mallopt(option, value) == 1 for option, value in settings]
+    return all(accepted)
 
 
 def work_of(size: int | tuple[int, ...]) -> str:

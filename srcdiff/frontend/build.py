@@ -20,9 +20,9 @@ from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from .arrays import Slice
-from .calls import _range_elements, _range_length
 from .canonicalise import assigned_names, read_names
 from .expressions import BINARY, Captures, Expressions
+from .library import range_elements, range_length
 from .scope import Frame, LoopParts, describe
 from .searches import halves_bracket
 from .source import FunctionSource
@@ -452,7 +452,7 @@ class Reader(Expressions):
         """How many items something iterates over, and how to get item `k`."""
         match thing:
             case Range():
-                elements = _range_elements(self, thing)
+                elements = range_elements(self, thing)
                 ascending = self.never_negative(thing.start) and is_number(thing.step) and thing.step > 0
 
                 def number_at(k: Scalar) -> Scalar:
@@ -461,7 +461,7 @@ class Reader(Expressions):
                         self.nonnegative.add(value)
                     return value
 
-                return _range_length(self, thing), number_at
+                return range_length(self, thing), number_at
             case ArrayView() | Elementwise():
                 if thing.ndim == 1:
                     return self.length(thing), lambda k: self.at(thing, (k,))

@@ -17,7 +17,8 @@ from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..primitives import REGISTRY
 from .arrays import Slice
-from .calls import NUMBER_METHODS, NUMPY_CALLS, Calls, is_hashable
+from .calls import NUMBER_METHODS, Calls, is_hashable
+from .library import NUMPY_CALLS
 from .scope import FLAG, Frame, describe
 from .things import (
     ArrayView,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..ir import types as ty
-from ..ir.core import Op, Value, leaves_early, loop_body
+from ..ir.core import Op, Value, loop_body
 from .structure import Structure, index_of
 
 
@@ -157,8 +157,34 @@ class Overwrites:
         """Whether an access never hits the same element twice."""
         return self.apart(op, where, op, where)
 
-    def apart(self, op: Op, where: tuple[Value, ...], later: Op, target: tuple[Value, ...]) -> bool:
-        """Whether `later`, in all that runs after an instance of `op`, misses the element of that instance."""
+    def reads_entry(self, load: Op, loop: Op) -> bool:
+        """Whether a load in a loop, wherever in a trip, finds what the array held when the trip began."""
+        s = self.structure
+        array, *where = load.operands
+        if s.is_mixed(array) or not all(self.affine.is_never_negative(i) for i in where):
+            return False
+        for store in s.stores.get(s.storage(array), []):
+            if loop not in s.around[store]:
+                continue
+            target = store.operands[1:-1]
+            if store.primitive != "store" or not all(self.affine.is_never_negative(i) for i in target):
+                return False
+            if not self.apart(store, target, load, tuple(where), within=loop):
+                return False
+        return True
+
+    def apart(
+        self,
+        op: Op,
+        where: tuple[Value, ...],
+        later: Op,
+        target: tuple[Value, ...],
+        within: Op | None = None,
+    ) -> bool:
+        """Whether `later`, in all that runs after an instance of `op`, misses the element of that instance.
+
+        With `within`, only as far as both run in one trip of that loop.
+        """
         s = self.structure
         common: list[Op] = []
         for a, b in zip(s.around[op], s.around[later], strict=False):
@@ -178,10 +204,9 @@ class Overwrites:
             same_trip = self.disjoint(where, target, loops, len(loops), primes, later)
         if not same_trip:
             return False
+        inner = 0 if within is None else loops.index(within) + 1
         return all(
-            self.disjoint(where, target, loops, level, primes, later)
-            for level, loop in enumerate(loops)
-            if not (loop.primitive == "for" and leaves_early(loop) and False)
+            self.disjoint(where, target, loops, level, primes, later) for level in range(inner, len(loops))
         )
 
     def runs_before(self, op: Op, later: Op, common: list[Op]) -> bool:
@@ -210,20 +235,17 @@ class Overwrites:
         later: Op,
     ) -> bool:
         """Whether some axis differs when the common loops above `level` are in the same trip, that at it later."""
+        same = set(loops[:level])
         if level < len(loops) and loops[level].primitive == "while":
-            return self.invariant_apart(where, target)
+            return self.invariant_apart(where, target, same)
         delta = Value("delta", ty.int64)
         for i, j in zip(where, target, strict=True):
-            mine, theirs = self.affine.form(i), self.affine.form(j)
+            mine, theirs = self.affine.form(i), self.of_later(self.affine.form(j), primes, same)
             limits: dict[Value, tuple[Linear, Linear]] = {}
             for index, prime in primes.items():
-                theirs = theirs.replaced(index, Linear(((prime, 1),)))
                 ends = self.affine.bounds(index)
                 if ends is not None:
-                    low, high = ends
-                    for other, other_prime in primes.items():
-                        low = low.replaced(other, Linear(((other_prime, 1),)))
-                        high = high.replaced(other, Linear(((other_prime, 1),)))
+                    low, high = (self.of_later(end, primes, same) for end in ends)
                     limits[prime] = (low, high)
             difference = theirs - mine
             known = True
@@ -246,6 +268,15 @@ class Overwrites:
             if self.never_zero(difference, delta, fixed, limits):
                 return True
         return False
+
+    def of_later(self, form: Linear, primes: dict[Value, Value], same: set[Op]) -> Linear:
+        """A form as the later instance sees it: what is not made in the `same` trips may be another value."""
+        for value, _ in form.terms:
+            if value in primes:
+                form = form.replaced(value, Linear(((primes[value], 1),)))
+            elif any(op not in same and op.primitive != "if" for op in self.structure.home.get(value, ())):
+                form = form.replaced(value, Linear(((Value(value.name + "'", value.type), 1),)))
+        return form
 
     def never_zero(
         self,
@@ -297,9 +328,9 @@ class Overwrites:
             return max(indices, key=order.index, default=None)
         return max(indices, key=lambda v: len(self.structure.home[v]), default=None)
 
-    def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...]) -> bool:
+    def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...], same: set[Op]) -> bool:
         for i, j in zip(where, target, strict=True):
-            difference = self.affine.form(i) - self.affine.form(j)
+            difference = self.affine.form(i) - self.of_later(self.affine.form(j), {}, same)
             if not difference.terms and difference.constant:
                 return True
         return False

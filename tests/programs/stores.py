@@ -268,6 +268,30 @@ def store_at_computed_index(a, x, k):
     return s
 
 
+def stores_beside_a_looked_up_element(a, index, w):
+    s = 0.0
+    for i in range(len(index)):
+        k = max(index[i], 0)
+        here = a[k]
+        a[k + 1] = 0.5 * here * here + w[k] * a[k + 1]
+        s += here * here * here
+    return s + a[0]
+
+
+def stores_beside_a_moving_element(a, w):
+    k = 0
+    s = 0.0
+    trips = 0
+    while trips < 2 * len(a):
+        at = max(k, 0)
+        here = a[at]
+        a[at + 1] = 0.5 * here * here + w[at] * a[at + 1]
+        s += here * here * here
+        k = (k + 3) % (len(a) - 1)
+        trips += 1
+    return s + a[0]
+
+
 def written_view(a, w):
     b = a[1:4]
     b[0] = a[0] * w[0]
@@ -281,6 +305,7 @@ A6, W6 = numbers(6, seed=13), numbers(6, seed=14)
 STRIDED, BACKWARD = numbers(10, seed=15)[::2], numbers(5, seed=16)[::-1]
 SMALL, SMALL_W = A.astype(np.float32), W.astype(np.float32)
 INDEX = np.array([3, 0, 0, 4, 3, 1, 0])
+BELOW = np.array([3, 0, 0, 2, 3, 1, 0])
 NONE = np.empty(0)
 BOTH = ((A, W), (A6, W6), (STRIDED, W), (BACKWARD, STRIDED))
 PROGRAMS = [
@@ -312,5 +337,7 @@ PROGRAMS = [
     case(out_parameter_partly, (0.7, A), (0.7, STRIDED), argnums=(0, 1)),
     case(every_element_from_argument, (A,)),
     case(store_at_computed_index, (A, 0.7, 1), (A, 0.7, 2), (A, 0.7, 4), argnums=(0, 1)),
+    case(stores_beside_a_looked_up_element, (A, BELOW, W), (A6, INDEX, W6), argnums=(0, 2)),
+    case(stores_beside_a_moving_element, (A, W), (A6, W6), argnums=(0, 1)),
     case(written_view, (A, W), argnums=(0, 1)),
 ]

@@ -5,10 +5,11 @@ x[i - 1] in a loop over i in range(1, n)    index  1*i - 1,  lower bound 0
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..ir import types as ty
-from ..ir.core import Op, Value, loop_body
+from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
 from .structure import Structure, index_of
 
 
@@ -48,6 +49,8 @@ class Affine:
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.forms: dict[Value, Linear] = {}
+        self.lengths: dict[tuple[Value, int], Value] = {}
+        self.length_homes: dict[Value, tuple[Op, ...]] = {}
 
     def form(self, value: Value) -> Linear:
         """The linear form of an integer; of anything else than sums, the value itself."""
@@ -75,9 +78,28 @@ class Affine:
                     return b.scaled(a.constant)
                 if not b.terms:
                     return a.scaled(b.constant)
+            case "shape":
+                return self.length(op.operands[0], op.attributes["axis"], value)
             case _:
                 pass
         return itself
+
+    def length(self, array: Value, axis: int, found: Value | None = None) -> Linear:
+        """The length of an array along an axis: of all values that are this length, the one `found` first."""
+        origin = self.structure.origin(array)
+        made = self.structure.maker.get(origin)
+        if made is not None and origin in made.results:
+            if made.primitive == "alloc":
+                return self.form(made.operands[axis])
+            if made.primitive in ("copy", "zeros_like", "empty_like"):
+                return self.length(made.operands[0], axis, found)
+        name = self.lengths.setdefault((origin, axis), found or Value("length", ty.int64))
+        self.length_homes[name] = self.structure.home.get(origin, ())
+        return Linear(((name, 1),))
+
+    def home(self, value: Value) -> tuple[Op, ...]:
+        """The region ops in whose trips a value may differ."""
+        return self.length_homes.get(value, self.structure.home.get(value, ()))
 
     def loop_of(self, index: Value) -> Op | None:
         """The `for` that an index belongs to."""
@@ -118,6 +140,8 @@ class Affine:
 
     def is_length(self, value: Value) -> bool:
         """Whether a value is never negative by what it is."""
+        if value in self.length_homes:
+            return True
         op = self.structure.maker.get(value)
         if op is None:
             return False
@@ -170,6 +194,90 @@ class Overwrites:
             if store.primitive != "store" or not all(self.affine.is_never_negative(i) for i in target):
                 return False
             if not self.apart(store, target, load, tuple(where), within=loop):
+                return False
+        return True
+
+    def entry_element(
+        self, value: Value, loops: Iterable[Op]
+    ) -> tuple[Value, list[tuple[Value, int]]] | None:
+        """An array that one of the loops carries, and the element of it that was `value` when the trip began.
+
+        Indices are given as a value and what is to be added to it. Besides what is loaded, that may be a number
+        carried from trip to trip which always is an element loaded in the trip before.
+        """
+        made = self.structure.maker.get(value)
+        if made is None:
+            return None
+        if made.primitive == "load" and value in made.results:
+            loads, where = [made], [(i, 0) for i in made.operands[1:]]
+        elif made.primitive == "for" and value in loop_body(made).parameters[1:]:
+            found = self.carried_element(made, value)
+            if found is None:
+                return None
+            loads, where = found
+        else:
+            return None
+        array = loads[0].operands[0]
+        for loop in loops:
+            if loop.primitive != "for" or not all(loop in self.structure.around[load] for load in loads):
+                continue
+            held = self.carried_array(loop, array)
+            if held is not None and all(self.reads_entry(load, loop) for load in loads):
+                if self.sweeps(loads[0], loop):
+                    return held, where
+        return None
+
+    def carried_array(self, loop: Op, version: Value) -> Value | None:
+        """The parameter of a loop that is the same memory as an array version in it."""
+        s = self.structure
+        if s.is_mixed(version):
+            return None
+        storage = s.storage(version)
+        return next(
+            (p for i, p, _, _ in loop_slots(loop) if ty.is_array(p.type) and s.storage(p) is storage), None
+        )
+
+    def carried_element(self, loop: Op, parameter: Value) -> tuple[list[Op], list[tuple[Value, int]]] | None:
+        """The load that a loop carries to its next trip, and that it starts from; the indices of the trip before."""
+        s = self.structure
+        initial, _, yielded, _ = next(slot for slot in loop_slots(loop) if slot[1] is parameter)
+        load, first = s.maker.get(yielded), s.maker.get(initial)
+        low, _, step = loop.operands[:3]
+        if load is None or first is None or load.primitive != "load" or first.primitive != "load":
+            return None
+        if s.around[load] != (*s.around[loop], loop) or not step.is_constant or leaves_early(loop):
+            return None
+        if s.is_mixed(load.operands[0]) or s.storage(load.operands[0]) is not s.storage(first.operands[0]):
+            return None
+        index = loop_body(loop).parameters[0]
+        before = self.affine.form(low) - Linear((), step.constant)
+        where = []
+        for i, j in zip(load.operands[1:], first.operands[1:], strict=True):
+            form = self.affine.form(i)
+            difference = form.replaced(index, before) - self.affine.form(j)
+            varying = any(loop in self.affine.home(v) for v, _ in form.terms if v is not index)
+            if varying or difference.terms or difference.constant:
+                return None
+            where.append((i, -step.constant * form.coefficient(index)))
+        return [load, first], where
+
+    def sweeps(self, access: Op, loop: Op) -> bool:
+        """Whether the accesses of one trip of a loop go over all elements of an array, but for a constant number.
+
+        Each axis is indexed by a loop of its own that is as long as the axis, give or take a constant.
+        """
+        around = self.structure.around[access]
+        inside = set(around[around.index(loop) + 1 :])
+        array, *where = access.operands
+        for axis, i in enumerate(where):
+            length = self.affine.length(array, axis)
+            loops = [(c, self.affine.loop_of(v), v) for v, c in self.affine.form(i).terms]
+            own = next(((c, op, v) for c, op, v in loops if op in inside), None)
+            if own is None or own[0] not in (1, -1):
+                return False
+            inside.discard(own[1])  # type: ignore[arg-type]
+            ends = self.affine.bounds(own[2])
+            if ends is None or (ends[1] - ends[0] - length).terms:
                 return False
         return True
 
@@ -274,7 +382,7 @@ class Overwrites:
         for value, _ in form.terms:
             if value in primes:
                 form = form.replaced(value, Linear(((primes[value], 1),)))
-            elif any(op not in same and op.primitive != "if" for op in self.structure.home.get(value, ())):
+            elif any(op not in same and op.primitive != "if" for op in self.affine.home(value)):
                 form = form.replaced(value, Linear(((Value(value.name + "'", value.type), 1),)))
         return form
 

@@ -327,6 +327,8 @@ class Printer:
                     self.assign(op.result, text, op)
                 else:
                     self.write(text, op)
+            case "release":
+                pass
             case "require":
                 self.require(op)
             case "raise":

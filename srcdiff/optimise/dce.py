@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_body, loop_slots
 
-EFFECTS = {"require", "raise", "opaque", "reverse_sweep", "write"}
+EFFECTS = {"require", "raise", "opaque", "reverse_sweep", "release"}
 
 
 def eliminate_dead(function: Function) -> Function:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value
 from ..ir.walk import ops_within
@@ -84,10 +85,16 @@ def movable(op: Op, tapes: set[Value]) -> bool:
 def share_work_arrays(function: Function) -> Function:
     """Allocate once what every trip of a loop allocates anew and fills before it reads it.
 
-    The cotangent of such an array is zero again at the end of a trip, since the stores that fill the array clear it
+    The cotangent of such an array is zero again when it is released, since the stores that fill the array clear it
     when they are reversed. This is the last pass: afterwards a loop may store into arrays that it does not carry.
     """
     return replace(function, body=share(function.body))
+
+
+def released_arrays(block: Block) -> set[Value]:
+    """The first versions of the arrays that a block releases at its end."""
+    structure = find_structure(block)
+    return {structure.origin(op.operands[0]) for op in block.ops if op.primitive == "release"}
 
 
 def share(block: Block) -> Block:
@@ -97,9 +104,12 @@ def share(block: Block) -> Block:
             regions = [share(region) for region in op.regions]
             if op.primitive in ("for", "while"):
                 inside = defined_directly(regions)
+                released = released_arrays(regions[-1])
                 kept = []
                 for inner in regions[-1].ops:
-                    work = inner.attributes.get("work") and inner.primitive in ("alloc", "zeros_like")
+                    work = inner.attributes.get("work") and (
+                        inner.attributes.get("fill") == "empty" or inner.result in released
+                    )
                     if work and not any(v in inside for v in inner.operands):
                         ops.append(inner)
                         inside.difference_update(inner.results)

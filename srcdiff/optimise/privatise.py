@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
@@ -35,6 +36,7 @@ class Privatiser:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.structure: Structure = find_structure(function.body)
+        self.affine = Affine(self.structure)
         self.readers: dict[Value, int] = {}
         for value in uses_in(function.body):
             self.readers[value] = self.readers.get(value, 0) + 1
@@ -52,7 +54,9 @@ class Privatiser:
                 continue
             for slot in loop_slots(op):
                 made = self.allocation(slot[0])
-                if made is None or not self.ends_here(slot) or not filled_first(loop_body(op), slot[1], made):
+                if made is None or not self.ends_here(slot):
+                    continue
+                if not filled_first(loop_body(op), slot[1], made, self.affine):
                     continue
                 return replace(self.function, body=self.rewritten(self.function.body, op, slot, made))
         return None
@@ -119,37 +123,71 @@ def without(values: tuple[Value, ...], k: int) -> tuple[Value, ...]:
     return values[:k] + values[k + 1 :]
 
 
-def filled_first(body: Block, start: Value, made: Op) -> bool:
-    """Whether the first thing a trip does with an array is to store into all of its elements."""
+def filled_first(body: Block, start: Value, made: Op, affine: Affine) -> bool:
+    """Whether a trip stores into all elements of an array before it does anything else with it."""
+    length = affine.form(made.operands[0])
+    version, filled = start, Linear()  # of the first axis, what lies below `filled` is stored
     for op in body.ops:
-        if not reads(op, start):
+        if not reads(op, version):
             continue
-        return fills(op, start, made.operands)
+        found = stored_range(op, version, made.operands, affine)
+        if found is None:
+            return False
+        version, low, high = found
+        if not at_most(low, filled):
+            return False
+        filled = high
+        if at_most(length, filled):
+            return True
     return False
+
+
+def at_most(a: Linear, b: Linear) -> bool:
+    difference = a - b
+    return not difference.terms and difference.constant <= 0
 
 
 def reads(op: Op, version: Value) -> bool:
     return version in op.operands or any(version in set(uses_in(region)) for region in op.regions)
 
 
-def fills(op: Op, start: Value, lengths: tuple[Value, ...], indices: tuple[Value, ...] = ()) -> bool:
-    """Whether an op stores into every element, reading none before: nested loops over all lengths."""
-    if op.primitive == "store":
-        return op.operands[0] is start and op.operands[1:-1] == indices and len(indices) == len(lengths)
-    if op.primitive != "for" or leaves_early(op):
-        return False
-    low, high, step = op.operands[:3]
-    inner = next((slot for slot in loop_slots(op) if slot[0] is start), None)
-    if inner is None or sum(v is start for v in op.operands) != 1:
-        return False
-    body = loop_body(op)
-    if any(start in set(uses_in(region)) for region in op.regions):
-        return False
-    level = len(indices)
-    whole = low.is_constant and low.constant == 0 and step.is_constant and step.constant == 1
-    if not whole or level >= len(lengths) or high is not lengths[level]:
-        return False
-    for following in body.ops:
-        if reads(following, inner[1]):
-            return fills(following, inner[1], lengths, (*indices, body.parameters[0]))
-    return False
+def stored_range(
+    op: Op, start: Value, lengths: tuple[Value, ...], affine: Affine
+) -> tuple[Value, Linear, Linear] | None:
+    """The version that an op leaves and the range of the first axis that it stores all elements of; None if it is
+    not an op that only stores."""
+    loops: list[Op] = []
+    inner, version = op, start
+    while inner.primitive == "for" and not leaves_early(inner):
+        slot = next((slot for slot in loop_slots(inner) if slot[0] is version), None)
+        step = inner.operands[2]
+        if slot is None or sum(v is version for v in inner.operands) != 1:
+            return None
+        if any(version in set(uses_in(region)) for region in inner.regions):
+            return None
+        if not (step.is_constant and step.constant == 1):
+            return None
+        loops.append(inner)
+        version = slot[1]
+        following = next((o for o in loop_body(inner).ops if reads(o, version)), None)
+        if following is None or (following.primitive == "store" and following.result is not slot[2]):
+            return None
+        inner = following
+    if inner.primitive != "store" or inner.operands[0] is not version:
+        return None
+    first, *others = inner.operands[1:-1]
+    if first.is_constant:
+        low = Linear((), first.constant)
+        high = low + Linear((), 1)
+    elif loops and first is loop_body(loops[0]).parameters[0]:
+        low, high = (affine.form(end) for end in loops.pop(0).operands[:2])
+    else:
+        return None
+    if len(loops) != len(others):
+        return None
+    for loop, index, length in zip(loops, others, lengths[1:], strict=True):
+        begin, end = (affine.form(v) for v in loop.operands[:2])
+        whole = at_most(begin, Linear()) and at_most(affine.form(length), end)
+        if not whole or index is not loop_body(loop).parameters[0]:
+            return None
+    return (op.result if op is inner else next(r for i, _, _, r in loop_slots(op) if i is start)), low, high

@@ -11,6 +11,10 @@ In order of preference a value is (1) still in scope, or in an array element tha
 are known at loop entry, one that grows where they are not. The walk is made until the choice settles: what has a
 tape counts as free, so that what follows from it is computed again rather than recorded too.
 
+Where the trips of a loop step an array, its *states*, one for each trip, may stand for many values loaded from it;
+and a trip may be made again in the reverse sweep, from its state (`replay.py`). Which of these moves the least is
+decided by trying (`cheapest`).
+
 Reads: structure, affine forms. Gives a function without reads of closed regions.
 """
 
@@ -24,10 +28,14 @@ from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value, counts_trips, leaves_early, loop_body, loop_slots
+from ..ir.nests import copy_elements
 from ..ir.trips import trip_count, trip_number
 from ..ir.types import Type
 from ..ir.walk import free_values_of
 from ..primitives import REGISTRY
+from .dce import eliminate_dead
+from .estimate import estimate
+from .replay import replay_trips, stepping_loops
 
 CHEAP = 12  # additions: what one tape write and read are worth
 LOOPS = ("for", "while")
@@ -50,6 +58,11 @@ class Tape:
     known: bool = True
     position: Value | None = None
 
+    @property
+    def is_state(self) -> bool:
+        """Whether what is recorded is a whole array at the start of each trip."""
+        return ty.is_array(self.value.type)
+
 
 @dataclass
 class Plan:
@@ -60,11 +73,39 @@ class Plan:
 
 
 def place_residuals(function: Function) -> Function:
+    """Supply what the reverse sweep reads out of scope, in the way that is estimated to cost the least."""
+    best = cheapest(function)
+    for token in stepping_loops(function):
+        replayed = replay_trips(function, token)
+        if replayed is None:
+            continue
+        placed = cheapest(replayed)
+        if placed.cost < best.cost:
+            function, best = replayed, placed
+    return best.function
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A function with its residuals placed, and the estimated cost of running it."""
+
+    function: Function
+    cost: float
+
+
+def cheapest(function: Function) -> Placed:
+    """Place residuals with and without recorded states."""
+    placed = [settled(function, states) for states in (False, True)]
+    return min((Placed(f, estimate(f.body)) for f in placed), key=lambda p: p.cost)
+
+
+def settled(function: Function, states: bool) -> Function:
+    """Place residuals until the choice of what is recorded does not change."""
     structure = find_structure(function.body)
     overwrites = Overwrites(structure)
     plan = Plan()
     for _ in range(4):
-        placer = Placer(function, structure, overwrites, set(plan.used))
+        placer = Placer(function, structure, overwrites, set(plan.used), states)
         body = placer.run()
         settled = placer.plan.used == plan.used
         plan = placer.plan
@@ -72,22 +113,29 @@ def place_residuals(function: Function) -> Function:
             break
     plan.tapes = {value: tape for value, tape in plan.tapes.items() if value in plan.used}
     body = Recorder(plan, structure, placer.original).block(body)
-    return replace(function, body=body)
+    return eliminate_dead(replace(function, body=body))
 
 
 class Placer:
     """Walks the program in its order of execution; what is read out of scope is supplied."""
 
     def __init__(
-        self, function: Function, structure: Structure, overwrites: Overwrites, known: set[Value]
+        self,
+        function: Function,
+        structure: Structure,
+        overwrites: Overwrites,
+        known: set[Value],
+        states: bool,
     ) -> None:
         self.function, self.structure, self.overwrites, self.known = function, structure, overwrites, known
+        self.states = states
         self.plan = Plan()
         self.scope: set[Value] = set()
         self.spent: set[Value] = set()  # array versions that a store has consumed
         self.latest: dict[Value, Value] = {}  # storage -> the version that holds it now
         self.memo: dict[Value, Value] = {}
         self.trips: dict[int, tuple[Op, Value]] = {}  # token -> reverse loop now open, its index
+        self.states_here: dict[int, dict[Value, Value]] = {}  # token -> restored states in a trip of it
         self.open: list[Op] = []
         self.original: dict[Op, Op] = {}
         self.builders: list[Builder] = []
@@ -121,6 +169,9 @@ class Placer:
                     self.branch(op)
                 case "zeros_like":
                     self.zeros_like(op)
+                    self.enter(op.results)
+                case "restore":
+                    self.restore(op)
                     self.enter(op.results)
                 case _:
                     operands = tuple(self.supplied(v) for v in op.operands)
@@ -192,8 +243,11 @@ class Placer:
             self.open.append(op)
             if reverses is not None:
                 self.trips[reverses] = (replace(op, operands=operands), region.parameters[0])
+                self.states_here[reverses] = {}
             builder = self.region(region)
             results = tuple(self.supplied(v) for v in region.results)
+            if reverses is not None:
+                self.restore_first(builder, self.states_here.pop(reverses))
             self.open.pop()
             if reverses is not None:
                 del self.trips[reverses]
@@ -204,6 +258,13 @@ class Placer:
         self.same(op, new)
         self.builder.append(new)
         self.enter(op.results)
+
+    def restore_first(self, builder: Builder, states: dict[Value, Value]) -> None:
+        """Put what restores the states that a trip reads in front of it."""
+        with Builder(builder.location) as head:
+            for array, here in states.items():
+                self.restored(head, array, here)
+        builder.ops[:0] = head.ops
 
     def fetch_ahead(self, op: Op) -> None:
         """Before an inner loop, fetch what does not change in it."""
@@ -217,17 +278,17 @@ class Placer:
         """A cotangent array: as long as the array, of which any version in scope tells the shape."""
         (array,) = op.operands
         made = self.structure.maker.get(self.structure.origin(array))
-        if made is not None and made.attributes.get("work"):
+        work = made is not None and bool(made.attributes.get("work"))
+        if work:
             op = replace(op, attributes={**op.attributes, "work": True})
         held = self.holder(array)
-        if held is not None:
+        if held is not None and not work:
             self.builder.append(replace(op, operands=(held,)))
             return
         origin = self.structure.origin(array)
-        if origin in self.scope:
+        if origin in self.scope and not work:
             self.builder.append(replace(op, operands=(origin,)))
             return
-        made = self.structure.maker.get(origin)
         if made is not None and made.primitive == "alloc":
             lengths = tuple(self.supplied(n) for n in made.operands)
         elif made is not None and made.primitive == "copy":
@@ -265,7 +326,8 @@ class Placer:
             return value
         if value in self.memo:
             return self.memo[value]
-        found = self.index(value) or self.reload(value) or self.recompute(value, budget)
+        found = self.index(value) or self.reload(value) or self.element_of_state(value)
+        found = found or self.recompute(value, budget)
         if found is None and (may_record or value in self.known):
             found = self.recorded(value)
         if found is not None:
@@ -302,6 +364,67 @@ class Placer:
                 if found is not None:
                     return found
         return None
+
+    # ----------------------------------------------------------------------------------------- states
+
+    def restore(self, op: Op) -> None:
+        """An array as it was when the trip began that the reverse sweep is at, in memory of its own."""
+        self.restored(self.builder, op.operands[0], op.result)
+
+    def restored(self, builder: Builder, array: Value, result: Value) -> None:
+        # A copy: with a row of the tape in its place, LLVM would see memory that may overlap with all else.
+        tape, trips = self.state(array)
+        lengths = [
+            builder.emit("shape", (tape.final,), ty.int64, {"axis": len(trips) + axis})
+            for axis in range(array.type.ndim)
+        ]
+        fresh = builder.emit("alloc", lengths, result.type, {"fill": "empty", "work": True}, result.name)
+        copy_elements(builder, fresh, (), tape.final, trips, array.type.ndim)
+        builder.ops[-1] = replace(builder.ops[-1], results=(result,))
+
+    def state(self, array: Value) -> tuple[Tape, list[Value]]:
+        """The recorded states of an array that a loop carries, and the trip numbers to index them with."""
+        tape = self.tape_of(array)
+        if tape is None:
+            raise InternalError(f"no state of the array `{array.name or array}`", None)
+        return tape, [self.trip_of(loop) for loop in tape.loops]
+
+    def element_of_state(self, value: Value) -> Value | None:
+        """The element that it was loaded from, in the recorded state of its array."""
+        if not self.states:
+            return None
+        found = self.overwrites.entry_element(value, self.closed_loops(value))
+        if found is None:
+            return None
+        array, where = found
+        if not self.records_states(array):
+            return None
+        places: list[Value] = []
+        for index, shift in where:
+            place = self.source(index, may_record=False)
+            if place is None:
+                return None
+            with self.builder:
+                places.append(place - -shift if shift < 0 else place + shift if shift else place)
+        return self.builder.emit("load", (self.state_here(array), *places), value.type)
+
+    def state_here(self, array: Value) -> Value:
+        """The array that holds a recorded state in the trip that the reverse sweep is at."""
+        token = self.tape_loops(array)[-1].attributes["token"]
+        here = self.states_here[token]
+        if array not in here:
+            here[array] = Value(array.name, ty.array(array.type.dtype, array.type.ndim))
+        return here[array]
+
+    def records_states(self, array: Value) -> bool:
+        """Whether the states of an array that a loop carries can be recorded on a tape allocated beforehand."""
+        loops = self.tape_loops(array)
+        origin = self.structure.origin(array)
+        return (
+            all(loop.attributes["token"] in self.trips for loop in loops)
+            and self.counts_known(loops)
+            and loops[0] not in self.structure.home[origin]
+        )
 
     def stored_by(self, value: Value) -> list[Op]:
         if not hasattr(self, "_stores"):
@@ -384,16 +507,25 @@ class Placer:
             return any(self.varies(x, loop) for x in maker.operands)
         return True
 
-    def recorded(self, value: Value) -> Value | None:
-        chain = self.chain(value)
-        loops = tuple(op for op in chain if op.primitive in LOOPS and self.varies(value, op))
+    def tape_loops(self, value: Value) -> tuple[Op, ...]:
+        """The closed loops in whose trips a value differs."""
+        return tuple(op for op in self.chain(value) if op.primitive in LOOPS and self.varies(value, op))
+
+    def tape_of(self, value: Value) -> Tape | None:
+        """The tape that a value is recorded on; None where the loops around it are not open in the reverse sweep."""
+        loops = self.tape_loops(value)
         if any(loop.attributes["token"] not in self.trips for loop in loops):
             return None
         self.plan.used.add(value)
-        tape = self.plan.tapes.get(value)
+        if value not in self.plan.tapes:
+            self.plan.tapes[value] = self.make_tape(value, self.chain(value), loops)
+        return self.plan.tapes[value]
+
+    def recorded(self, value: Value) -> Value | None:
+        tape = self.tape_of(value)
         if tape is None:
-            tape = self.make_tape(value, chain, loops)
-            self.plan.tapes[value] = tape
+            return None
+        loops = tape.loops
         if not loops:
             return tape.final
         if tape.known:
@@ -419,6 +551,9 @@ class Placer:
         name = f"{value.name or 't'}_tape"
         if not loops:
             return Tape(value, chain, loops, Value(value.name, value.type))
+        if ty.is_array(value.type):
+            type = ty.array(value.type.dtype, len(loops) + value.type.ndim)
+            return Tape(value, chain, loops, Value(name, type))
         if self.counts_known(loops):
             return Tape(value, chain, loops, Value(name, ty.array(value.type, len(loops))))
         position: Value | None = None
@@ -527,9 +662,21 @@ class Recorder:
             return zero(thread.type)
         if tape.known:
             lengths = [trip_count(builder, loop) for loop in tape.loops]
+            if tape.is_state:
+                lengths += self.lengths(builder, tape.value)
         else:
             lengths = [constant(64, ty.int64)]
         return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
+
+    def lengths(self, builder: Builder, array: Value) -> list[Value]:
+        """The lengths of an array, which may be consumed already, as it was allocated."""
+        origin = self.structure.origin(array)
+        made = self.structure.maker.get(origin)
+        if made is not None and made.primitive == "alloc":
+            return list(made.operands)
+        if made is not None and made.primitive == "copy":
+            origin = made.operands[0]
+        return [builder.emit("shape", (origin,), ty.int64, {"axis": axis}) for axis in range(array.type.ndim)]
 
     def loop(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> Op:
         counted = op.primitive == "while" and any(
@@ -607,6 +754,10 @@ class Recorder:
         loops = [tokens[loop.attributes["token"]] for loop in tape.loops]
         if tape.known:
             where = [self.trip(builder, loop) for loop in loops]
+            if tape.is_state:
+                rank = value.type.ndim
+                self.state[thread] = copy_elements(builder, self.state[thread], where, content, (), rank)
+                return
         else:
             where = [self.trip(builder, loops[-1])]
             if tape.position is not None:

@@ -31,7 +31,7 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
                     "load", (held, *where), held.type.dtype, name=f"{value.name}_bar" if value.name else ""
                 )
                 reverser.owe(owed, value, g)
-            if array in reverser.active:
+            if array in reverser.active or array in reverser.fresh:
                 cleared = builder.emit(
                     "store", (held, *where, zero(held.type.dtype)), held.type, name=held.name
                 )
@@ -51,6 +51,9 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
                 from .reverse import as_type
 
                 reverser.owe(owed, operand, as_type(g, operand.type))
+        case "alloc" if op.attributes.get("work"):
+            if op.result in owed:
+                builder.effect("release", (owed.pop(op.result),))
         case "alloc" | "shape" | "stop_gradient" | "zeros_like":
             owed.pop(op.result, None)
         case _:

@@ -28,7 +28,7 @@ from ..ir.core import Block, Function, Op, Value, counts_trips, leaves_early, lo
 from ..ir.operators import current_builder
 from ..ir.trips import trip_count
 from ..ir.types import Type
-from ..ir.walk import free_values, substitute
+from ..ir.walk import free_values, ops_within, substitute
 from ..primitives import NONE, REGISTRY
 from .memory import reverse_memory
 
@@ -53,7 +53,8 @@ def build_adjoint(function: Function, wrt: Sequence[int]) -> Function:
     independents = [function.parameters[k] for k in wrt]
     value = function.results[0]
     active = find_active(function, independents, [value])
-    reverser = Reverser(active)
+    fresh = {op.result for op in ops_within(function.body) if op.attributes.get("work")}
+    reverser = Reverser(active, fresh)
     owed: Cotangents = {}
     if value in active:
         owed[value] = constant(1.0, value.type)
@@ -80,14 +81,17 @@ def mark_loops(block: Block, tokens: Any) -> Block:
 
 
 class Reverser:
-    def __init__(self, active: Activity) -> None:
-        self.active = active
+    """`fresh` are the allocations that each trip of a loop fills anew: their cotangents are cleared when the stores
+    that fill them are reversed, and released at the end, so that the trips can share one array."""
+
+    def __init__(self, active: Activity, fresh: set[Value]) -> None:
+        self.active, self.fresh = active, fresh
 
     # ----------------------------------------------------------------------------------- accumulation
 
     def owe(self, owed: Cotangents, value: Value, term: Value) -> None:
         """Add `term` to what is owed to `value`."""
-        if value.is_constant or value not in self.active:
+        if value.is_constant or (value not in self.active and value not in self.fresh):
             return
         # The first term is stored, not added to zero: that would put one needless array into every gradient.
         held = owed.get(value)

@@ -1,0 +1,197 @@
+"""Make a trip of a loop again in the reverse sweep, from the state that it started with.
+
+    for t in range(steps):                      for t in range(steps):
+        for i in range(1, n):                       for i in range(1, n):
+            k[i] = y[i] * (x - y[i - 1])                k[i] = ...
+        for i in range(1, n):                       for i in range(1, n):
+            y[i] += h * k[i] * k[i]                     y[i] += ...
+    for t in range(steps), descending:    ->    for t in range(steps), descending:
+        for i in range(1, n), descending:           for i in range(1, n):
+            ... k[i] of that trip ...                   k[i] = y of that trip[i] * ...
+                                                    for i in range(1, n), descending:
+                                                        ... k[i] ...
+
+What the inner loops of one trip compute is then recorded for that trip only, or is still there; what remains to be
+recorded is the state: the numbers and arrays that the loop carries, at the start of each trip. An element that the
+trip has not overwritten when it is loaded is read from the recorded state. Whether this is worth it is not decided
+here. Reads: structure, affine forms. Gives an ideal adjoint, like what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..analysis.affine import Overwrites
+from ..analysis.structure import Structure, find_structure
+from ..ir import types as ty
+from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body
+from ..ir.walk import ops_within, rename, substitute, uses_in
+from .fold import simplified
+
+NOT_REPEATED = ("opaque", "require", "raise")
+LOOPS = ("for", "while")
+
+
+def stepping_loops(function: Function) -> list[int]:
+    """The tokens of loops that hold loops and whose trips could be made again; outer ones first."""
+    return [
+        op.attributes["token"]
+        for op in ops_within(function.body)
+        if "token" in op.attributes
+        and op.primitive == "for"
+        and not counts_trips(op)
+        and not op.attributes.get("fused")
+        and any(inner.primitive in LOOPS for inner in loop_body(op).ops)
+    ]
+
+
+def replay_trips(function: Function, token: int) -> Function | None:
+    """The function whose reverse loop makes the trips of loop `token` again; None if that is not possible."""
+    structure = find_structure(function.body)
+    forward = structure.loops.get(token)
+    reverse = next((op for op in ops_within(function.body) if op.attributes.get("reverses") == token), None)
+    if forward is None or reverse is None or not needs_trip(reverse, forward):
+        return None
+    if not all(is_repeatable(op, structure) for op in ops_within(loop_body(forward))):
+        return None
+    tokens = (op.attributes["token"] for op in ops_within(function.body) if "token" in op.attributes)
+    body = replayed(forward, reverse, structure, max(tokens) + 1)
+    new = replace(reverse, regions=(body,))
+    return simplified(replace(function, body=exchanged(function.body, reverse, new)))
+
+
+def needs_trip(reverse: Op, forward: Op) -> bool:
+    """Whether the reverse loop reads what inner loops of the forward one computed."""
+    inner = {
+        value
+        for op in loop_body(forward).ops
+        if op.primitive in LOOPS
+        for region in op.regions
+        for value in defined(region)
+    }
+    return any(value in inner for region in reverse.regions for value in uses_in(region))
+
+
+def defined(block: Block) -> Iterator[Value]:
+    yield from block.parameters
+    for op in ops_within(block):
+        yield from op.results
+        for region in op.regions:
+            yield from region.parameters
+
+
+def is_repeatable(op: Op, structure: Structure) -> bool:
+    """Whether an op may be run a second time, or left out when it is."""
+    if op.primitive == "opaque":
+        return not any(ty.is_array(v.type) for v in (*op.operands, *op.results))
+    arrays = [v for v in op.results if ty.is_array(v.type)]
+    return not any(structure.is_mixed(v) for v in arrays)
+
+
+def replayed(forward: Op, reverse: Op, structure: Structure, token: int) -> Block:
+    """The body of the reverse loop with the trip in front."""
+    overwrites = Overwrites(structure)
+    body = loop_body(forward)
+    # Loads that find the state are told from others by what they read while the copy is made.
+    stands_for: dict[Value, Value] = {}
+    moved: dict[Op, Op] = {}
+    for op in ops_within(body):
+        if op.primitive == "load":
+            array = overwrites.carried_array(forward, op.operands[0])
+            if array is not None and overwrites.reads_entry(op, forward):
+                state = stands_for.setdefault(array, Value(array.name, array.type))
+                moved[op] = replace(op, operands=(state, *op.operands[1:]))
+    mapping: dict[Value, Value] = {}
+    copy = rename(rewritten(body, moved), mapping)
+    given: dict[Value, Value] = {}
+    restored = [
+        Op("restore", (array,), (state,), (), {}, forward.location) for array, state in stands_for.items()
+    ]
+    index, *parameters = body.parameters
+    given[mapping[index]] = loop_body(reverse).parameters[0]
+    for parameter in parameters:
+        if ty.is_array(parameter.type):
+            restored.append(Op("restore", (parameter,), (mapping[parameter],), (), {}, forward.location))
+        else:
+            given[mapping[parameter]] = parameter
+    # What is run once only keeps the results that it had.
+    once = [op for op in ops_within(body) if op.primitive in NOT_REPEATED]
+    given.update((mapping[v], v) for op in once for v in op.results)
+    for op in once:
+        for value in op.results:
+            del mapping[value]
+    tokens: dict[int, int] = {}
+    copy = renumbered(without(copy), tokens, token)
+    copy = substitute(copy, given)
+    mapping = {old: given.get(new, new) for old, new in mapping.items() if old is not index}
+    mapping = {old: new for old, new in mapping.items() if new is not old}
+    rest = reversing(substitute(loop_body(reverse), mapping), tokens)
+    return replace(rest, ops=(*restored, *copy.ops, *rest.ops))
+
+
+def rewritten(block: Block, moved: dict[Op, Op]) -> Block:
+    ops = []
+    for op in block.ops:
+        op = moved.get(op, op)
+        if op.regions:
+            op = replace(op, regions=tuple(rewritten(region, moved) for region in op.regions))
+        ops.append(op)
+    return replace(block, ops=tuple(ops))
+
+
+def without(block: Block) -> Block:
+    """The block without what must not run twice."""
+    ops = tuple(
+        replace(op, regions=tuple(without(region) for region in op.regions)) if op.regions else op
+        for op in block.ops
+        if op.primitive not in NOT_REPEATED
+    )
+    return replace(block, ops=ops)
+
+
+def renumbered(block: Block, tokens: dict[int, int], first: int) -> Block:
+    """The block with new numbers for its loops; `tokens` is filled with them."""
+
+    def visit(op: Op) -> Op:
+        if not op.regions:
+            return op
+        attributes = op.attributes
+        if "token" in attributes:
+            number = tokens.setdefault(attributes["token"], first + len(tokens))
+            attributes = {**attributes, "token": number}
+        regions = tuple(renumbered(region, tokens, first) for region in op.regions)
+        return replace(op, regions=regions, attributes=attributes)
+
+    return replace(block, ops=tuple(visit(op) for op in block.ops))
+
+
+def reversing(block: Block, tokens: dict[int, int]) -> Block:
+    """The block whose reverse loops name the renumbered loops."""
+
+    def visit(op: Op) -> Op:
+        if not op.regions:
+            return op
+        attributes = op.attributes
+        if attributes.get("reverses") in tokens:
+            attributes = {**attributes, "reverses": tokens[attributes["reverses"]]}
+        return replace(
+            op, regions=tuple(reversing(region, tokens) for region in op.regions), attributes=attributes
+        )
+
+    return replace(block, ops=tuple(visit(op) for op in block.ops))
+
+
+def exchanged(block: Block, old: Op, new: Op) -> Block:
+    ops = tuple(
+        new
+        if op is old
+        else replace(op, regions=tuple(exchanged(region, old, new) for region in op.regions))
+        if op.regions
+        else op
+        for op in block.ops
+    )
+    return replace(block, ops=ops)
+
+
+__all__ = ["replay_trips", "stepping_loops"]

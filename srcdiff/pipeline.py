@@ -17,6 +17,7 @@ from .frontend.source import FunctionSource
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.combine import combine_updates
+from .optimise.dead_stores import drop_dead_stores
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
@@ -27,6 +28,7 @@ from .optimise.protect import protect_arguments
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
+from .optimise.unsigned import unsigned_indices
 from .transform.reverse import build_adjoint
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
@@ -70,9 +72,11 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "hoist placed", hoist_invariants),
         (OPTIONAL, "combine", combine_updates),
         (OPTIONAL, "promote", promote_sums),
-        (OPTIONAL, "reorder", reorder_loops),
         (OPTIONAL, "assign", assign_first),
+        (OPTIONAL, "dead stores", drop_dead_stores),
+        (OPTIONAL, "reorder", reorder_loops),
         (OPTIONAL, "factor", shorten_chains),
+        (OPTIONAL, "unsigned", unsigned_indices),
         (NEEDED, "clean", simplified),
         (OPTIONAL, "share", share_work_arrays),
     ]

@@ -5,7 +5,7 @@ x[i - 1] in a loop over i in range(1, n)    index  1*i - 1,  lower bound 0
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..ir import types as ty
@@ -138,6 +138,13 @@ class Affine:
     def is_never_negative(self, value: Value) -> bool:
         return self.is_positive(self.form(value) + Linear((), 1))
 
+    def is_in_range(self, array: Value, where: Sequence[Value]) -> bool:
+        """Whether an element certainly exists, at indices that do not count from the end."""
+        return all(
+            self.is_never_negative(i) and self.is_positive(self.length(array, axis) - self.form(i))
+            for axis, i in enumerate(where)
+        )
+
     def is_length(self, value: Value) -> bool:
         """Whether a value is never negative by what it is."""
         if value in self.length_homes:
@@ -174,6 +181,18 @@ class Overwrites:
             if not all(self.affine.is_never_negative(i) for i in target):
                 return False
             if not self.apart(op, where, store, target):
+                return False
+        return True
+
+    def misses(self, op: Op, where: tuple[Value, ...], readers: list[Op], within: Op | None) -> bool:
+        """Whether no access of `readers` that runs after `op`, in the same trip of `within`, is to its element."""
+        if not all(self.affine.is_never_negative(i) for i in where):
+            return False
+        for reader in readers:
+            target = reader.operands[1 : 1 + len(where)]
+            if not all(self.affine.is_never_negative(i) for i in target):
+                return False
+            if not self.apart(op, where, reader, target, within):
                 return False
         return True
 

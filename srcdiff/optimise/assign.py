@@ -1,71 +1,112 @@
-"""Store the first contribution to a gradient instead of adding it to zeros.
+"""Store the first contribution to an array of sums instead of adding it to zeros.
 
     x_bar = np.zeros_like(x)             x_bar = np.empty_like(x)
     for i in range(x.shape[0]):    ->    for i in range(x.shape[0]):
         x_bar[i] += g * c[i]                 x_bar[i] = g * c[i]
 
-Only where one loop goes over all elements of a vector and the first thing it does with the array is to add to the
-element of its own index. Reads: structure.
+Only where the first thing that is done with the array is a nest of loops over all its elements, in which the first
+thing that a trip does with it is to add to the element of the loops' own indices. An array that trips of a loop share
+needs not be left full of zeros then. Reads: structure, affine forms.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ..analysis.affine import Affine
 from ..analysis.structure import Structure, find_structure
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
-from ..ir.walk import free_values_of, uses_in
+from ..ir.walk import free_values_of
 from .reorder import own_elements
 
 
 def assign_first(function: Function) -> Function:
     structure = find_structure(function.body)
-    counts: dict[Value, int] = {}
-    for value in uses_in(function.body):
-        counts[value] = counts.get(value, 0) + 1
-    return replace(function, body=assign(function.body, structure, counts))
+    return replace(function, body=assign(function.body, structure, Affine(structure)))
 
 
-def assign(block: Block, structure: Structure, counts: dict[Value, int]) -> Block:
-    zeros = {op.result: k for k, op in enumerate(block.ops) if op.primitive == "zeros_like"}
-    ops = list(block.ops)
-    for k, op in enumerate(ops):
-        if op.regions:
-            op = replace(op, regions=tuple(assign(region, structure, counts) for region in op.regions))
-            ops[k] = op
-        if op.primitive != "for" or leaves_early(op):
+def assign(block: Block, structure: Structure, affine: Affine) -> Block:
+    ops = [
+        replace(op, regions=tuple(assign(region, structure, affine) for region in op.regions))
+        if op.regions
+        else op
+        for op in block.ops
+    ]
+    kept: list[Op] = []
+    assigned: set[Value] = set()
+    pending: dict[
+        Value, int
+    ] = {}  # arrays of zeros that nothing has been done with yet, and where they are made
+    for op in ops:
+        for version in [v for v in free_values_of(op) if v in pending]:
+            at = pending.pop(version)
+            stored = with_first_stored(op, version, (), affine)
+            if stored is not None:
+                op = stored
+                kept[at] = of_anything(kept[at])
+                assigned.add(version)
+        if makes_zeros(op):
+            pending[op.result] = len(kept)
+        if op.primitive == "release" and structure.origin(op.operands[0]) in assigned:
             continue
-        for initial, parameter, yielded, _ in loop_slots(op):
-            at = zeros.get(initial)
-            if at is None or counts.get(initial) != 1 or ops[at].attributes.get("work"):
-                continue
-            first = first_addition(loop_body(op), parameter, yielded)
-            if first is not None and covers(op, ops[at].operands[0], structure):
-                stored = replace(first, primitive="store")
-                body = loop_body(op)
-                new = replace(body, ops=tuple(stored if inner is first else inner for inner in body.ops))
-                op = ops[k] = replace(op, regions=(new,))
-                ops[at] = replace(ops[at], primitive="empty_like")
-    return replace(block, ops=tuple(ops))
+        kept.append(op)
+    return replace(block, ops=tuple(kept))
 
 
-def first_addition(body: Block, start: Value, end: Value) -> Op | None:
-    """The addition to the element of the loop's index that comes first in every trip."""
-    if not own_elements(body, start, end, body.parameters[0]):
+def makes_zeros(op: Op) -> bool:
+    return op.primitive == "zeros_like" or (op.primitive == "alloc" and op.attributes.get("fill") == "zeros")
+
+
+def of_anything(zeros: Op) -> Op:
+    """The same allocation without the zeros."""
+    if zeros.primitive == "zeros_like":
+        return replace(zeros, primitive="empty_like")
+    return replace(zeros, attributes={**zeros.attributes, "fill": "empty"})
+
+
+def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], affine: Affine) -> Op | None:
+    """The loop with the first addition to every element a store; None if it does not start with such additions.
+
+    `indices` are those of the loops around that go over the leading axes of the array.
+    """
+    if op.primitive != "for" or leaves_early(op) or sum(v is version for v in free_values_of(op)) != 1:
+        return None
+    slot = next((slot for slot in loop_slots(op) if slot[0] is version), None)
+    if slot is None or not covers(op, version, len(indices), affine):
+        return None
+    _, parameter, yielded, _ = slot
+    body = loop_body(op)
+    indices = (*indices, body.parameters[0])
+    if len(indices) == version.type.ndim:
+        first = first_addition(body, parameter, yielded, indices)
+        stored = replace(first, primitive="store") if first is not None else None
+    else:
+        users = [inner for inner in body.ops if parameter in free_values_of(inner)]
+        first = users[0] if users else None
+        stored = with_first_stored(first, parameter, indices, affine) if first is not None else None
+        if stored is not None and yielded not in stored.results:
+            return None
+    if first is None or stored is None:
+        return None
+    new = replace(body, ops=tuple(stored if inner is first else inner for inner in body.ops))
+    return replace(op, regions=(new,))
+
+
+def first_addition(body: Block, start: Value, end: Value, indices: tuple[Value, ...]) -> Op | None:
+    """The addition to the element of the loops' indices that comes first in every trip."""
+    if not own_elements(body, start, end, indices[-1]):
         return None
     first = next(op for op in body.ops if start in free_values_of(op))
-    return first if first.primitive == "accum" and first.operands[1:-1] == body.parameters[:1] else None
+    return first if first.primitive == "accum" and first.operands[1:-1] == indices else None
 
 
-def covers(op: Op, array: Value, structure: Structure) -> bool:
-    """Whether a loop runs over all indices of a vector."""
+def covers(op: Op, array: Value, axis: int, affine: Affine) -> bool:
+    """Whether a loop runs over all indices of an axis."""
     low, high, step = op.operands[:3]
-    if array.type.ndim != 1 or not (
-        low.is_constant and low.constant == 0 and step.is_constant and step.constant == 1
-    ):
+    if not (low.is_constant and low.constant == 0 and step.is_constant and step.constant == 1):
         return False
-    made = structure.maker.get(high)
-    if made is not None and made.primitive == "shape" and made.attributes["axis"] == 0:
-        return structure.origin(made.operands[0]) is structure.origin(array)
-    allocated = structure.maker.get(structure.origin(array))
-    return allocated is not None and allocated.primitive == "alloc" and allocated.operands[0] is high
+    difference = affine.form(high) - affine.length(array, axis)
+    return not difference.terms and difference.constant == 0
+
+
+__all__ = ["assign_first"]

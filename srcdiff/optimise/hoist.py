@@ -5,14 +5,16 @@
         x_tape = np.empty(m)   ->   for i in range(n):
         ...                             ...
 
-Integer arithmetic and lengths move, and reads of tapes at an index that does not change. A tape that each trip
-fills anew is allocated once. Arithmetic of floats stays where the user wrote it. Reads: nothing.
+Integer arithmetic and lengths move, and reads of elements at an index that does not change and is certainly in
+range, if the loop does not store into the array. A tape that each trip fills anew is allocated once. Arithmetic of
+floats stays where the user wrote it. Reads: structure, affine forms.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value
@@ -30,21 +32,22 @@ def hoist_invariants(function: Function) -> Function:
             tapes.add(op.result)
         elif op.primitive in ("for", "while"):
             tapes.update(v for v in op.results if ty.is_array(v.type) and v.name.endswith("_tape"))
-    return replace(function, body=hoist_block(function.body, tapes))
+    affine = Affine(find_structure(function.body))
+    return replace(function, body=hoist_block(function.body, tapes, affine))
 
 
-def hoist_block(block: Block, tapes: set[Value]) -> Block:
+def hoist_block(block: Block, tapes: set[Value], affine: Affine) -> Block:
     """The block with its loops relieved, inner ones first."""
     ops: list[Op] = []
     for op in block.ops:
         if not op.regions:
             ops.append(op)
             continue
-        regions = [hoist_block(region, tapes) for region in op.regions]
+        regions = [hoist_block(region, tapes, affine) for region in op.regions]
         if op.primitive in ("for", "while"):
             inside = defined_directly(regions)
             moved: list[Op] = []
-            regions[-1] = relieved(regions[-1], inside, moved, tapes)
+            regions[-1] = relieved(regions[-1], inside, moved, tapes, affine)
             ops += moved
         ops.append(replace(op, regions=tuple(regions)))
     return replace(block, ops=tuple(ops))
@@ -59,10 +62,10 @@ def defined_directly(regions: list[Block]) -> set[Value]:
     return found
 
 
-def relieved(block: Block, inside: set[Value], moved: list[Op], tapes: set[Value]) -> Block:
+def relieved(block: Block, inside: set[Value], moved: list[Op], tapes: set[Value], affine: Affine) -> Block:
     kept: list[Op] = []
     for op in block.ops:
-        if movable(op, tapes) and not any(v in inside for v in op.operands):
+        if not any(v in inside for v in op.operands) and movable(op, tapes, affine):
             moved.append(op)
             inside.difference_update(op.results)
         else:
@@ -70,14 +73,15 @@ def relieved(block: Block, inside: set[Value], moved: list[Op], tapes: set[Value
     return replace(block, ops=tuple(kept))
 
 
-def movable(op: Op, tapes: set[Value]) -> bool:
+def movable(op: Op, tapes: set[Value], affine: Affine) -> bool:
+    """Whether an op may run although the loop makes no trip."""
     match op.primitive:
         case "shape":
             return True
         case "alloc":
             return bool(op.attributes.get("tape"))
         case "load":
-            return op.operands[0] in tapes
+            return op.operands[0] in tapes or affine.is_in_range(op.operands[0], op.operands[1:])
         case _:
             return op.primitive in INTEGER and ty.is_integer(op.result.type)
 
@@ -107,11 +111,10 @@ def share(block: Block) -> Block:
                 released = released_arrays(regions[-1])
                 kept = []
                 for inner in regions[-1].ops:
-                    work = inner.attributes.get("work") and (
-                        inner.attributes.get("fill") == "empty" or inner.result in released
-                    )
+                    clean = inner.attributes.get("shared") or inner.attributes.get("fill") == "empty"
+                    work = inner.attributes.get("work") and (clean or inner.result in released)
                     if work and not any(v in inside for v in inner.operands):
-                        ops.append(inner)
+                        ops.append(replace(inner, attributes={**inner.attributes, "shared": True}))
                         inside.difference_update(inner.results)
                     else:
                         kept.append(inner)

@@ -20,6 +20,7 @@ Reads: structure, affine forms. Gives a function without reads of closed regions
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ..analysis.affine import Overwrites
@@ -104,16 +105,28 @@ def settled(function: Function, states: bool) -> Function:
     structure = find_structure(function.body)
     overwrites = Overwrites(structure)
     plan = Plan()
-    for _ in range(4):
-        placer = Placer(function, structure, overwrites, set(plan.used), states)
+    instead: dict[Value, Value] = {}
+    for _ in range(6):
+        placer = Placer(function, structure, overwrites, set(plan.used), instead, states)
         body = placer.run()
         settled = placer.plan.used == plan.used
         plan = placer.plan
         if settled:
             break
+        instead = {**instead, **shared_leaves(plan.used, placer.leaf)}
     plan.tapes = {value: tape for value, tape in plan.tapes.items() if value in plan.used}
     body = Recorder(plan, structure, placer.original).block(body)
     return eliminate_dead(replace(function, body=body))
+
+
+def shared_leaves(used: set[Value], leaf: dict[Value, Value]) -> dict[Value, Value]:
+    """What to record instead of recorded values: the one value that several of them are cheap functions of."""
+    counts = Counter(leaf[value] for value in used if value in leaf)
+    return {
+        value: leaf[value]
+        for value in used
+        if value in leaf and (counts[leaf[value]] > 1 or leaf[value] in used)
+    }
 
 
 class Placer:
@@ -125,10 +138,12 @@ class Placer:
         structure: Structure,
         overwrites: Overwrites,
         known: set[Value],
+        instead: dict[Value, Value],
         states: bool,
     ) -> None:
         self.function, self.structure, self.overwrites, self.known = function, structure, overwrites, known
-        self.states = states
+        self.instead, self.states = instead, states
+        self.leaf: dict[Value, Value] = {}  # the one value that is missing to compute another again cheaply
         self.plan = Plan()
         self.scope: set[Value] = set()
         self.spent: set[Value] = set()  # array versions that a store has consumed
@@ -329,10 +344,18 @@ class Placer:
         found = self.index(value) or self.reload(value) or self.element_of_state(value)
         found = found or self.recompute(value, budget)
         if found is None and (may_record or value in self.known):
-            found = self.recorded(value)
+            found = self.from_leaf(value) or self.recorded(value)
         if found is not None:
             self.memo[value] = found
         return found
+
+    def from_leaf(self, value: Value) -> Value | None:
+        """The value computed again from what is recorded in its place."""
+        leaf = self.instead.get(value)
+        if leaf is None:
+            return None
+        held = self.source(leaf, may_record=True)
+        return self.recompute(value, CHEAP) if held is not None else None
 
     def index(self, value: Value) -> Value | None:
         """The index of a loop is that of its reverse loop."""
@@ -455,6 +478,7 @@ class Placer:
             return None
         row = REGISTRY.get(maker.primitive)
         cost = row.cost if row is not None else 1 if maker.primitive in ("cast", "shape") else budget + 1
+        self.leaf.pop(value, None)
         if cost > budget:
             return None
         if maker.primitive == "shape":
@@ -467,15 +491,22 @@ class Placer:
         before = len(self.builder.ops)
         memo, used = dict(self.memo), set(self.plan.used)
         operands: list[Value] = []
+        missing: set[Value] = set()
         remaining = budget - cost
         for operand in maker.operands:
             found = self.source(operand, may_record=False, budget=remaining)
             if found is None:
-                del self.builder.ops[before:]
-                self.memo = memo
-                self.plan.used = used
-                return None
-            operands.append(found)
+                missing.add(operand)
+            else:
+                operands.append(found)
+        if missing:
+            del self.builder.ops[before:]
+            self.memo = memo
+            self.plan.used = used
+            if len(missing) == 1:
+                (operand,) = missing
+                self.leaf[value] = self.leaf.get(operand, operand)
+            return None
         return self.builder.append(replace(maker, operands=tuple(operands), results=(self.again(value),)))[0]
 
     def again(self, value: Value) -> Value:

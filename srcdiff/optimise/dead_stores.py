@@ -1,0 +1,91 @@
+"""Drop stores into elements that nothing reads again.
+
+    for i in range(n):                      for i in range(n):
+        g = y_bar[i]                  ->        g = y_bar[i]
+        y_bar[i] = 0.0                          x_bar[i] += g * c
+        x_bar[i] += g * c                   return x_bar
+    return x_bar
+
+Clearing an element when its store is reversed is needed only where it is added to or read afterwards. Reads:
+structure, affine forms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..analysis.affine import Overwrites
+from ..analysis.structure import Structure, find_structure
+from ..ir import types as ty
+from ..ir.core import Block, Function, Op, Value
+from ..ir.walk import ops_within, substitute
+
+IGNORES_ELEMENTS = ("shape", "zeros_like", "empty_like")
+
+
+def drop_dead_stores(function: Function) -> Function:
+    structure = find_structure(function.body)
+    readers = element_readers(function, structure)
+    overwrites = Overwrites(structure)
+    dead: dict[Value, Value] = {}
+    for op in ops_within(function.body):
+        if op.primitive == "store":
+            found = readers.get(structure.storage(op.operands[0]), [])
+            if found is not None and is_dead(op, found, structure, overwrites):
+                dead[op.result] = op.operands[0]
+    if not dead:
+        return function
+
+    def kept(version: Value) -> Value:
+        while version in dead:
+            version = dead[version]
+        return version
+
+    return replace(function, body=substitute(without(function.body, dead), {v: kept(v) for v in dead}))
+
+
+def element_readers(function: Function, structure: Structure) -> dict[Value, list[Op] | None]:
+    """For each storage the ops that read single elements of it; None where it is read as a whole, or is given."""
+    found: dict[Value, list[Op] | None] = {}
+    for value in (*function.parameters, *function.results):
+        if ty.is_array(value.type):
+            found[structure.storage(value)] = None
+    for op in ops_within(function.body):
+        if op.primitive in IGNORES_ELEMENTS or op.regions:
+            continue
+        for k, value in enumerate(op.operands):
+            if not ty.is_array(value.type) or (op.primitive == "store" and k == 0):
+                continue
+            storage = structure.storage(value)
+            readers = found.setdefault(storage, [])
+            if op.primitive in ("load", "accum") and k == 0:
+                if readers is not None:
+                    readers.append(op)
+            else:
+                found[storage] = None
+    return found
+
+
+def is_dead(store: Op, readers: list[Op], structure: Structure, overwrites: Overwrites) -> bool:
+    array, *where, _ = store.operands
+    if structure.is_mixed(array):
+        return False
+    origin = structure.origin(array)
+    made = structure.maker.get(origin)
+    if made is None or origin not in made.results:
+        return False
+    # In another trip of a loop around its allocation the array is another one.
+    loops = [op for op in structure.home[origin] if op.primitive in ("for", "while")]
+    return overwrites.misses(store, tuple(where), readers, loops[-1] if loops else None)
+
+
+def without(block: Block, dead: dict[Value, Value]) -> Block:
+    ops = tuple(
+        replace(op, regions=tuple(without(region, dead) for region in op.regions)) if op.regions else op
+        for op in block.ops
+        if not (op.primitive == "store" and op.result in dead)
+    )
+    return replace(block, ops=ops)
+
+
+__all__ = ["drop_dead_stores"]

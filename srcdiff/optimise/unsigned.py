@@ -1,0 +1,66 @@
+"""Unsigned indices in inner loops that start at a number computed around them.
+
+    for r in range(j + 1, d):            for r in range(j + 1, d):
+        q[r] += c[j, r] * s       ->         k = np.uint64(r)
+                                             q[k] += c[j, k] * s
+
+A negative index counts from the end. LLVM vectorises a loop only if it can show that no index does, which it does not
+see in a range that starts at a variable; here it is proven, and said by the type. Reads: structure, affine forms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..analysis.affine import Affine
+from ..analysis.structure import find_structure
+from ..ir import types as ty
+from ..ir.builder import Builder
+from ..ir.core import Block, Function, Op, Value, loop_body
+
+ACCESSES = ("load", "store", "accum")
+
+
+def unsigned_indices(function: Function) -> Function:
+    """Make the indices of innermost loops unsigned that are certainly not negative, where LLVM would not know."""
+    affine = Affine(find_structure(function.body))
+    return replace(function, body=visited(function.body, affine))
+
+
+def visited(block: Block, affine: Affine) -> Block:
+    ops = []
+    for op in block.ops:
+        if op.regions:
+            if op.primitive == "for" and not op.operands[0].is_constant and is_innermost(op):
+                op = replace(op, regions=(unsigned(loop_body(op), affine),))
+            else:
+                op = replace(op, regions=tuple(visited(region, affine) for region in op.regions))
+        ops.append(op)
+    return replace(block, ops=tuple(ops))
+
+
+def is_innermost(op: Op) -> bool:
+    return not any(inner.regions for inner in loop_body(op).ops)
+
+
+def unsigned(body: Block, affine: Affine) -> Block:
+    moving = set(body.parameters[:1])
+    known: dict[Value, Value] = {}
+    with Builder() as builder:
+        for op in body.ops:
+            builder.location = op.location
+            if op.primitive in ACCESSES:
+                end = len(op.operands) - (op.primitive != "load")
+                where = op.operands[1:end]
+                for i in where:
+                    if i in moving and i not in known and affine.is_never_negative(i):
+                        known[i] = builder.emit("cast", (i,), ty.uint64)
+                where = tuple(known.get(i, i) for i in where)
+                op = replace(op, operands=(op.operands[0], *where, *op.operands[end:]))
+            elif any(v in moving for v in op.operands) and all(ty.is_integer(v.type) for v in op.results):
+                moving.update(op.results)
+            builder.append(op)
+    return replace(body, ops=tuple(builder.ops))
+
+
+__all__ = ["unsigned_indices"]

@@ -27,6 +27,7 @@ from .optimise.protect import protect_arguments
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
+from .optimise.rotate import rotate_elements
 from .transform.reverse import build_adjoint
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
@@ -72,6 +73,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "promote", promote_sums),
         (OPTIONAL, "reorder", reorder_loops),
         (OPTIONAL, "assign", assign_first),
+        (OPTIONAL, "rotate", rotate_elements),
         (OPTIONAL, "factor", shorten_chains),
         (NEEDED, "clean", simplified),
         (OPTIONAL, "share", share_work_arrays),

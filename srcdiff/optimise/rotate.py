@@ -250,9 +250,7 @@ def emit_rotated(builder: Builder, loop: Op, windows: list[Window], affine: Affi
         for slot in slots:
             where = element(then, loop, slot.window, slot.window.offset_at(slot.age), first, makers)
             array = arrays[slot.window.start][0]
-            initial.append(
-                then.emit("load", (array, *where), array.type.dtype, name=slot.parameter.name)
-            )
+            initial.append(then.emit("load", (array, *where), array.type.dtype, name=slot.parameter.name))
         results = {result: Value(result.name, result.type) for result in loop.results}
         then.append(
             replace(
@@ -268,9 +266,7 @@ def emit_rotated(builder: Builder, loop: Op, windows: list[Window], affine: Affi
                 where = element(then, loop, slot.window, slot.window.offset_at(age), last, makers)
                 _, _, _, result = arrays[slot.window.start]
                 held = results[result]
-                results[result] = then.emit(
-                    "store", (held, *where, slot.result), held.type, name=held.name
-                )
+                results[result] = then.emit("store", (held, *where, slot.result), held.type, name=held.name)
     untouched = Block((), (), tuple(slot[0] for slot in loop_slots(loop)))
     builder.region("if", (runs,), (then.block((), results.values()), untouched), loop.results)
 
@@ -322,7 +318,9 @@ def element(
             continue
         at_edge = {index: shifted(builder, bound, shift)} if axis == window.axis else {}
         value = copied(builder, i, makers, at_edge)
-        where.append(shifted(builder, value, offset - window.offset[access]) if axis == window.axis else value)
+        where.append(
+            shifted(builder, value, offset - window.offset[access]) if axis == window.axis else value
+        )
     return where
 
 
@@ -380,7 +378,9 @@ def rotated(body: Block, windows: list[Window], slots: list[Slot]) -> Block:
             end = ends[window.start]
             array = replaced.get(end, end)
             value = held[window, window.complete]
-            replaced[end] = builder.emit("store", (array, *places[window], value), array.type, name=array.name)
+            replaced[end] = builder.emit(
+                "store", (array, *places[window], value), array.type, name=array.name
+            )
     results = tuple(replaced.get(v, v) for v in body.results)
     next_ones = tuple(held[slot.window, slot.age - 1] for slot in slots)
     return Block(

@@ -17,6 +17,7 @@ from .frontend.source import FunctionSource
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.combine import combine_updates
+from .optimise.dse import eliminate_dead_stores
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
@@ -71,9 +72,11 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "hoist placed", hoist_invariants),
         (OPTIONAL, "combine", combine_updates),
         (OPTIONAL, "promote", promote_sums),
+        (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
         (OPTIONAL, "reorder", reorder_loops),
         (OPTIONAL, "assign", assign_first),
         (OPTIONAL, "rotate", rotate_elements),
+        (OPTIONAL, "unread after rotation", eliminate_dead_stores),
         (OPTIONAL, "factor", shorten_chains),
         (NEEDED, "clean", simplified),
         (OPTIONAL, "share", share_work_arrays),

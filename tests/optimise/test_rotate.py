@@ -79,37 +79,43 @@ def bits(results: Any) -> list[bytes]:
     return [(np.asarray(result) + 0.0).tobytes() for result in results]
 
 
-@pytest.mark.parametrize("chunk", range(12))
+@pytest.mark.parametrize("chunk", range(10))
 def test_random_loops_give_the_same_bits(chunk: int, tmp_path: Path) -> None:
     rotated = 0
-    for seed in range(25 * chunk, 25 * chunk + 25):
+    for seed in range(20 * chunk, 20 * chunk + 20):
         sweep = random_sweep(seed)
         f = loaded(sweep.text, tmp_path, f"sweep{seed}")
         seen = stages(f, arguments(sweep.text, 6))
         verify(seen["rotate"], "rotate")
-        before, after, whole = (compiled(seen[stage]) for stage in ("assign", "rotate", "clean"))
-        changed = print_function(simplified(seen["assign"])) != print_function(simplified(seen["rotate"]))
+        texts = {stage: print_function(simplified(outcome)) for stage, outcome in seen.items()}
+        changed = texts["assign"] != texts["rotate"]
         rotated += changed
+        pairs = [("promote", "unread"), ("assign", "rotate"), ("rotate", "unread after rotation")]
+        pairs = [(before, after) for before, after in pairs if texts[before] != texts[after]]
+        run = {stage: compiled(seen[stage]) for pair in pairs for stage in (*pair, "clean")}
         for n in LENGTHS:
             x, c, *rest = arguments(sweep.text, n)
             try:
                 f(x, c, *rest)
             except IndexError:
                 continue
-            outcomes = []
-            for function in (before, after):
-                watched = [x.copy().view(Watched), c.copy().view(Watched)]
-                for array in watched:
-                    array.touched = set()
-                outcomes.append((bits(function(*watched, *rest)), watched[0].touched | watched[1].touched))
-            assert outcomes[0][0] == outcomes[1][0], f"{sweep.text}\nseed {seed}, n = {n}"
-            if not sweep.gaps:
-                assert outcomes[1][1] <= outcomes[0][1], f"{sweep.text}\nseed {seed}, n = {n}"
-            if changed:
+            for before, after in pairs:
+                outcomes = []
+                for stage in (before, after):
+                    watched = [x.copy().view(Watched), c.copy().view(Watched)]
+                    for array in watched:
+                        array.touched = set()
+                    results = bits(run[stage](*watched, *rest))
+                    outcomes.append((results, watched[0].touched | watched[1].touched))
+                where = f"{after}, seed {seed}, n = {n}\n{sweep.text}"
+                assert outcomes[0][0] == outcomes[1][0], where
+                if not sweep.gaps:
+                    assert outcomes[1][1] <= outcomes[0][1], where
+            if pairs:
                 truth = gradient_by_complex_step(f, (x, c, *rest), (0, 1))
-                for got, want in zip(whole(x.copy(), c, *rest)[1:], truth, strict=True):
+                for got, want in zip(run["clean"](x.copy(), c, *rest)[1:], truth, strict=True):
                     assert_near(np.asarray(got), want, 1e-10, 1e-11)
-    assert rotated >= 5  # not in vain
+    assert rotated >= 3  # not in vain
 
 
 # What is carried, as IR.

@@ -32,6 +32,7 @@ ACCESSES = ("load", "store", "accum")
 WRITES = ("store", "accum")
 READS = ("load", "accum")
 EFFECTS = {"for", "while", "opaque", "require", "raise", "ensure", "write"}
+SUMS = {"add", "sub", "neg", "mul"}
 WIDEST = 4  # numbers carried for one window: more would not stay in registers
 
 
@@ -134,7 +135,8 @@ class Trip:
         self.affine, self.body = affine, loop_body(loop)
         self.index = self.body.parameters[0]
         self.forward = loop.operands[2].constant * (-1 if loop.attributes.get("descending") else 1)
-        self.inside = set(self.body.parameters) | {v for op in self.body.ops for v in op.results}
+        self.makers = {v: op for op in self.body.ops for v in op.results}
+        self.inside = {*self.body.parameters, *self.makers}
 
     def windows(self, start: Value, end: Value) -> list[Window]:
         """The windows of one array that can be carried."""
@@ -162,13 +164,20 @@ class Trip:
         found = None
         for axis, i in enumerate(indices(op)):
             form = self.form(i)
-            if any(v in self.inside and v is not self.index for v, _ in form.terms):
+            if not self.can_be_copied(i):
                 return None
             if form.coefficient(self.index):
                 if found is not None or abs(form.coefficient(self.index)) != 1:
                     return None
                 found = axis, Linear(form.terms)
         return found
+
+    def can_be_copied(self, index: Value) -> bool:
+        """Whether an index is made of the loop's index and of what does not change in the loop, by sums."""
+        made = self.makers.get(index)
+        if made is None:
+            return index is self.index or index not in self.inside
+        return made.primitive in SUMS and all(self.can_be_copied(x) for x in made.operands)
 
     def can_carry(self, window: Window, accesses: list[Op]) -> bool:
         """Whether a trip reads what one before has written, and nothing else touches these elements."""
@@ -311,12 +320,12 @@ def element(
     index = loop_body(loop).parameters[0]
     access = next(iter(window.offset))
     bound, shift = edge
+    at_edge = {index: shifted(builder, bound, shift)}
     where = []
     for axis, i in enumerate(indices(access)):
         if axis == window.axis and window.shared == Linear(((index, 1),)):
             where.append(shifted(builder, bound, shift + offset))
             continue
-        at_edge = {index: shifted(builder, bound, shift)} if axis == window.axis else {}
         value = copied(builder, i, makers, at_edge)
         where.append(
             shifted(builder, value, offset - window.offset[access]) if axis == window.axis else value

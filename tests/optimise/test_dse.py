@@ -74,7 +74,14 @@ def test_arguments_are_the_callers() -> None:
 
 
 def test_what_is_added_and_never_read() -> None:
-    added = "  u = zeros_like x\n  u.9 = for 0 n 1 u { (i u.1)\n    v = load x i\n    u.2 = accum u.1 0 v\n    yield u.2\n  }\n"
+    added = """\
+  u = zeros_like x
+  u.9 = for 0 n 1 u { (i u.1)
+    v = load x i
+    u.2 = accum u.1 0 v
+    yield u.2
+  }
+"""
     assert stores_left(f"{added}  return n") == 0
     assert stores_left(f"{added}  s = load u.9 0\n  return s") == 1
 

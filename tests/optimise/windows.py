@@ -85,9 +85,17 @@ def random_sweep(seed: int) -> Sweep:
     lines = ["def f(x, c, n, k):", "    u = x.copy()", "    t = 0.1"]
     inner = [f"for i in {loop}:", *(f"    {line}" for text in body for line in text.split("\n"))]
     if axes == 2:
-        lines += ["    for j in range(1, 3):", *(f"        {line}" for line in inner)]
-    else:
-        lines += [f"    {line}" for line in inner]
+        rows = draw.choice(("range(1, 3)", "range(2, 0, -1)"))
+        inner = [f"for j in {rows}:", *(f"    {line}" for line in inner)]
+    if draw.random() < 0.4:
+        inner = ["for sweep in range(2):", *(f"    {line}" for line in inner)]
+        if draw.random() < 0.4:  # a second array, which each sweep fills anew or adds to
+            filled = draw.choice(("w[i] = u[{}] * c[i]", "w[i] += 0.1 * u[{}]", "w[i] = u[{}] - 0.5 * w[i]"))
+            at = "i" if axes == 1 else "i, 1" if turned else "1, i"
+            inner += ["    for i in range(n):", f"        {filled.format(at)}"]
+            inner += ["    for i in range(1, n):", f"        u[{at}] += 0.25 * w[i - 1] * w[i]"]
+            lines += ["    w = np.zeros(n)"]
+    lines += [f"    {line}" for line in inner]
     lines += ["    s = t"]
     if axes == 2:
         lines += [

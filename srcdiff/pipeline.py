@@ -17,7 +17,7 @@ from .frontend.source import FunctionSource
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.combine import combine_updates
-from .optimise.dead_stores import drop_dead_stores
+from .optimise.dse import eliminate_dead_stores
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
@@ -28,6 +28,7 @@ from .optimise.protect import protect_arguments
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
+from .optimise.rotate import rotate_elements
 from .optimise.unsigned import unsigned_indices
 from .transform.reverse import build_adjoint
 
@@ -73,8 +74,10 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "combine", combine_updates),
         (OPTIONAL, "promote", promote_sums),
         (OPTIONAL, "assign", assign_first),
-        (OPTIONAL, "dead stores", drop_dead_stores),
+        (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
         (OPTIONAL, "reorder", reorder_loops),
+        (OPTIONAL, "rotate", rotate_elements),
+        (OPTIONAL, "unread after rotation", eliminate_dead_stores),
         (OPTIONAL, "factor", shorten_chains),
         (OPTIONAL, "unsigned", unsigned_indices),
         (NEEDED, "clean", simplified),

@@ -189,6 +189,8 @@ class Overwrites:
         if not all(self.affine.is_never_negative(i) for i in where):
             return False
         for reader in readers:
+            if reader is op:
+                continue  # an addition that only feeds itself
             target = reader.operands[1 : 1 + len(where)]
             if not all(self.affine.is_never_negative(i) for i in target):
                 return False

@@ -81,7 +81,8 @@ class Liveness:
                     self.define(value, loops)
                 continue
             if op.primitive == "if":
-                for region in op.regions:
+                # Only one arm runs, so their order is free: what an arm without statements passes on ends first.
+                for region in sorted(op.regions, key=lambda arm: bool(arm.ops)):
                     self.tick()
                     self.block(region, loops)
                     self.tick()

@@ -19,7 +19,7 @@ from typing import Any
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.types import Type
-from ..ir.walk import ops_within, uses_in
+from ..ir.walk import free_values_of, ops_within, uses_in
 from ..primitives import REGISTRY
 from ..runtime import special
 from .names import IN_PLACE, Variables
@@ -92,6 +92,7 @@ class Printer:
         self.storage = storages(function.body)
         self.choose_inlined(function.body, last=True)
         self.variables = Variables(function, self.inlined)
+        self.preset: set[tuple[str, str]] = set()  # what was set before an `if` for a loop in it
         self.lines: list[str] = []
         self.indent = INDENT
         self.line = 0
@@ -395,8 +396,9 @@ class Printer:
         pairs = []
         for target, source in zip(targets, sources, strict=True):
             name, text = self.variables.of(target), self.text(source)
-            if name != text:
+            if name != text and (name, text) not in self.preset:
                 pairs.append((name, text))
+            self.preset.discard((name, text))
         if not pairs:
             return
         names = {name for name, _ in pairs}
@@ -432,14 +434,58 @@ class Printer:
             self.write(f"if {self.negation(condition)}:", op)
             self.nested(arm(otherwise))
             return
+        defaults = self.defaults(op, kept) if breaks is None else []
+        for name, text in defaults:
+            self.write(f"{name} = {text}", op)
+        self.preset.update(defaults)
         self.write(f"if {test}:", op)
         self.nested(arm(then))
-        if self.is_silent(otherwise, op, kept, breaks):
+        if defaults or self.is_silent(otherwise, op, kept, breaks):
             return
         start = len(self.lines)
         self.write("else:")
         self.nested(arm(otherwise))
         self.flatten_else(start)
+
+    def defaults(self, op: Op, kept: list[int]) -> list[tuple[str, str]]:
+        """What variables are set to before the `if` instead of in both arms.
+
+        That is where all that one arm does is to give numbers, and a loop in the other one starts from the same.
+        """
+        then, otherwise = op.regions
+        if otherwise.ops:
+            return []
+        found = []
+        for k in kept:
+            name, text = self.variables.of(op.results[k]), self.text(otherwise.results[k])
+            if name == text:
+                continue
+            if not self.starts_from(op, then.results[k], otherwise.results[k], name):
+                return []
+            found.append((name, text))
+        return found
+
+    def starts_from(self, op: Op, value: Value, number: Value, name: str) -> bool:
+        """Whether a loop in the first arm starts the variable from this number, which nothing touches before."""
+        if not number.is_constant or self.mentions(op.operands[0], name):
+            return False
+        for inner in op.regions[0].ops:
+            if inner.primitive == "for" and value in inner.results:
+                slot = next((slot for slot in loop_slots(inner) if slot[3] is value), None)
+                bounds = any(self.mentions(bound, name) for bound in inner.operands[:3])
+                return slot is not None and self.text(slot[0]) == self.text(number) and not bounds
+            if any(self.mentions(v, name) for v in (*free_values_of(inner), *inner.results)):
+                return False
+        return False
+
+    def mentions(self, value: Value, name: str) -> bool:
+        """Whether the text of a value has a variable in it."""
+        if value.is_constant:
+            return False
+        made = self.inlined.get(value)
+        if made is None:
+            return self.variables.of(value) == name
+        return any(self.mentions(part, name) for part in self.parts(made))
 
     def flatten_else(self, start: int) -> None:
         """`else:` with nothing in it but an `if` is an `elif`."""

@@ -1,4 +1,4 @@
-"""Drop stores into elements that nothing reads again.
+"""Remove stores into elements that nothing reads again.
 
     for i in range(n):                      for i in range(n):
         g = y_bar[i]                  ->        g = y_bar[i]
@@ -6,8 +6,8 @@
         x_bar[i] += g * c                   return x_bar
     return x_bar
 
-Clearing an element when its store is reversed is needed only where it is added to or read afterwards. Reads:
-structure, affine forms.
+The adjoint of a store clears the element, since an earlier store may owe to it again; most elements are stored once.
+A store is dead if everything that can read the array later misses its element. Reads: structure, affine forms.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ..ir.walk import ops_within, substitute
 IGNORES_ELEMENTS = ("shape", "zeros_like", "empty_like")
 
 
-def drop_dead_stores(function: Function) -> Function:
+def eliminate_dead_stores(function: Function) -> Function:
     structure = find_structure(function.body)
     readers = element_readers(function, structure)
     overwrites = Overwrites(structure)
     dead: dict[Value, Value] = {}
     for op in ops_within(function.body):
-        if op.primitive == "store":
+        if op.primitive in ("store", "accum"):
             found = readers.get(structure.storage(op.operands[0]), [])
             if found is not None and is_dead(op, found, structure, overwrites):
                 dead[op.result] = op.operands[0]
@@ -83,9 +83,9 @@ def without(block: Block, dead: dict[Value, Value]) -> Block:
     ops = tuple(
         replace(op, regions=tuple(without(region, dead) for region in op.regions)) if op.regions else op
         for op in block.ops
-        if not (op.primitive == "store" and op.result in dead)
+        if not (op.primitive in ("store", "accum") and op.result in dead)
     )
     return replace(block, ops=ops)
 
 
-__all__ = ["drop_dead_stores"]
+__all__ = ["eliminate_dead_stores"]

@@ -472,8 +472,9 @@ class Printer:
         for inner in op.regions[0].ops:
             if inner.primitive == "for" and value in inner.results:
                 slot = next((slot for slot in loop_slots(inner) if slot[3] is value), None)
-                bounds = any(self.mentions(bound, name) for bound in inner.operands[:3])
-                return slot is not None and self.text(slot[0]) == self.text(number) and not bounds
+                if slot is None or any(self.mentions(v, name) for v in inner.operands):
+                    return False
+                return self.variables.of(slot[1]) == name and self.text(slot[0]) == self.text(number)
             if any(self.mentions(v, name) for v in (*free_values_of(inner), *inner.results)):
                 return False
         return False

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..ir import types as ty
 from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_slots
@@ -233,15 +235,27 @@ class Folder:
     def evaluated(self, op: Op) -> Value | None:
         if not op.operands or not all(x.is_constant for x in op.operands):
             return None
-        if op.primitive == "cast":
-            return constant(op.operands[0].constant, op.result.type)
         row = REGISTRY.get(op.primitive)
-        if row is None or row.evaluate is None or op.result.type == ty.float32:
-            return None
         try:
-            return constant(number(row.evaluate(*(x.constant for x in op.operands))), op.result.type)
+            if op.primitive == "cast":
+                found = constant(op.operands[0].constant, op.result.type)
+                if ty.is_integer(op.operands[0].type) and not self.is_in_range(found):
+                    wrapped = np.asarray(found.constant).astype(ty.numpy_dtype(found.type))
+                    found = constant(wrapped.item(), found.type)
+            elif row is None or row.evaluate is None or op.result.type == ty.float32:
+                return None
+            else:
+                found = constant(number(row.evaluate(*(x.constant for x in op.operands))), op.result.type)
         except (ArithmeticError, ValueError, TypeError):
             return None
+        return found if self.is_in_range(found) else None
+
+    def is_in_range(self, value: Value) -> bool:
+        """Whether a number is one of its type: where it is not, integers wrap around when the program runs."""
+        if not ty.is_integer(value.type):
+            return True
+        limits = np.iinfo(ty.numpy_dtype(value.type))
+        return bool(limits.min <= value.constant <= limits.max)
 
     def simplified(self, op: Op) -> Value | None:
         x = op.operands[0]

@@ -1,0 +1,33 @@
+"""Constants are what they would be when the program runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from srcdiff.emit.parse import parse_ir
+from srcdiff.emit.python import print_function
+from srcdiff.ir import types as ty
+from srcdiff.ir.builder import Builder, constant
+from srcdiff.ir.core import Function
+from srcdiff.optimise.fold import simplified
+
+
+def test_arithmetic_of_constants() -> None:
+    function = parse_ir("f(x: f64) {\n  a = add 2 3\n  b = mul a 4\n  return b\n}")
+    assert print_function(simplified(function)) == "def f(x):\n    return 20\n"
+
+
+@pytest.mark.parametrize(("primitive", "a", "b"), [("add", 200, 100), ("sub", 3, 4), ("mul", 16, 16)])
+def test_integers_that_wrap_around_are_left_to_the_machine(primitive: str, a: int, b: int) -> None:
+    with Builder() as builder:
+        result = builder.emit(primitive, (constant(a, ty.nb.uint8), constant(b, ty.nb.uint8)), ty.nb.uint8)
+    assert simplified(Function("f", builder.block((), (result,)))).body.ops
+
+
+def test_a_cast_wraps_around() -> None:
+    with Builder() as builder:
+        result = builder.emit("cast", (constant(300, ty.int64),), ty.nb.uint8)
+        other = builder.emit("cast", (constant(float("nan"), ty.float64),), ty.int64)
+    body = simplified(Function("f", builder.block((), (result, other)))).body
+    assert body.results[0].constant == 44
+    assert [op.primitive for op in body.ops] == ["cast"]  # what NaN becomes is not ours to say

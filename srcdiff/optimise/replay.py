@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..analysis.affine import Overwrites
-from ..analysis.structure import Structure, find_structure
+from ..analysis.structure import Structure, find_structure, has_states
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body
 from ..ir.walk import ops_within, rename, substitute, uses_in
@@ -53,12 +53,28 @@ def replay_trips(function: Function, token: int) -> Function | None:
     reverse = next((op for op in ops_within(function.body) if op.attributes.get("reverses") == token), None)
     if forward is None or reverse is None or not needs_trip(reverse, forward):
         return None
-    if not all(is_repeatable(op, structure) for op in ops_within(loop_body(forward))):
+    closed = structure.around[forward][common_depth(structure, forward, reverse) :]
+    loops = [op for op in (*closed, forward) if op.primitive in LOOPS]
+    arrays = [v for v in loop_body(forward).parameters if ty.is_array(v.type)]
+    if not all(has_states(structure, array, loops) for array in arrays):
+        return None
+    overwrites = Overwrites(structure)
+    if not all(is_repeatable(op, forward, overwrites) for op in ops_within(loop_body(forward))):
         return None
     tokens = (op.attributes["token"] for op in ops_within(function.body) if "token" in op.attributes)
-    body = replayed(forward, reverse, structure, max(tokens) + 1)
+    body = replayed(forward, reverse, overwrites, max(tokens) + 1)
     new = replace(reverse, regions=(body,))
     return simplified(replace(function, body=exchanged(function.body, reverse, new)))
+
+
+def common_depth(structure: Structure, a: Op, b: Op) -> int:
+    """How many region ops are around both of two ops."""
+    depth = 0
+    for x, y in zip(structure.around[a], structure.around[b], strict=False):
+        if x is not y:
+            break
+        depth += 1
+    return depth
 
 
 def needs_trip(reverse: Op, forward: Op) -> bool:
@@ -81,17 +97,29 @@ def defined(block: Block) -> Iterator[Value]:
             yield from region.parameters
 
 
-def is_repeatable(op: Op, structure: Structure) -> bool:
-    """Whether an op may be run a second time, or left out when it is."""
+def is_repeatable(op: Op, loop: Op, overwrites: Overwrites) -> bool:
+    """Whether an op may be run a second time, in the reverse sweep, or left out when it is."""
+    structure = overwrites.structure
     if op.primitive == "opaque":
         return not any(ty.is_array(v.type) for v in (*op.operands, *op.results))
-    arrays = [v for v in op.results if ty.is_array(v.type)]
-    return not any(structure.is_mixed(v) for v in arrays)
+    if any(ty.is_array(v.type) and structure.is_mixed(v) for v in op.results):
+        return False
+    for array in op.operands:
+        if not ty.is_array(array.type) or op.primitive in ("shape", "zeros_like", "empty_like"):
+            continue
+        if loop in structure.home[structure.origin(array)] or overwrites.carried_array(loop, array):
+            continue
+        # An array from around that the loop only reads: what was read then must still be there.
+        if op.primitive == "load":
+            if not overwrites.survives(op, op.operands[1:], array):
+                return False
+        elif structure.stores.get(structure.storage(array)):
+            return False
+    return True
 
 
-def replayed(forward: Op, reverse: Op, structure: Structure, token: int) -> Block:
+def replayed(forward: Op, reverse: Op, overwrites: Overwrites, token: int) -> Block:
     """The body of the reverse loop with the trip in front."""
-    overwrites = Overwrites(structure)
     body = loop_body(forward)
     # Loads that find the state are told from others by what they read while the copy is made.
     stands_for: dict[Value, Value] = {}

@@ -24,7 +24,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ..analysis.affine import Overwrites
-from ..analysis.structure import Structure, find_structure
+from ..analysis.structure import Structure, counts_known, find_structure, has_states
 from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
@@ -190,6 +190,9 @@ class Placer:
                     self.enter(op.results)
                 case _:
                     operands = tuple(self.supplied(v) for v in op.operands)
+                    if op.primitive == "load" and operands[0] in self.spent:
+                        # In a trip that is made again: the element is known to be what it was.
+                        operands = (self.holder(operands[0]) or operands[0], *operands[1:])
                     if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
                         self.spent.add(op.operands[0])
                     if any(a is not b for a, b in zip(operands, op.operands, strict=True)):
@@ -277,8 +280,10 @@ class Placer:
     def restore_first(self, builder: Builder, states: dict[Value, Value]) -> None:
         """Put what restores the states that a trip reads in front of it."""
         with Builder(builder.location) as head:
+            self.builders.append(head)
             for array, here in states.items():
-                self.restored(head, array, here)
+                self.restored(array, here)
+            self.builders.pop()
         builder.ops[:0] = head.ops
 
     def fetch_ahead(self, op: Op) -> None:
@@ -392,9 +397,10 @@ class Placer:
 
     def restore(self, op: Op) -> None:
         """An array as it was when the trip began that the reverse sweep is at, in memory of its own."""
-        self.restored(self.builder, op.operands[0], op.result)
+        self.restored(op.operands[0], op.result)
 
-    def restored(self, builder: Builder, array: Value, result: Value) -> None:
+    def restored(self, array: Value, result: Value) -> None:
+        builder = self.builder
         # A copy: with a row of the tape in its place, LLVM would see memory that may overlap with all else.
         tape, trips = self.state(array)
         lengths = [
@@ -442,12 +448,8 @@ class Placer:
     def records_states(self, array: Value) -> bool:
         """Whether the states of an array that a loop carries can be recorded on a tape allocated beforehand."""
         loops = self.tape_loops(array)
-        origin = self.structure.origin(array)
-        return (
-            all(loop.attributes["token"] in self.trips for loop in loops)
-            and self.counts_known(loops)
-            and loops[0] not in self.structure.home[origin]
-        )
+        is_open = all(loop.attributes["token"] in self.trips for loop in loops)
+        return is_open and has_states(self.structure, array, loops)
 
     def stored_by(self, value: Value) -> list[Op]:
         if not hasattr(self, "_stores"):
@@ -585,7 +587,7 @@ class Placer:
         if ty.is_array(value.type):
             type = ty.array(value.type.dtype, len(loops) + value.type.ndim)
             return Tape(value, chain, loops, Value(name, type))
-        if self.counts_known(loops):
+        if counts_known(self.structure, loops):
             return Tape(value, chain, loops, Value(name, ty.array(value.type, len(loops))))
         position: Value | None = None
         innermost = loops[-1]
@@ -596,15 +598,6 @@ class Placer:
                 self.plan.positions[innermost] = start
             position = self.plan.positions[innermost]
         return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position)
-
-    def counts_known(self, loops: tuple[Op, ...]) -> bool:
-        """Whether the trip counts are known before the outermost loop."""
-        for loop in loops:
-            if loop.primitive == "while" or leaves_early(loop):
-                return False
-            if any(not b.is_constant and loops[0] in self.structure.home[b] for b in loop.operands[:3]):
-                return False
-        return True
 
 
 @dataclass(eq=False)

@@ -27,6 +27,7 @@ from .optimise.protect import protect_arguments
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
+from .optimise.selections import remember_selections
 from .transform.reverse import build_adjoint
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
@@ -61,6 +62,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "hoist", hoist_invariants),
         (OPTIONAL, "privatise", privatise_arrays),
         (OPTIONAL, "simplify private", simplified),
+        (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
         (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),

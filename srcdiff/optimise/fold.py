@@ -286,6 +286,8 @@ class Folder:
             case "pow":
                 if is_number(op.operands[1], 1) and x.type == op.result.type:
                     return x
+            case "along":
+                return x
             case "select":
                 _, a, b = op.operands
                 if a is b and same_type:

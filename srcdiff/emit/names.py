@@ -13,7 +13,7 @@ import builtins
 import keyword
 
 from ..analysis.structure import find_structure
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_slots
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 
 Interval = tuple[int, int]
 IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
@@ -186,8 +186,10 @@ class Variables:
     def may(self, block: Block) -> None:
         for op in block.ops:
             if op.primitive in ("for", "while"):
-                for initial, parameter, _, _ in loop_slots(op):
+                for initial, parameter, yielded, _ in loop_slots(op):
                     self.try_unite(initial, parameter)
+                    if keeps(loop_body(op), parameter, yielded):
+                        self.try_unite(yielded, parameter)
             for region in op.regions:
                 self.may(region)
             if op.primitive in ("for", "while"):
@@ -228,6 +230,18 @@ class Variables:
             names[leader] = unique(clean(wish) or "t", taken)
             taken.add(names[leader])
         return names
+
+
+def keeps(block: Block, parameter: Value, yielded: Value) -> bool:
+    """Whether an arm of an `if` yields what the loop carries as it is: nothing need be assigned there."""
+    for op in block.ops:
+        if op.primitive == "if" and yielded in op.results:
+            k = op.results.index(yielded)
+            return any(
+                region.results[k] is parameter or keeps(region, parameter, region.results[k])
+                for region in op.regions
+            )
+    return False
 
 
 def clean(name: str) -> str:

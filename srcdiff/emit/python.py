@@ -134,7 +134,7 @@ class Printer:
             between = block.ops[position[op] + 1 : at]
             if read and any(read & self.writes(other) for other in between):
                 continue
-            if any(other.primitive == "reverse_sweep" for other in between):
+            if not ty.is_boolean(result.type) and any(other.primitive == "reverse_sweep" for other in between):
                 continue
             self.inlined[result] = op
             self.sizes[result] = size
@@ -417,11 +417,18 @@ class Printer:
         def arm(region: Block) -> Any:
             def print_arm() -> None:
                 leave = region.results[op.results.index(breaks)] if breaks is not None else None
-                self.block(region, leave if leave is not None and not leave.is_constant else None)
+                targets, sources = [op.results[k] for k in kept], [region.results[k] for k in kept]
+                # What the arm yields is assigned before the loop is left.
+                within = (
+                    leave is not None
+                    and self.in_last_if(region, leave)
+                    and not self.has_moves(targets, sources)
+                )
+                self.block(region, leave if within else None)
                 if not (region.ops and region.ops[-1].primitive == "raise"):
-                    self.moves([op.results[k] for k in kept], [region.results[k] for k in kept])
-                if leave is not None:
-                    self.leave(leave, region)
+                    self.moves(targets, sources)
+                if leave is not None and not within:
+                    self.leave(leave)
 
             return print_arm
 
@@ -478,13 +485,12 @@ class Printer:
                 return False
         return not self.has_moves([op.results[k] for k in kept], [region.results[k] for k in kept])
 
-    def leave(self, stop: Value, region: Block) -> None:
-        if stop.is_constant:
-            if stop.constant:
-                self.write("break")
-        elif not (region.ops and region.ops[-1].primitive == "if" and stop in region.ops[-1].results):
+    def leave(self, stop: Value) -> None:
+        if not stop.is_constant:
             self.write(f"if {self.text(stop)}:")
             self.nested(lambda: self.write("break"))
+        elif stop.constant:
+            self.write("break")
 
     def loop(self, op: Op) -> None:
         slots = loop_slots(op)
@@ -506,12 +512,7 @@ class Printer:
             self.block(body, None if at_end else stop)
             self.moves(targets, sources)
             if stop is not None and at_end:
-                if stop.is_constant:
-                    if stop.constant:
-                        self.write("break")
-                else:
-                    self.write(f"if {self.text(stop)}:")
-                    self.nested(lambda: self.write("break"))
+                self.leave(stop)
 
         if op.primitive == "for":
             index = body.parameters[0]

@@ -13,6 +13,7 @@ from tests.programs import (
     loops,
     mathematics,
     scalars,
+    selections,
     stores,
     temporaries,
 )
@@ -35,6 +36,7 @@ FILES = [
     calls,
     binding,
     mathematics,
+    selections,
 ]
 
 PROGRAMS: list[Program] = [program for file in FILES for program in file.PROGRAMS]

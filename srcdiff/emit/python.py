@@ -103,7 +103,7 @@ class Printer:
         """Find the values that are used once, later in the same block, with nothing in between that matters."""
         for op in block.ops:
             for region in op.regions:
-                self.choose_inlined(region)
+                self.choose_inlined(region, last=op.primitive == "while" and region is op.regions[0])
         position = {op: k for k, op in enumerate(block.ops)}
         consumer: dict[Value, tuple[int, Op | None]] = {}
         for k, op in enumerate(block.ops):
@@ -134,7 +134,9 @@ class Printer:
             between = block.ops[position[op] + 1 : at]
             if read and any(read & self.writes(other) for other in between):
                 continue
-            if not ty.is_boolean(result.type) and any(other.primitive == "reverse_sweep" for other in between):
+            if not ty.is_boolean(result.type) and any(
+                other.primitive == "reverse_sweep" for other in between
+            ):
                 continue
             self.inlined[result] = op
             self.sizes[result] = size

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..analysis.bounds import counting_slot
 from ..ir import types as ty
 from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_slots
@@ -167,6 +168,9 @@ class Folder:
             self.replaced[parameter] = initial
             self.replaced[result] = initial
         kept = [k for k in range(len(slots)) if k not in constant_slots]
+        counts = counting_slot(op)
+        if counts is not None and (op.primitive == "while" or leaves_early(op)):
+            self.replaced[op.results[0]] = counts[3]
         self.loops.append(op.attributes.get("token", op.attributes.get("reverses", 0)))
         regions = tuple(self.block(region, available) for region in op.regions)
         self.loops.pop()

@@ -276,7 +276,11 @@ def accumulator_root(value: Value, maker: dict[Value, Op]) -> Op | None:
                 k = op.results.index(value)
                 starts = {chain_start(region, region.results[k]) for region in op.regions}
                 start = starts.pop()
-                if start is None or starts or not all(accumulates(r, start, r.results[k]) for r in op.regions):
+                if (
+                    start is None
+                    or starts
+                    or not all(accumulates(r, start, r.results[k]) for r in op.regions)
+                ):
                     return None
                 value = start
             case _:

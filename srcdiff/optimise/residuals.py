@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..analysis.affine import Overwrites
+from ..analysis.bounds import counting_slot, most_trips
 from ..analysis.structure import Structure, find_structure
 from ..errors import InternalError
 from ..ir import types as ty
@@ -29,8 +30,17 @@ from ..ir.types import Type
 from ..ir.walk import free_values_of
 from ..primitives import REGISTRY
 
+FEW = 1024  # trips for which a tape is allocated without knowing how many there will be
 CHEAP = 12  # additions: what one tape write and read are worth
 LOOPS = ("for", "while")
+WORDS = {
+    "shape": "length",
+    "add": "sum",
+    "sub": "difference",
+    "mul": "product",
+    "div": "quotient",
+    "pow": "power",
+}
 
 
 @dataclass(eq=False)
@@ -416,7 +426,7 @@ class Placer:
         return trip_number(self.builder, index, low, step)
 
     def make_tape(self, value: Value, chain: tuple[Op, ...], loops: tuple[Op, ...]) -> Tape:
-        name = f"{value.name or 't'}_tape"
+        name = f"{value.name or self.what_is(value)}_tape"
         if not loops:
             return Tape(value, chain, loops, Value(value.name, value.type))
         if self.counts_known(loops):
@@ -431,14 +441,32 @@ class Placer:
             position = self.plan.positions[innermost]
         return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position)
 
+    def what_is(self, value: Value) -> str:
+        """A word for a value that the user has not named: the function that makes it, or the array it is from."""
+        maker = self.structure.maker.get(value)
+        if maker is None or value not in maker.results or maker.regions:
+            return "t"
+        if maker.primitive == "load":
+            return self.structure.origin(maker.operands[0]).name or "t"
+        if ty.is_boolean(value.type):
+            return "holds"
+        return WORDS.get(maker.primitive, maker.primitive)
+
     def counts_known(self, loops: tuple[Op, ...]) -> bool:
         """Whether the trip counts are known before the outermost loop."""
+        if len(loops) == 1 and has_few_trips(loops[0]):
+            return True
         for loop in loops:
             if loop.primitive == "while" or leaves_early(loop):
                 return False
             if any(not b.is_constant and loops[0] in self.structure.home[b] for b in loop.operands[:3]):
                 return False
         return True
+
+
+def has_few_trips(loop: Op) -> bool:
+    most = most_trips(loop)
+    return most is not None and most <= FEW
 
 
 @dataclass(eq=False)
@@ -526,18 +554,24 @@ class Recorder:
         if tape is None or not tape.loops:
             return zero(thread.type)
         if tape.known:
-            lengths = [trip_count(builder, loop) for loop in tape.loops]
+            lengths = [
+                constant(most_trips(loop), ty.int64) if has_few_trips(loop) else trip_count(builder, loop)
+                for loop in tape.loops
+            ]
         else:
             lengths = [constant(64, ty.int64)]
         return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
 
     def loop(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> Op:
-        counted = op.primitive == "while" and any(
-            t.tape is not None and t.tape.loops and origin is t.tape.loops[-1] for t in passing
+        counts = counting_slot(op)
+        counted = (
+            op.primitive == "while"
+            and counts is None
+            and any(t.tape is not None and t.tape.loops and origin is t.tape.loops[-1] for t in passing)
         )
         initial = [self.state[thread] for thread in passing]
         parameters = [Value(thread.name, thread.type) for thread in passing]
-        count = Value("trip", ty.int64)
+        count = counts[1] if counts is not None else Value("trips", ty.int64)
         self.state.update(zip(passing, parameters, strict=True))
         self.counters[origin] = count
         self.open.append(op)

@@ -388,7 +388,7 @@ class Selection:
 
     def name_of(self, value: Value, index: Value | None) -> str:
         own = self.slots[0][1].name
-        if not own:
+        if not own or value.name.startswith(f"{own}_"):
             return value.name
         return f"{own}_{value.name}" if value.name else f"{own}_at" if value is index else f"{own}_kept"
 

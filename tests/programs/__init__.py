@@ -3,6 +3,7 @@
 from tests.programs import (
     arrays,
     binding,
+    bounded,
     calls,
     conditions,
     early,
@@ -37,6 +38,7 @@ FILES = [
     binding,
     mathematics,
     selections,
+    bounded,
 ]
 
 PROGRAMS: list[Program] = [program for file in FILES for program in file.PROGRAMS]

@@ -164,9 +164,11 @@ class Reverser:
         arms = op.regions
         shared = self.free_active(*arms)
         incoming = {result: owed.pop(result) for result in op.results if result in owed}
-        for value in shared:
-            if ty.is_array(value.type):
-                owed[value] = self.settle(owed, value)
+        if not any(ty.is_array(result.type) for result in incoming):
+            # The arms only read arrays: both add to the same zeros.
+            for value in shared:
+                if ty.is_array(value.type):
+                    owed[value] = self.settle(owed, value)
         blocks: list[Builder] = []
         yields: list[list[Value | None]] = []
         touched: list[list[bool]] = []
@@ -189,7 +191,7 @@ class Reverser:
                 with builder:
                     held = column[k]
                     if held is None:
-                        column[k] = zero(value.type)
+                        column[k] = zeros_like(value) if ty.is_array(value.type) else zero(value.type)
                     elif not ty.is_array(value.type):
                         column[k] = as_type(held, value.type)
             results.append(Value(bar(value), cotangent_type(value.type)))

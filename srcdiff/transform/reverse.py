@@ -28,7 +28,7 @@ from ..ir.core import Block, Function, Op, Value, counts_trips, leaves_early, lo
 from ..ir.operators import current_builder
 from ..ir.trips import trip_count
 from ..ir.types import Type
-from ..ir.walk import free_values, substitute
+from ..ir.walk import free_values, ops_within, substitute
 from ..primitives import NONE, REGISTRY
 from .memory import reverse_memory
 
@@ -53,7 +53,7 @@ def build_adjoint(function: Function, wrt: Sequence[int]) -> Function:
     independents = [function.parameters[k] for k in wrt]
     value = function.results[0]
     active = find_active(function, independents, [value])
-    reverser = Reverser(active)
+    reverser = Reverser(active, function.body)
     owed: Cotangents = {}
     if value in active:
         owed[value] = constant(1.0, value.type)
@@ -80,8 +80,9 @@ def mark_loops(block: Block, tokens: Any) -> Block:
 
 
 class Reverser:
-    def __init__(self, active: Activity) -> None:
+    def __init__(self, active: Activity, body: Block) -> None:
         self.active = active
+        self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive == "mul"}
 
     # ----------------------------------------------------------------------------------- accumulation
 
@@ -137,6 +138,12 @@ class Reverser:
         g = owed.pop(op.result)
         live = [x in self.active for x in op.operands]
         rules = row.alone if row.alone is not None and sum(live) == 1 else row.rules
+        exponent = self.exponent(op.result)
+        if exponent > 1:
+            # x * x * x owes 3 * x * x to x: one share instead of one for each factor.
+            lower, base = op.operands
+            self.owe(owed, base, named(float(exponent) * g * lower, base))
+            return
         for operand, rule, is_live in zip(op.operands, rules, live, strict=True):
             if is_live and rule is not None:
                 start = len(current_builder().ops)
@@ -144,6 +151,20 @@ class Reverser:
                 if len(current_builder().ops) > start:
                     term = named(term, operand)
                 self.owe(owed, operand, term)
+
+    def exponent(self, power: Value) -> int:
+        """How many equal factors are multiplied, one after the other, to make a value: 3 for `x * x * x`."""
+        op = self.maker.get(power)
+        if op is None:
+            return 1
+        lower, base = op.operands
+        if lower is base:
+            return 2
+        made = self.maker.get(lower)
+        if made is None or made.operands[1] is not base:
+            return 1
+        below = self.exponent(lower)
+        return below + 1 if below > 1 else 1
 
     def refuse(self, op: Op) -> None:
         if not any(x in self.active for x in channels(op)):

@@ -20,6 +20,7 @@ from .optimise.combine import combine_updates
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
+from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
@@ -28,6 +29,7 @@ from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.selections import remember_selections
+from .optimise.sums import factor_sums
 from .transform.reverse import build_adjoint
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
@@ -75,6 +77,8 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "reorder", reorder_loops),
         (OPTIONAL, "assign", assign_first),
         (OPTIONAL, "factor", shorten_chains),
+        (OPTIONAL, "sums", factor_sums),
+        (OPTIONAL, "guards", scale_guards),
         (NEEDED, "clean", simplified),
         (OPTIONAL, "share", share_work_arrays),
     ]

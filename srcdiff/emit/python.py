@@ -285,10 +285,15 @@ class Printer:
 
     def block(self, block: Block, stop: Value | None = None) -> None:
         """Print the ops of a block; `stop`, for the body of a loop, becomes a `break` inside the last `if`."""
+        before: Op | None = None
         for op in block.ops:
             if op.results and op.results[0] in self.inlined:
                 continue
-            self.statement(op, stop if op is block.ops[-1] else None)
+            if op.primitive == "ensure":
+                self.grow(op, before)
+            else:
+                self.statement(op, stop if op is block.ops[-1] else None)
+            before = op
 
     def nested(self, print_body: Any) -> None:
         outer, self.indent = self.indent, self.indent + INDENT
@@ -312,11 +317,6 @@ class Printer:
                 self.write(f"{self.element(array, where)} {sign}= {text}", op)
             case "accumulate_array":
                 self.write(f"{self.text(op.operands[0])} += {self.text(op.operands[1])}", op)
-            case "ensure":
-                tape, needed = op.operands
-                name, k = self.text(tape), self.text(needed)
-                self.write(f"if {self.text(needed, COMPARE + 1)} >= {name}.shape[0]:", op)
-                self.nested(lambda: self.write(f"{name} = grown({name}, {k})"))
             case "alloc":
                 self.assign(op.result, allocation(op, [self.text(n) for n in op.operands]), op)
             case "zeros_like" | "empty_like":
@@ -339,6 +339,20 @@ class Printer:
                 self.loop(op)
             case _:
                 self.assign(op.result, self.expression(op)[0], op)
+
+    def grow(self, op: Op, before: Op | None) -> None:
+        """Let a tape grow, in one `if` with the one before it if they always have the same length."""
+        tape, needed = op.operands
+        name = self.text(tape)
+        alike = (
+            before is not None
+            and before.primitive == "ensure"
+            and before.operands[1] is needed
+            and before.attributes == op.attributes
+        )
+        if not alike:
+            self.write(f"if {self.text(needed, COMPARE + 1)} >= {name}.shape[0]:", op)
+        self.nested(lambda: self.write(f"{name} = grown({name}, {self.text(needed)})"))
 
     def element(self, array: Value, where: list[Value]) -> str:
         return f"{self.text(array)}[{', '.join(self.text(i) for i in where)}]"

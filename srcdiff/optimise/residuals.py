@@ -16,6 +16,7 @@ Reads: structure, affine forms. Gives a function without reads of closed regions
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..analysis.affine import Overwrites
@@ -511,11 +512,13 @@ class Recorder:
                 self.shapes.setdefault(array, []).append((axis, value))
         self.counters: dict[Op, Value] = {}
         self.start_of: dict[Op, Value] = {}
+        self.place: dict[Thread, Value] = {}  # where a growing tape is written in this trip
         self.state: dict[Thread, Value] = {}
         self.open: list[Op] = []
 
-    def block(self, block: Block) -> Block:
+    def block(self, block: Block, growing: Sequence[Thread] = ()) -> Block:
         with Builder() as builder:
+            self.make_room(builder, growing)
             for value in block.parameters:
                 self.defined(builder, value)
             for op in block.ops:
@@ -575,7 +578,8 @@ class Recorder:
         self.state.update(zip(passing, parameters, strict=True))
         self.counters[origin] = count
         self.open.append(op)
-        body = self.block(loop_body(op))
+        growing = [t for t in passing if t.tape and not t.tape.known and t.tape.loops[-1:] == (origin,)]
+        body = self.block(loop_body(op), growing)
         self.open.pop()
         yields = [self.state[thread] for thread in passing]
         results = [self.leaving(thread, origin) for thread in passing]
@@ -642,16 +646,30 @@ class Recorder:
         if tape.known:
             where = [self.trip(builder, loop) for loop in loops]
         else:
-            where = [self.trip(builder, loops[-1])]
-            if tape.position is not None:
-                with builder:
-                    where = [self.start_of[tape.loops[-1]] + where[0]]
-            self.state[thread] = builder.emit(
-                "ensure", (self.state[thread], where[0]), thread.type, name=thread.name
-            )
+            where = [self.place[thread]]
         self.state[thread] = builder.emit(
             "store", (self.state[thread], *where, content), thread.type, name=thread.name
         )
+
+    def make_room(self, builder: Builder, growing: Sequence[Thread]) -> None:
+        """Let tapes grow at the start of a trip. Those that began together are full together."""
+        places: dict[Value | None, Value] = {}
+        for thread in growing:
+            tape, begin = thread.tape, thread.starts
+            assert tape is not None and begin is not None
+            if tape.position not in places:
+                with builder:
+                    trip = self.trip(builder, self.open[-1])
+                    start = self.start_of[tape.loops[-1]] if tape.position is not None else None
+                    places[tape.position] = trip if start is None else start + trip
+            where = self.place[thread] = places[tape.position]
+            self.state[thread] = builder.emit(
+                "ensure",
+                (self.state[thread], where),
+                thread.type,
+                {"begin": begin.attributes["token"]},
+                thread.name,
+            )
 
     def trip(self, builder: Builder, loop: Op) -> Value:
         if loop.primitive == "while":

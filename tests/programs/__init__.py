@@ -13,6 +13,7 @@ from tests.programs import (
     iteration,
     loops,
     mathematics,
+    products,
     scalars,
     selections,
     stores,
@@ -39,6 +40,7 @@ FILES = [
     mathematics,
     selections,
     bounded,
+    products,
 ]
 
 PROGRAMS: list[Program] = [program for file in FILES for program in file.PROGRAMS]

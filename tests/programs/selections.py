@@ -451,7 +451,9 @@ PROGRAMS = [
             with_ties,
         )
     ),
-    case(largest, (np.array([2.0, 1.5]),), (np.array([1.0, 2.5, 0.3], dtype=np.float32),), name="largest_more"),
+    case(
+        largest, (np.array([2.0, 1.5]),), (np.array([1.0, 2.5, 0.3], dtype=np.float32),), name="largest_more"
+    ),
     case(scaled_winner, (numbers(6, seed=6), 1.3), (numbers(6, seed=7), -0.8), argnums=(0, 1)),
     case(winner_by_another_measure, (numbers(6, seed=8), numbers(6, seed=9)), argnums=(0, 1)),
     case(two_kept_by_one_test, (numbers(6, 2, seed=10),)),

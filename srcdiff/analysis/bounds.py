@@ -34,7 +34,8 @@ def counting_slot(loop: Op) -> Slot | None:
     """What counts the trips of a loop from zero, if anything that it carries does."""
     for slot in loop_slots(loop):
         initial, parameter, yielded, _ = slot
-        if initial.is_constant and initial.constant == 0 and steps_by(loop, parameter, yielded) == 1:
+        from_zero = initial.is_constant and initial.constant == 0 and initial.type == ty.int64
+        if from_zero and steps_by(loop, parameter, yielded) == 1:
             return slot
     return None
 

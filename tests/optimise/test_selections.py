@@ -23,7 +23,7 @@ ONE_TRIP = [
     selections.two_ways_to_win,
     selections.early_continue_and_break,
     selections.with_steps,
-    selections.negative_indices,
+    selections.counted_from_below_zero,
     selections.while_loop,
     selections.while_with_running_number,
     selections.number_kept_for_the_winner,

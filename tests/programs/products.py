@@ -5,7 +5,7 @@ import math
 from tests.programs.table import case, numbers
 
 
-def powers(x, y):
+def powers_as_products(x, y):
     a = x * x
     b = a * x
     c = y * b * b
@@ -48,7 +48,7 @@ def factor_of_an_outer_trip(x, a):
 
 
 PROGRAMS = [
-    case(powers, (0.7, -1.2), (-1.4, 0.6), argnums=(0, 1)),
+    case(powers_as_products, (0.7, -1.2), (-1.4, 0.6), argnums=(0, 1)),
     case(power_of_a_product, (0.7, -1.2), argnums=(0, 1)),
     case(squared_distances, (numbers(4, 2, seed=1), 1.1), argnums=(0, 1)),
     case(weighted, (numbers(3, seed=2), 0.7, 1.4, 3), (numbers(2, seed=3), -0.7, 0.4, 0), argnums=(0, 1, 2)),

@@ -211,7 +211,7 @@ def with_steps(x):
     return m * m
 
 
-def negative_indices(x):
+def counted_from_below_zero(x):
     m = x[0]
     for i in range(-len(x), 0):
         if x[i] > m:
@@ -432,7 +432,7 @@ PROGRAMS = [
             reset_by_constant,
             early_continue_and_break,
             with_steps,
-            negative_indices,
+            counted_from_below_zero,
             while_loop,
             number_kept_for_the_winner,
             counts_in_an_array,

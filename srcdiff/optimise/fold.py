@@ -19,7 +19,7 @@ from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_sl
 from ..primitives import REGISTRY
 from ..primitives.record import number
 
-PURE_MEMORY = {"load", "shape", "cast", "stop_gradient"}
+PURE_MEMORY = {"load", "shape", "cast", "stop_gradient", "along"}
 COMMUTE = {"add", "mul"}
 
 

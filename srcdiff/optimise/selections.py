@@ -11,13 +11,13 @@
                                            largest = along(largest, again)
 
 What such a loop leaves was made by the last trip that did not keep what it found. So this trip is written once more
-behind the loop, for the derivative to go through (`along`); what only its value is needed for is dead after the
-adjoint is written. The loop itself carries no derivative any more: there is nothing to record, and the reverse
-sweep makes one trip instead of all.
+behind the loop: `along` has the value of what the loop leaves and the derivative of what that trip makes. What only
+its value is needed for is dead after the adjoint is written. The loop itself carries no derivative any more: there
+is nothing to record, and the reverse sweep makes one trip instead of all.
 
 The trip is written with the index that the loop remembers, and with what else differs from trip to trip and carries
 no derivative, remembered likewise. It must be possible a second time: it reads no array that the loop writes.
-Reads: activity.
+Reads: activity, affine forms.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ..primitives import REGISTRY
 Slot = tuple[Value, Value, Value, Value]  # of a loop: initial, parameter, yielded, result
 
 LOOPS = ("for", "while")
-REPEATABLE = {"cast", "shape", "stop_gradient", "load", "alloc", "copy", "zeros_like", *CONSUMERS}
+REPEATABLE = {"along", "cast", "shape", "stop_gradient", "load", "alloc", "copy", "zeros_like", *CONSUMERS}
 FRESH = ("alloc", "copy", "zeros_like")
 CHECKS = ("require", "raise")  # they have passed
 

@@ -51,19 +51,6 @@ select_row = elementwise(
 )
 
 
-elementwise(
-    "along",
-    (),
-    "{0}",
-    None,
-    lambda g, ans, x, y: g,
-    result=lambda x, y: x,
-    evaluate=lambda x, y: x,
-    cost=0,
-    doc="The first of two equal operands, with the derivative of the second: it is the same value made in another way.",
-)
-
-
 def select(condition: Number, a: Number, b: Number) -> Number:
     """`a if condition else b`, where numbers take the type of the value beside them."""
     if isinstance(condition, Value):

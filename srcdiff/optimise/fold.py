@@ -284,6 +284,7 @@ class Folder:
                     return y
                 if ty.is_integer(op.result.type) and (is_number(x, 0) or is_number(y, 0)):
                     return constant(0, op.result.type)
+                return self.undone(op)
             case "div":
                 if is_number(op.operands[1], 1) and x.type == op.result.type:
                     return x
@@ -312,6 +313,20 @@ class Folder:
                     return x if bool(y.constant) == (op.primitive == "and") else y
             case _:
                 pass
+        return None
+
+    def undone(self, op: Op) -> Value | None:
+        """`2.0 * (x / 2.0)` and `2.0 * (0.5 * x)` are `x`: a factor of two does not round."""
+        two, y = op.operands
+        made = self.made.get(y)
+        if not (is_number(two, 2) and ty.is_float(op.result.type)) or made is None:
+            return None
+        for kept, other in (made.operands, made.operands[::-1]) if len(made.operands) == 2 else ():
+            halves = (made.primitive == "div" and other is made.operands[1] and is_number(other, 2)) or (
+                made.primitive == "mul" and is_number(other, 0.5)
+            )
+            if halves and kept.type == op.result.type:
+                return kept
         return None
 
     def is_clamped(self, value: Value) -> bool:

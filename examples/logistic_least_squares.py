@@ -27,15 +27,14 @@ Prints:
     def regularised_grad(w, b, x, t, lam):
         \"\"\"regularised and its gradient by w, b.\"\"\"
         # forward sweep
-        z = w * x + b  # line 61
-        t1 = math.exp(-z)  # line 62
+        z = w * x + b  # line 60
+        t1 = math.exp(-z)  # line 61
         t2 = 1.0 + t1
         y = 1.0 / t2
-        t3 = y - t  # line 63
+        t3 = y - t  # line 62
         t4 = t3 ** 2 / 2.0 + lam * (w * w / 2.0)
         # reverse sweep
-        w_bar = lam / 2.0 * w
-        w_bar += w_bar
+        w_bar = lam * w
         z_bar = -(-(0.5 * (2.0 * t3) / t2) * y * t1)
         w_bar2 = z_bar * x
         w_bar += w_bar2

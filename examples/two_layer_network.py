@@ -25,13 +25,13 @@ Prints:
         hidden = W1.shape[0]
         inputs = W1.shape[1]
         h = np.empty(hidden)  # line 73
-        t_tape = np.empty(hidden)  # line 74
+        exp_tape = np.empty(hidden)  # line 74
         for i in range(hidden):
             z = b1[i]  # line 75
             for j in range(inputs):  # line 76
                 z += W1[i, j] * x[j]  # line 77
             t1 = math.exp(-z)  # line 78
-            t_tape[i] = t1
+            exp_tape[i] = t1
             h[i] = 1.0 / (1.0 + t1)
         b2_bar = np.empty_like(b2)  # line 80
         W2_bar = np.zeros_like(W2)
@@ -52,7 +52,7 @@ Prints:
         b1_bar = np.zeros_like(b1)
         W1_bar = np.zeros_like(W1)
         for i in range(hidden):
-            t4 = t_tape[i]
+            t4 = exp_tape[i]
             z_bar = -(-(h_bar[i] / (1.0 + t4)) * h[i] * t4)
             for j in range(inputs):
                 W1_bar[i, j] += z_bar * x[j]

@@ -238,10 +238,11 @@ class Differentiable:
     ) -> Any:
         if not keywords:
             quick = self.quick.get((wrt, fingerprint(args)))
-            if quick is not None and all(fetched(where) is known for where, known in quick[2]):
-                function, fetch, _ = quick
-                value, *gradients = function(*args, *map(fetched, fetch))
-                return value, tuple(gradients)
+            if quick is not None:
+                function, fetch, statics = quick
+                if not statics or all(fetched(where) is known for where, known in statics):
+                    results = function(*args, *map(fetched, fetch)) if fetch else function(*args)
+                    return results[0], results[1:]
         values = self.arguments(args, keywords)
         specs, found = self.specialise(values)
         key = (specs, wrt)

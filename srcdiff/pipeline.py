@@ -21,6 +21,7 @@ from .optimise.dse import eliminate_dead_stores
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
+from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
@@ -29,6 +30,8 @@ from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
+from .optimise.selections import remember_selections
+from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.reverse import build_adjoint
 
@@ -64,6 +67,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "hoist", hoist_invariants),
         (OPTIONAL, "privatise", privatise_arrays),
         (OPTIONAL, "simplify private", simplified),
+        (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
         (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
@@ -79,6 +83,8 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "rotate", rotate_elements),
         (OPTIONAL, "unread after rotation", eliminate_dead_stores),
         (OPTIONAL, "factor", shorten_chains),
+        (OPTIONAL, "sums", factor_sums),
+        (OPTIONAL, "guards", scale_guards),
         (OPTIONAL, "unsigned", unsigned_indices),
         (NEEDED, "clean", simplified),
         (OPTIONAL, "share", share_work_arrays),

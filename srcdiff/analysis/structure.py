@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..ir import types as ty
 from ..ir.core import Block, Op, Value, leaves_early, loop_body, loop_slots
+from .bounds import has_few_trips
 
 
 @dataclass
@@ -117,6 +118,8 @@ def find_structure(function_body: Block) -> Structure:
 
 def counts_known(s: Structure, loops: Sequence[Op]) -> bool:
     """Whether the trip counts of nested loops are known before the outermost of them."""
+    if len(loops) == 1 and has_few_trips(loops[0]):
+        return True
     for loop in loops:
         if loop.primitive == "while" or leaves_early(loop):
             return False
@@ -128,9 +131,7 @@ def counts_known(s: Structure, loops: Sequence[Op]) -> bool:
 def has_states(s: Structure, array: Value, loops: Sequence[Op]) -> bool:
     """Whether an array has a state at the start of each trip of nested loops that can be recorded: it is one array,
     made before them, and their trip counts are known."""
-    return (
-        not s.is_mixed(array) and counts_known(s, loops) and loops[0] not in s.home[s.origin(array)]
-    )
+    return not s.is_mixed(array) and counts_known(s, loops) and loops[0] not in s.home[s.origin(array)]
 
 
 def index_of(loop: Op) -> Value | None:

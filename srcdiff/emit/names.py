@@ -13,7 +13,7 @@ import builtins
 import keyword
 
 from ..analysis.structure import find_structure
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_slots
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 
 Interval = tuple[int, int]
 IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
@@ -30,6 +30,8 @@ class Liveness:
         self.depth_loops: dict[Value, tuple[Op, ...]] = {}
         self.last: dict[Value, int] = {}
         self.ends: dict[Op, int] = {}
+        self.counters: set[Value] = set()  # numbers of trips
+        self.idle: set[Value] = set()  # those that nobody reads: they are no variables
         self.pending: list[tuple[Value, int, tuple[Op, ...]]] = []
         for value in function.parameters:
             self.define(value, ())
@@ -37,6 +39,7 @@ class Liveness:
         self.tick()
         for value in function.results:
             self.use(value, ())
+        self.idle = self.counters.difference(value for value, _, _ in self.pending)
         for value, at, loops in self.pending:
             outside = [loop for loop in loops if loop not in self.depth_loops.get(value, ())]
             until = self.ends[outside[0]] if outside else at
@@ -72,6 +75,7 @@ class Liveness:
                 self.use(value, loops)
             if op.primitive in ("for", "while"):
                 counted = op.results[:1] if op.primitive == "while" or leaves_early(op) else ()
+                self.counters.update(counted)
                 for value in counted:  # the counter runs while the loop does
                     self.define(value, loops)
                 self.loop(op, loops)
@@ -118,7 +122,9 @@ class Variables:
         self.leader: dict[Value, Value] = {}
         self.members: dict[Value, list[Value]] = {}
         self.fixed = set(function.parameters)
-        self.order: list[Value] = sorted(self.liveness.defined, key=lambda v: self.liveness.defined[v])
+        idle = self.liveness.idle
+        defined = self.liveness.defined
+        self.order: list[Value] = sorted((v for v in defined if v not in idle), key=lambda v: defined[v])
         self.parameters = set(function.parameters)
         self.must(function.body)
         self.one_memory(function.body)
@@ -187,8 +193,10 @@ class Variables:
     def may(self, block: Block) -> None:
         for op in block.ops:
             if op.primitive in ("for", "while"):
-                for initial, parameter, _, _ in loop_slots(op):
+                for initial, parameter, yielded, _ in loop_slots(op):
                     self.try_unite(initial, parameter)
+                    if keeps(loop_body(op), parameter, yielded):
+                        self.try_unite(yielded, parameter)
             for region in op.regions:
                 self.may(region)
             if op.primitive in ("for", "while"):
@@ -229,6 +237,18 @@ class Variables:
             names[leader] = unique(clean(wish) or "t", taken)
             taken.add(names[leader])
         return names
+
+
+def keeps(block: Block, parameter: Value, yielded: Value) -> bool:
+    """Whether an arm of an `if` yields what the loop carries as it is: nothing need be assigned there."""
+    for op in block.ops:
+        if op.primitive == "if" and yielded in op.results:
+            k = op.results.index(yielded)
+            return any(
+                region.results[k] is parameter or keeps(region, parameter, region.results[k])
+                for region in op.regions
+            )
+    return False
 
 
 def clean(name: str) -> str:

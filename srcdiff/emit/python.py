@@ -104,7 +104,7 @@ class Printer:
         """Find the values that are used once, later in the same block, with nothing in between that matters."""
         for op in block.ops:
             for region in op.regions:
-                self.choose_inlined(region)
+                self.choose_inlined(region, last=op.primitive == "while" and region is op.regions[0])
         position = {op: k for k, op in enumerate(block.ops)}
         consumer: dict[Value, tuple[int, Op | None]] = {}
         for k, op in enumerate(block.ops):
@@ -135,7 +135,9 @@ class Printer:
             between = block.ops[position[op] + 1 : at]
             if read and any(read & self.writes(other) for other in between):
                 continue
-            if any(other.primitive == "reverse_sweep" for other in between):
+            if not ty.is_boolean(result.type) and any(
+                other.primitive == "reverse_sweep" for other in between
+            ):
                 continue
             self.inlined[result] = op
             self.sizes[result] = size
@@ -284,10 +286,15 @@ class Printer:
 
     def block(self, block: Block, stop: Value | None = None) -> None:
         """Print the ops of a block; `stop`, for the body of a loop, becomes a `break` inside the last `if`."""
+        before: Op | None = None
         for op in block.ops:
             if op.results and op.results[0] in self.inlined:
                 continue
-            self.statement(op, stop if op is block.ops[-1] else None)
+            if op.primitive == "ensure":
+                self.grow(op, before)
+            else:
+                self.statement(op, stop if op is block.ops[-1] else None)
+            before = op
 
     def nested(self, print_body: Any) -> None:
         outer, self.indent = self.indent, self.indent + INDENT
@@ -311,11 +318,6 @@ class Printer:
                 self.write(f"{self.element(array, where)} {sign}= {text}", op)
             case "accumulate_array":
                 self.write(f"{self.text(op.operands[0])} += {self.text(op.operands[1])}", op)
-            case "ensure":
-                tape, needed = op.operands
-                name, k = self.text(tape), self.text(needed)
-                self.write(f"if {self.text(needed, COMPARE + 1)} >= {name}.shape[0]:", op)
-                self.nested(lambda: self.write(f"{name} = grown({name}, {k})"))
             case "alloc":
                 self.assign(op.result, allocation(op, [self.text(n) for n in op.operands]), op)
             case "zeros_like" | "empty_like":
@@ -340,6 +342,20 @@ class Printer:
                 self.loop(op)
             case _:
                 self.assign(op.result, self.expression(op)[0], op)
+
+    def grow(self, op: Op, before: Op | None) -> None:
+        """Let a tape grow, in one `if` with the one before it if they always have the same length."""
+        tape, needed = op.operands
+        name = self.text(tape)
+        alike = (
+            before is not None
+            and before.primitive == "ensure"
+            and before.operands[1] is needed
+            and before.attributes == op.attributes
+        )
+        if not alike:
+            self.write(f"if {self.text(needed, COMPARE + 1)} >= {name}.shape[0]:", op)
+        self.nested(lambda: self.write(f"{name} = grown({name}, {self.text(needed)})"))
 
     def element(self, array: Value, where: list[Value]) -> str:
         return f"{self.text(array)}[{', '.join(self.text(i) for i in where)}]"
@@ -421,11 +437,18 @@ class Printer:
         def arm(region: Block) -> Any:
             def print_arm() -> None:
                 leave = region.results[op.results.index(breaks)] if breaks is not None else None
-                self.block(region, leave if leave is not None and not leave.is_constant else None)
+                targets, sources = [op.results[k] for k in kept], [region.results[k] for k in kept]
+                # What the arm yields is assigned before the loop is left.
+                within = (
+                    leave is not None
+                    and self.in_last_if(region, leave)
+                    and not self.has_moves(targets, sources)
+                )
+                self.block(region, leave if within else None)
                 if not (region.ops and region.ops[-1].primitive == "raise"):
-                    self.moves([op.results[k] for k in kept], [region.results[k] for k in kept])
-                if leave is not None:
-                    self.leave(leave, region)
+                    self.moves(targets, sources)
+                if leave is not None and not within:
+                    self.leave(leave)
 
             return print_arm
 
@@ -527,13 +550,12 @@ class Printer:
                 return False
         return not self.has_moves([op.results[k] for k in kept], [region.results[k] for k in kept])
 
-    def leave(self, stop: Value, region: Block) -> None:
-        if stop.is_constant:
-            if stop.constant:
-                self.write("break")
-        elif not (region.ops and region.ops[-1].primitive == "if" and stop in region.ops[-1].results):
+    def leave(self, stop: Value) -> None:
+        if not stop.is_constant:
             self.write(f"if {self.text(stop)}:")
             self.nested(lambda: self.write("break"))
+        elif stop.constant:
+            self.write("break")
 
     def loop(self, op: Op) -> None:
         slots = loop_slots(op)
@@ -555,12 +577,7 @@ class Printer:
             self.block(body, None if at_end else stop)
             self.moves(targets, sources)
             if stop is not None and at_end:
-                if stop.is_constant:
-                    if stop.constant:
-                        self.write("break")
-                else:
-                    self.write(f"if {self.text(stop)}:")
-                    self.nested(lambda: self.write("break"))
+                self.leave(stop)
 
         if op.primitive == "for":
             index = body.parameters[0]

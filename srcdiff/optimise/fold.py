@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.bounds import counting_slot
 from ..ir import types as ty
 from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_slots
 from ..primitives import REGISTRY
 from ..primitives.record import number
 
-PURE_MEMORY = {"load", "shape", "cast", "stop_gradient"}
+PURE_MEMORY = {"load", "shape", "cast", "stop_gradient", "along"}
 COMMUTE = {"add", "mul"}
 
 
@@ -169,6 +170,9 @@ class Folder:
             self.replaced[parameter] = initial
             self.replaced[result] = initial
         kept = [k for k in range(len(slots)) if k not in constant_slots]
+        counts = counting_slot(op)
+        if counts is not None and (op.primitive == "while" or leaves_early(op)):
+            self.replaced[op.results[0]] = counts[3]
         self.loops.append(op.attributes.get("token", op.attributes.get("reverses", 0)))
         regions = tuple(self.block(region, available) for region in op.regions)
         self.loops.pop()
@@ -294,12 +298,15 @@ class Folder:
                     return y
                 if ty.is_integer(op.result.type) and (is_number(x, 0) or is_number(y, 0)):
                     return constant(0, op.result.type)
+                return self.undone(op)
             case "div":
                 if is_number(op.operands[1], 1) and x.type == op.result.type:
                     return x
             case "pow":
                 if is_number(op.operands[1], 1) and x.type == op.result.type:
                     return x
+            case "along":
+                return x
             case "select":
                 _, a, b = op.operands
                 if a is b and same_type:
@@ -320,6 +327,20 @@ class Folder:
                     return x if bool(y.constant) == (op.primitive == "and") else y
             case _:
                 pass
+        return None
+
+    def undone(self, op: Op) -> Value | None:
+        """`2.0 * (x / 2.0)` and `2.0 * (0.5 * x)` are `x`: a factor of two does not round."""
+        two, y = op.operands
+        made = self.made.get(y)
+        if not (is_number(two, 2) and ty.is_float(op.result.type)) or made is None:
+            return None
+        for kept, other in (made.operands, made.operands[::-1]) if len(made.operands) == 2 else ():
+            halves = (made.primitive == "div" and other is made.operands[1] and is_number(other, 2)) or (
+                made.primitive == "mul" and is_number(other, 0.5)
+            )
+            if halves and kept.type == op.result.type:
+                return kept
         return None
 
     def is_clamped(self, value: Value) -> bool:

@@ -272,5 +272,29 @@ def accumulator_root(value: Value, maker: dict[Value, Op]) -> Op | None:
                 if not only_accumulates(op, slot[1], slot[2]):
                     return None
                 value = slot[0]
+            case "if":
+                k = op.results.index(value)
+                starts = {chain_start(region, region.results[k]) for region in op.regions}
+                start = starts.pop()
+                if (
+                    start is None
+                    or starts
+                    or not all(accumulates(r, start, r.results[k]) for r in op.regions)
+                ):
+                    return None
+                value = start
             case _:
                 return None
+
+
+def chain_start(arm: Block, value: Value) -> Value | None:
+    """What a chain of additions in an arm of an `if` starts from; None if it is longer than what is followed here."""
+    maker = {result: op for op in arm.ops for result in op.results}
+    while (op := maker.get(value)) is not None:
+        if op.primitive == "accum":
+            value = op.operands[0]
+        elif op.primitive == "for":
+            value = next(slot[0] for slot in loop_slots(op) if slot[3] is value)
+        else:
+            return None
+    return value

@@ -21,9 +21,11 @@ Reads: structure, affine forms. Gives a function without reads of closed regions
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..analysis.affine import Overwrites
+from ..analysis.bounds import counting_slot, has_few_trips, most_trips
 from ..analysis.structure import Structure, counts_known, find_structure, has_states
 from ..errors import InternalError
 from ..ir import types as ty
@@ -40,6 +42,14 @@ from .replay import replay_trips, stepping_loops
 
 CHEAP = 12  # additions: what one tape write and read are worth
 LOOPS = ("for", "while")
+WORDS = {
+    "shape": "length",
+    "add": "sum",
+    "sub": "difference",
+    "mul": "product",
+    "div": "quotient",
+    "pow": "power",
+}
 
 
 @dataclass(eq=False)
@@ -581,7 +591,7 @@ class Placer:
         return trip_number(self.builder, index, low, step)
 
     def make_tape(self, value: Value, chain: tuple[Op, ...], loops: tuple[Op, ...]) -> Tape:
-        name = f"{value.name or 't'}_tape"
+        name = f"{value.name or self.what_is(value)}_tape"
         if not loops:
             return Tape(value, chain, loops, Value(value.name, value.type))
         if ty.is_array(value.type):
@@ -598,6 +608,17 @@ class Placer:
                 self.plan.positions[innermost] = start
             position = self.plan.positions[innermost]
         return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position)
+
+    def what_is(self, value: Value) -> str:
+        """A word for a value that the user has not named: the function that makes it, or the array it is from."""
+        maker = self.structure.maker.get(value)
+        if maker is None or value not in maker.results or maker.regions:
+            return "t"
+        if maker.primitive == "load":
+            return self.structure.origin(maker.operands[0]).name or "t"
+        if ty.is_boolean(value.type):
+            return "holds"
+        return WORDS.get(maker.primitive, maker.primitive)
 
 
 @dataclass(eq=False)
@@ -642,11 +663,13 @@ class Recorder:
                 self.shapes.setdefault(array, []).append((axis, value))
         self.counters: dict[Op, Value] = {}
         self.start_of: dict[Op, Value] = {}
+        self.place: dict[Thread, Value] = {}  # where a growing tape is written in this trip
         self.state: dict[Thread, Value] = {}
         self.open: list[Op] = []
 
-    def block(self, block: Block) -> Block:
+    def block(self, block: Block, growing: Sequence[Thread] = ()) -> Block:
         with Builder() as builder:
+            self.make_room(builder, growing)
             for value in block.parameters:
                 self.defined(builder, value)
             for op in block.ops:
@@ -685,7 +708,10 @@ class Recorder:
         if tape is None or not tape.loops:
             return zero(thread.type)
         if tape.known:
-            lengths = [trip_count(builder, loop) for loop in tape.loops]
+            lengths = [
+                constant(most_trips(loop), ty.int64) if has_few_trips(loop) else trip_count(builder, loop)
+                for loop in tape.loops
+            ]
             if tape.is_state:
                 lengths += self.lengths(builder, tape.value)
         else:
@@ -703,16 +729,20 @@ class Recorder:
         return [builder.emit("shape", (origin,), ty.int64, {"axis": axis}) for axis in range(array.type.ndim)]
 
     def loop(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> Op:
-        counted = op.primitive == "while" and any(
-            t.tape is not None and t.tape.loops and origin is t.tape.loops[-1] for t in passing
+        counts = counting_slot(op)
+        counted = (
+            op.primitive == "while"
+            and counts is None
+            and any(t.tape is not None and t.tape.loops and origin is t.tape.loops[-1] for t in passing)
         )
         initial = [self.state[thread] for thread in passing]
         parameters = [Value(thread.name, thread.type) for thread in passing]
-        count = Value("trip", ty.int64)
+        count = counts[1] if counts is not None else Value("trips", ty.int64)
         self.state.update(zip(passing, parameters, strict=True))
         self.counters[origin] = count
         self.open.append(op)
-        body = self.block(loop_body(op))
+        growing = [t for t in passing if t.tape and not t.tape.known and t.tape.loops[-1:] == (origin,)]
+        body = self.block(loop_body(op), growing)
         self.open.pop()
         yields = [self.state[thread] for thread in passing]
         results = [self.leaving(thread, origin) for thread in passing]
@@ -783,16 +813,30 @@ class Recorder:
                 self.state[thread] = copy_elements(builder, self.state[thread], where, content, (), rank)
                 return
         else:
-            where = [self.trip(builder, loops[-1])]
-            if tape.position is not None:
-                with builder:
-                    where = [self.start_of[tape.loops[-1]] + where[0]]
-            self.state[thread] = builder.emit(
-                "ensure", (self.state[thread], where[0]), thread.type, name=thread.name
-            )
+            where = [self.place[thread]]
         self.state[thread] = builder.emit(
             "store", (self.state[thread], *where, content), thread.type, name=thread.name
         )
+
+    def make_room(self, builder: Builder, growing: Sequence[Thread]) -> None:
+        """Let tapes grow at the start of a trip. Those that began together are full together."""
+        places: dict[Value | None, Value] = {}
+        for thread in growing:
+            tape, begin = thread.tape, thread.starts
+            assert tape is not None and begin is not None
+            if tape.position not in places:
+                with builder:
+                    trip = self.trip(builder, self.open[-1])
+                    start = self.start_of[tape.loops[-1]] if tape.position is not None else None
+                    places[tape.position] = trip if start is None else start + trip
+            where = self.place[thread] = places[tape.position]
+            self.state[thread] = builder.emit(
+                "ensure",
+                (self.state[thread], where),
+                thread.type,
+                {"begin": begin.attributes["token"]},
+                thread.name,
+            )
 
     def trip(self, builder: Builder, loop: Op) -> Value:
         if loop.primitive == "while":

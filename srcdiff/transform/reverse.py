@@ -53,8 +53,7 @@ def build_adjoint(function: Function, wrt: Sequence[int]) -> Function:
     independents = [function.parameters[k] for k in wrt]
     value = function.results[0]
     active = find_active(function, independents, [value])
-    fresh = {op.result for op in ops_within(function.body) if op.attributes.get("work")}
-    reverser = Reverser(active, fresh)
+    reverser = Reverser(active, function.body)
     owed: Cotangents = {}
     if value in active:
         owed[value] = constant(1.0, value.type)
@@ -81,11 +80,16 @@ def mark_loops(block: Block, tokens: Any) -> Block:
 
 
 class Reverser:
-    """`fresh` are the allocations that each trip of a loop fills anew: their cotangents are cleared when the stores
-    that fill them are reversed, and released at the end, so that the trips can share one array."""
+    """The walk, and what it owes.
 
-    def __init__(self, active: Activity, fresh: set[Value]) -> None:
-        self.active, self.fresh = active, fresh
+    `fresh` are the allocations that each trip of a loop fills anew: their cotangents are cleared when the stores that
+    fill them are reversed, and released at the end, so that the trips can share one array.
+    """
+
+    def __init__(self, active: Activity, body: Block) -> None:
+        self.active = active
+        self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive == "mul"}
+        self.fresh = {op.result for op in ops_within(body) if op.attributes.get("work")}
 
     # ----------------------------------------------------------------------------------- accumulation
 
@@ -141,6 +145,12 @@ class Reverser:
         g = owed.pop(op.result)
         live = [x in self.active for x in op.operands]
         rules = row.alone if row.alone is not None and sum(live) == 1 else row.rules
+        exponent = self.exponent(op.result)
+        if exponent > 1:
+            # x * x * x owes 3 * x * x to x: one share instead of one for each factor.
+            lower, base = op.operands
+            self.owe(owed, base, named(float(exponent) * g * lower, base))
+            return
         for operand, rule, is_live in zip(op.operands, rules, live, strict=True):
             if is_live and rule is not None:
                 start = len(current_builder().ops)
@@ -148,6 +158,20 @@ class Reverser:
                 if len(current_builder().ops) > start:
                     term = named(term, operand)
                 self.owe(owed, operand, term)
+
+    def exponent(self, power: Value) -> int:
+        """How many equal factors are multiplied, one after the other, to make a value: 3 for `x * x * x`."""
+        op = self.maker.get(power)
+        if op is None:
+            return 1
+        lower, base = op.operands
+        if lower is base:
+            return 2
+        made = self.maker.get(lower)
+        if made is None or made.operands[1] is not base:
+            return 1
+        below = self.exponent(lower)
+        return below + 1 if below > 1 else 1
 
     def refuse(self, op: Op) -> None:
         if not any(x in self.active for x in channels(op)):
@@ -168,6 +192,11 @@ class Reverser:
         arms = op.regions
         shared = self.free_active(*arms)
         incoming = {result: owed.pop(result) for result in op.results if result in owed}
+        if not any(ty.is_array(result.type) for result in incoming):
+            # The arms only read arrays: both add to the same zeros.
+            for value in shared:
+                if ty.is_array(value.type):
+                    owed[value] = self.settle(owed, value)
         blocks: list[Builder] = []
         yields: list[list[Value | None]] = []
         touched: list[list[bool]] = []

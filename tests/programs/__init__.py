@@ -3,6 +3,7 @@
 from tests.programs import (
     arrays,
     binding,
+    bounded,
     calls,
     conditions,
     early,
@@ -12,7 +13,9 @@ from tests.programs import (
     iteration,
     loops,
     mathematics,
+    products,
     scalars,
+    selections,
     stores,
     temporaries,
 )
@@ -35,6 +38,9 @@ FILES = [
     calls,
     binding,
     mathematics,
+    selections,
+    bounded,
+    products,
 ]
 
 PROGRAMS: list[Program] = [program for file in FILES for program in file.PROGRAMS]

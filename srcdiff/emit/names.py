@@ -132,6 +132,10 @@ class Variables:
         self.same_names()
         self.names = self.name_all(function)
 
+    def is_idle(self, value: Value) -> bool:
+        """Whether a value is a count that nobody reads, and so has no variable."""
+        return value in self.liveness.idle
+
     def of(self, value: Value) -> str:
         return self.names[self.find(value)]
 

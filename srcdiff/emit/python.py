@@ -504,7 +504,7 @@ class Printer:
 
     def mentions(self, value: Value, name: str) -> bool:
         """Whether the text of a value has a variable in it."""
-        if value.is_constant:
+        if value.is_constant or self.variables.is_idle(value):
             return False
         made = self.inlined.get(value)
         if made is None:

@@ -16,6 +16,7 @@ from .frontend.build import Program, parse
 from .frontend.source import FunctionSource
 from .ir.core import Function
 from .optimise.assign import assign_first
+from .optimise.bounds import check_indices
 from .optimise.combine import combine_updates
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
@@ -62,6 +63,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "privatise", privatise_arrays),
         (OPTIONAL, "simplify private", simplified),
         (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
+        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),

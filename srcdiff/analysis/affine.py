@@ -48,6 +48,10 @@ class Affine:
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.forms: dict[Value, Linear] = {}
+        # Lengths of arrays: values without an op, what they stand for, those of arrays that swap.
+        self.lengths: dict[tuple[Value, int], Linear] = {}
+        self.length_of: dict[Value, tuple[Value, int]] = {}
+        self.common: dict[tuple[Value, int], Linear | None] = {}
 
     def form(self, value: Value) -> Linear:
         """The linear form of an integer; of anything else than sums, the value itself."""
@@ -62,6 +66,8 @@ class Affine:
         itself = Linear(((value, 1),))
         if op is None or not ty.is_integer(value.type) or value not in op.results:
             return itself
+        if not value.type.signed:
+            return itself  # it wraps around below zero
         match op.primitive:
             case "add":
                 return self.form(op.operands[0]) + self.form(op.operands[1])
@@ -75,9 +81,46 @@ class Affine:
                     return b.scaled(a.constant)
                 if not b.terms:
                     return a.scaled(b.constant)
+            case "shape":
+                return self.length(op.operands[0], op.attributes["axis"])
             case _:
                 pass
         return itself
+
+    def length(self, array: Value, axis: int) -> Linear:
+        """The length of an array along an axis; arrays that swap have one if all of them have."""
+        if not self.structure.is_mixed(array):
+            return self.made_length(self.structure.origin(array), axis)
+        own = self.symbol(self.structure.origin(array), axis)
+        key = (self.structure.storage(array), axis)
+        if key not in self.common:
+            # An array made as long as one of these (`np.empty(len(u))`) is as long as they are.
+            assumed = self.common[key] = self.fresh_symbol(array, axis)
+            found = {self.made_length(source, axis) for source in self.structure.sources(array)} - {assumed}
+            self.common[key] = found.pop() if len(found) == 1 else None
+            self.forms.clear()
+        return self.common[key] or own
+
+    def made_length(self, array: Value, axis: int) -> Linear:
+        """The length that an array was made with."""
+        made = self.structure.maker.get(array)
+        if made is not None and made.primitive == "alloc":
+            return self.form(made.operands[axis])
+        if made is not None and made.primitive in ("copy", "zeros_like", "empty_like"):
+            return self.length(made.operands[0], axis)
+        return self.symbol(array, axis)
+
+    def symbol(self, array: Value, axis: int) -> Linear:
+        """A length that is known by nothing else than its array."""
+        if (array, axis) not in self.lengths:
+            self.lengths[array, axis] = self.fresh_symbol(array, axis)
+        return self.lengths[array, axis]
+
+    def fresh_symbol(self, array: Value, axis: int) -> Linear:
+        symbol = Value("", ty.int64)
+        self.length_of[symbol] = (array, axis)
+        self.structure.home[symbol] = self.structure.home[array]
+        return Linear(((symbol, 1),))
 
     def loop_of(self, index: Value) -> Op | None:
         """The `for` that an index belongs to."""
@@ -118,12 +161,12 @@ class Affine:
 
     def is_length(self, value: Value) -> bool:
         """Whether a value is never negative by what it is."""
-        op = self.structure.maker.get(value)
-        if op is None:
-            return False
-        if op.primitive == "shape":
+        if value in self.length_of:
             return True
-        return op.primitive == "max" and any(x.is_constant and x.constant >= 0 for x in op.operands)
+        op = self.structure.maker.get(value)
+        if op is None or op.primitive != "max":
+            return False
+        return any(x.is_constant and x.constant >= 0 for x in op.operands)
 
 
 class Overwrites:

@@ -18,6 +18,7 @@ class Structure:
     `place` : the position of an op in its block.
     `loops` : loops by token, reverse loops by the token of what they reverse.
     `storage` : for an array version, a version that names its memory; versions connected by stores share it.
+    `made` : the arrays as they are first made: parameters, allocations, copies, results of calls.
     `mixed` : storages that several arrays swap through or may be.
     """
 
@@ -29,6 +30,7 @@ class Structure:
     loops: dict[int, Op] = field(default_factory=dict)
     parents: dict[Value, Value] = field(default_factory=dict)
     roots: dict[Value, Value] = field(default_factory=dict)
+    made: list[Value] = field(default_factory=list)
     mixed: set[Value] = field(default_factory=set)
     stores: dict[Value, list[Op]] = field(default_factory=dict)
 
@@ -52,11 +54,18 @@ class Structure:
         """The first version of the same array: a parameter, an allocation, a copy, or where arrays join."""
         return self.roots.get(version, version)
 
+    def sources(self, version: Value) -> list[Value]:
+        """The arrays, as they are first made, that a version may be."""
+        storage = self.storage(version)
+        return [value for value in self.made if self.storage(value) is storage]
+
 
 def find_structure(function_body: Block) -> Structure:
     s = Structure()
     for value in function_body.parameters:
         s.home[value] = ()
+        if ty.is_array(value.type):
+            s.made.append(value)
 
     def visit(block: Block, around: tuple[Op, ...], arm: int) -> None:
         for k, op in enumerate(block.ops):
@@ -70,6 +79,8 @@ def find_structure(function_body: Block) -> Structure:
                 s.roots[op.result] = s.origin(op.operands[0])
                 s.join(op.operands[0], op.result)
                 s.stores.setdefault(s.storage(op.result), []).append(op)
+            elif not op.regions:
+                s.made.extend(value for value in op.results if ty.is_array(value.type))
             if op.primitive in ("for", "while"):
                 loop(op, around)
             elif op.primitive == "if":

@@ -17,7 +17,7 @@ from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value
 from ..ir.walk import ops_within
 
-INTEGER = {"add", "sub", "mul", "max", "min", "neg"}
+INTEGER = {"add", "sub", "mul", "max", "min"}
 
 
 def hoist_invariants(function: Function) -> Function:

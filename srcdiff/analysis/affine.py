@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..ir import types as ty
 from ..ir.core import Op, Value, leaves_early, loop_body
-from .structure import Structure, index_of
+from .structure import Structure, index_of, induction
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,10 @@ class Affine:
     def derive(self, value: Value) -> Linear:
         op = self.structure.maker.get(value)
         itself = Linear(((value, 1),))
-        if op is None or not ty.is_integer(value.type) or value not in op.results:
+        if op is None or not ty.is_integer(value.type):
             return itself
+        if value not in op.results:
+            return self.induced(value) or itself
         if not value.type.signed:
             return itself  # it wraps around below zero
         match op.primitive:
@@ -87,6 +89,18 @@ class Affine:
                 pass
         return itself
 
+    def induced(self, value: Value) -> Linear | None:
+        """What goes up by a constant in each trip of a `for`, by the index of the loop."""
+        known = induction(self.structure, value)
+        if known is None or known[0].primitive != "for" or known[0].attributes.get("descending"):
+            return None
+        loop, initial, c = known
+        low, _, step = loop.operands[:3]
+        if not step.is_constant or not step.constant or c % step.constant:
+            return None
+        trips = Linear(((loop_body(loop).parameters[0], 1),)) - self.form(low)
+        return self.form(initial) + trips.scaled(c // step.constant)
+
     def length(self, array: Value, axis: int) -> Linear:
         """The length of an array along an axis; arrays that swap have one if all of them have."""
         if not self.structure.is_mixed(array):
@@ -100,6 +114,13 @@ class Affine:
             self.common[key] = found.pop() if len(found) == 1 else None
             self.forms.clear()
         return self.common[key] or own
+
+    def swaps_alike(self, array: Value, axis: int) -> bool:
+        """Whether an array swaps with others that are all as long."""
+        if not self.structure.is_mixed(array):
+            return False
+        self.length(array, axis)
+        return self.common[self.structure.storage(array), axis] is not None
 
     def made_length(self, array: Value, axis: int) -> Linear:
         """The length that an array was made with."""
@@ -156,8 +177,11 @@ class Affine:
             return False
         return least.constant >= 1
 
+    def is_not_negative(self, form: Linear) -> bool:
+        return self.is_positive(form + Linear((), 1))
+
     def is_never_negative(self, value: Value) -> bool:
-        return self.is_positive(self.form(value) + Linear((), 1))
+        return self.is_not_negative(self.form(value))
 
     def is_length(self, value: Value) -> bool:
         """Whether a value is never negative by what it is."""

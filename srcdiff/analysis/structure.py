@@ -52,7 +52,9 @@ class Structure:
 
     def origin(self, version: Value) -> Value:
         """The first version of the same array: a parameter, an allocation, a copy, or where arrays join."""
-        return self.roots.get(version, version)
+        while version in self.roots:
+            version = self.roots[version]
+        return version
 
     def sources(self, version: Value) -> list[Value]:
         """The arrays, as they are first made, that a version may be."""
@@ -76,7 +78,7 @@ def find_structure(function_body: Block) -> Structure:
                 s.home[value] = around
                 s.maker[value] = op
             if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
-                s.roots[op.result] = s.origin(op.operands[0])
+                s.roots[op.result] = op.operands[0]
                 s.join(op.operands[0], op.result)
                 s.stores.setdefault(s.storage(op.result), []).append(op)
             elif not op.regions:
@@ -91,7 +93,7 @@ def find_structure(function_body: Block) -> Structure:
                 ):
                     if ty.is_array(result.type):
                         if s.origin(a) is s.origin(b):
-                            s.roots[result] = s.origin(a)
+                            s.roots[result] = a
                         s.join(a, b)
                         s.join(a, result)
                         if s.origin(a) is not s.origin(b):
@@ -107,8 +109,7 @@ def find_structure(function_body: Block) -> Structure:
                 s.maker[value] = op
         slots = [slot for slot in loop_slots(op) if ty.is_array(slot[0].type)]
         for initial, parameter, _, result in slots:
-            s.roots[parameter] = s.origin(initial)
-            s.roots[result] = s.origin(initial)
+            s.roots[parameter] = s.roots[result] = initial
         for k, region in enumerate(op.regions):
             visit(region, inside, k)
         for initial, parameter, yielded, result in slots:
@@ -122,7 +123,28 @@ def find_structure(function_body: Block) -> Structure:
                 s.roots.pop(result, None)
 
     visit(function_body, (), 0)
+    for version in s.roots:  # in the order of the program, so that each finds the next one settled
+        s.roots[version] = s.origin(version)
     return s
+
+
+def induction(structure: Structure, value: Value) -> tuple[Op, Value, int] | None:
+    """(loop, initial value, step) of a carried integer that changes by a constant in each trip."""
+    loop = structure.maker.get(value)
+    if loop is None or loop.primitive not in ("for", "while") or value.type != ty.int64:
+        return None
+    for initial, parameter, yielded, _ in loop_slots(loop):
+        if parameter is not value:
+            continue
+        made = structure.maker.get(yielded)
+        if made is None or made.primitive not in ("add", "sub") or yielded not in made.results:
+            return None
+        a, b = made.operands
+        if a is value and b.is_constant:
+            return loop, initial, b.constant if made.primitive == "add" else -b.constant
+        if b is value and a.is_constant and made.primitive == "add":
+            return loop, initial, a.constant
+    return None
 
 
 def index_of(loop: Op) -> Value | None:

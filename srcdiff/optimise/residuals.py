@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..analysis.affine import Overwrites
-from ..analysis.structure import Structure, find_structure
+from ..analysis.structure import Structure, find_structure, induction
 from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
@@ -28,6 +28,7 @@ from ..ir.trips import trip_count, trip_number
 from ..ir.types import Type
 from ..ir.walk import free_values_of
 from ..primitives import REGISTRY
+from .count import can_be_counted, count_trips
 
 CHEAP = 12  # additions: what one tape write and read are worth
 LOOPS = ("for", "while")
@@ -39,8 +40,9 @@ class Tape:
 
     `chain` are the region ops from where the sweeps meet to the definition, `loops` those loops of it in whose trips
     the value differs. With `known` the trip counts are known
-    before the outermost loop; otherwise the tape is flat and grows, and `position` is the value that says where the
-    trips of the innermost loop start. Without a loop in the chain the value only has to leave arms of `if`.
+    before the outermost loop; otherwise the tape is flat, and `position` is the value that says where the
+    trips of the innermost loop start: `counted` if their total can be found before the outermost loop, else it grows.
+    Without a loop in the chain the value only has to leave arms of `if`.
     """
 
     value: Value
@@ -49,6 +51,7 @@ class Tape:
     final: Value
     known: bool = True
     position: Value | None = None
+    counted: tuple[Op, ...] = ()
 
 
 @dataclass
@@ -266,6 +269,8 @@ class Placer:
         if value in self.memo:
             return self.memo[value]
         found = self.index(value) or self.reload(value) or self.recompute(value, budget)
+        if found is None:
+            found = self.induced(value, may_record)
         if found is None and (may_record or value in self.known):
             found = self.recorded(value)
         if found is not None:
@@ -286,6 +291,18 @@ class Placer:
                 return low + trip[1] * step
         trip = self.trips.get(maker.attributes.get("token", -1))
         return trip[1] if trip is not None else None
+
+    def induced(self, value: Value, may_record: bool) -> Value | None:
+        """What changes by a constant in each trip follows from its value before the loop."""
+        known = induction(self.structure, value)
+        if known is None or known[0].attributes.get("token") not in self.trips:
+            return None
+        loop, initial, step = known
+        start = self.source(initial, may_record)
+        if start is None:
+            return None
+        with self.builder:
+            return start + self.trip_of(loop) * step
 
     def reload(self, value: Value) -> Value | None:
         """The element it was loaded from, or stored to, if that still holds it."""
@@ -429,7 +446,10 @@ class Placer:
                 self.structure.home[start] = self.structure.around[innermost]
                 self.plan.positions[innermost] = start
             position = self.plan.positions[innermost]
-        return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position)
+        nest = chain[: chain.index(innermost) + 1]
+        nest = nest[next(k for k, op in enumerate(nest) if op.primitive in LOOPS) :]
+        counted = nest if position is not None and can_be_counted(nest, self.structure) else ()
+        return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position, counted)
 
     def counts_known(self, loops: tuple[Op, ...]) -> bool:
         """Whether the trip counts are known before the outermost loop."""
@@ -482,6 +502,7 @@ class Recorder:
             if value in plan.tapes:
                 self.shapes.setdefault(array, []).append((axis, value))
         self.counters: dict[Op, Value] = {}
+        self.totals: dict[tuple[Op, ...], Value] = {}
         self.start_of: dict[Op, Value] = {}
         self.state: dict[Thread, Value] = {}
         self.open: list[Op] = []
@@ -527,6 +548,10 @@ class Recorder:
             return zero(thread.type)
         if tape.known:
             lengths = [trip_count(builder, loop) for loop in tape.loops]
+        elif tape.counted:
+            if tape.counted not in self.totals:
+                self.totals[tape.counted] = count_trips(builder, tape.counted, self.structure)
+            lengths = [self.totals[tape.counted]]
         else:
             lengths = [constant(64, ty.int64)]
         return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
@@ -612,9 +637,10 @@ class Recorder:
             if tape.position is not None:
                 with builder:
                     where = [self.start_of[tape.loops[-1]] + where[0]]
-            self.state[thread] = builder.emit(
-                "ensure", (self.state[thread], where[0]), thread.type, name=thread.name
-            )
+            if not tape.counted:
+                self.state[thread] = builder.emit(
+                    "ensure", (self.state[thread], where[0]), thread.type, name=thread.name
+                )
         self.state[thread] = builder.emit(
             "store", (self.state[thread], *where, content), thread.type, name=thread.name
         )

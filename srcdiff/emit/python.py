@@ -411,11 +411,15 @@ class Printer:
         def arm(region: Block) -> Any:
             def print_arm() -> None:
                 leave = region.results[op.results.index(breaks)] if breaks is not None else None
-                self.block(region, leave if leave is not None and not leave.is_constant else None)
+                targets, sources = [op.results[k] for k in kept], [region.results[k] for k in kept]
+                # A `break` further in would leave out the assignments that follow here.
+                inside = leave is not None and self.in_last_if(region, leave)
+                inside = inside and not self.has_moves(targets, sources)
+                self.block(region, leave if inside else None)
                 if not (region.ops and region.ops[-1].primitive == "raise"):
-                    self.moves([op.results[k] for k in kept], [region.results[k] for k in kept])
-                if leave is not None:
-                    self.leave(leave, region)
+                    self.moves(targets, sources)
+                if leave is not None and not inside:
+                    self.leave(leave)
 
             return print_arm
 
@@ -477,11 +481,11 @@ class Printer:
                 return False
         return not self.has_moves([op.results[k] for k in kept], [region.results[k] for k in kept])
 
-    def leave(self, stop: Value, region: Block) -> None:
+    def leave(self, stop: Value) -> None:
         if stop.is_constant:
             if stop.constant:
                 self.write("break")
-        elif not (region.ops and region.ops[-1].primitive == "if" and stop in region.ops[-1].results):
+        else:
             self.write(f"if {self.text(stop)}:")
             self.nested(lambda: self.write("break"))
 
@@ -505,12 +509,7 @@ class Printer:
             self.block(body, None if at_end else stop)
             self.moves(targets, sources)
             if stop is not None and at_end:
-                if stop.is_constant:
-                    if stop.constant:
-                        self.write("break")
-                else:
-                    self.write(f"if {self.text(stop)}:")
-                    self.nested(lambda: self.write("break"))
+                self.leave(stop)
 
         if op.primitive == "for":
             index = body.parameters[0]

@@ -144,6 +144,35 @@ def returns_from_the_nest(x, y):
     return s
 
 
+def continues_or_breaks(x, y, k):
+    for i in range(2, 0, -3):
+        for j in range(len(x)):
+            if k > 1:
+                continue
+            if 0.1 * i * y >= -0.6:
+                y = math.tanh(x[(j + i) % 5] * x[i - 1] - y)
+                break
+            k = (k * 3 + 1) % 7
+    return y
+
+
+def breaks_in_the_second_arm(x, y):
+    s = y
+    for i in range(len(x)):
+        if x[i] > 0.0:
+            s = s * x[i]
+        else:
+            t = s + x[i]
+            if t < 0.3:
+                s = t * y
+                break
+            elif t > 9.0:
+                s = t * t
+            else:
+                s = t - y
+    return s
+
+
 def swapped_by_length(u, steps):
     v = np.empty(len(u))
     for _ in range(steps):
@@ -183,6 +212,8 @@ PROGRAMS = [
     case(counter_in_a_branch, (X,), (-abs(X),)),
     case(leaves_the_nest, (X, 3), (X, 0), (-abs(X), 3)),
     case(returns_from_the_nest, (X, numbers(6, seed=1)), argnums=(0, 1)),
+    case(continues_or_breaks, (X, 0.55, 1), (X, -9.0, 1), (X, 0.55, 2), argnums=(0, 1)),
+    case(breaks_in_the_second_arm, (X, 0.7), (-X, 0.2), (abs(X), 0.5), argnums=(0, 1)),
     case(swapped_by_length, (X, 4), (X, 0)),
     case(rebound, (X, 3), (X, 0)),
 ]

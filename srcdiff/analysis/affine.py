@@ -277,21 +277,28 @@ class Overwrites:
         later: Op,
     ) -> bool:
         """Whether some axis differs when the common loops above `level` are in the same trip, that at it later."""
+        inside = set(loops[level:])
         if level < len(loops) and loops[level].primitive == "while":
-            return self.invariant_apart(where, target)
+            return self.invariant_apart(where, target, inside)
         delta = Value("delta", ty.int64)
+        others: dict[Value, Value] = {}  # what the loops compute: the later instance has its own
+
+        def of_later(form: Linear) -> Linear:
+            for index, prime in primes.items():
+                form = form.replaced(index, Linear(((prime, 1),)))
+            for value, _ in form.terms:
+                if inside.intersection(self.structure.home.get(value, ())):
+                    other = others.setdefault(value, Value("", value.type))
+                    form = form.replaced(value, Linear(((other, 1),)))
+            return form
+
         for i, j in zip(where, target, strict=True):
-            mine, theirs = self.affine.form(i), self.affine.form(j)
+            mine, theirs = self.affine.form(i), of_later(self.affine.form(j))
             limits: dict[Value, tuple[Linear, Linear]] = {}
             for index, prime in primes.items():
-                theirs = theirs.replaced(index, Linear(((prime, 1),)))
                 ends = self.affine.bounds(index)
                 if ends is not None:
-                    low, high = ends
-                    for other, other_prime in primes.items():
-                        low = low.replaced(other, Linear(((other_prime, 1),)))
-                        high = high.replaced(other, Linear(((other_prime, 1),)))
-                    limits[prime] = (low, high)
+                    limits[prime] = (of_later(ends[0]), of_later(ends[1]))
             difference = theirs - mine
             known = True
             fixed: dict[Value, Linear] = {}
@@ -364,9 +371,13 @@ class Overwrites:
             return max(indices, key=order.index, default=None)
         return max(indices, key=lambda v: len(self.structure.home[v]), default=None)
 
-    def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...]) -> bool:
+    def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...], inside: set[Op]) -> bool:
+        """Whether two indices differ by a constant that no trip of the loops `inside` changes."""
         for i, j in zip(where, target, strict=True):
-            difference = self.affine.form(i) - self.affine.form(j)
+            mine = self.affine.form(i)
+            if any(inside.intersection(self.structure.home.get(v, ())) for v, _ in mine.terms):
+                continue
+            difference = mine - self.affine.form(j)
             if not difference.terms and difference.constant:
                 return True
         return False

@@ -173,6 +173,26 @@ def breaks_in_the_second_arm(x, y):
     return s
 
 
+def picked_and_overwritten(x, picks):
+    s = 0.0
+    for i in range(len(picks)):
+        k = max(picks[i], 0)
+        s += x[k + 1] ** 2 * 0.3
+        x[k] = s
+    return s * x[2]
+
+
+def picked_and_overwritten_in_a_while(x, picks):
+    s = 0.0
+    i = 0
+    while i < len(picks):
+        k = max(picks[i], 0)
+        s += x[k + 1] ** 2 * 0.3
+        x[k] = s
+        i += 1
+    return s * x[2]
+
+
 def swapped_by_length(u, steps):
     v = np.empty(len(u))
     for _ in range(steps):
@@ -214,6 +234,8 @@ PROGRAMS = [
     case(returns_from_the_nest, (X, numbers(6, seed=1)), argnums=(0, 1)),
     case(continues_or_breaks, (X, 0.55, 1), (X, -9.0, 1), (X, 0.55, 2), argnums=(0, 1)),
     case(breaks_in_the_second_arm, (X, 0.7), (-X, 0.2), (abs(X), 0.5), argnums=(0, 1)),
+    case(picked_and_overwritten, (X, np.arange(5)), (X, COLUMNS[:2])),
+    case(picked_and_overwritten_in_a_while, (X, np.arange(5))),
     case(swapped_by_length, (X, 4), (X, 0)),
     case(rebound, (X, 3), (X, 0)),
 ]

@@ -16,6 +16,7 @@ from .frontend.build import Program, parse
 from .frontend.source import FunctionSource
 from .ir.core import Function
 from .optimise.assign import assign_first
+from .optimise.bounds import check_indices
 from .optimise.combine import combine_updates
 from .optimise.dse import eliminate_dead_stores
 from .optimise.factor import shorten_chains
@@ -69,6 +70,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "simplify private", simplified),
         (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
         (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
+        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),

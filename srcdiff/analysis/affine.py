@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..ir import types as ty
 from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
-from .structure import Structure, index_of
+from .structure import Structure, index_of, induction
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,10 @@ class Affine:
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.forms: dict[Value, Linear] = {}
-        self.lengths: dict[tuple[Value, int], Value] = {}
-        self.length_homes: dict[Value, tuple[Op, ...]] = {}
+        # Lengths of arrays: values without an op, what they stand for, those of arrays that swap.
+        self.lengths: dict[tuple[Value, int], Linear] = {}
+        self.length_of: dict[Value, tuple[Value, int]] = {}
+        self.common: dict[tuple[Value, int], Linear | None] = {}
 
     def form(self, value: Value) -> Linear:
         """The linear form of an integer; of anything else than sums, the value itself."""
@@ -63,8 +65,12 @@ class Affine:
     def derive(self, value: Value) -> Linear:
         op = self.structure.maker.get(value)
         itself = Linear(((value, 1),))
-        if op is None or not ty.is_integer(value.type) or value not in op.results:
+        if op is None or not ty.is_integer(value.type):
             return itself
+        if value not in op.results:
+            return self.induced(value) or itself
+        if not value.type.signed:
+            return itself  # it wraps around below zero
         match op.primitive:
             case "add":
                 return self.form(op.operands[0]) + self.form(op.operands[1])
@@ -79,27 +85,64 @@ class Affine:
                 if not b.terms:
                     return a.scaled(b.constant)
             case "shape":
-                return self.length(op.operands[0], op.attributes["axis"], value)
+                return self.length(op.operands[0], op.attributes["axis"])
             case _:
                 pass
         return itself
 
-    def length(self, array: Value, axis: int, found: Value | None = None) -> Linear:
-        """The length of an array along an axis: of all values that are this length, the one `found` first."""
-        origin = self.structure.origin(array)
-        made = self.structure.maker.get(origin)
-        if made is not None and origin in made.results:
-            if made.primitive == "alloc":
-                return self.form(made.operands[axis])
-            if made.primitive in ("copy", "zeros_like", "empty_like"):
-                return self.length(made.operands[0], axis, found)
-        name = self.lengths.setdefault((origin, axis), found or Value("length", ty.int64))
-        self.length_homes[name] = self.structure.home.get(origin, ())
-        return Linear(((name, 1),))
+    def induced(self, value: Value) -> Linear | None:
+        """What goes up by a constant in each trip of a `for`, by the index of the loop."""
+        known = induction(self.structure, value)
+        if known is None or known[0].primitive != "for" or known[0].attributes.get("descending"):
+            return None
+        loop, initial, c = known
+        low, _, step = loop.operands[:3]
+        if not step.is_constant or not step.constant or c % step.constant:
+            return None
+        trips = Linear(((loop_body(loop).parameters[0], 1),)) - self.form(low)
+        return self.form(initial) + trips.scaled(c // step.constant)
 
-    def home(self, value: Value) -> tuple[Op, ...]:
-        """The region ops in whose trips a value may differ."""
-        return self.length_homes.get(value, self.structure.home.get(value, ()))
+    def length(self, array: Value, axis: int) -> Linear:
+        """The length of an array along an axis; arrays that swap have one if all of them have."""
+        if not self.structure.is_mixed(array):
+            return self.made_length(self.structure.origin(array), axis)
+        own = self.symbol(self.structure.origin(array), axis)
+        key = (self.structure.storage(array), axis)
+        if key not in self.common:
+            # An array made as long as one of these (`np.empty(len(u))`) is as long as they are.
+            assumed = self.common[key] = self.fresh_symbol(array, axis)
+            found = {self.made_length(source, axis) for source in self.structure.sources(array)} - {assumed}
+            self.common[key] = found.pop() if len(found) == 1 else None
+            self.forms.clear()
+        return self.common[key] or own
+
+    def swaps_alike(self, array: Value, axis: int) -> bool:
+        """Whether an array swaps with others that are all as long."""
+        if not self.structure.is_mixed(array):
+            return False
+        self.length(array, axis)
+        return self.common[self.structure.storage(array), axis] is not None
+
+    def made_length(self, array: Value, axis: int) -> Linear:
+        """The length that an array was made with."""
+        made = self.structure.maker.get(array)
+        if made is not None and made.primitive == "alloc":
+            return self.form(made.operands[axis])
+        if made is not None and made.primitive in ("copy", "zeros_like", "empty_like"):
+            return self.length(made.operands[0], axis)
+        return self.symbol(array, axis)
+
+    def symbol(self, array: Value, axis: int) -> Linear:
+        """A length that is known by nothing else than its array."""
+        if (array, axis) not in self.lengths:
+            self.lengths[array, axis] = self.fresh_symbol(array, axis)
+        return self.lengths[array, axis]
+
+    def fresh_symbol(self, array: Value, axis: int) -> Linear:
+        symbol = Value("", ty.int64)
+        self.length_of[symbol] = (array, axis)
+        self.structure.home[symbol] = self.structure.home[array]
+        return Linear(((symbol, 1),))
 
     def loop_of(self, index: Value) -> Op | None:
         """The `for` that an index belongs to."""
@@ -135,8 +178,11 @@ class Affine:
             return False
         return least.constant >= 1
 
+    def is_not_negative(self, form: Linear) -> bool:
+        return self.is_positive(form + Linear((), 1))
+
     def is_never_negative(self, value: Value) -> bool:
-        return self.is_positive(self.form(value) + Linear((), 1))
+        return self.is_not_negative(self.form(value))
 
     def is_in_range(self, array: Value, where: Sequence[Value]) -> bool:
         """Whether an element certainly exists, at indices that do not count from the end."""
@@ -147,14 +193,12 @@ class Affine:
 
     def is_length(self, value: Value) -> bool:
         """Whether a value is never negative by what it is."""
-        if value in self.length_homes:
+        if value in self.length_of:
             return True
         op = self.structure.maker.get(value)
-        if op is None:
+        if op is None or op.primitive != "max":
             return False
-        if op.primitive == "shape":
-            return True
-        return op.primitive == "max" and any(x.is_constant and x.constant >= 0 for x in op.operands)
+        return any(x.is_constant and x.constant >= 0 for x in op.operands)
 
 
 class Overwrites:
@@ -276,7 +320,7 @@ class Overwrites:
         for i, j in zip(load.operands[1:], first.operands[1:], strict=True):
             form = self.affine.form(i)
             difference = form.replaced(index, before) - self.affine.form(j)
-            varying = any(loop in self.affine.home(v) for v, _ in form.terms if v is not index)
+            varying = any(loop in self.structure.home.get(v, ()) for v, _ in form.terms if v is not index)
             if varying or difference.terms or difference.constant:
                 return None
             where.append((i, -step.constant * form.coefficient(index)))
@@ -364,18 +408,28 @@ class Overwrites:
         later: Op,
     ) -> bool:
         """Whether some axis differs when the common loops above `level` are in the same trip, that at it later."""
-        same = set(loops[:level])
+        inside = set(loops[level:])
         if level < len(loops) and loops[level].primitive == "while":
-            return self.invariant_apart(where, target, same)
+            return self.invariant_apart(where, target, inside)
         delta = Value("delta", ty.int64)
+        others: dict[Value, Value] = {}  # what the loops compute: the later instance has its own
+
+        def of_later(form: Linear) -> Linear:
+            for index, prime in primes.items():
+                form = form.replaced(index, Linear(((prime, 1),)))
+            for value, _ in form.terms:
+                if inside.intersection(self.structure.home.get(value, ())):
+                    other = others.setdefault(value, Value("", value.type))
+                    form = form.replaced(value, Linear(((other, 1),)))
+            return form
+
         for i, j in zip(where, target, strict=True):
-            mine, theirs = self.affine.form(i), self.of_later(self.affine.form(j), primes, same)
+            mine, theirs = self.affine.form(i), of_later(self.affine.form(j))
             limits: dict[Value, tuple[Linear, Linear]] = {}
             for index, prime in primes.items():
                 ends = self.affine.bounds(index)
                 if ends is not None:
-                    low, high = (self.of_later(end, primes, same) for end in ends)
-                    limits[prime] = (low, high)
+                    limits[prime] = (of_later(ends[0]), of_later(ends[1]))
             difference = theirs - mine
             known = True
             fixed: dict[Value, Linear] = {}
@@ -397,15 +451,6 @@ class Overwrites:
             if self.never_zero(difference, delta, fixed, limits):
                 return True
         return False
-
-    def of_later(self, form: Linear, primes: dict[Value, Value], same: set[Op]) -> Linear:
-        """A form as the later instance sees it: what is not made in the `same` trips may be another value."""
-        for value, _ in form.terms:
-            if value in primes:
-                form = form.replaced(value, Linear(((primes[value], 1),)))
-            elif any(op not in same and op.primitive != "if" for op in self.affine.home(value)):
-                form = form.replaced(value, Linear(((Value(value.name + "'", value.type), 1),)))
-        return form
 
     def never_zero(
         self,
@@ -457,9 +502,13 @@ class Overwrites:
             return max(indices, key=order.index, default=None)
         return max(indices, key=lambda v: len(self.structure.home[v]), default=None)
 
-    def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...], same: set[Op]) -> bool:
+    def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...], inside: set[Op]) -> bool:
+        """Whether two indices differ by a constant that no trip of the loops `inside` changes."""
         for i, j in zip(where, target, strict=True):
-            difference = self.affine.form(i) - self.of_later(self.affine.form(j), {}, same)
+            mine = self.affine.form(i)
+            if any(inside.intersection(self.structure.home.get(v, ())) for v, _ in mine.terms):
+                continue
+            difference = mine - self.affine.form(j)
             if not difference.terms and difference.constant:
                 return True
         return False

@@ -20,6 +20,7 @@ class Structure:
     `place` : the position of an op in its block.
     `loops` : loops by token, reverse loops by the token of what they reverse.
     `storage` : for an array version, a version that names its memory; versions connected by stores share it.
+    `made` : the arrays as they are first made: parameters, allocations, copies, results of calls.
     `mixed` : storages that several arrays swap through or may be.
     """
 
@@ -31,6 +32,7 @@ class Structure:
     loops: dict[int, Op] = field(default_factory=dict)
     parents: dict[Value, Value] = field(default_factory=dict)
     roots: dict[Value, Value] = field(default_factory=dict)
+    made: list[Value] = field(default_factory=list)
     mixed: set[Value] = field(default_factory=set)
     stores: dict[Value, list[Op]] = field(default_factory=dict)
 
@@ -52,13 +54,22 @@ class Structure:
 
     def origin(self, version: Value) -> Value:
         """The first version of the same array: a parameter, an allocation, a copy, or where arrays join."""
-        return self.roots.get(version, version)
+        while version in self.roots:
+            version = self.roots[version]
+        return version
+
+    def sources(self, version: Value) -> list[Value]:
+        """The arrays, as they are first made, that a version may be."""
+        storage = self.storage(version)
+        return [value for value in self.made if self.storage(value) is storage]
 
 
 def find_structure(function_body: Block) -> Structure:
     s = Structure()
     for value in function_body.parameters:
         s.home[value] = ()
+        if ty.is_array(value.type):
+            s.made.append(value)
 
     def visit(block: Block, around: tuple[Op, ...], arm: int) -> None:
         for k, op in enumerate(block.ops):
@@ -69,9 +80,11 @@ def find_structure(function_body: Block) -> Structure:
                 s.home[value] = around
                 s.maker[value] = op
             if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
-                s.roots[op.result] = s.origin(op.operands[0])
+                s.roots[op.result] = op.operands[0]
                 s.join(op.operands[0], op.result)
                 s.stores.setdefault(s.storage(op.result), []).append(op)
+            elif not op.regions:
+                s.made.extend(value for value in op.results if ty.is_array(value.type))
             if op.primitive in ("for", "while"):
                 loop(op, around)
             elif op.primitive == "if":
@@ -82,7 +95,7 @@ def find_structure(function_body: Block) -> Structure:
                 ):
                     if ty.is_array(result.type):
                         if s.origin(a) is s.origin(b):
-                            s.roots[result] = s.origin(a)
+                            s.roots[result] = a
                         s.join(a, b)
                         s.join(a, result)
                         if s.origin(a) is not s.origin(b):
@@ -98,8 +111,7 @@ def find_structure(function_body: Block) -> Structure:
                 s.maker[value] = op
         slots = [slot for slot in loop_slots(op) if ty.is_array(slot[0].type)]
         for initial, parameter, _, result in slots:
-            s.roots[parameter] = s.origin(initial)
-            s.roots[result] = s.origin(initial)
+            s.roots[parameter] = s.roots[result] = initial
         for k, region in enumerate(op.regions):
             visit(region, inside, k)
         for initial, parameter, yielded, result in slots:
@@ -113,6 +125,8 @@ def find_structure(function_body: Block) -> Structure:
                 s.roots.pop(result, None)
 
     visit(function_body, (), 0)
+    for version in s.roots:  # in the order of the program, so that each finds the next one settled
+        s.roots[version] = s.origin(version)
     return s
 
 
@@ -132,6 +146,25 @@ def has_states(s: Structure, array: Value, loops: Sequence[Op]) -> bool:
     """Whether an array has a state at the start of each trip of nested loops that can be recorded: it is one array,
     made before them, and their trip counts are known."""
     return not s.is_mixed(array) and counts_known(s, loops) and loops[0] not in s.home[s.origin(array)]
+
+
+def induction(structure: Structure, value: Value) -> tuple[Op, Value, int] | None:
+    """(loop, initial value, step) of a carried integer that changes by a constant in each trip."""
+    loop = structure.maker.get(value)
+    if loop is None or loop.primitive not in ("for", "while") or value.type != ty.int64:
+        return None
+    for initial, parameter, yielded, _ in loop_slots(loop):
+        if parameter is not value:
+            continue
+        made = structure.maker.get(yielded)
+        if made is None or made.primitive not in ("add", "sub") or yielded not in made.results:
+            return None
+        a, b = made.operands
+        if a is value and b.is_constant:
+            return loop, initial, b.constant if made.primitive == "add" else -b.constant
+        if b is value and a.is_constant and made.primitive == "add":
+            return loop, initial, a.constant
+    return None
 
 
 def index_of(loop: Op) -> Value | None:

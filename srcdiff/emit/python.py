@@ -396,13 +396,7 @@ class Printer:
             note = f", {quoted(message)}" if message else ""
             self.write(f"assert {self.text(condition)}{note}", op)
             return
-        made = self.inlined.get(condition)
-        if made is not None and made.primitive == "eq":
-            a, b = made.operands
-            test = f"{self.text(a, 5)} != {self.text(b, 5)}"
-        else:
-            test = f"not {self.text(condition, 3)}"
-        self.write(f"if {test}:", op)
+        self.write(f"if {self.negation(condition)}:", op)
         self.nested(lambda: self.write(f"raise {error}({quoted(message)})"))
 
     # --------------------------------------------------------------------------------------- control
@@ -526,18 +520,23 @@ class Printer:
         first = self.lines[start]
         self.lines[start] = f"{self.indent}el{first[len(self.indent) :]}"
 
-    def negation(self, condition: Value) -> str:
+    def negation(self, condition: Value, above: int = LOWEST) -> str:
+        """What holds where a condition does not."""
         made = self.inlined.get(condition)
+        if made is None:
+            return f"not {self.text(condition, 3)}"
+        if made.primitive == "not":
+            return self.text(made.operands[0], above)
+        if made.primitive in ("and", "or"):
+            joint, own = ("or", 1) if made.primitive == "and" else ("and", 2)
+            text = f" {joint} ".join(self.negation(x, own) for x in made.operands)
+            return text if own >= above else f"({text})"
         opposite = {"lt": ">=", "le": ">", "gt": "<=", "ge": "<", "eq": "!=", "ne": "=="}
-        if made is not None and made.primitive == "not":
-            return self.text(made.operands[0])
-        if made is not None and made.primitive in ("eq", "ne"):
+        if made.primitive in ("eq", "ne") or (
+            made.primitive in opposite and all(ty.is_integer(x.type) for x in made.operands)
+        ):
             a, b = made.operands
             return f"{self.text(a, 5)} {opposite[made.primitive]} {self.text(b, 5)}"
-        if made is not None and made.primitive in opposite and ty.is_integer(made.operands[0].type):
-            if ty.is_integer(made.operands[1].type):
-                a, b = made.operands
-                return f"{self.text(a, 5)} {opposite[made.primitive]} {self.text(b, 5)}"
         return f"not {self.text(condition, 3)}"
 
     def is_silent(self, region: Block, op: Op, kept: list[int], breaks: Value | None) -> bool:

@@ -716,7 +716,7 @@ class Arrays(Scalars):
 
         self.nest(shape, put)
         if isinstance(thing, ArrayView):
-            flat.root.may_alias(thing.root)
+            flat.root.may_be(thing.root)
         return flat
 
     def reshaped(self, thing: Any, shape: tuple[Length, ...]) -> ArrayView:
@@ -734,8 +734,7 @@ class Arrays(Scalars):
             return self.at(flat, (place,))
 
         result = self.materialise(Elementwise(shape, at, self.reads(flat)))
-        for other in (flat.root, *flat.root.aliases):
-            result.root.may_alias(other)
+        result.root.may_be(flat.root)
         return result
 
     def product(self, lengths: tuple[Length, ...]) -> Length:

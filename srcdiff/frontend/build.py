@@ -406,7 +406,7 @@ class Reader(Expressions):
         if isinstance(over, tuple):
             self.unrolled(node, over)
             return
-        assigned = assigned_names([node])
+        assigned = self.rebound([node])
         stop: str = getattr(node, "stop", "")
         assigned = [name for name in assigned if name != stop]
         if isinstance(over, Range):
@@ -434,6 +434,15 @@ class Reader(Expressions):
                 bind=lambda index: self.bind_target(node.target, item(index)),
             )
         )
+
+    def rebound(self, body: list[ast.stmt]) -> list[str]:
+        """The names that the body of a loop may bind to something else; `a += b` leaves an array where it is."""
+        others = set(assigned_names(body, updates=False))
+        return [
+            name
+            for name in assigned_names(body)
+            if name in others or not isinstance(self.frame.env.get(name), ArrayView)
+        ]
 
     def settled_iterable(self, thing: Any) -> Any:
         match thing:
@@ -516,7 +525,7 @@ class Reader(Expressions):
         trips(0)
 
     def while_statement(self, node: ast.While) -> None:
-        assigned = assigned_names(node.body)
+        assigned = self.rebound(node.body)
         stop: str = getattr(node, "stop", "")
 
         def condition() -> Value:
@@ -634,7 +643,7 @@ def flatten(reader: Reader, thing: Any, leaves: list[Value]) -> Any:
     elif is_scalar(thing):
         leaves.append(reader.as_value(thing))
     elif isinstance(thing, Poison):
-        reader.refuse(thing.problem, instead=thing.instead)
+        reader.refuse(thing.problem, instead=thing.instead, kind=thing.kind)
     else:
         reader.refuse(
             f"a function that returns {describe(thing)}",

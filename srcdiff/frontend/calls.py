@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import json
 import math
 import types
 from collections.abc import Mapping
@@ -266,7 +267,7 @@ class Calls(Arrays):
         self.statements(canonicalise(tree.body))
         result = self.frame.env.get(RESULT, Static(None))
         if isinstance(result, Poison):
-            self.refuse(result.problem, instead=result.instead)
+            self.refuse(result.problem, instead=result.instead, kind=result.kind)
         return result
 
     # ---------------------------------------------------------------------------------------- opaque
@@ -290,35 +291,7 @@ class Calls(Arrays):
                 "the array as it is afterwards, passed in, or a loop that writes it",
                 node=node,
             )
-        operands: list[Value] = []
-        pieces: list[str] = []
-
-        def spell(thing: Any) -> str:
-            if isinstance(thing, tuple):
-                inner = ", ".join(map(spell, thing))
-                return f"({inner},)" if len(thing) == 1 else f"({inner})"
-            if isinstance(thing, Elementwise) or (isinstance(thing, ArrayView) and not thing.whole):
-                thing = self.materialise(thing)
-            if isinstance(thing, ArrayView):
-                operands.append(self.version(thing.root))
-                return "{}"
-            if isinstance(thing, Value):
-                operands.append(thing)
-                return "{}"
-            if is_number(thing) or (isinstance(thing, Static) and isinstance(thing.value, (str, type(None)))):
-                text = repr(thing if is_number(thing) else thing.value)
-                return text.replace("{", "{{").replace("}", "}}")
-            inner_spelling = spelling_of(thing.value) if isinstance(thing, Static) else None
-            if inner_spelling is None:
-                self.refuse(
-                    f"{describe(thing)} as argument of `{spelling}`",
-                    "generated code can name only numbers, arrays, strings and NumPy's own objects",
-                    node=node,
-                )
-            return inner_spelling
-
-        pieces = [spell(x) for x in arguments] + [f"{k}={spell(v)}" for k, v in keywords.items()]
-        text = f"{spelling}({', '.join(pieces)})"
+        text, operands = self.spelled(spelling, arguments, keywords, node)
         returned = self.opaque_type(target, arguments, keywords, node)
         attributes = {"text": text, "target": target}
         if returned == ty.none:
@@ -336,8 +309,42 @@ class Calls(Arrays):
                 and thing.root.type.dtype == returned.dtype
                 and target not in COPYING
             ):
-                made.may_alias(thing.root)
+                made.may_be(thing.root)
         return whole_view(made)
+
+    def spelled(
+        self, called: str, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST | None
+    ) -> tuple[str, list[Value]]:
+        """The text of a call, with `{}` for each of the values in it."""
+        operands: list[Value] = []
+
+        def spell(thing: Any) -> str:
+            if isinstance(thing, tuple):
+                inner = ", ".join(map(spell, thing))
+                return f"({inner},)" if len(thing) == 1 else f"({inner})"
+            if isinstance(thing, Elementwise) or (isinstance(thing, ArrayView) and not thing.whole):
+                thing = self.materialise(thing)
+            if isinstance(thing, ArrayView):
+                operands.append(self.version(thing.root))
+                return "{}"
+            if isinstance(thing, Value):
+                operands.append(thing)
+                return "{}"
+            if is_number(thing) or (isinstance(thing, Static) and isinstance(thing.value, (str, type(None)))):
+                known = thing.value if isinstance(thing, Static) else thing
+                text = json.dumps(known, ensure_ascii=False) if isinstance(known, str) else repr(known)
+                return text.replace("{", "{{").replace("}", "}}")
+            spelling = spelling_of(thing.value) if isinstance(thing, Static) else None
+            if spelling is None:
+                self.refuse(
+                    f"{describe(thing)} as argument of `{called}`",
+                    "generated code can name only numbers, arrays, strings and NumPy's own objects",
+                    node=node,
+                )
+            return spelling
+
+        pieces = [spell(x) for x in arguments] + [f"{k}={spell(v)}" for k, v in keywords.items()]
+        return f"{called}({', '.join(pieces)})", operands
 
     def opaque_type(
         self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST | None

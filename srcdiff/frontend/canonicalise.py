@@ -190,8 +190,11 @@ def canonicalise(body: list[ast.stmt]) -> list[ast.stmt]:
     return Canonicaliser().sequence(body, Jumps())
 
 
-def assigned_names(statements: list[ast.stmt]) -> list[str]:
-    """Every name that the statements may bind, in order, without those of nested functions."""
+def assigned_names(statements: list[ast.stmt], updates: bool = True) -> list[str]:
+    """Every name that the statements may bind, in order, without those of nested functions.
+
+    Without `updates`, `name += ...` does not count.
+    """
     names: dict[str, None] = {}
 
     def visit(node: ast.AST) -> None:
@@ -200,6 +203,9 @@ def assigned_names(statements: list[ast.stmt]) -> list[str]:
                 names[node.name] = None
                 return
             case ast.Lambda() | ast.ListComp() | ast.GeneratorExp() | ast.SetComp() | ast.DictComp():
+                return
+            case ast.AugAssign(target=ast.Name()) if not updates:
+                visit(node.value)
                 return
             case ast.Name(ctx=ast.Store() | ast.Del()):
                 names[node.id] = None

@@ -23,6 +23,7 @@ from .scope import FLAG, Frame, describe
 from .things import (
     ArrayView,
     Elementwise,
+    Formatted,
     ListItems,
     LocalFunction,
     Method,
@@ -68,7 +69,6 @@ REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.Yield: ("`yield`", "an array filled in a loop"),
     ast.YieldFrom: ("`yield from`", "an array filled in a loop"),
     ast.Await: ("`await`", "a plain call"),
-    ast.JoinedStr: ("an f-string", "a plain string"),
     ast.Starred: ("`*` unpacking", "each item by index"),
 }
 
@@ -94,7 +94,7 @@ class Expressions(Calls):
             if name in frame.env:
                 thing = frame.env[name]
                 if isinstance(thing, Poison):
-                    self.refuse(thing.problem, instead=thing.instead, node=node)
+                    self.refuse(thing.problem, instead=thing.instead, node=node, kind=thing.kind)
                 flag = frame.env.get(name + FLAG, True)
                 if flag is not True:
                     self.carried_from_trip_to_trip(name, thing)
@@ -245,6 +245,8 @@ class Expressions(Calls):
                 return self.nested_function(node)
             case ast.Slice():
                 return self.slice(node)
+            case ast.JoinedStr():
+                return self.formatted(node)
             case ast.NamedExpr():
                 thing = self.settled(self.expression(node.value), node.target.id)
                 self.bind_target(node.target, thing)
@@ -252,6 +254,31 @@ class Expressions(Calls):
             case _:
                 what, instead = REFUSED_EXPRESSIONS.get(type(node), (f"`{type(node).__name__}`", ""))
                 self.refuse(f"{what} is not supported", instead=instead)
+
+    def formatted(self, node: ast.JoinedStr) -> Formatted:
+        """An f-string for `print`: its texts, each without the spaces that `print` puts around it, and its values."""
+        parts: list[Any] = []
+        count = len(node.values)
+        for k, part in enumerate(node.values):
+            if isinstance(part, ast.FormattedValue):
+                if part.format_spec is not None or part.conversion not in (-1, ord("s")):
+                    self.refuse("a format in an f-string", "Numba has none for floats", '`print("x =", x)`')
+                if k and isinstance(node.values[k - 1], ast.FormattedValue):
+                    self.refuse("an f-string whose values touch", "Numba prints a space between", "a space")
+                thing = self.expression(part.value)
+                parts.append(self.materialise(thing) if is_arraylike(thing) else thing)
+                continue
+            text = ast.literal_eval(part)
+            inner = text[k > 0 and text.startswith(" ") : len(text) - (k < count - 1 and text.endswith(" "))]
+            if len(text) - len(inner) < (k > 0) + (k < count - 1) and not (text == " " and 0 < k < count - 1):
+                self.refuse(
+                    "an f-string without spaces around its values",
+                    "Numba prints values with a space before and behind, and cannot turn floats into text",
+                    '`print("x =", x)`',
+                )
+            if inner or text != " ":
+                parts.append(Static(inner))
+        return Formatted(tuple(parts))
 
     def in_order(self, nodes: list[ast.expr], first: Any = None) -> list[Any]:
         """Operands from left to right; none may write what an earlier one, or `first`, has yet to read."""
@@ -483,7 +510,7 @@ class Expressions(Calls):
             lambda: self.settled(self.expression(node.orelse)),
         )
         if isinstance(result, Poison):
-            self.refuse(result.problem, instead=result.instead)
+            self.refuse(result.problem, instead=result.instead, kind=result.kind)
         if isinstance(result, Value) and (op := current_builder().ops[-1]).primitive == "if":
             # arms without work of their own make a plain choice of two values
             if all(not region.ops for region in op.regions) and op.results == (result,):

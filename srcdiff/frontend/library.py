@@ -17,12 +17,14 @@ import numpy as np
 
 from ..ir import types as ty
 from ..ir.core import Value
+from ..ir.operators import current_builder
 from .arrays import Slice
 from .scope import describe
 from .things import (
     ArrayView,
     Elementwise,
     Enumerated,
+    Formatted,
     Range,
     Reversed,
     Scalar,
@@ -394,7 +396,18 @@ def _reversed(calls: Calls, thing: Any) -> Any:
     return tuple(reversed(thing)) if isinstance(thing, tuple) else Reversed(thing)
 
 
-def _print(calls: Calls, *_: Any, **__: Any) -> Static:
+def _print(calls: Calls, *things: Any, **keywords: Any) -> Static:
+    """`print` runs in the forward sweep as it stands; it has no derivative."""
+    usual = {"sep": " ", "end": "\n"}
+    for name, thing in keywords.items():
+        known = thing.value if isinstance(thing, Static) else thing
+        if name != "flush" and (name not in usual or known not in (usual[name], None)):
+            calls.refuse(
+                f"`{name}=` of `print`", "Numba prints to standard output, with spaces", "`print(a, b)`"
+            )
+    parts = [part for thing in things for part in (thing.parts if isinstance(thing, Formatted) else (thing,))]
+    text, operands = calls.spelled("print", tuple(parts), {}, calls.current_node)
+    current_builder().effect("opaque", operands, {"text": text})
     return Static(None)
 
 

@@ -21,9 +21,10 @@ from ..ir.types import Type
 from ..ir.walk import rename, substitute
 from .canonicalise import RESULT
 from .source import FunctionSource, location_of
-from .things import ArrayView, Axis, Poison, Root, Static, is_number, is_scalar, whole_view
+from .things import ArrayView, Axis, Formatted, Poison, Root, Static, is_number, is_scalar, whole_view
 
 EARLY = "bound by an earlier trip"
+ALIASES = "what an array may be from the second trip on"
 FLAG = "?"  # `name?` tells whether a name is bound, where that is not certain
 
 
@@ -101,7 +102,7 @@ class Scope:
     def version(self, root: Root) -> Value:
         current = self.memory[root]
         if isinstance(current, Poison):
-            self.refuse(current.problem, instead=current.instead, kind=AliasError)
+            self.refuse(current.problem, instead=current.instead, kind=current.kind)
         return current
 
     def write(self, root: Root, version: Value) -> None:
@@ -113,6 +114,7 @@ class Scope:
                     f"`{other.name or 'an array'}` may or may not share its memory with `{root.name or 'an array'}`, "
                     "which was written",
                     instead="make one of them a copy: `x = y.copy()`",
+                    kind=AliasError,
                 )
 
     def new_root(self, version: Value, shape: tuple[Any, ...] | None = None, is_list: bool = False) -> Root:
@@ -211,6 +213,8 @@ def describe(thing: Any) -> str:
             return f"a tuple of {len(thing)}"
         case Static(value=None):
             return "`None`"
+        case Formatted():
+            return "an f-string"
         case Static(value=str()):
             return "a string"
         case Static(value=dict() | MappingProxyType()):
@@ -297,6 +301,7 @@ class Joiner:
         self.yields1: list[Value] = []
         self.yields2: list[Value] = []
         self.results: list[Value] = []
+        self.roots: dict[tuple[Root | None, Root | None], Root] = {}  # what arrays of the two arms become
         self.new_memory: dict[Root, Value | Poison] = {}
 
     def environments(self, env1: dict[str, Any], env2: dict[str, Any]) -> dict[str, Any]:
@@ -379,6 +384,8 @@ class Joiner:
             return Poison(
                 f"{said(name)} is one of two different arrays, or of parts of them", "copy one of them"
             )
+        if (a.root, b.root) in self.roots:
+            return whole_view(self.roots[a.root, b.root])
         v1, v2 = self.memory1[a.root], self.memory2[b.root]
         if isinstance(v1, Poison) or isinstance(v2, Poison):
             return v1 if isinstance(v1, Poison) else v2
@@ -386,10 +393,19 @@ class Joiner:
         result = self.result(v1, v2, name, type)
         shape = a.root.shape if a.root.shape and b.root.shape and same(a.root.shape, b.root.shape) else None
         root = Root(type, name, shape, is_list=a.root.is_list)
-        root.may_alias(a.root)
-        root.may_alias(b.root)
         self.new_memory[root] = result
-        return whole_view(root)
+        return whole_view(self.placed(root, a.root, b.root))
+
+    def placed(self, root: Root, a: Root | None, b: Root | None) -> Root:
+        """The root of an array that is `a` after one arm and `b` after the other, with what it may alias."""
+        others = set(self.roots.values())
+        for arm in (a, b):
+            if arm is not None:
+                root.may_be(arm, apart=others)
+        for (c, d), other in self.roots.items():
+            if (a and c and a.shares(c)) or (b and d and b.shares(d)):
+                root.may_alias(other)
+        return self.roots.setdefault((a, b), root)
 
     def join_with_nothing(self, thing: Any, in_first: bool, name: str) -> Any:
         """The thing of one arm where the other never gets here or never bound it."""
@@ -414,9 +430,12 @@ class Joiner:
             type = join_array_types(v1.type, v2.type)
             if not thing.whole:
                 return Poison(f"{said(name)} is part of an array that exists in one branch only", "copy it")
+            arms = (thing.root, None) if in_first else (None, thing.root)
+            if arms in self.roots:
+                return whole_view(self.roots[arms])
             root = Root(type, name or thing.root.name, is_list=thing.root.is_list)
             self.new_memory[root] = self.result(v1, v2, name or version.name, type)
-            return whole_view(root)
+            return whole_view(self.placed(root, *arms))
         return thing
 
     @property
@@ -485,12 +504,17 @@ class LoopJoin:
         self.pointers: dict[Root, Slot] = {}  # roots of the arrays that names carried by the loop point to
         self.replaced: dict[Value, Value] = {}
         self.results_memory: dict[Root, Value | Poison] = {}
-        self.left: list[tuple[Root, Root]] = []  # (root after a trip, root behind the loop) of each pointer
+        self.entered: list[tuple[Any, Root, Root]] = []  # (path, root before the loop, pointer)
+        self.left: list[
+            tuple[Any, Root, Root, Root]
+        ] = []  # (path, pointer, root after a trip, behind the loop)
+        self.memory0 = scope.memory
+        self.moved = False
 
     def build(self) -> None:
         scope, parts = self.scope, self.parts
         location = current_builder().location
-        env0, memory0 = scope.frame.env, scope.memory
+        env0, memory0 = scope.frame.env, self.memory0
         names = [key for n in parts.assigned for key in (n, n + FLAG) if key in env0]
         scope.memory = dict(memory0)
         contents = {}
@@ -521,6 +545,8 @@ class LoopJoin:
             for name in names:
                 now = after.get(name, True) if name.endswith(FLAG) else after[name]
                 behind[name] = self.leave(env0[name], parameters[name], now, name, (name,))
+            if self.moved:
+                raise Retry(self.widened)
             for name in parts.assigned:
                 if name not in env0 and name in after and name in parts.exposed:
                     behind[name] = self.expose(after[name], name)
@@ -627,7 +653,13 @@ class LoopJoin:
                 return version
             slot = self.slot(version, version.type, name, path)
             root = Root(slot.parameter.type, name, is_list=thing.root.is_list)
-            root.may_alias(thing.root)
+            root.may_be(thing.root, apart=self.pointers)
+            for other in self.widened.get((ALIASES, path), ()):
+                root.may_alias(other)
+            for other_path, start, pointer in self.entered:
+                if thing.root.shares(start) or (path, other_path) in self.widened.get(ALIASES, ()):
+                    root.may_alias(pointer)
+            self.entered.append((path, thing.root, root))
             self.pointers[root] = slot
             scope.memory[root] = slot.parameter
             return whole_view(root)
@@ -675,18 +707,32 @@ class LoopJoin:
         if isinstance(version, Poison):
             self.poison(path, version)
         self.fit(version.type, slot, path)
+        self.follow(path, parameter, after)
         shapes = initial.root.shape, initial.root.shape if after is parameter else after.shape
         known = shapes[0] is not None and shapes[1] is not None and same(*shapes)
         root = Root(slot.parameter.type, name, initial.root.shape if known else None, is_list=after.is_list)
-        for other in (initial.root, *initial.root.aliases, *after.aliases):
+        for other in parameter.aliases:
             if other not in self.pointers:
                 root.may_alias(other)
-        for earlier_after, earlier in self.left:
-            if earlier_after is after:
-                root.may_alias(earlier)
-        self.left.append((after, root))
+        for _, pointer, _, behind in self.left:
+            if parameter.shares(pointer):
+                root.may_alias(behind)
+        self.left.append((path, parameter, after, root))
         self.results_memory[root] = slot.close(version)
         return whole_view(root)
+
+    def follow(self, path: Any, parameter: Root, after: Root) -> None:
+        """Let a carried array alias in every trip what it may be after one; the loop is built again for that."""
+        outer = {root for root in (after, *after.aliases) if root in self.memory0} - parameter.aliases
+        pairs = {
+            (path, other)
+            for other, pointer, earlier, _ in self.left
+            if after.shares(earlier) and not parameter.shares(pointer)
+        }
+        for key, found in (((ALIASES, path), outer), (ALIASES, pairs)):
+            if found:
+                self.widened[key] = self.widened.get(key, set()) | found
+                self.moved = True
 
     def expose(self, thing: Any, name: str) -> Any:
         """Let a name first bound in the body be read behind the loop."""

@@ -7,6 +7,7 @@
     Range              `range(...)`
     tuple              of such things; `ListItems` for list literals
     Static             a function, a module, `None`, a string: known when the function is read
+    Formatted          an f-string
     Poison             nothing that may be read, with the reason
 
 A `Method` and a `LocalFunction` can only be called.
@@ -14,10 +15,11 @@ A `Method` and a `LocalFunction` can only be called.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from ..errors import DifferentiationError, UnsupportedConstruct
 from ..ir.core import Value
 from ..ir.types import Type
 
@@ -32,9 +34,17 @@ class Static:
 
 
 @dataclass(frozen=True)
+class Formatted:
+    """An f-string: texts and things, which `print` writes with a space between each two."""
+
+    parts: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Poison:
     problem: str
     instead: str = ""
+    kind: type[DifferentiationError] = UnsupportedConstruct
 
 
 @dataclass(eq=False)
@@ -51,6 +61,16 @@ class Root:
         if other is not self:
             self.aliases.add(other)
             other.aliases.add(self)
+
+    def shares(self, other: Root) -> bool:
+        """Whether the two may be the same memory."""
+        return other is self or other in self.aliases
+
+    def may_be(self, other: Root, apart: Container[Root] = ()) -> None:
+        """May alias `other` and whatever that may alias, but for roots of which that is known better."""
+        for root in (other, *other.aliases):
+            if root not in apart:
+                self.may_alias(root)
 
 
 @dataclass(frozen=True)

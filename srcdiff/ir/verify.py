@@ -13,6 +13,7 @@ from ..errors import InternalError
 from . import types as ty
 from .core import Block, Function, Op, Value, carried, leaves_early, loop_body, loop_slots
 from .types import Type
+from .walk import ops_within
 
 CONSUMERS = frozenset({"store", "accum", "accumulate_array", "ensure"})
 LOOPS = ("for", "while")
@@ -172,7 +173,7 @@ class Verifier:
             self.flows(initial, parameter, op)
             self.flows(yielded, parameter, op)
             self.flows(parameter, result, op)
-            if ty.is_array(initial.type) and yielded is not parameter:
+            if ty.is_array(initial.type) and yielded is not parameter and not only_read(op, parameter):
                 self.consume(initial, op)
         scope, before = set(self.scope), set(self.consumed)
         for region in op.regions:
@@ -223,6 +224,15 @@ class Verifier:
         else:
             fits = a == b
         self.require(fits, f"{named(op)} takes {value!r}: {ty.name_of(a)} for {into!r}: {ty.name_of(b)}", op)
+
+
+def only_read(loop: Op, array: Value) -> bool:
+    """Whether the trips of a loop do no more with an array that they carry than read it."""
+    body = loop_body(loop)
+    users = (op for region in loop.regions for op in ops_within(region) if array in op.operands)
+    passed_on = any(array in region.results for op in ops_within(body) for region in op.regions)
+    reading = all(op.primitive in ("load", "shape", "copy", "zeros_like", "opaque") for op in users)
+    return reading and not passed_on and array not in body.results
 
 
 def named(op: Op | None) -> str:

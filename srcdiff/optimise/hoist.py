@@ -5,9 +5,9 @@
         x_tape = np.empty(m)   ->   for i in range(n):
         ...                             ...
 
-Integer arithmetic and lengths move, and reads of elements at an index that does not change and is certainly in
-range, if the loop does not store into the array. A tape that each trip fills anew is allocated once. Arithmetic of
-floats stays where the user wrote it. Reads: structure, affine forms.
+Integer arithmetic and lengths move (of arrays that swap, if all are as long), and reads of elements at an index that
+does not change and is certainly in range, if the loop does not store into the array. A tape that each trip fills anew
+is allocated once. Arithmetic of floats stays where the user wrote it. Reads: structure, affine forms.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..analysis.affine import Affine
-from ..analysis.structure import find_structure
+from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value
+from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.walk import ops_within
 
-INTEGER = {"add", "sub", "mul", "max", "min", "neg"}
+INTEGER = {"add", "sub", "mul", "max", "min"}
 
 
 def hoist_invariants(function: Function) -> Function:
@@ -32,8 +32,46 @@ def hoist_invariants(function: Function) -> Function:
             tapes.add(op.result)
         elif op.primitive in ("for", "while"):
             tapes.update(v for v in op.results if ty.is_array(v.type) and v.name.endswith("_tape"))
-    affine = Affine(find_structure(function.body))
-    return replace(function, body=hoist_block(function.body, tapes, affine))
+    structure = find_structure(function.body)
+    affine = Affine(structure)
+    entered: dict[Op, Op] = {}
+    for op in ops_within(function.body):
+        if op.primitive == "shape" and affine.swaps_alike(op.operands[0], op.attributes["axis"]):
+            entered[op] = replace(op, operands=(before_loops(op, structure),))
+    return replace(function, body=hoist_block(rewritten(function.body, entered), tapes, affine))
+
+
+def before_loops(op: Op, structure: Structure) -> Value:
+    """What the array of a `shape` is before the outermost loop that the op can leave."""
+    found: Value = op.operands[0]
+    array, around = found, structure.around[op]
+    while True:
+        first = structure.origin(array)
+        loop = structure.maker.get(first)
+        if loop is None or loop.primitive not in ("for", "while"):
+            return found
+        initial = next((slot[0] for slot in loop_slots(loop) if first in slot), None)
+        if initial is None:
+            return found
+        array = initial
+        if loop in around:
+            if any(inner.primitive == "if" for inner in around[around.index(loop) :]):
+                return found
+            found = array
+
+
+def rewritten(block: Block, ops: dict[Op, Op]) -> Block:
+    if not ops:
+        return block
+    return replace(
+        block,
+        ops=tuple(
+            replace(op, regions=tuple(rewritten(region, ops) for region in op.regions))
+            if op.regions
+            else ops.get(op, op)
+            for op in block.ops
+        ),
+    )
 
 
 def hoist_block(block: Block, tapes: set[Value], affine: Affine) -> Block:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 
 from ..analysis.affine import Overwrites
 from ..analysis.bounds import counting_slot, has_few_trips, most_trips
-from ..analysis.structure import Structure, counts_known, find_structure, has_states
+from ..analysis.structure import Structure, counts_known, find_structure, has_states, induction
 from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
@@ -36,6 +36,7 @@ from ..ir.trips import trip_count, trip_number
 from ..ir.types import Type
 from ..ir.walk import free_values_of
 from ..primitives import REGISTRY
+from .count import can_be_counted, count_trips
 from .dce import eliminate_dead
 from .estimate import estimate
 from .replay import replay_trips, stepping_loops
@@ -58,8 +59,9 @@ class Tape:
 
     `chain` are the region ops from where the sweeps meet to the definition, `loops` those loops of it in whose trips
     the value differs. With `known` the trip counts are known
-    before the outermost loop; otherwise the tape is flat and grows, and `position` is the value that says where the
-    trips of the innermost loop start. Without a loop in the chain the value only has to leave arms of `if`.
+    before the outermost loop; otherwise the tape is flat, and `position` is the value that says where the
+    trips of the innermost loop start: `counted` if their total can be found before the outermost loop, else it grows.
+    Without a loop in the chain the value only has to leave arms of `if`.
     """
 
     value: Value
@@ -68,6 +70,12 @@ class Tape:
     final: Value
     known: bool = True
     position: Value | None = None
+    counted: tuple[Op, ...] = ()
+
+    @property
+    def grows(self) -> bool:
+        """Whether its length is not known before the outermost loop."""
+        return not self.known and not self.counted
 
     @property
     def is_state(self) -> bool:
@@ -358,6 +366,8 @@ class Placer:
             return self.memo[value]
         found = self.index(value) or self.reload(value) or self.element_of_state(value)
         found = found or self.recompute(value, budget)
+        if found is None:
+            found = self.induced(value, may_record)
         if found is None and (may_record or value in self.known):
             found = self.from_leaf(value) or self.recorded(value)
         if found is not None:
@@ -386,6 +396,18 @@ class Placer:
                 return low + trip[1] * step
         trip = self.trips.get(maker.attributes.get("token", -1))
         return trip[1] if trip is not None else None
+
+    def induced(self, value: Value, may_record: bool) -> Value | None:
+        """What changes by a constant in each trip follows from its value before the loop."""
+        known = induction(self.structure, value)
+        if known is None or known[0].attributes.get("token") not in self.trips:
+            return None
+        loop, initial, step = known
+        start = self.source(initial, may_record)
+        if start is None:
+            return None
+        with self.builder:
+            return start + self.trip_of(loop) * step
 
     def reload(self, value: Value) -> Value | None:
         """The element it was loaded from, or stored to, if that still holds it."""
@@ -607,7 +629,10 @@ class Placer:
                 self.structure.home[start] = self.structure.around[innermost]
                 self.plan.positions[innermost] = start
             position = self.plan.positions[innermost]
-        return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position)
+        nest = chain[: chain.index(innermost) + 1]
+        nest = nest[next(k for k, op in enumerate(nest) if op.primitive in LOOPS) :]
+        counted = nest if position is not None and can_be_counted(nest, self.structure) else ()
+        return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position, counted)
 
     def what_is(self, value: Value) -> str:
         """A word for a value that the user has not named: the function that makes it, or the array it is from."""
@@ -662,6 +687,7 @@ class Recorder:
             if value in plan.tapes:
                 self.shapes.setdefault(array, []).append((axis, value))
         self.counters: dict[Op, Value] = {}
+        self.totals: dict[tuple[Op, ...], Value] = {}
         self.start_of: dict[Op, Value] = {}
         self.place: dict[Thread, Value] = {}  # where a growing tape is written in this trip
         self.state: dict[Thread, Value] = {}
@@ -714,6 +740,10 @@ class Recorder:
             ]
             if tape.is_state:
                 lengths += self.lengths(builder, tape.value)
+        elif tape.counted:
+            if tape.counted not in self.totals:
+                self.totals[tape.counted] = count_trips(builder, tape.counted, self.structure)
+            lengths = [self.totals[tape.counted]]
         else:
             lengths = [constant(64, ty.int64)]
         return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
@@ -741,7 +771,7 @@ class Recorder:
         self.state.update(zip(passing, parameters, strict=True))
         self.counters[origin] = count
         self.open.append(op)
-        growing = [t for t in passing if t.tape and not t.tape.known and t.tape.loops[-1:] == (origin,)]
+        growing = [t for t in passing if t.tape and t.tape.grows and t.tape.loops[-1:] == (origin,)]
         body = self.block(loop_body(op), growing)
         self.open.pop()
         yields = [self.state[thread] for thread in passing]
@@ -812,6 +842,10 @@ class Recorder:
                 rank = value.type.ndim
                 self.state[thread] = copy_elements(builder, self.state[thread], where, content, (), rank)
                 return
+        elif tape.counted:
+            trip = self.trip(builder, loops[-1])
+            with builder:
+                where = [self.start_of[tape.loops[-1]] + trip]
         else:
             where = [self.place[thread]]
         self.state[thread] = builder.emit(

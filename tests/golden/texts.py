@@ -36,11 +36,9 @@ def printed(function: Any, args: tuple[Any, ...], argnums: Any) -> str:
 def golden(function: Any, args: tuple[Any, ...], argnums: Any) -> str:
     """All of it in one text, lines counted from the `def`."""
     first = function.__code__.co_firstlineno
-    source = re.sub(
-        r"(?<=# line )\d+", lambda found: f"{int(found[0]) - first:+d}", printed(function, args, argnums)
-    )
-    sections = {**stages(function, args, argnums), "printed": source}
-    return "\n".join(f"======== {stage}\n\n{text.strip()}\n" for stage, text in sections.items())
+    sections = {**stages(function, args, argnums), "printed": printed(function, args, argnums)}
+    text = "\n".join(f"======== {stage}\n\n{text.strip()}\n" for stage, text in sections.items())
+    return re.sub(r"(?<= line )\d+", lambda found: f"{int(found[0]) - first:+d}", text)
 
 
 def entry(text: str, function: Any) -> str:

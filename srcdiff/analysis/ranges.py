@@ -1,0 +1,225 @@
+"""What is known of integers at a point of a program, as linear forms that are not negative there.
+
+    n = x.shape[0]            n >= 0
+    for i in range(1, n):     i - 1 >= 0,  n - 1 - i >= 0
+        if i < n - 1:         n - 2 - i >= 0
+            x[i + 1]          proved: n - 1 - (i + 1) >= 0
+
+A pass that walks a program opens a layer for each region and says what it meets; `proves` combines what is known by
+eliminating one value after another, innermost first. Reads: affine forms, structure. Edits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..ir import types as ty
+from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
+from .affine import Affine, Linear
+
+DEPTH, STEPS = 7, 300  # how many values are eliminated, how many attempts are made
+ORDER = {"lt": ("ge", -1, 1, -1), "le": ("gt", -1, 1, 0), "gt": ("le", 1, -1, -1), "ge": ("lt", 1, -1, 0)}
+ONE = Linear((), 1)
+
+
+class Ranges:
+    """Layers of facts: one for each region that is open, outermost first."""
+
+    def __init__(self, affine: Affine) -> None:
+        self.affine, self.maker = affine, affine.structure.maker
+        self.layers: list[list[Linear]] = []
+        self.steps = 0
+
+    def known(self, depth: int | None = None) -> list[Linear]:
+        """All facts of the outermost `depth` layers."""
+        return [fact for layer in self.layers[:depth] for fact in layer]
+
+    # ------------------------------------------------------------------------------------------ facts
+
+    def assume(self, facts: Iterable[Linear]) -> None:
+        self.layers[-1].extend(facts)
+
+    def follows(self, condition: Value, holds: bool) -> list[Linear]:
+        """What a condition says about integers where it holds, or where it does not."""
+        op = self.maker.get(condition)
+        if op is None or condition not in op.results:
+            return []
+        name = op.primitive
+        if name == "not":
+            return self.follows(op.operands[0], not holds)
+        if name in ("and", "or"):
+            if holds != (name == "and"):
+                return []
+            return [fact for operand in op.operands for fact in self.follows(operand, holds)]
+        if name == "if":
+            return self.follows_branch(op, condition, holds)
+        if name not in (*ORDER, "eq", "ne") or not all(ty.is_integer(x.type) for x in op.operands):
+            return []
+        a, b = map(self.affine.form, op.operands)
+        if name in ("eq", "ne"):
+            return [a - b, b - a] if holds == (name == "eq") else []
+        _, of_a, of_b, constant = ORDER[name if holds else ORDER[name][0]]
+        return [a.scaled(of_a) + b.scaled(of_b) + Linear((), constant)]
+
+    def follows_branch(self, op: Op, condition: Value, holds: bool) -> list[Linear]:
+        """`a and b` is an `if` that gives b or False, `a or b` one that gives True or b."""
+        k = op.results.index(condition)
+        for arm, taken in zip(op.regions, (True, False), strict=True):
+            other = op.regions[1 if taken else 0].results[k]
+            if other.is_constant and bool(other.constant) != holds:
+                return self.follows(op.operands[0], taken) + self.follows(arm.results[k], holds)
+        return []
+
+    def learn(self, op: Op) -> None:
+        """What an op without regions says about its results and operands."""
+        form = self.affine.form
+        match op.primitive:
+            case "require":
+                self.assume(self.follows(op.operands[0], True))
+            case "alloc":
+                self.assume(form(length) for length in op.operands)
+            case "min" | "max" if ty.is_integer(op.result.type):
+                sign = 1 if op.primitive == "max" else -1
+                self.assume((form(op.result) - form(x)).scaled(sign) for x in op.operands)
+            case "abs" if ty.is_integer(op.result.type):
+                x = form(op.operands[0])
+                self.assume((form(op.result), form(op.result) - x, form(op.result) + x))
+            case "mod" if ty.is_integer(op.result.type):
+                divisor, rest = form(op.operands[1]), form(op.result)
+                if self.proves(divisor - ONE):
+                    self.assume((rest, divisor - ONE - rest))
+            case "floordiv" if ty.is_integer(op.result.type) and op.operands[1].is_constant:
+                c, x, whole = op.operands[1].constant, form(op.operands[0]), form(op.result)
+                if c > 0:
+                    self.assume((x - whole.scaled(c), whole.scaled(c) - x + Linear((), c - 1)))
+            case _:
+                pass
+
+    def in_each_trip(self, op: Op) -> list[Linear]:
+        """What holds in every trip of a loop."""
+        facts: list[Linear] = []
+        form = self.affine.form
+        if op.primitive == "for":
+            index = loop_body(op).parameters[0]
+            ends = self.affine.bounds(index)
+            if ends is not None:
+                facts += [form(index) - ends[0], ends[1] - form(index)]
+        else:
+            held = op.regions[0]
+            now = dict(zip(held.parameters, loop_body(op).parameters, strict=True))
+            for fact in self.follows(held.results[0], True):
+                for before, parameter in now.items():
+                    fact = fact.replaced(before, form(parameter))
+                facts.append(fact)
+        for initial, parameter, yielded, _ in loop_slots(op):
+            facts += self.along(initial, parameter, yielded, parameter)
+        return facts
+
+    def leave_loop(self, op: Op) -> None:
+        """What holds of the results of a loop."""
+        for initial, parameter, yielded, result in loop_slots(op):
+            self.assume(self.along(initial, parameter, yielded, result))
+        if op.primitive == "while" or leaves_early(op):
+            self.assume([self.affine.form(op.results[0])])
+
+    def along(self, initial: Value, parameter: Value, yielded: Value, now: Value) -> list[Linear]:
+        """What is known of a carried integer that only goes up, or down, or never below zero."""
+        if not (ty.is_integer(parameter.type) and parameter.type.signed):
+            return []
+        start, form = self.affine.form(initial), self.affine.form(now)
+        facts = [(form - start).scaled(sign) for sign in (1, -1) if self.moves(yielded, parameter, sign)]
+        if self.proves(start) and self.stays_positive(yielded, {parameter}):
+            facts.append(form)
+        return facts
+
+    def moves(self, value: Value, start: Value, sign: int) -> bool:
+        """Whether `value` is at least `start` (at most, for a negative sign) by the way it is made."""
+        form = (self.affine.form(value) - self.affine.form(start)).scaled(sign)
+        if not form.terms:
+            return form.constant >= 0
+        made = self.maker.get(value)
+        if made is None or value not in made.results:
+            return False
+        if made.primitive == "select":
+            return all(self.moves(x, start, sign) for x in made.operands[1:])
+        k = made.results.index(value)
+        if made.primitive == "if":
+            return all(self.moves(region.results[k], start, sign) for region in made.regions)
+        for initial, parameter, yielded, result in loop_slots(made) if made.regions else ():
+            if result is value:
+                return self.moves(initial, start, sign) and self.moves(yielded, parameter, sign)
+        return False
+
+    def stays_positive(self, value: Value, positive: set[Value]) -> bool:
+        """Whether `value` is not negative, by the way it is made, if those of `positive` are not."""
+        if value in positive or self.affine.is_never_negative(value):
+            return True
+        made = self.maker.get(value)
+        if made is None or value not in made.results:
+            return False
+        if made.primitive == "select":
+            return all(self.stays_positive(x, positive) for x in made.operands[1:])
+        k = made.results.index(value)
+        if made.primitive == "if":
+            return all(self.stays_positive(region.results[k], positive) for region in made.regions)
+        for initial, parameter, yielded, result in loop_slots(made) if made.regions else ():
+            if result is value and self.stays_positive(initial, positive):
+                return self.stays_positive(yielded, {*positive, parameter})
+        return False
+
+    # ------------------------------------------------------------------------------------------ proofs
+
+    def proves(self, form: Linear, extra: Iterable[Linear] = (), depth: int | None = None) -> bool:
+        """Whether a form is certainly not negative, by what the outermost `depth` layers and `extra` say."""
+        self.steps = STEPS
+        return self.is_positive(form, [*extra, *self.known(depth)], DEPTH)
+
+    def implied(self, form: Linear, facts: list[Linear]) -> bool:
+        self.steps = STEPS
+        return self.is_positive(form, facts, DEPTH)
+
+    def is_positive(self, form: Linear, facts: list[Linear], depth: int) -> bool:
+        self.steps -= 1
+        unsure = [v for v, c in form.terms if c < 0 or not self.affine.is_length(v)]
+        if not unsure and form.constant >= 0:
+            return True
+        if depth == 0 or self.steps < 0:
+            return False
+        home = self.affine.structure.home
+        chosen = [max(unsure, key=lambda v: len(home.get(v, ())))] if unsure else [v for v, _ in form.terms]
+        for value in chosen:
+            c = form.coefficient(value)
+            for fact in facts:
+                k = fact.coefficient(value)
+                if k * c > 0:
+                    rest = form.scaled(abs(k)) - fact.scaled(abs(c))
+                    if self.is_positive(rest, facts, depth - 1):
+                        return True
+            cases = self.cases(value, c > 0)
+            if cases and all(
+                self.is_positive(form.replaced(value, by), [*facts, *more], depth - 1) for by, more in cases
+            ):
+                return True
+        return False
+
+    def cases(self, value: Value, least: bool) -> list[tuple[Linear, list[Linear]]]:
+        """What a value may be, with what holds then; empty if that says nothing of its least (or largest)."""
+        made = self.maker.get(value)
+        if made is None or value not in made.results:
+            return []
+        form = self.affine.form
+        match made.primitive:
+            case "min" | "max" if (made.primitive == "min") == least:
+                return [(form(x), []) for x in made.operands]
+            case "select":
+                condition, a, b = made.operands
+                return [(form(a), self.follows(condition, True)), (form(b), self.follows(condition, False))]
+            case "if":
+                k = made.results.index(value)
+                arms = zip(made.regions, (True, False), strict=True)
+                return [(form(arm.results[k]), self.follows(made.operands[0], taken)) for arm, taken in arms]
+            case _:
+                return []
+
+
+__all__ = ["Ranges"]

@@ -1,0 +1,129 @@
+"""Two names of one memory: reads see what was written through the other name, or are refused with AliasError."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import srcdiff
+from srcdiff import AliasError
+from tests.truth import assert_gradient
+
+B = np.array([1.2, -0.35, 0.49])
+C = np.array([0.4, 0.7, -0.3])
+
+
+def other_name_of_a_swapped_array(b, c):
+    w = c
+    for _ in range(3):
+        for i in range(3):
+            b[i] = math.sin(b[i]) + w[i]
+        b, c = c, b
+    return b[0] + 2.0 * b[1] + c[0] * c[1]
+
+
+def other_name_read_behind_the_swaps(b, c):
+    w = c
+    for _ in range(3):
+        for i in range(3):
+            b[i] = math.sin(b[i]) + 2.0
+        b, c = c, b
+    return w[0]
+
+
+def one_of_two_written_in_a_loop(b, c):
+    d = np.zeros(3)
+    w = b if c[0] > 0 else d
+    for _ in range(2):
+        for i in range(3):
+            w[i] = math.sin(w[i]) * 2.0
+        w = w
+    return b[0] + d[1]
+
+
+def one_of_one_of_two(b, c):
+    w = b if c[0] > 0 else c
+    z = w if c[1] > 0 else np.zeros(3)
+    z[0] = 3.0 * z[1]
+    return b[0] * b[1]
+
+
+def two_names_in_one_arm(b, c):
+    if c[0] > 0:
+        p = b * 2.0
+        q = p
+    else:
+        return c[1]
+    p[0] = 5.0 * c[0]
+    return q[0] * q[1]
+
+
+def chosen_in_an_arm_that_goes_on(b, c):
+    if c[0] > 0:
+        w = b if c[1] > 0 else c
+    else:
+        return c[1]
+    w[0] = w[1] * 3.0
+    return b[0] * b[1]
+
+
+def becomes_the_other_after_a_trip(b, c):
+    w = np.zeros(3)
+    for _ in range(3):
+        for i in range(3):
+            w[i] = b[i] + 0.5 * b[i - 1] ** 2
+        b = w
+    return b[0] + c[0]
+
+
+def updates_do_not_rebind(b, c):
+    w = b
+    for _ in range(2):
+        for _ in range(2):
+            for i in range(3):
+                w[i] = math.sin(w[i]) * b[0]
+            w += 1.0
+    return b[0] + b[1] * c[0]
+
+
+def iterates_over_what_it_updates(b, c):
+    for v in b:
+        for _ in range(2):
+            b[2] -= math.sin(v) * c[0]
+            b += 0.2 * b
+    return b[0] + 2.0 * b[1] + 3.0 * b[2]
+
+
+def conditional_swaps(b, c):
+    u, v = b.copy(), c.copy()
+    for _ in range(4):
+        if u[0] < v[0]:
+            u, v = v, u
+        for i in range(3):
+            u[i] = u[i] * 0.8 + 0.1 * v[i] ** 2
+    return u[1] * v[2]
+
+
+RIGHT = [updates_do_not_rebind, iterates_over_what_it_updates, conditional_swaps]
+REFUSED = [
+    other_name_of_a_swapped_array,
+    other_name_read_behind_the_swaps,
+    one_of_two_written_in_a_loop,
+    one_of_one_of_two,
+    chosen_in_an_arm_that_goes_on,
+    becomes_the_other_after_a_trip,
+]
+
+
+@pytest.mark.parametrize("function", [*RIGHT, two_names_in_one_arm])
+def test_reads_see_what_other_names_wrote(function: Any) -> None:
+    assert_gradient(function, (B, C), (0, 1))
+
+
+@pytest.mark.parametrize("function", REFUSED)
+def test_refuses_what_cannot_be_resolved(function: Any) -> None:
+    with pytest.raises(AliasError, match="may or may not share its memory"):
+        srcdiff.value_and_grad(function, argnums=(0, 1))(B, C)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from ..analysis.affine import Affine
 from ..analysis.structure import Structure, find_structure
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
-from ..ir.walk import free_values_of
+from ..ir.walk import free_values_of, ops_within
 from .reorder import own_elements
 
 
@@ -76,6 +76,8 @@ def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], affine
         return None
     _, parameter, yielded, _ = slot
     body = loop_body(op)
+    if not stays_at(body, version, len(indices), affine):
+        return None
     indices = (*indices, body.parameters[0])
     if len(indices) == version.type.ndim:
         first = first_addition(body, parameter, yielded, indices)
@@ -90,6 +92,20 @@ def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], affine
         return None
     new = replace(body, ops=tuple(stored if inner is first else inner for inner in body.ops))
     return replace(op, regions=(new,))
+
+
+def stays_at(body: Block, array: Value, axis: int, affine: Affine) -> bool:
+    """Whether all that a trip does with an array is at the index of the loop."""
+    storage = affine.structure.storage(array)
+    for op in ops_within(body):
+        touched = [k for k, v in enumerate(op.operands) if affine.structure.storage(v) is storage]
+        if op.regions or not touched:
+            continue
+        if touched != [0] or op.primitive not in ("load", "store", "accum"):
+            return False
+        if op.operands[1 + axis] is not body.parameters[0]:
+            return False
+    return True
 
 
 def first_addition(body: Block, start: Value, end: Value, indices: tuple[Value, ...]) -> Op | None:

@@ -13,6 +13,7 @@ loop fuse. The allocation is marked as `work` and moved out of the loop again at
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ..analysis.affine import Affine, Linear
@@ -142,6 +143,29 @@ def filled_first(body: Block, start: Value, made: Op, affine: Affine) -> bool:
     return False
 
 
+def accesses(op: Op, store: Op, affine: Affine) -> Iterator[Op]:
+    """What else touches the array that is stored into, within an op."""
+    structure = affine.structure
+    storage = structure.storage(store.operands[0])
+    for region in op.regions:
+        for inner in ops_within(region):
+            touched = [v for v in inner.operands if ty.is_array(v.type)]
+            if (
+                inner is not store
+                and not inner.regions
+                and any(structure.storage(v) is storage for v in touched)
+            ):
+                yield inner
+
+
+def reads_behind(op: Op, store: Op, depth: int, affine: Affine) -> bool:
+    """Whether an op reads an element that this trip of a loop or an earlier one stored."""
+    if op.primitive != "load" or depth != 1 or len(store.operands) != 3:
+        return False
+    behind = affine.form(op.operands[1]) - affine.form(store.operands[1])
+    return not behind.terms and behind.constant <= 0 and affine.is_never_negative(op.operands[1])
+
+
 def at_most(a: Linear, b: Linear) -> bool:
     difference = a - b
     return not difference.terms and difference.constant <= 0
@@ -174,6 +198,10 @@ def stored_range(
             return None
         inner = following
     if inner.primitive != "store" or inner.operands[0] is not version:
+        return None
+    if loops and not all(
+        reads_behind(other, inner, len(loops), affine) for other in accesses(op, inner, affine)
+    ):
         return None
     first, *others = inner.operands[1:-1]
     if first.is_constant:

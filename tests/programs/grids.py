@@ -248,6 +248,16 @@ def nearest_centres(points, centres):
     return total
 
 
+def row_and_opposite_row(a, w):
+    s = 0.0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            s += a[i, j] * a[i, j] * w[i, j]
+        for j in range(a.shape[1]):
+            s += a[a.shape[0] - 1 - i, j] * w[i, j]
+    return s
+
+
 M, V = numbers(3, 4, seed=31), numbers(3, 4, seed=32)
 S, T = numbers(4, 4, seed=33), numbers(4, 4, seed=34)
 SPD = S @ S.T + 3.0 * np.eye(4)
@@ -259,6 +269,7 @@ CUBE, CUBE_W = numbers(2, 3, 2, seed=39), numbers(2, 3, 2, seed=40)
 LAYOUTS = ((M, V), (F, V), (V, F), (WIDE, BACK), (M.astype(np.float32), V.astype(np.float32)))
 PROGRAMS = [
     case(weighted_grid, *LAYOUTS, (M[:0], V[:0]), argnums=(0, 1)),
+    case(row_and_opposite_row, *LAYOUTS, argnums=(0, 1)),
     case(quadratic_form, (S, B), (S.T, B), argnums=(0, 1)),
     case(matrix_product, (M, V.T, S), (np.asfortranarray(M), V.T.copy(), T), argnums=(0, 1)),
     case(transposed_access, (S, T), (S.T, T), argnums=(0, 1)),

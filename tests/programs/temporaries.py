@@ -228,6 +228,44 @@ def runge_kutta(y, k, steps):
     return y[0] * y[0] + 0.3 * y[1]
 
 
+def filled_and_read_ahead(a, w, m):
+    n = len(a)
+    q = np.zeros(n)
+    s = 0.0
+    for t in range(m):
+        for i in range(n):
+            q[i] = a[i] * a[i] * (t + 1)
+            s += q[n - 1 - i] * w[i]
+    return s
+
+
+def filled_in_two_parts(a, w, m):
+    n = len(a)
+    q = np.empty(n)
+    s = 0.0
+    for t in range(m):
+        q[0] = a[0] * t
+        for i in range(1, n):
+            q[i] = a[i] * q[i - 1] * (t + 1)
+        for i in range(n):
+            s += q[i] * q[i] * w[i]
+    return s
+
+
+def filled_but_for_one(a, w, m):
+    n = len(a)
+    q = np.ones(n)
+    s = 0.0
+    for t in range(m):
+        q[0] = a[0] * (q[1] + t)
+        for i in range(2, n):
+            q[i] = a[i] * q[i - 1]
+        for i in range(n):
+            s += q[i] * q[i] * w[i]
+        q[1] = s
+    return s
+
+
 def float32_inside(x, n):
     a = np.zeros(n, dtype=np.float32)
     for i in range(n):
@@ -270,6 +308,9 @@ PROGRAMS = [
     case(table_of_integers, (A, W), argnums=(0, 1)),
     case(histogram_steers, (A, W), argnums=(0, 1)),
     case(runge_kutta, (A[:2], 1.7, 4), argnums=(0, 1)),
+    case(filled_and_read_ahead, (A, W, 3), argnums=(0, 1)),
+    case(filled_in_two_parts, (A, W, 3), (A[:1], W, 2), argnums=(0, 1)),
+    case(filled_but_for_one, (A, W, 3), argnums=(0, 1)),
     case(float32_inside, (A.astype(np.float32), 5)),
     case(inactive_array_argument, (0.7, A)),
 ]

@@ -24,6 +24,7 @@ from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
+from .optimise.join import join_loops
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
 from .optimise.protect import protect_arguments
@@ -66,6 +67,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (NEEDED, "protect", protect_arguments),
         (OPTIONAL, "simplify", simplified),
         (OPTIONAL, "hoist", hoist_invariants),
+        (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
         (OPTIONAL, "privatise", privatise_arrays),
         (OPTIONAL, "simplify private", simplified),
         (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),

@@ -1,0 +1,275 @@
+"""Join loops over one range.
+
+    k[0] = x[0]                            k[0] = x[0]
+    for i in range(1, n):                  m[0] = k[0] * h
+        k[i] = x[i] * x[i - 1]      ->     for i in range(1, n):
+    m[0] = k[0] * h                            k[i] = x[i] * x[i - 1]
+    for i in range(1, n):                      m[i] = k[i] * k[i - 1]
+        m[i] = k[i] * k[i - 1]
+
+What the first loop stores is used while it is near, and often needs no memory any more; in the adjoint one loop goes
+back instead of two. The second loop's trip j then runs before the first loop's trips behind j: affine analysis has to
+show that it reads nothing that those store, and stores nothing that they read. Loops whose trips wait for each other
+stay alone, since they would keep the others from being vectorised. Reads: structure, affine forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..analysis.affine import Affine, Linear
+from ..analysis.structure import Structure, find_structure
+from ..ir import types as ty
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.walk import free_values_of, ops_within, substitute, substitute_in
+from ..primitives import REGISTRY
+from .fuse import accumulates
+
+ACCESSES = ("load", "store")
+MOVABLE = ("load", "store", "cast", "shape", "alloc")
+
+
+def join_loops(function: Function) -> Function:
+    """Join until no two loops can be joined."""
+    for _ in range(64):
+        structure = find_structure(function.body)
+        body = Joiner(structure, Affine(structure)).block(function.body)
+        if body is None:
+            break
+        function = replace(function, body=body)
+    return function
+
+
+class Joiner:
+    def __init__(self, structure: Structure, affine: Affine) -> None:
+        self.structure, self.affine = structure, affine
+
+    def block(self, block: Block) -> Block | None:
+        """The block with one pair of loops joined; None if there is none."""
+        for k, op in enumerate(block.ops):
+            for n, region in enumerate(op.regions):
+                inner = self.block(region)
+                if inner is not None:
+                    regions = (*op.regions[:n], inner, *op.regions[n + 1 :])
+                    ops = (*block.ops[:k], replace(op, regions=regions), *block.ops[k + 1 :])
+                    return replace(block, ops=ops)
+        for k, first in enumerate(block.ops):
+            if not is_joinable(first, self.structure):
+                continue
+            at = next((n for n in range(k + 1, len(block.ops)) if block.ops[n].regions), None)
+            if at is None or not is_joinable(block.ops[at], self.structure):
+                continue
+            joined = self.pair(first, block.ops[k + 1 : at], block.ops[at])
+            if joined is not None:
+                ops, renames = joined
+                rest = Block((), block.ops[at + 1 :], block.results)
+                rest = substitute(rest, renames)
+                return Block(block.parameters, (*block.ops[:k], *ops, *rest.ops), rest.results)
+        return None
+
+    # -------------------------------------------------------------------------------------- one pair
+
+    def pair(
+        self, first: Op, between: tuple[Op, ...], second: Op
+    ) -> tuple[list[Op], dict[Value, Value]] | None:
+        """The ops that replace two loops and what stands between them, and what later uses become."""
+        if not self.same_range(first, second) or not self.share_an_array(first, second):
+            return None
+        numbers = {r for *_, r in loop_slots(first) if not ty.is_array(r.type)}
+        if any(v in numbers for op in (*between, second) for v in free_values_of(op)):
+            return None
+        moved = self.before(first, between)
+        if moved is None or not self.in_order(first, second):
+            return None
+        above, first, renames = moved
+        return [*above, together(first, substitute_in(second, renames))], renames
+
+    def same_range(self, first: Op, second: Op) -> bool:
+        return all(
+            not (difference := self.affine.form(a) - self.affine.form(b)).terms and not difference.constant
+            for a, b in zip(first.operands[:2], second.operands[:2], strict=True)
+        )
+
+    def share_an_array(self, first: Op, second: Op) -> bool:
+        storages = {self.structure.storage(op.operands[0]) for op in accesses(first)}
+        return any(self.structure.storage(op.operands[0]) in storages for op in accesses(second))
+
+    def before(self, first: Op, between: tuple[Op, ...]) -> tuple[list[Op], Op, dict[Value, Value]] | None:
+        """The ops between the loops as they are above the first one, that loop behind them, and what the versions
+        become that they made of its results; None where the order matters."""
+        slots = {r: k for k, (*_, r) in enumerate(loop_slots(first))}
+        operands = list(first.operands)
+        renames: dict[Value, Value] = {}  # versions made between the loops -> results of the loop
+        inside: dict[Value, Value] = {}  # versions that the loop only reads -> what becomes of them above
+        above: list[Op] = []
+        free = set(free_values_of(first))
+        for op in between:
+            if op.primitive not in MOVABLE and op.primitive not in REGISTRY:
+                return None
+            if op.primitive in ACCESSES and not self.misses_all(op, first):
+                return None
+            given = tuple(operands[3 + slots[v]] if v in slots else v for v in op.operands)
+            if op.primitive == "store":
+                array = op.operands[0]
+                root = renames.get(array, array)
+                if root in slots:
+                    operands[3 + slots[root]] = op.result
+                    renames[op.result] = root
+                elif array in free or array in inside.values():
+                    inside = {v: op.result if w is array else w for v, w in inside.items()}
+                    if array in free:
+                        inside[array] = op.result
+            above.append(replace(op, operands=given))
+        first = replace(first, operands=tuple(operands))
+        return above, substitute_in(first, inside), renames
+
+    def misses_all(self, op: Op, loop: Op) -> bool:
+        """Whether an access is to an element that no trip of a loop touches in a way that matters."""
+        return all(self.never_meet(other, loop, op) for other in accesses(loop) if self.conflict(op, other))
+
+    def conflict(self, a: Op, b: Op) -> bool:
+        if a.primitive == "load" and b.primitive == "load":
+            return False
+        return self.structure.storage(a.operands[0]) is self.structure.storage(b.operands[0])
+
+    def never_meet(self, moving: Op, loop: Op, fixed: Op) -> bool:
+        """Whether an access in a loop misses the element of one outside, in every trip."""
+        index = loop_body(loop).parameters[0]
+        low, high = self.affine.form(loop.operands[0]), self.affine.form(loop.operands[1])
+        for i, j in zip(indices(moving), indices(fixed), strict=True):
+            if not (self.affine.is_never_negative(i) and self.affine.is_never_negative(j)):
+                return False
+        for i, j in zip(indices(moving), indices(fixed), strict=True):
+            form = self.affine.form(i) - self.affine.form(j)
+            c = form.coefficient(index)
+            if any(loop in self.structure.home.get(v, ()) for v, _ in form.terms if v is not index):
+                continue
+            if c == 0:
+                if not form.terms and form.constant:
+                    return True
+                continue
+            ends = [form.replaced(index, end) for end in (low, high)]
+            if c > 0 and self.affine.is_positive(ends[0]):
+                return True
+            if c < 0 and self.affine.is_positive(ends[0].scaled(-1)):
+                return True
+        return False
+
+    def in_order(self, first: Op, second: Op) -> bool:
+        """Whether no trip of the second loop touches what a later trip of the first one does, where it matters."""
+        return all(
+            self.meet_in_order(a, first, b, second)
+            for a in accesses(first)
+            for b in accesses(second)
+            if self.conflict(a, b)
+        )
+
+    def meet_in_order(self, a: Op, first: Op, b: Op, second: Op) -> bool:
+        """Whether two accesses to one element are in the same trip, or that of the first loop is earlier."""
+        here, there = loop_body(first).parameters[0], loop_body(second).parameters[0]
+        if not all(self.affine.is_never_negative(i) for i in (*indices(a), *indices(b))):
+            return False
+        for i, j in zip(indices(a), indices(b), strict=True):
+            mine, theirs = self.affine.form(i), self.affine.form(j)
+            c = mine.coefficient(here)
+            if c != theirs.coefficient(there):
+                continue
+            rest = (theirs - mine).replaced(there, Linear()).replaced(here, Linear())
+            if rest.terms:
+                continue
+            # The element is the same where c * (i - j) == rest.
+            if c == 0:
+                if rest.constant:
+                    return True
+                continue
+            if rest.constant % c or rest.constant // c <= 0:
+                return True
+        return False
+
+
+def is_joinable(op: Op, structure: Structure) -> bool:
+    """Whether the trips of a loop do not wait for each other, and it holds no other loops or effects."""
+    if op.primitive != "for" or leaves_early(op):
+        return False
+    step, body = op.operands[2], loop_body(op)
+    if not (step.is_constant and step.constant == 1):
+        return False
+    if any(inner.regions or inner.primitive in ("opaque", "require", "raise", "copy") for inner in body.ops):
+        return False
+    sums = (slot for slot in loop_slots(op) if not ty.is_array(slot[1].type))
+    return all(accumulates(body, p, y) for _, p, y, _ in sums) and not has_recurrence(body, structure)
+
+
+def has_recurrence(body: Block, structure: Structure) -> bool:
+    """Whether an element depends on one that an earlier trip stored into the same array, directly or through others.
+
+    A store that only feeds other arrays in the next trip is none: its value can be carried in a number.
+    """
+    places: dict[Value, list[tuple[Value, ...]]] = {}
+    for op in body.ops:
+        if op.primitive == "store":
+            places.setdefault(structure.storage(op.operands[0]), []).append(indices(op))
+    reads: dict[Value, set[Value]] = {}  # value -> storages of this loop that it is made from
+    made_from: dict[Value, set[Value]] = {storage: set() for storage in places}
+    elsewhere: set[tuple[Value, Value]] = set()  # (stored, read at another element)
+    lagging: dict[Value, set[Value]] = {}
+    for op in body.ops:
+        found: set[Value] = set().union(*(reads.get(v, set()) for v in op.operands))
+        late: set[Value] = set().union(*(lagging.get(v, set()) for v in op.operands))
+        storage = structure.storage(op.operands[0]) if op.primitive in ACCESSES else None
+        if op.primitive == "load" and storage in places:
+            found = found | {storage}
+            if any(where != indices(op) for where in places[storage]):
+                late = late | {storage}
+        elif op.primitive == "store" and storage is not None:
+            made_from[storage] |= found
+            elsewhere.update((storage, other) for other in late)
+        for result in op.results:
+            reads[result], lagging[result] = found, late
+    for _ in made_from:
+        for sources in made_from.values():
+            sources.update(*(made_from[other] for other in tuple(sources)))
+    return any(a is b or a in made_from[b] for a, b in elsewhere)
+
+
+def accesses(loop: Op) -> Iterator[Op]:
+    return (op for op in ops_within(loop_body(loop)) if op.primitive in ACCESSES)
+
+
+def indices(op: Op) -> tuple[Value, ...]:
+    return op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
+
+
+def together(first: Op, second: Op) -> Op:
+    """One loop whose trips do what a trip of the first and a trip of the second do."""
+    body, following = loop_body(first), loop_body(second)
+    goes_on = {r: y for _, _, y, r in loop_slots(first)}
+    inside = {following.parameters[0]: body.parameters[0], **goes_on}
+    slots = loop_slots(first)
+    read_before: dict[Value, Value] = {}
+    for initial, parameter, yielded, result in loop_slots(second):
+        k = next((k for k, slot in enumerate(slots) if slot[3] is initial), None)
+        if k is not None:
+            inside[parameter] = goes_on[initial]
+            slots[k] = (slots[k][0], slots[k][1], yielded, result)
+            continue
+        if initial in free_values_of(first):
+            read_before[initial] = parameter  # the array that the second loop stores into
+        slots.append((initial, parameter, yielded, result))
+    ops = (
+        *substitute(Block((), body.ops, ()), read_before).ops,
+        *substitute(Block((), following.ops, ()), inside).ops,
+    )
+    last = {**inside}
+    results = tuple(substitute(Block((), (), tuple(slot[2] for slot in slots)), last).results)
+    new = Block((body.parameters[0], *(slot[1] for slot in slots)), ops, results)
+    return replace(
+        first,
+        operands=(*first.operands[:3], *(slot[0] for slot in slots)),
+        regions=(new,),
+        results=tuple(slot[3] for slot in slots),
+    )
+
+
+__all__ = ["join_loops"]

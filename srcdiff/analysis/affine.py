@@ -5,7 +5,7 @@ x[i - 1] in a loop over i in range(1, n)    index  1*i - 1,  lower bound 0
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..ir import types as ty
@@ -228,15 +228,25 @@ class Overwrites:
                 return False
         return True
 
-    def misses(self, op: Op, where: tuple[Value, ...], readers: list[Op], within: Op | None) -> bool:
-        """Whether no access of `readers` that runs after `op`, in the same trip of `within`, is to its element."""
-        if not all(self.affine.is_never_negative(i) for i in where):
+    def misses(
+        self,
+        op: Op,
+        where: tuple[Value, ...],
+        readers: list[Op],
+        within: Op | None,
+        is_not_negative: Callable[[Value, Op], bool],
+    ) -> bool:
+        """Whether no access of `readers` that runs after `op`, in the same trip of `within`, is to its element.
+
+        `is_not_negative` tells whether an index of an access is certainly not negative.
+        """
+        if not all(is_not_negative(i, op) for i in where):
             return False
         for reader in readers:
             if reader is op:
                 continue  # an addition that only feeds itself
             target = reader.operands[1 : 1 + len(where)]
-            if not all(self.affine.is_never_negative(i) for i in target):
+            if not all(is_not_negative(i, reader) for i in target):
                 return False
             if not self.apart(op, where, reader, target, within):
                 return False

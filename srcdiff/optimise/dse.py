@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..analysis.affine import Overwrites
+from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value
@@ -76,7 +77,22 @@ def is_dead(store: Op, readers: list[Op], structure: Structure, overwrites: Over
         return False
     # In another trip of a loop around its allocation the array is another one.
     loops = [op for op in structure.home[origin] if op.primitive in ("for", "while")]
-    return overwrites.misses(store, tuple(where), readers, loops[-1] if loops else None)
+    ranges = Ranges(overwrites.affine)
+
+    def is_not_negative(i: Value, access: Op) -> bool:
+        """As the loops and the conditions around an access have it."""
+        affine = overwrites.affine
+        if affine.is_never_negative(i):
+            return True
+        around = structure.around[access]
+        for guard, inner in zip(around, (*around, access)[1:], strict=True):
+            if guard.primitive == "if":
+                for fact in ranges.follows(guard.operands[0], structure.arm[inner] == 0):
+                    if affine.is_not_negative(affine.form(i) - fact):
+                        return True
+        return False
+
+    return overwrites.misses(store, tuple(where), readers, loops[-1] if loops else None, is_not_negative)
 
 
 def without(block: Block, dead: dict[Value, Value]) -> Block:

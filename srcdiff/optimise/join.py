@@ -62,10 +62,9 @@ class Joiner:
                 continue
             joined = self.pair(first, block.ops[k + 1 : at], block.ops[at])
             if joined is not None:
-                ops, renames = joined
-                rest = Block((), block.ops[at + 1 :], block.results)
-                rest = substitute(rest, renames)
-                return Block(block.parameters, (*block.ops[:k], *ops, *rest.ops), rest.results)
+                made, renames = joined
+                rest = substitute(Block((), block.ops[at + 1 :], block.results), renames)
+                return Block(block.parameters, (*block.ops[:k], *made, *rest.ops), rest.results)
         return None
 
     # -------------------------------------------------------------------------------------- one pair

@@ -67,6 +67,7 @@ class Window:
     `axis` : the one along which the elements move.
     `moves` : 1 or -1, how far they do in a trip.
     `shared` : the linear form of the index at that axis, less its constant.
+    `in_reverse` : whether the loop reverses another one.
     `offset` : the constants, by access.
     """
 
@@ -74,6 +75,7 @@ class Window:
     axis: int
     moves: int
     shared: Linear
+    in_reverse: bool
     offset: dict[Op, int] = field(default_factory=dict)
 
     def age(self, op: Op) -> int:
@@ -97,8 +99,11 @@ class Window:
 
     @property
     def complete(self) -> int:
-        """The age at which it is written for the last time."""
-        return max(self.ages(WRITES))
+        """The age at which it is stored: that at which it is written for the last time.
+
+        A cotangent that a later trip still reads is stored behind that, for mostly nothing needs it afterwards.
+        """
+        return max(self.ages(ACCESSES if self.in_reverse else WRITES))
 
     @property
     def last(self) -> int:
@@ -134,6 +139,7 @@ class Trip:
     def __init__(self, loop: Op, affine: Affine) -> None:
         self.affine, self.body = affine, loop_body(loop)
         self.index = self.body.parameters[0]
+        self.in_reverse = "reverses" in loop.attributes
         self.forward = loop.operands[2].constant * (-1 if loop.attributes.get("descending") else 1)
         self.makers = {v: op for op in self.body.ops for v in op.results}
         self.inside = {*self.body.parameters, *self.makers}
@@ -151,7 +157,7 @@ class Trip:
                 fixed = tuple(unordered(self.form(i)) for k, i in enumerate(indices(op)) if k != axis)
                 moves = self.forward * shared.coefficient(self.index)
                 window = windows.setdefault(
-                    (axis, fixed, unordered(shared)), Window(start, axis, moves, shared)
+                    (axis, fixed, unordered(shared)), Window(start, axis, moves, shared, self.in_reverse)
                 )
                 window.offset[op] = self.form(indices(op)[axis]).constant
         return [window for window in windows.values() if self.can_carry(window, accesses)]
@@ -365,6 +371,8 @@ def rotated(body: Block, windows: list[Window], slots: list[Slot]) -> Block:
                 continue
             builder.location = op.location
             key = window, window.age(original)
+            if key[1] == window.complete:
+                places[window] = indices(op)
             if op.primitive == "load" and key in held:
                 replaced[op.result] = held[key]
             elif op.primitive == "load":
@@ -378,8 +386,6 @@ def rotated(body: Block, windows: list[Window], slots: list[Slot]) -> Block:
                     value = builder.arithmetic("add", known, value)
                 held[key] = as_element(builder, value, array.type.dtype)
                 replaced[op.result] = array
-                if key[1] == window.complete:
-                    places[window] = tuple(where)
         ends = {window.start: last_version(body, window.start) for window in windows}
         # Behind everything else: a store of what depends on an earlier trip keeps LLVM from moving what it
         # computes for the next one.

@@ -22,7 +22,7 @@ from ..ir import types as ty
 from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value
 from ..ir.types import Type
-from ..primitives import REGISTRY
+from ..primitives import ARRAYS, REGISTRY
 
 RESULTS = re.compile(r"((?:[^\s='\"]+ )+)= (.*)")
 REGION = re.compile(r"(.*?) ?\{(?: \(([^()]*)\))?")
@@ -144,8 +144,12 @@ class Parser:
         operands = self.all_used(rest)
         if region is not None:
             return self.control(primitive, attributes, operands, names.split(), region[2] or "")
-        operands, type = typed(primitive, operands)
-        results = self.all_defined(names.split(), [type])
+        if primitive in ARRAYS:
+            types = ARRAYS[primitive].types(*(v.type for v in operands))
+        else:
+            operands, type = typed(primitive, operands)
+            types = (type,)
+        results = self.all_defined(names.split(), types)
         return Op(primitive, operands, results, (), attributes)
 
     def control(

@@ -22,6 +22,7 @@ from ..primitives import BY_SPELLING
 from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
 from .library import NUMPY_CALLS, clipped
+from .linalg import product
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
 from .things import (
@@ -467,7 +468,7 @@ class Calls(Arrays):
         if name == "clip":
             return clipped(self, thing, *arguments, **keywords)
         if name == "dot":
-            return self.inner(thing, arguments[0])
+            return product(self, thing, arguments[0])
         if name in (
             "sum",
             "mean",

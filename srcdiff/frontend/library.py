@@ -18,6 +18,7 @@ import numpy as np
 from ..ir import types as ty
 from ..ir.core import Value
 from .arrays import Slice
+from .linalg import product
 from .scope import describe
 from .things import (
     ArrayView,
@@ -410,7 +411,7 @@ def _transpose(calls: Calls, thing: Any) -> Any:
 def _dot(calls: Calls, a: Any, b: Any) -> Any:
     if is_scalar(a) or is_scalar(b):
         return calls.elementwise(lambda x, y: calls.scalar("mul", x, y), a, b)
-    return calls.inner(a, b)
+    return product(calls, a, b)
 
 
 def _vector_dot(calls: Calls, a: Any, b: Any) -> Any:

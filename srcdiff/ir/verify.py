@@ -127,19 +127,21 @@ class Verifier:
         self.define(op.results, op)
 
     def memory(self, op: Op) -> None:
-        """Elements are read and written at as many integers as the array has axes."""
+        """Elements are read and written at as many integers as the array has axes, parts at the first of them."""
         array, *rest = op.operands
         self.require(ty.is_array(array.type), f"{named(op)} of {array!r}, which is no array", op)
         if op.primitive in CONSUMERS:
             self.same_array(array.type, op.result.type, op)
         if op.primitive in ("load", "store", "accum"):
             where = rest if op.primitive == "load" else rest[:-1]
-            axes = array.type.ndim
+            part = op.result if op.primitive == "load" else rest[-1]
+            axes = array.type.ndim - (part.type.ndim if ty.is_array(part.type) else 0)
             self.require(len(where) == axes, f"{named(op)} at {len(where)} indices of {axes} axes", op)
             for index in where:
                 self.require(ty.is_integer(index.type), f"{named(op)} at {index!r}, no integer", op)
         if op.primitive == "load":
-            self.require(op.result.type == array.type.dtype, f"{named(op)} changes the type", op)
+            dtype = op.result.type.dtype if ty.is_array(op.result.type) else op.result.type
+            self.require(dtype == array.type.dtype, f"{named(op)} changes the type", op)
 
     def same_array(self, a: Type, b: Type, op: Op) -> None:
         alike = ty.is_array(a) and ty.is_array(b) and a.dtype == b.dtype and a.ndim == b.ndim

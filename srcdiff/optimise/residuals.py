@@ -27,7 +27,16 @@ from ..ir.core import Block, Function, Op, Value, counts_trips, leaves_early, lo
 from ..ir.trips import trip_count, trip_number
 from ..ir.types import Type
 from ..ir.walk import free_values_of
-from ..primitives import REGISTRY
+from ..primitives import ARRAYS, REGISTRY
+from .arrays import (
+    Length,
+    array_source,
+    emitted_length,
+    part_type,
+    recorded_lengths,
+    require_lengths,
+    tape_type,
+)
 
 CHEAP = 12  # additions: what one tape write and read are worth
 LOOPS = ("for", "while")
@@ -49,6 +58,8 @@ class Tape:
     final: Value
     known: bool = True
     position: Value | None = None
+    lengths: tuple[Length, ...] = ()  # of an array, as known before the outermost loop
+    proven: bool = True  # that each trip's array has these lengths
 
 
 @dataclass
@@ -122,6 +133,8 @@ class Placer:
                 case "zeros_like":
                     self.zeros_like(op)
                     self.enter(op.results)
+                case "shape" if not self.is_held(op.operands[0]):
+                    self.memo[op.result] = self.length_of(op.operands[0], op.attributes["axis"])
                 case _:
                     operands = tuple(self.supplied(v) for v in op.operands)
                     if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
@@ -133,12 +146,18 @@ class Placer:
 
     def supplied(self, value: Value) -> Value:
         """The value itself where it is in scope, else what stands for it."""
-        if value.is_constant or value in self.scope:
+        if value.is_constant or self.is_held(value):
             return value
-        found = self.source(value, may_record=True)
+        found = (
+            array_source(self, value) if ty.is_array(value.type) else self.source(value, may_record=True)
+        )
         if found is None:
             raise InternalError(f"no source for the value `{value.name or value}`", None)
         return found
+
+    def is_held(self, value: Value) -> bool:
+        """Whether a value is in scope, and if it is an array still has its content."""
+        return value in self.scope and value not in self.spent
 
     # ----------------------------------------------------------------------------------------- regions
 
@@ -234,10 +253,28 @@ class Placer:
             self.zeros_like(replace(op, operands=made.operands))
             return
         else:
-            lengths = tuple(self.supplied(self.shape_of(origin, axis)) for axis in range(array.type.ndim))
+            lengths = tuple(self.length_of(origin, axis) for axis in range(array.type.ndim))
         self.builder.append(
             replace(op, primitive="alloc", operands=lengths, attributes={**op.attributes, "fill": "zeros"})
         )
+
+    def length_of(self, array: Value, axis: int) -> Value:
+        """The length along an axis of an array that is not in scope any more."""
+        origin = self.structure.origin(array)
+        held = next((v for v in (self.holder(array), origin) if v is not None and self.is_held(v)), None)
+        if held is not None:
+            return self.builder.emit("shape", (held,), ty.int64, {"axis": axis})
+        made = self.structure.maker.get(origin)
+        if made is not None and made.primitive == "alloc":
+            return self.supplied(made.operands[axis])
+        if made is not None and made.primitive == "copy":
+            return self.length_of(made.operands[0], axis)
+        if made is not None and made.primitive in ARRAYS:
+            transposed = made.attributes.get("transposed", "")
+            sources = ARRAYS[made.primitive].source_of(made.results.index(origin), axis, transposed)
+            lengths = [self.length_of(made.operands[k], along) for k, along in sources]
+            return lengths[0] if len(lengths) == 1 else self.builder.emit("min", lengths, ty.int64)
+        return self.supplied(self.shape_of(origin, axis))
 
     def shape_of(self, array: Value, axis: int) -> Value:
         """A length of an array of a closed region, as a value of that region."""
@@ -405,7 +442,7 @@ class Placer:
                 assert base is not None
                 with self.builder:
                     where = [base + where[0]]
-        return self.builder.emit("load", (tape.final, *where), value.type, name=value.name)
+        return self.builder.emit("load", (tape.final, *where), part_type(value.type), name=value.name)
 
     def trip_of(self, loop: Op) -> Value:
         """The number of the trip, from 0, that the open reverse loop is at."""
@@ -418,9 +455,12 @@ class Placer:
     def make_tape(self, value: Value, chain: tuple[Op, ...], loops: tuple[Op, ...]) -> Tape:
         name = f"{value.name or 't'}_tape"
         if not loops:
-            return Tape(value, chain, loops, Value(value.name, value.type))
+            return Tape(value, chain, loops, Value(value.name, part_type(value.type)))
+        is_array = ty.is_array(value.type)
+        lengths, proven = recorded_lengths(self.structure, value, loops[0]) if is_array else ((), True)
         if self.counts_known(loops):
-            return Tape(value, chain, loops, Value(name, ty.array(value.type, len(loops))))
+            final = Value(name, tape_type(value.type, len(loops)))
+            return Tape(value, chain, loops, final, lengths=lengths, proven=proven)
         position: Value | None = None
         innermost = loops[-1]
         if len(loops) > 1:
@@ -429,7 +469,7 @@ class Placer:
                 self.structure.home[start] = self.structure.around[innermost]
                 self.plan.positions[innermost] = start
             position = self.plan.positions[innermost]
-        return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position)
+        return Tape(value, chain, loops, Value(name, tape_type(value.type, 1)), False, position, lengths, proven)
 
     def counts_known(self, loops: tuple[Op, ...]) -> bool:
         """Whether the trip counts are known before the outermost loop."""
@@ -529,6 +569,7 @@ class Recorder:
             lengths = [trip_count(builder, loop) for loop in tape.loops]
         else:
             lengths = [constant(64, ty.int64)]
+        lengths += [emitted_length(builder, length) for length in tape.lengths]
         return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
 
     def loop(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> Op:
@@ -601,6 +642,9 @@ class Recorder:
             return
         tape, content = thread.tape, current or value
         if not tape.loops:
+            if ty.is_array(value.type):  # what it is copied to is not written afterwards
+                made = Value(value.name, thread.type) if tape.chain else tape.final
+                content = builder.append(Op("copy", (value,), (made,), (), {}, builder.location))[0]
             self.state[thread] = content
             return
         tokens = {op.attributes["token"]: op for op in self.open}
@@ -615,6 +659,8 @@ class Recorder:
             self.state[thread] = builder.emit(
                 "ensure", (self.state[thread], where[0]), thread.type, name=thread.name
             )
+        if not tape.proven:
+            require_lengths(builder, value, self.state[thread])
         self.state[thread] = builder.emit(
             "store", (self.state[thread], *where, content), thread.type, name=thread.name
         )

@@ -1,0 +1,249 @@
+"""Where the reverse sweep gets a whole array of the forward sweep, and how long arrays of closed loops are.
+
+    for i in range(n):                         h_tape = np.empty((n, k, m))
+        h = tanh(x @ w)                        for i in range(n):
+        x = h @ w                ->                h = tanh(x @ w)
+    ...                                            h_tape[i] = h
+        w_bar += h.T @ x_bar                   ...
+                                                   w_bar += h_tape[i].T @ x_bar
+
+An array that is in scope and has not been stored into since is read. One that plain loops filled from such values is
+filled again. Else it is recorded: as a part of a tape for each trip, or as a copy. The tape is allocated before the
+outermost loop, so the lengths of the array must be known there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.structure import Structure
+from ..errors import UnsupportedConstruct
+from ..ir import types as ty
+from ..ir.builder import Builder
+from ..ir.core import Op, Value, loop_body, loop_slots
+from ..ir.types import Type
+from ..ir.walk import free_values_of, ops_within, rename_op
+from ..primitives import ARRAYS, REGISTRY
+
+if TYPE_CHECKING:
+    from .residuals import Placer
+
+IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
+LIKE = ("copy", "zeros_like", "empty_like")
+# A length as ("value", v), ("constant", n), ("shape", array, axis) or (primitive, type, part, ...)
+Length = tuple[Any, ...]
+
+
+def array_source(placer: Placer, array: Value) -> Value | None:
+    """An array of the reverse sweep with the content of a version of the forward sweep."""
+    if array in placer.memo:
+        return placer.memo[array]
+    found = unchanged(placer, array) or refilled(placer, array) or placer.recorded(array)
+    if found is not None:
+        placer.memo[array] = found
+    return found
+
+
+def unchanged(placer: Placer, array: Value) -> Value | None:
+    """Another version of the same memory, if nothing is ever stored into that."""
+    held = placer.holder(array)
+    if held is None or held in placer.spent or placer.structure.stores.get(placer.structure.storage(array)):
+        return None
+    return held
+
+
+def refilled(placer: Placer, array: Value) -> Value | None:
+    """The array filled again by the loops that filled it, if they are cheap and what they read is still there."""
+    fill = placer.structure.maker.get(array)
+    if fill is None or fill.primitive != "for" or len(fill.results) != 1 or not is_cheap(fill):
+        return None
+    (start,) = fill.operands[3:]
+    made = placer.structure.maker.get(start)
+    if made is None or made.primitive != "alloc":
+        return None
+    before, memo, used = len(placer.builder.ops), dict(placer.memo), set(placer.plan.used)
+    mapping: dict[Value, Value] = {}
+    for value in (*made.operands, *free_values_of(fill)):
+        if value is start or value.is_constant:
+            continue
+        found = still_there(placer, value)
+        if found is None:
+            del placer.builder.ops[before:]
+            placer.memo, placer.plan.used = memo, used
+            return None
+        mapping[value] = found
+    again = Value(start.name, start.type)
+    lengths = tuple(mapping.get(n, n) for n in made.operands)
+    placer.builder.append(replace(made, operands=lengths, results=(again,), attributes={"fill": "empty"}))
+    return placer.builder.append(rename_op(fill, {**mapping, start: again}))[0]
+
+
+def still_there(placer: Placer, value: Value) -> Value | None:
+    if not ty.is_array(value.type):
+        return placer.source(value, may_record=False)
+    if value in placer.scope and value not in placer.spent:
+        return value
+    return placer.memo.get(value) or unchanged(placer, value)
+
+
+def is_cheap(fill: Op) -> bool:
+    """Whether a nest of loops does nothing but to compute the elements of one array, each from little."""
+    from .residuals import CHEAP
+
+    cost = 0
+    for op in ops_within(loop_body(fill)):
+        if op.primitive in REGISTRY:
+            cost += REGISTRY[op.primitive].cost
+        elif op.primitive == "for":
+            if len(op.results) != 1 or not ty.is_array(op.result.type):
+                return False
+        elif op.primitive not in ("load", "store", "cast", "shape"):
+            return False
+    return cost <= CHEAP and ty.is_array(fill.results[0].type)
+
+
+# -------------------------------------------------------------------------------------------------- lengths
+
+
+def tape_type(type: Type, axes: int) -> Type:
+    """The type of a tape with this many axes for trips."""
+    return ty.array(type.dtype, axes + type.ndim) if ty.is_array(type) else ty.array(type, axes)
+
+
+def part_type(type: Type) -> Type:
+    """The type of what is read from a tape."""
+    return ty.array(type.dtype, type.ndim) if ty.is_array(type) else type
+
+
+def recorded_lengths(structure: Structure, array: Value, loop: Op) -> tuple[tuple[Length, ...], bool]:
+    """The lengths of an array of a closed loop as they are known before it, and whether they hold in every trip."""
+    lengths = Lengths(structure, loop)
+    found = [lengths.of(array, axis) for axis in range(array.type.ndim)]
+    if None in found:
+        maker = structure.maker.get(array)
+        name = f"`{array.name}`" if array.name else "an array"
+        raise UnsupportedConstruct(
+            f"the size of {name} changes from trip to trip of a loop",
+            maker.location if maker is not None else None,
+            "each trip's content has to be recorded for the reverse sweep",
+            "arrays of one size, or the product as a loop over its elements",
+        )
+    return tuple(n for n in found if n is not None), lengths.proven
+
+
+class Lengths:
+    """The lengths of arrays inside a loop, from values that exist before it; None where they are not known.
+
+    What a name points to in later trips is taken to be as long as what it pointed to at first. `proven` tells whether
+    that follows from the program.
+    """
+
+    def __init__(self, structure: Structure, loop: Op) -> None:
+        self.structure, self.loop = structure, loop
+        self.assumed: dict[tuple[Value, int], Length] = {}
+        self.proven = True
+
+    def of(self, array: Value, axis: int) -> Length | None:
+        s = self.structure
+        if self.loop not in s.home[array]:
+            return ("shape", array, axis)
+        if (array, axis) in self.assumed:
+            return self.assumed[array, axis]
+        made = s.maker[array]
+        if made.primitive in IN_PLACE or made.primitive in LIKE:
+            return self.of(made.operands[0], axis)
+        if made.primitive == "alloc":
+            return self.of_number(made.operands[axis])
+        if made.primitive in ARRAYS:
+            transposed = made.attributes.get("transposed", "")
+            sources = ARRAYS[made.primitive].source_of(made.results.index(array), axis, transposed)
+            parts = [self.of(made.operands[k], along) for k, along in sources]
+            if len(parts) == 1 or None in parts:
+                return None if None in parts else parts[0]
+            return ("min", ty.int64, *parts)
+        if made.primitive == "if":
+            first, second = (self.of(region.results[made.results.index(array)], axis) for region in made.regions)
+            return first if self.same(first, second) else None
+        if made.primitive in ("for", "while"):
+            return self.of_slot(made, array, axis)
+        return None
+
+    def of_slot(self, loop: Op, array: Value, axis: int) -> Length | None:
+        slot = next((s for s in loop_slots(loop) if array in (s[1], s[3])), None)
+        if slot is None:
+            return None
+        initial, parameter, yielded, _ = slot
+        first = self.of(initial, axis)
+        if first is None or (parameter, axis) in self.assumed:
+            return first
+        self.assumed[parameter, axis] = first
+        last = self.of(yielded, axis)
+        if last is None:
+            return None
+        if not self.same(first, last):
+            self.proven = False
+        return first
+
+    def of_number(self, value: Value) -> Length | None:
+        s = self.structure
+        if value.is_constant:
+            return ("constant", value.constant)
+        if self.loop not in s.home[value]:
+            return ("value", value)
+        made = s.maker[value]
+        if made.primitive == "shape":
+            return self.of(made.operands[0], made.attributes["axis"])
+        if made.primitive in REGISTRY and value in made.results:
+            parts = [self.of_number(x) for x in made.operands]
+            return None if None in parts else (made.primitive, value.type, *parts)
+        return None
+
+    def same(self, a: Length | None, b: Length | None) -> bool:
+        return a is not None and b is not None and self.normal(a) == self.normal(b)
+
+    def normal(self, length: Length) -> Length:
+        """One form for lengths that are the same by how they were made."""
+        s = self.structure
+        kind, *parts = length
+        if kind == "value":
+            made = s.maker.get(parts[0])
+            if made is not None and made.primitive == "shape":
+                return self.normal(("shape", made.operands[0], made.attributes["axis"]))
+        if kind == "shape":
+            origin = s.origin(parts[0])
+            made = s.maker.get(origin)
+            if made is not None and made.primitive == "alloc":
+                number = made.operands[parts[1]]
+                return ("constant", number.constant) if number.is_constant else self.normal(("value", number))
+            if made is not None and made.primitive in LIKE:
+                return self.normal(("shape", made.operands[0], parts[1]))
+            return ("shape", origin, parts[1])
+        return length
+
+
+def emitted_length(builder: Builder, length: Length) -> Value:
+    kind, *parts = length
+    if kind == "value":
+        return parts[0]  # type: ignore[no-any-return]
+    if kind == "constant":
+        return Value("", ty.int64, parts[0])
+    if kind == "shape":
+        return builder.emit("shape", (parts[0],), ty.int64, {"axis": parts[1]})
+    type, *operands = parts
+    return builder.emit(kind, [emitted_length(builder, x) for x in operands], type)
+
+
+def require_lengths(builder: Builder, array: Value, tape: Value) -> None:
+    """Raise, in the generated program, if a trip's array is not as long as the part of the tape for it."""
+    axes = array.type.ndim
+    for axis in range(axes):
+        have = builder.emit("shape", (array,), ty.int64, {"axis": axis})
+        need = builder.emit("shape", (tape,), ty.int64, {"axis": tape.type.ndim - axes + axis})
+        holds = builder.emit("eq", (have, need), ty.boolean)
+        name = f"`{array.name}`" if array.name else "an array"
+        message = f"the size of {name} changes from trip to trip, and its derivative needs one size"
+        builder.effect("require", (holds,), {"error": "ValueError", "message": message})
+
+
+__all__ = ["Length", "array_source", "emitted_length", "part_type", "recorded_lengths", "require_lengths", "tape_type"]

@@ -18,7 +18,7 @@ import numpy as np
 from ..ir import types as ty
 from ..ir.core import Value
 from .arrays import Slice
-from .linalg import product
+from .linalg import LINALG_CALLS, product
 from .scope import describe
 from .things import (
     ArrayView,
@@ -292,10 +292,6 @@ def clipped(calls: Calls, thing: Any, low: Any = None, high: Any = None) -> Any:
         return calls.scalar("minimum", x, high) if is_scalar(high) else x
 
     return calls.elementwise(clip, thing, low, high)
-
-
-def _norm(calls: Calls, thing: Any) -> Scalar:
-    return calls.scalar("sqrt", calls.total(calls.elementwise(lambda x: calls.scalar("mul", x, x), thing)))
 
 
 def _outer(calls: Calls, a: Any, b: Any) -> Elementwise:
@@ -663,7 +659,7 @@ NUMPY_CALLS: dict[Any, Any] = {
     np.diag: _diag,
     np.ravel: _ravel,
     np.reshape: _reshape,
-    np.linalg.norm: _norm,
+    **LINALG_CALLS,
     len: _length,
     sum: _builtin_sum,
     divmod: _divmod,

@@ -18,8 +18,8 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
 from ..primitives.arrays import ARRAYS
-from .scope import describe, same
-from .things import ArrayView, Axis, Elementwise, Length, Poison, Scalar, Static, is_arraylike, is_number, is_scalar, whole_view
+from .scope import same
+from .things import ArrayView, Elementwise, Length, Poison, Scalar, Static, is_number, whole_view
 
 if TYPE_CHECKING:
     from .calls import Calls
@@ -129,3 +129,187 @@ def product_loops(calls: Calls, a: Any, b: Any) -> Any:
 
     lengths = (*na[:-1], *nb[1:])
     return calls.held(Elementwise(lengths, at, calls.reads(a) | calls.reads(b))) if lengths else at(())
+
+
+# ---------------------------------------------------------------------------------------------- np.linalg
+
+
+def matrix(calls: Calls, thing: Any, call: str) -> Any:
+    thing = calls.steady(calls.as_array(thing))
+    if thing.ndim != 2:
+        calls.refuse(
+            f"`{call}` of an array of {thing.ndim} dimensions", instead="a matrix at a time, in a loop"
+        )
+    return thing
+
+
+def of_matrix(name: str) -> Any:
+    """A function of one matrix that is one op."""
+    return lambda calls, a: apply_whole(calls, name, matrix(calls, a, f"np.linalg.{name}"))
+
+
+def solve(calls: Calls, a: Any, b: Any) -> Any:
+    a, b = matrix(calls, a, "np.linalg.solve"), calls.steady(calls.as_array(b))
+    if b.ndim > 2:
+        calls.refuse(f"`np.linalg.solve` for {b.ndim} dimensions", instead="a loop over the systems")
+    return apply_whole(calls, "solve" if b.ndim == 2 else "solve_vector", a, b)
+
+
+def least_squares(calls: Calls, a: Any, b: Any, rcond: Any = None) -> Any:
+    """`np.linalg.lstsq`, of which only the solution can be used."""
+    if not (rcond is None or (isinstance(rcond, Static) and rcond.value is None) or same(rcond, -1)):
+        calls.refuse("`np.linalg.lstsq` with a cut-off", instead="the default")
+    a, b = matrix(calls, a, "np.linalg.lstsq"), calls.steady(calls.as_array(b))
+    if b.ndim > 2:
+        calls.refuse(f"`np.linalg.lstsq` for {b.ndim} dimensions", instead="a loop over the systems")
+    solution = apply_whole(calls, "lstsq" if b.ndim == 2 else "lstsq_vector", a, b)
+    other = Poison("only the solution of `np.linalg.lstsq` can be used", "`np.linalg.lstsq(a, b)[0]`")
+    return (solution, other, other, other)
+
+
+def decompose(calls: Calls, a: Any, full_matrices: Any = True, compute_uv: Any = True) -> Any:
+    """`np.linalg.svd` of the reduced form."""
+    a = matrix(calls, a, "np.linalg.svd")
+    if compute_uv is False:
+        return apply_whole(calls, "svd", a)[1]
+    if full_matrices is not False:
+        calls.refuse(
+            "`np.linalg.svd` with full matrices",
+            "the surplus singular vectors are not determined, and have no derivative",
+            "`np.linalg.svd(a, full_matrices=False)`",
+        )
+    return apply_whole(calls, "svd", a)
+
+
+def orthogonalise(calls: Calls, a: Any, mode: Any = "reduced") -> Any:
+    """`np.linalg.qr` of the reduced form."""
+    if getattr(mode, "value", mode) != "reduced":
+        calls.refuse("`np.linalg.qr` in another mode", instead="the default, `'reduced'`")
+    return apply_whole(calls, "qr", matrix(calls, a, "np.linalg.qr"))
+
+
+def power(calls: Calls, a: Any, n: Any) -> Any:
+    """`np.linalg.matrix_power`, by squaring as NumPy does it."""
+    a = matrix(calls, a, "np.linalg.matrix_power")
+    if not isinstance(n, int):
+        calls.refuse("`np.linalg.matrix_power` with a power that is not a constant", instead="a loop of products")
+    if n == 0:
+        lengths = calls.shape(a)
+        result = calls.allocate(lengths, calls.dtype(a), "zeros")
+        calls.count_loop(lengths[0], lambda i: calls.store(result, (i, i), 1.0))
+        return result
+    if n < 0:
+        a, n = apply_whole(calls, "inv", a), -n
+    result = None
+    while n:
+        if n % 2:
+            result = a if result is None else product(calls, result, a)
+        n //= 2
+        if n:
+            a = product(calls, a, a)
+    return calls.copy(result) if result is a else result
+
+
+def chain(calls: Calls, things: Any) -> Any:
+    """`np.linalg.multi_dot`: from the side where there is a vector, else from the left."""
+    if not isinstance(things, tuple) or len(things) < 2:
+        calls.refuse("`np.linalg.multi_dot` of this", instead="a list of two matrices or more")
+    parts = [calls.steady(calls.as_array(x)) for x in things]
+    if parts[-1].ndim == 1:
+        result = parts.pop()
+        while parts:
+            result = product(calls, parts.pop(), result)
+        return result
+    result = parts[0]
+    for part in parts[1:]:
+        result = product(calls, result, part)
+    return result
+
+
+def norm(calls: Calls, thing: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
+    """`np.linalg.norm` of vectors and matrices, also along axes."""
+    ord, axis = (x.value if isinstance(x, Static) else x for x in (ord, axis))
+    thing = calls.steady(calls.as_array(thing))
+    over = thing.ndim if axis is None else len(axis) if isinstance(axis, tuple) else 1
+    if ord is None or (over == 1 and ord == 2) or (over == 2 and ord == "fro"):
+        return calls.along(thing, axis, lambda x: root_of_squares(calls, x), bool(keepdims))
+    if over == 1 and is_number(ord):
+        return calls.along(thing, axis, lambda x: vector_norm(calls, x, ord), bool(keepdims))
+    if thing.ndim == 2 and axis is None and not keepdims:
+        return matrix_norm(calls, thing, ord)
+    calls.refuse("`np.linalg.norm` of this kind", instead="one of a vector or of a matrix, or the sum itself")
+
+
+def root_of_squares(calls: Calls, thing: Any) -> Scalar:
+    return calls.scalar("sqrt", calls.total(calls.elementwise(lambda x: calls.scalar("mul", x, x), thing)))
+
+
+def vector_norm(calls: Calls, thing: Any, ord: Any) -> Scalar:
+    sizes = calls.elementwise(lambda x: calls.scalar("abs", x), thing)
+    if ord in (np.inf, -np.inf):
+        return calls.extreme(sizes, "max" if ord > 0 else "min")
+    if ord == 0:
+        return calls.total(calls.elementwise(lambda x: calls.cast(calls.scalar("ne", x, 0.0), ty.float64), thing))
+    if ord == 1:
+        return calls.total(sizes)
+    total = calls.total(calls.elementwise(lambda x: calls.scalar("pow", x, ord), sizes))
+    return calls.scalar("pow", total, 1.0 / ord)
+
+
+def matrix_norm(calls: Calls, thing: Any, ord: Any) -> Scalar:
+    if ord in (1, -1, np.inf, -np.inf):
+        sizes = calls.elementwise(lambda x: calls.scalar("abs", x), thing)
+        sums = calls.along(sizes, 0 if ord in (1, -1) else 1, calls.total)
+        return calls.extreme(sums, "max" if ord > 0 else "min")
+    if ord in (2, -2, "nuc"):
+        values = apply_whole(calls, "svd", thing)[1]
+        if ord == "nuc":
+            return calls.total(values)
+        return calls.extreme(values, "max" if ord > 0 else "min")
+    calls.refuse("`np.linalg.norm` of this kind", instead="one of a vector, or 'fro', 'nuc', 1, 2 or inf")
+
+
+def trace(calls: Calls, thing: Any) -> Scalar:
+    thing = matrix(calls, thing, "np.trace")
+    length = calls.scalar("min", *calls.shape(thing))
+    return calls.total(Elementwise((length,), lambda i: calls.at(thing, (i[0], i[0])), calls.reads(thing)))
+
+
+def kron(calls: Calls, a: Any, b: Any) -> ArrayView:
+    """`np.kron` of two vectors or two matrices."""
+    a, b = (calls.steady(calls.as_array(x)) for x in (a, b))
+    if a.ndim != b.ndim or a.ndim > 2:
+        calls.refuse("`np.kron` of these", instead="two vectors or two matrices")
+    na, nb = calls.shape(a), calls.shape(b)
+    lengths = tuple(calls.scalar("mul", n, m) for n, m in zip(na, nb, strict=True))
+    result = calls.allocate(lengths, ty.promote(calls.dtype(a), calls.dtype(b)))
+
+    def put(indices: Indices) -> None:
+        i, k = indices[: a.ndim], indices[a.ndim :]
+        where = tuple(
+            calls.scalar("add", calls.scalar("mul", x, n), y) for x, n, y in zip(i, nb, k, strict=True)
+        )
+        calls.store(result, where, calls.scalar("mul", calls.at(a, i), calls.at(b, k)))
+
+    calls.nest((*na, *nb), put)
+    return result
+
+
+LINALG_CALLS: dict[Any, Any] = {
+    np.linalg.det: of_matrix("det"),
+    np.linalg.slogdet: of_matrix("slogdet"),
+    np.linalg.inv: of_matrix("inv"),
+    np.linalg.pinv: of_matrix("pinv"),
+    np.linalg.cholesky: of_matrix("cholesky"),
+    np.linalg.eigh: of_matrix("eigh"),
+    np.linalg.eigvalsh: lambda calls, a: of_matrix("eigh")(calls, a)[0],
+    np.linalg.qr: orthogonalise,
+    np.linalg.svd: decompose,
+    np.linalg.solve: solve,
+    np.linalg.lstsq: least_squares,
+    np.linalg.matrix_power: power,
+    np.linalg.multi_dot: chain,
+    np.linalg.norm: norm,
+    np.trace: trace,
+    np.kron: kron,
+}

@@ -14,13 +14,14 @@ outermost loop, so the lengths of the array must be known there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.structure import Structure
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
-from ..ir.builder import Builder
+from ..ir.builder import Builder, constant
 from ..ir.core import Op, Value, loop_body, loop_slots
 from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, rename_op
@@ -222,28 +223,52 @@ class Lengths:
         return length
 
 
-def emitted_length(builder: Builder, length: Length) -> Value:
+def bounds_before(structure: Structure, loop: Op, outermost: Op) -> tuple[Length, ...] | None:
+    """The bounds of an inner loop as they are known before the outermost one; None if they are not."""
+    lengths = Lengths(structure, outermost)
+    found = tuple(lengths.of_number(bound) for bound in loop.operands[:3])
+    return tuple(n for n in found if n is not None) if None not in found and lengths.proven else None
+
+
+def shape_of(builder: Builder, array: Value, axis: int) -> Value:
+    return builder.emit("shape", (array,), ty.int64, {"axis": axis})
+
+
+def emitted_length(
+    builder: Builder, length: Length, shape: Callable[[Value, int], Value] | None = None
+) -> Value:
+    """The length as a value; `shape` finds the length of an array."""
     kind, *parts = length
     if kind == "value":
         return parts[0]  # type: ignore[no-any-return]
     if kind == "constant":
-        return Value("", ty.int64, parts[0])
+        return constant(parts[0], ty.int64)
     if kind == "shape":
-        return builder.emit("shape", (parts[0],), ty.int64, {"axis": parts[1]})
+        return shape(*parts) if shape is not None else shape_of(builder, *parts)
     type, *operands = parts
-    return builder.emit(kind, [emitted_length(builder, x) for x in operands], type)
+    return builder.emit(kind, [emitted_length(builder, x, shape) for x in operands], type)
 
 
 def require_lengths(builder: Builder, array: Value, tape: Value) -> None:
     """Raise, in the generated program, if a trip's array is not as long as the part of the tape for it."""
     axes = array.type.ndim
     for axis in range(axes):
-        have = builder.emit("shape", (array,), ty.int64, {"axis": axis})
-        need = builder.emit("shape", (tape,), ty.int64, {"axis": tape.type.ndim - axes + axis})
+        have = shape_of(builder, array, axis)
+        need = shape_of(builder, tape, tape.type.ndim - axes + axis)
         holds = builder.emit("eq", (have, need), ty.boolean)
         name = f"`{array.name}`" if array.name else "an array"
         message = f"the size of {name} changes from trip to trip, and its derivative needs one size"
         builder.effect("require", (holds,), {"error": "ValueError", "message": message})
 
 
-__all__ = ["Length", "array_source", "emitted_length", "part_type", "recorded_lengths", "require_lengths", "tape_type"]
+__all__ = [
+    "Length",
+    "Lengths",
+    "array_source",
+    "bounds_before",
+    "emitted_length",
+    "part_type",
+    "recorded_lengths",
+    "require_lengths",
+    "tape_type",
+]

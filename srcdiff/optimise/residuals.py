@@ -30,7 +30,9 @@ from ..ir.walk import free_values_of
 from ..primitives import ARRAYS, REGISTRY
 from .arrays import (
     Length,
+    Lengths,
     array_source,
+    bounds_before,
     emitted_length,
     part_type,
     recorded_lengths,
@@ -376,7 +378,7 @@ class Placer:
             origin = self.structure.origin(maker.operands[0])
             array = held or (origin if origin in self.scope else None)
             if array is None:
-                return None
+                return self.length_before(value)
             return self.builder.append(replace(maker, operands=(array,), results=(self.again(value),)))[0]
         before = len(self.builder.ops)
         memo, used = dict(self.memo), set(self.plan.used)
@@ -391,6 +393,15 @@ class Placer:
                 return None
             operands.append(found)
         return self.builder.append(replace(maker, operands=tuple(operands), results=(self.again(value),)))[0]
+
+    def length_before(self, value: Value) -> Value | None:
+        """A length inside closed loops that is one of an array from before them in every trip."""
+        closed = self.closed_loops(value)
+        lengths = Lengths(self.structure, closed[0]) if closed else None
+        found = lengths.of_number(value) if lengths is not None else None
+        if found is None or lengths is None or not lengths.proven:
+            return None
+        return emitted_length(self.builder, found, self.length_of)
 
     def again(self, value: Value) -> Value:
         return Value(value.name, value.type)
@@ -476,7 +487,7 @@ class Placer:
         for loop in loops:
             if loop.primitive == "while" or leaves_early(loop):
                 return False
-            if any(not b.is_constant and loops[0] in self.structure.home[b] for b in loop.operands[:3]):
+            if bounds_before(self.structure, loop, loops[0]) is None:
                 return False
         return True
 
@@ -566,7 +577,12 @@ class Recorder:
         if tape is None or not tape.loops:
             return zero(thread.type)
         if tape.known:
-            lengths = [trip_count(builder, loop) for loop in tape.loops]
+            lengths = []
+            for loop in tape.loops:
+                bounds = bounds_before(self.structure, loop, tape.loops[0])
+                assert bounds is not None
+                operands = (*(emitted_length(builder, bound) for bound in bounds), *loop.operands[3:])
+                lengths.append(trip_count(builder, replace(loop, operands=operands)))
         else:
             lengths = [constant(64, ty.int64)]
         lengths += [emitted_length(builder, length) for length in tape.lengths]

@@ -280,6 +280,8 @@ def steady(x: Any) -> Any:
 
 def as_operand(x: Expression) -> tuple[Value, bool]:
     held = x.held()
+    if ty.is_array(held.value.type) and held.value.type.layout == "A":
+        return materialised(x), False
     return held.value, held.flipped
 
 

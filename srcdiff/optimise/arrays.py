@@ -104,6 +104,111 @@ def is_cheap(fill: Op) -> bool:
     return cost <= CHEAP and ty.is_array(fill.results[0].type)
 
 
+# ----------------------------------------------------------------------------------- elements of recorded arrays
+
+
+def recorded_element(placer: Placer, value: Value, may_record: bool) -> Value | None:
+    """A number read from, or stored into, an array that is recorded whole."""
+    for array, where in elements_that_are(placer, value):
+        is_recorded = array in placer.known or yielded_to(placer, array) is not None
+        if not is_recorded and not (
+            may_record and made_whole(placer.structure, array) and is_better_whole(placer, value, array)
+        ):
+            continue
+        places = [placer.source(i, may_record=False) for i in where]
+        if None in places:
+            continue
+        found = placer.on_tape(array)
+        if found is not None:
+            tape, trips = found
+            operands = (tape, *trips, *(p for p in places if p is not None))
+            return placer.builder.emit("load", operands, value.type)
+    return None
+
+
+def elements_that_are(placer: Placer, value: Value) -> list[tuple[Value, tuple[Value, ...]]]:
+    """(array version, indices) of the elements that hold a value."""
+    maker = placer.structure.maker.get(value)
+    found = []
+    if maker is not None and maker.primitive == "load" and value in maker.results:
+        found.append((maker.operands[0], maker.operands[1:]))
+    for store in placer.stored_by(value):
+        array = filled_by(placer.structure, store)
+        if array is not None and array.type.dtype == value.type:
+            found.append((array, store.operands[1:-1]))
+    return found
+
+
+def filled_by(structure: Structure, store: Op) -> Value | None:
+    """The array that a nest of loops has made of a store to each of its elements; None if that is not so."""
+    version, indices = store.result, set(store.operands[1:-1])
+    if len(indices) < len(store.operands) - 2:
+        return None
+    for around in reversed(structure.around[store]):
+        slot = next((s for s in loop_slots(around) if s[2] is version), None) if around.primitive == "for" else None
+        index = loop_body(around).parameters[0] if around.primitive == "for" else None
+        if slot is None or index not in indices:
+            return None
+        indices.remove(index)
+        version = slot[3]
+        made = structure.maker.get(slot[0])
+        if made is not None and made.primitive == "alloc" and not indices:
+            return version
+    return None
+
+
+def made_whole(structure: Structure, array: Value) -> bool:
+    """Whether an array is computed anew in each trip of the loops around it: to record it costs no more than that."""
+    s, seen = structure, set()
+    while array not in seen:
+        seen.add(array)
+        origin = s.origin(array)
+        made = s.maker.get(origin)
+        if made is None:
+            return False
+        if made.primitive in ARRAYS:
+            return True
+        if made.primitive in ("alloc", "copy"):
+            return loops_around(s, origin) == loops_around(s, array)
+        if made.primitive not in ("for", "while") or origin in made.results:
+            return False
+        slot = next((slot for slot in loop_slots(made) if slot[1] is origin), None)
+        if slot is None or s.origin(slot[2]) is origin:
+            return False
+        array = slot[2]
+    return False
+
+
+def loops_around(structure: Structure, value: Value) -> list[Op]:
+    return [op for op in structure.home[value] if op.primitive != "if"]
+
+
+def is_better_whole(placer: Placer, value: Value, array: Value) -> bool:
+    """Whether the numbers themselves would be more, or would need a tape that grows."""
+    loops = tuple(op for op in placer.closed_loops(value) if placer.varies(value, op))
+    if not loops or None in [Lengths(placer.structure, loops[0]).of(array, k) for k in range(array.type.ndim)]:
+        return False
+    outside = [op for op in loops if op in placer.structure.home[array]]
+    return len(loops) - len(outside) > array.type.ndim or not placer.counts_known(loops)
+
+
+def yielded_to(placer: Placer, value: Value) -> tuple[Value, Value] | None:
+    """(parameter, result) of the loop slot that an array is yielded to, if the parameter is recorded for each trip.
+
+    What is yielded by one trip is on the tape as the parameter of the next one, or as what the loop results in.
+    """
+    home = placer.structure.home.get(value, ())
+    if not ty.is_array(value.type) or not home or home[-1].primitive != "for":
+        return None
+    loop = home[-1]
+    for _, parameter, yielded, result in loop_slots(loop):
+        if yielded is value and parameter is not value and parameter in placer.known:
+            loops = tuple(op for op in placer.closed_loops(parameter) if placer.varies(parameter, op))
+            if loops and loops[-1] is loop and placer.counts_known(loops):
+                return parameter, result
+    return None
+
+
 # -------------------------------------------------------------------------------------------------- lengths
 
 
@@ -268,7 +373,9 @@ __all__ = [
     "bounds_before",
     "emitted_length",
     "part_type",
+    "recorded_element",
     "recorded_lengths",
     "require_lengths",
     "tape_type",
+    "yielded_to",
 ]

@@ -35,9 +35,11 @@ from .arrays import (
     bounds_before,
     emitted_length,
     part_type,
+    recorded_element,
     recorded_lengths,
     require_lengths,
     tape_type,
+    yielded_to,
 )
 
 CHEAP = 12  # additions: what one tape write and read are worth
@@ -62,6 +64,7 @@ class Tape:
     position: Value | None = None
     lengths: tuple[Length, ...] = ()  # of an array, as known before the outermost loop
     proven: bool = True  # that each trip's array has these lengths
+    last: Value | None = None  # what the value is behind the last trip, if that is on the tape too
 
 
 @dataclass
@@ -305,6 +308,8 @@ class Placer:
         if value in self.memo:
             return self.memo[value]
         found = self.index(value) or self.reload(value) or self.recompute(value, budget)
+        if found is None:
+            found = recorded_element(self, value, may_record)
         if found is None and (may_record or value in self.known):
             found = self.recorded(value)
         if found is not None:
@@ -426,13 +431,33 @@ class Placer:
         if value.is_constant or loop not in self.structure.home[value]:
             return False
         maker = self.structure.maker.get(value)
-        if maker is None or value not in maker.results:
+        if maker is None:
+            return True
+        if maker.primitive == "for" and loop_body(maker).parameters[0] is value:
+            return maker is loop or self.varies(maker.operands[0], loop) or self.varies(maker.operands[2], loop)
+        if value not in maker.results:
             return True
         if maker.primitive in REGISTRY or maker.primitive in ("load", "cast", "shape"):
             return any(self.varies(x, loop) for x in maker.operands)
         return True
 
     def recorded(self, value: Value) -> Value | None:
+        found = self.on_tape(value)
+        if found is None or not found[1]:
+            return None if found is None else found[0]
+        tape, where = found
+        return self.builder.emit("load", (tape, *where), part_type(value.type), name=value.name)
+
+    def on_tape(self, value: Value) -> tuple[Value, list[Value]] | None:
+        """The tape of a value and where on it the present trip is; without loops, what takes its place."""
+        earlier = yielded_to(self, value)
+        if earlier is not None:
+            parameter, result = earlier
+            found = self.on_tape(parameter)
+            assert found is not None
+            self.plan.tapes[parameter].last = result
+            with self.builder:
+                return found[0], [*found[1][:-1], found[1][-1] + 1]
         chain = self.chain(value)
         loops = tuple(op for op in chain if op.primitive in LOOPS and self.varies(value, op))
         if any(loop.attributes["token"] not in self.trips for loop in loops):
@@ -443,17 +468,16 @@ class Placer:
             tape = self.make_tape(value, chain, loops)
             self.plan.tapes[value] = tape
         if not loops:
-            return tape.final
+            return tape.final, []
         if tape.known:
-            where = [self.trip_of(loop) for loop in loops]
-        else:
-            where = [self.trip_of(loops[-1])]
-            if tape.position is not None:
-                base = self.source(tape.position, may_record=True)
-                assert base is not None
-                with self.builder:
-                    where = [base + where[0]]
-        return self.builder.emit("load", (tape.final, *where), part_type(value.type), name=value.name)
+            return tape.final, [self.trip_of(loop) for loop in loops]
+        where = [self.trip_of(loops[-1])]
+        if tape.position is not None:
+            base = self.source(tape.position, may_record=True)
+            assert base is not None
+            with self.builder:
+                where = [base + where[0]]
+        return tape.final, where
 
     def trip_of(self, loop: Op) -> Value:
         """The number of the trip, from 0, that the open reverse loop is at."""
@@ -566,6 +590,9 @@ class Recorder:
             builder.append(op)
         for value in op.results:
             self.defined(builder, value)
+        for thread in passing:
+            if thread.tape is not None and thread.tape.last is not None and thread.tape.loops[-1] is origin:
+                self.add_last(builder, thread, origin)
         if origin in self.positions:
             _, thread = self.positions[origin]
             trips = op.results[0] if op.primitive == "while" or leaves_early(op) else trip_count(builder, op)
@@ -583,6 +610,9 @@ class Recorder:
                 assert bounds is not None
                 operands = (*(emitted_length(builder, bound) for bound in bounds), *loop.operands[3:])
                 lengths.append(trip_count(builder, replace(loop, operands=operands)))
+            if tape.last is not None:
+                with builder:
+                    lengths[-1] = lengths[-1] + 1
         else:
             lengths = [constant(64, ty.int64)]
         lengths += [emitted_length(builder, length) for length in tape.lengths]
@@ -619,9 +649,24 @@ class Recorder:
         builder.append(new)
         return new
 
+    def add_last(self, builder: Builder, thread: Thread, loop: Op) -> None:
+        """Put on the tape what a value carried by a loop is behind the last trip."""
+        assert thread.tape is not None and thread.tape.last is not None
+        tokens = {op.attributes["token"]: op for op in self.open}
+        where = [self.trip(builder, tokens[outer.attributes["token"]]) for outer in thread.tape.loops[:-1]]
+        if not thread.tape.proven:
+            require_lengths(builder, thread.tape.last, self.state[thread])
+        places = (*where, trip_count(builder, loop), thread.tape.last)
+        final = thread.final if thread.chain[0] is loop else None
+        kept = final or Value(thread.name, thread.type)
+        builder.append(Op("store", (self.state[thread], *places), (kept,), (), {}, builder.location))
+        self.state[thread] = kept
+
     def leaving(self, thread: Thread, origin: Op) -> Value:
         """What a thread is behind one of the ops of its chain."""
         last = thread.final is not None and thread.chain[0] is origin
+        if last and thread.tape is not None and thread.tape.last is not None:
+            last = thread.tape.loops[-1] is not origin  # its last row is still to come
         self.state[thread] = thread.final if last and thread.final else Value(thread.name, thread.type)
         return self.state[thread]
 

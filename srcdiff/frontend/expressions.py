@@ -614,6 +614,8 @@ class Expressions(Calls):
             if isinstance(item, int):
                 if not -len(thing) <= item < len(thing):
                     self.refuse(f"item {item} of a tuple of {len(thing)}", "Python would raise an error here")
+                if isinstance(thing[item], Poison):
+                    self.refuse(thing[item].problem, instead=thing[item].instead)
                 return thing[item]
             if is_scalar(item) and thing and all(is_scalar(x) for x in thing):
                 return self.subscript(self.array_of(thing), (item,))

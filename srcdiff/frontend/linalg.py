@@ -78,7 +78,8 @@ def whole_operand(calls: Calls, thing: Any, dtype: Type) -> tuple[Value, bool]:
 
 def is_transpose(thing: ArrayView) -> bool:
     """Whether a view is the transpose of a whole matrix."""
-    return [axis is not None and axis.whole and axis.of for axis in thing.axes] == [1, 0]
+    whole = all(axis is not None and axis.whole for axis in thing.axes)
+    return whole and [axis.of for axis in thing.axes if axis is not None] == [1, 0]
 
 
 # ------------------------------------------------------------------------------------------------ products
@@ -95,7 +96,11 @@ def product(calls: Calls, a: Any, b: Any) -> Any:
     if a.ndim == b.ndim == 2:
         return apply_whole(calls, "matmul", a, b)
     matrix, vector = (a, b) if a.ndim == 2 else (calls.transposed(b), a)
-    return apply_whole(calls, "matvec", matrix, vector) if down_columns(calls, matrix) else product_loops(calls, a, b)
+    return (
+        apply_whole(calls, "matvec", matrix, vector)
+        if down_columns(calls, matrix)
+        else product_loops(calls, a, b)
+    )
 
 
 def few(na: tuple[Length, ...], nb: tuple[Length, ...]) -> bool:
@@ -192,15 +197,17 @@ def power(calls: Calls, a: Any, n: Any) -> Any:
     """`np.linalg.matrix_power`, by squaring as NumPy does it."""
     a = matrix(calls, a, "np.linalg.matrix_power")
     if not isinstance(n, int):
-        calls.refuse("`np.linalg.matrix_power` with a power that is not a constant", instead="a loop of products")
+        calls.refuse(
+            "`np.linalg.matrix_power` with a power that is not a constant", instead="a loop of products"
+        )
     if n == 0:
         lengths = calls.shape(a)
-        result = calls.allocate(lengths, calls.dtype(a), "zeros")
-        calls.count_loop(lengths[0], lambda i: calls.store(result, (i, i), 1.0))
-        return result
+        identity = calls.allocate(lengths, calls.dtype(a), "zeros")
+        calls.count_loop(lengths[0], lambda i: calls.store(identity, (i, i), 1.0))
+        return identity
     if n < 0:
         a, n = apply_whole(calls, "inv", a), -n
-    result = None
+    result: Any = None
     while n:
         if n % 2:
             result = a if result is None else product(calls, result, a)
@@ -249,7 +256,9 @@ def vector_norm(calls: Calls, thing: Any, ord: Any) -> Scalar:
     if ord in (np.inf, -np.inf):
         return calls.extreme(sizes, "max" if ord > 0 else "min")
     if ord == 0:
-        return calls.total(calls.elementwise(lambda x: calls.cast(calls.scalar("ne", x, 0.0), ty.float64), thing))
+        return calls.total(
+            calls.elementwise(lambda x: calls.cast(calls.scalar("ne", x, 0.0), ty.float64), thing)
+        )
     if ord == 1:
         return calls.total(sizes)
     total = calls.total(calls.elementwise(lambda x: calls.scalar("pow", x, ord), sizes))

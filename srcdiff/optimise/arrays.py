@@ -145,7 +145,11 @@ def filled_by(structure: Structure, store: Op) -> Value | None:
     if len(indices) < len(store.operands) - 2:
         return None
     for around in reversed(structure.around[store]):
-        slot = next((s for s in loop_slots(around) if s[2] is version), None) if around.primitive == "for" else None
+        slot = (
+            next((s for s in loop_slots(around) if s[2] is version), None)
+            if around.primitive == "for"
+            else None
+        )
         index = loop_body(around).parameters[0] if around.primitive == "for" else None
         if slot is None or index not in indices:
             return None
@@ -186,7 +190,9 @@ def loops_around(structure: Structure, value: Value) -> list[Op]:
 def is_better_whole(placer: Placer, value: Value, array: Value) -> bool:
     """Whether the numbers themselves would be more, or would need a tape that grows."""
     loops = tuple(op for op in placer.closed_loops(value) if placer.varies(value, op))
-    if not loops or None in [Lengths(placer.structure, loops[0]).of(array, k) for k in range(array.type.ndim)]:
+    if not loops or None in [
+        Lengths(placer.structure, loops[0]).of(array, k) for k in range(array.type.ndim)
+    ]:
         return False
     outside = [op for op in loops if op in placer.structure.home[array]]
     return len(loops) - len(outside) > array.type.ndim or not placer.counts_known(loops)
@@ -269,7 +275,9 @@ class Lengths:
                 return None if None in parts else parts[0]
             return ("min", ty.int64, *parts)
         if made.primitive == "if":
-            first, second = (self.of(region.results[made.results.index(array)], axis) for region in made.regions)
+            first, second = (
+                self.of(region.results[made.results.index(array)], axis) for region in made.regions
+            )
             return first if self.same(first, second) else None
         if made.primitive in ("for", "while"):
             return self.of_slot(made, array, axis)
@@ -285,11 +293,8 @@ class Lengths:
             return first
         self.assumed[parameter, axis] = first
         last = self.of(yielded, axis)
-        if last is None:
-            return None
-        if not self.same(first, last):
-            self.proven = False
-        return first
+        self.proven = self.proven and self.same(first, last)
+        return first if last is not None else None
 
     def of_number(self, value: Value) -> Length | None:
         s = self.structure

@@ -153,9 +153,7 @@ class Placer:
         """The value itself where it is in scope, else what stands for it."""
         if value.is_constant or self.is_held(value):
             return value
-        found = (
-            array_source(self, value) if ty.is_array(value.type) else self.source(value, may_record=True)
-        )
+        found = array_source(self, value) if ty.is_array(value.type) else self.source(value, may_record=True)
         if found is None:
             raise InternalError(f"no source for the value `{value.name or value}`", None)
         return found
@@ -434,7 +432,9 @@ class Placer:
         if maker is None:
             return True
         if maker.primitive == "for" and loop_body(maker).parameters[0] is value:
-            return maker is loop or self.varies(maker.operands[0], loop) or self.varies(maker.operands[2], loop)
+            return (
+                maker is loop or self.varies(maker.operands[0], loop) or self.varies(maker.operands[2], loop)
+            )
         if value not in maker.results:
             return True
         if maker.primitive in REGISTRY or maker.primitive in ("load", "cast", "shape"):
@@ -504,7 +504,9 @@ class Placer:
                 self.structure.home[start] = self.structure.around[innermost]
                 self.plan.positions[innermost] = start
             position = self.plan.positions[innermost]
-        return Tape(value, chain, loops, Value(name, tape_type(value.type, 1)), False, position, lengths, proven)
+        return Tape(
+            value, chain, loops, Value(name, tape_type(value.type, 1)), False, position, lengths, proven
+        )
 
     def counts_known(self, loops: tuple[Op, ...]) -> bool:
         """Whether the trip counts are known before the outermost loop."""

@@ -170,7 +170,7 @@ class Expression:
         return len(self.lengths)
 
     @property
-    def T(self) -> Expression:  # noqa: N802 - as NumPy has it
+    def T(self) -> Expression:
         if self.ndim != 2:
             return self
         return Elements(tuple(reversed(self.lengths)), lambda i: self.at(tuple(reversed(i))))
@@ -229,7 +229,7 @@ class Held(Expression):
         return current_builder().emit("load", (self.value, *where), self.value.type.dtype)
 
     @property
-    def T(self) -> Expression:  # noqa: N802
+    def T(self) -> Expression:
         return Held(self.value, not self.flipped) if self.ndim == 2 else self
 
     def held(self) -> Held:
@@ -259,7 +259,7 @@ class Product(Expression):
         return self.left.ndim + self.right.ndim - 2
 
     @property
-    def T(self) -> Expression:  # noqa: N802
+    def T(self) -> Expression:
         return Product(self.right.T, self.left.T) if self.ndim == 2 else self
 
     def held(self) -> Held:
@@ -270,7 +270,8 @@ class Product(Expression):
 
 def multiply(a: Expression, b: Expression) -> Held:
     row = ARRAYS["matmul" if b.ndim == 2 else "matvec"]
-    return Held(*row.emit(as_operand(a), as_operand(b)))
+    (result,) = row.emit(as_operand(a), as_operand(b))
+    return Held(result)
 
 
 def steady(x: Any) -> Any:
@@ -303,14 +304,15 @@ def computed(x: Any) -> Any:
     return x.held() if isinstance(x, Product) else x
 
 
-def materialised(x: Expression, name: str = "") -> Value:
+def materialised(x: Expression, dtype: Type | None = None) -> Value:
     """A new array, in C order, with the elements of an expression; a number is just the number."""
     builder = current_builder()
     if not x.ndim:
         return x.at(())
-    with Builder():
-        dtype = x.at(tuple(Value("", ty.int64) for _ in range(x.ndim))).type
-    start = builder.emit("alloc", x.lengths, ty.array(dtype, x.ndim), {"fill": "empty"}, name)
+    if dtype is None:
+        with Builder():
+            dtype = x.at(tuple(Value("", ty.int64) for _ in range(x.ndim))).type
+    start = builder.emit("alloc", x.lengths, ty.array(dtype, x.ndim), {"fill": "empty"})
     return over_elements("store", start, x)
 
 
@@ -325,7 +327,10 @@ def over_elements(update: str, array: Value, x: Expression) -> Value:
     def level(held: Value, indices: Indices) -> Value:
         builder = current_builder()
         if len(indices) == len(lengths):
-            return builder.emit(update, (held, *indices, x.at(indices)), held.type, name=held.name)
+            element = x.at(indices)
+            if element.type != held.type.dtype:
+                element = builder.emit("cast", (element,), held.type.dtype)
+            return builder.emit(update, (held, *indices, element), held.type, name=held.name)
         bounds = (constant(0, ty.int64), lengths[len(indices)], constant(1, ty.int64))
         index, parameter = Value("", ty.int64), Value(held.name, held.type)
         with Builder(builder.location) as body:
@@ -355,7 +360,7 @@ def diagonal(v: Any) -> Any:
     if not isinstance(v, Expression):
         return np.diag(v)
     v = v.held()
-    return by_place(v.lengths * 2, lambda i: v.at(i[:1]), lambda i: 0.0, lambda i: 0.0)
+    return by_place(v.lengths * 2, lambda i: v.at(i[:1]), nothing, nothing)
 
 
 def lower_half(x: Any) -> Any:
@@ -363,7 +368,7 @@ def lower_half(x: Any) -> Any:
     if not isinstance(x, Expression):
         return np.tril(x) - 0.5 * np.diag(np.diag(x))
     x = computed(x)
-    return by_place(x.lengths, lambda i: x.at(i) * 0.5, x.at, lambda i: 0.0)
+    return by_place(x.lengths, lambda i: x.at(i) * 0.5, x.at, nothing)
 
 
 def from_lower(x: Any) -> Any:
@@ -379,7 +384,8 @@ def complement(x: Any) -> Any:
     if not isinstance(x, Expression):
         return np.eye(len(x)) - x
     x = computed(x)
-    return by_place(x.lengths, lambda i: 1.0 - x.at(i), lambda i: -x.at(i), lambda i: -x.at(i))
+    off: Callable[[Indices], Value] = lambda i: -x.at(i)  # noqa: E731 - one object for both triangles
+    return by_place(x.lengths, lambda i: 1.0 - x.at(i), off, off)
 
 
 def over_gaps(x: Any, s: Any) -> Any:
@@ -391,9 +397,14 @@ def over_gaps(x: Any, s: Any) -> Any:
     s = s.held()
 
     def apart(i: Indices) -> Value:
-        return x.at(i) / (s.at(i[1:]) - s.at(i[:1]))
+        quotient: Value = x.at(i) / (s.at(i[1:]) - s.at(i[:1]))
+        return quotient
 
-    return by_place(x.lengths, lambda i: 0.0, apart, apart)
+    return by_place(x.lengths, nothing, apart, apart)
+
+
+def nothing(_: Indices) -> float:
+    return 0.0
 
 
 def by_place(
@@ -426,6 +437,7 @@ __all__ = [
     "Held",
     "added",
     "complement",
+    "computed",
     "diagonal",
     "from_lower",
     "lower_half",

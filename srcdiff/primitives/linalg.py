@@ -105,6 +105,7 @@ slogdet = whole(
     "(n,n)->(),()",
     lambda g, ans, a: None if g[1] is None else g[1] * inv(a).T,
     evaluate=lambda a: tuple(np.linalg.slogdet(a)),
+    double=True,
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
     doc="[G] 2.2.4; the sign has derivative zero",

@@ -12,9 +12,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Op, Value
 from ..ir.operators import current_builder
+from ..ir.types import Type
 from ..ir.walk import substitute_in
 from ..primitives.arrays import ARRAYS, Expression, Held, Product, added, materialised, sharing
 
@@ -48,7 +50,7 @@ def reverse_array(reverser: Reverser, op: Op, owed: Cotangents) -> None:
         if held is not None and not isinstance(term, Held):
             owed[operand] = added(held, term)
             continue
-        own = owned(term, fresh)
+        own = owned(term, operand.type.dtype, fresh)
         if held is None and operand.name and not own.name:
             names[own] = Value(f"{operand.name}_bar", own.type)
         reverser.owe(owed, operand, own)
@@ -56,10 +58,11 @@ def reverse_array(reverser: Reverser, op: Op, owed: Cotangents) -> None:
     owed.update({operand: names[value] for operand, value in owed.items() if value in names})
 
 
-def owned(term: Expression, fresh: set[Value]) -> Value:
+def owned(term: Expression, dtype: Type, fresh: set[Value]) -> Value:
     """The term as an array in C order that belongs to one cotangent alone."""
-    if not isinstance(term, Held) or term.flipped or term.value.type.layout != "C":
-        return materialised(term)
+    fits = isinstance(term, Held) and term.value.type == ty.array(dtype, term.ndim)
+    if not isinstance(term, Held) or term.flipped or not fits:
+        return materialised(term, dtype)
     if term.value in fresh:
         fresh.remove(term.value)
         return term.value

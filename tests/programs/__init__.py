@@ -12,6 +12,7 @@ from tests.programs import (
     iteration,
     loops,
     mathematics,
+    matrices,
     scalars,
     stores,
     temporaries,
@@ -35,6 +36,7 @@ FILES = [
     calls,
     binding,
     mathematics,
+    matrices,
 ]
 
 PROGRAMS: list[Program] = [program for file in FILES for program in file.PROGRAMS]

@@ -826,13 +826,30 @@ def fft_of_active(x):
 
 
 @refused(M)
-def linalg_solve(m):
-    return np.sum(np.linalg.solve(m @ m.T, np.ones(2)))
+def linalg_full_svd(m):
+    return np.sum(np.linalg.svd(m)[0])
 
 
 @refused(M)
-def linalg_det(m):
-    return np.linalg.det(m @ m.T)
+def linalg_lstsq_rank(m):
+    return np.linalg.lstsq(m, m[:, 0])[2] * m[0, 0]
+
+
+@refused(M)
+def linalg_eig(m):
+    return np.sum(np.linalg.eig(m @ m.T)[0].real)
+
+
+@refused(M, 2)
+def linalg_power(m, n):
+    return np.sum(np.linalg.matrix_power(m @ m.T, n))
+
+
+@refused(np.zeros((4, 4)))
+def products_of_growing_parts(m):
+    for k in range(1, 4):
+        m[k:, k:] -= m[k:, :k] @ m[:k, k:]
+    return np.sum(m)
 
 
 @refused(X)

@@ -1,0 +1,231 @@
+"""Products of matrices and linear systems: once, in loops, of arrays that are written in between."""
+
+# The corpus is written the way users write.
+# ruff: noqa: N803, N806
+
+import numpy as np
+
+from tests.programs.table import case, numbers
+
+
+def linear_regression(w, X, y):
+    return np.mean((X @ w - y) ** 2)
+
+
+def two_layers(W1, b1, W2, X, Y):
+    h = np.tanh(X @ W1 + b1)
+    return np.sum((h @ W2 - Y) ** 2)
+
+
+def softmax_regression(W, b, X, Y):
+    z = X @ W + b
+    total = 0.0
+    for i in range(z.shape[0]):
+        total += np.log(np.sum(np.exp(z[i]))) - np.sum(z[i] * Y[i])
+    return total / z.shape[0]
+
+
+def square(A, w):
+    return np.sum(A @ A * w)
+
+
+def gram(A, w):
+    return np.sum(A.T @ A * w)
+
+
+def all_transposed(A, B, w):
+    return np.sum(A.T @ B.T * w) + np.sum((A.T @ B.T).T @ w)
+
+
+def product_of_parts(A, B):
+    return np.sum(np.sin(A[1:, ::2] @ B[:, :2])) + np.sum(A[0, 1:4] @ B[::-1] * B[0])
+
+
+def products_of_vectors(A, x, y):
+    return x @ A @ y + np.dot(A, y) @ x + x.dot(A).dot(y) + np.sum(np.matmul(A.T, x) ** 2)
+
+
+def product_of_integers(A):
+    counts = np.arange(6).reshape(2, 3)
+    return np.sum(np.sin(counts @ A)) + np.sum((counts[0] @ A) ** 2)
+
+
+def expression_as_operand(A, x):
+    return np.sum((2.0 * A + 1.0) @ (A - x) * x)
+
+
+def power_of_matrix(A, n):
+    B = A
+    for _ in range(n):
+        B = np.tanh(B @ A)
+    return np.sum(B)
+
+
+def nested_products(A, n):
+    C = A
+    s = 0.0
+    for i in range(n):
+        for _ in range(i + 1):
+            C = np.sin(C @ A)
+        s += np.sum(C)
+    return s
+
+
+def recurrent_network(W, U, X, Y):
+    h = np.zeros((X.shape[1], W.shape[0]))
+    loss = 0.0
+    for t in range(X.shape[0]):
+        h = np.tanh(X[t] @ U + h @ W)
+        loss += np.sum((h - Y[t]) ** 2)
+    return loss
+
+
+def layers(Ws, X):
+    h = X
+    for k in range(Ws.shape[0]):
+        h = np.exp(-((h @ Ws[k]) ** 2))
+    return np.sum(h * h)
+
+
+def minibatches(W, X, Y, size):
+    total = 0.0
+    for i in range(len(X) // size):
+        part = slice_of(X, i, size) @ W - slice_of(Y, i, size)
+        total += np.sum(part * part)
+    return total
+
+
+def slice_of(X, i, size):
+    return X[i * size : (i + 1) * size]
+
+
+def while_products(A, n):
+    X = A.T / np.sum(A * A)
+    k = 0
+    while k < n:
+        X = 2.0 * X - X @ A @ X
+        k += 1
+    return np.sum(np.sin(X))
+
+
+def products_in_one_branch(A, n):
+    s = 0.0
+    for i in range(3):
+        if i < n:
+            B = A @ A.T
+            B[0, 1] = 2.0 * B[0, 0]
+            s += np.sum(np.sin(B @ A))
+        else:
+            s += np.sum(A @ A)
+    return s
+
+
+def operand_overwritten(A):
+    y = A @ A
+    A[0, 0] = np.sum(y)
+    z = y @ A
+    y[:] = z @ y
+    return np.sum(y * y)
+
+
+def vector_overwritten_in_loop(A, n):
+    x = A[0].copy()
+    for _ in range(n):
+        y = A.T @ x
+        x[:] = np.sin(y)
+        x[0] += y[1]
+    return np.sum(x * x)
+
+
+def matrix_updated_in_loop(A, n):
+    B = np.zeros_like(A)
+    for _ in range(n):
+        B += np.cos(A @ B + A)
+    return np.sum(B * B)
+
+
+def swapped_matrices(A, n):
+    u = A.copy()
+    v = 2.0 * A
+    for _ in range(n):
+        u, v = np.sin(v @ A), u
+    return np.sum(u * v)
+
+
+def linear_system(A, b):
+    return np.sum(np.sin(np.linalg.solve(A, b)))
+
+
+def several_right_sides(A, B, w):
+    return np.sum(np.linalg.solve(A.T, B) * w) + np.linalg.solve(A, B)[0, 1] ** 2
+
+
+def inverse(A, w):
+    return np.sum(np.linalg.inv(A) * w)
+
+
+def determinant(A):
+    return np.linalg.det(A @ A) + np.linalg.det(A[1:, 1:])
+
+
+def implicit_steps(A, x, n):
+    for _ in range(n):
+        x = np.linalg.solve(A, x) + 0.1 * np.sin(x)
+    return np.sum(x * x)
+
+
+def powers_and_chains(A, x):
+    return (
+        np.sum(np.sin(np.linalg.matrix_power(0.2 * A, 5)))
+        + np.sum(np.linalg.matrix_power(A, -2))
+        + np.sum(np.linalg.matrix_power(A, 0) @ A)
+        + np.sum(np.linalg.multi_dot([A, A, x]) ** 2)
+        + np.sum(np.linalg.multi_dot([A, A.T, A]))
+    )
+
+
+def trace_and_kron(A, x):
+    return np.trace(A @ A) + np.sum(np.sin(np.kron(A, A))) + np.sum(np.kron(x, x) ** 3)
+
+
+SQUARE = numbers(3, 3, seed=1) + 3.0 * np.eye(3)
+STRIDED = numbers(6, 6, seed=4)[::2, ::2]
+
+PROGRAMS = [
+    case(linear_regression, (numbers(3), numbers(5, 3), numbers(5))),
+    case(
+        two_layers,
+        (numbers(4, 3), numbers(3), numbers(3, 2), numbers(5, 4), numbers(5, 2)),
+        argnums=(0, 1, 2),
+    ),
+    case(softmax_regression, (numbers(4, 3), numbers(3), numbers(5, 4), numbers(5, 3)), argnums=(0, 1)),
+    case(square, (SQUARE, numbers(3, 3)), (np.asfortranarray(SQUARE), numbers(3, 3)), (STRIDED, SQUARE)),
+    case(gram, (numbers(4, 3), numbers(3, 3)), (np.asfortranarray(numbers(4, 3)), numbers(3, 3))),
+    case(all_transposed, (numbers(4, 3), numbers(3, 4), numbers(3, 3)), argnums=(0, 1)),
+    case(product_of_parts, (numbers(4, 5), numbers(3, 3)), argnums=(0, 1)),
+    case(products_of_vectors, (numbers(3, 2), numbers(3), numbers(2)), argnums=(0, 1, 2)),
+    case(product_of_integers, (numbers(3, 2),)),
+    case(expression_as_operand, (numbers(3, 3), numbers(3, 3, seed=5)), argnums=(0, 1)),
+    case(power_of_matrix, (0.5 * numbers(3, 3), 4), (0.5 * numbers(3, 3), 0)),
+    case(nested_products, (0.4 * numbers(3, 3), 3)),
+    case(
+        recurrent_network,
+        (numbers(3, 3), numbers(4, 3), numbers(5, 2, 4), numbers(5, 2, 3)),
+        argnums=(0, 1),
+    ),
+    case(layers, (numbers(3, 4, 4), numbers(2, 4)), argnums=(0, 1)),
+    case(minibatches, (numbers(3, 2), numbers(8, 3), numbers(8, 2), 3)),
+    case(while_products, (SQUARE, 3)),
+    case(products_in_one_branch, (0.5 * numbers(3, 3), 2)),
+    case(operand_overwritten, (0.5 * numbers(3, 3),)),
+    case(vector_overwritten_in_loop, (numbers(3, 3), 3)),
+    case(matrix_updated_in_loop, (0.5 * numbers(3, 3), 4)),
+    case(swapped_matrices, (0.5 * numbers(3, 3), 4)),
+    case(linear_system, (SQUARE, numbers(3)), (np.asfortranarray(SQUARE), numbers(3)), argnums=(0, 1)),
+    case(several_right_sides, (SQUARE, numbers(3, 2), numbers(3, 2, seed=3)), argnums=(0, 1)),
+    case(inverse, (SQUARE, numbers(3, 3))),
+    case(determinant, (SQUARE,)),
+    case(implicit_steps, (SQUARE, numbers(3), 3), argnums=(0, 1)),
+    case(powers_and_chains, (SQUARE, numbers(3)), argnums=(0, 1)),
+    case(trace_and_kron, (numbers(2, 2), numbers(3)), argnums=(0, 1)),
+]

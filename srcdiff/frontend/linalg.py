@@ -61,6 +61,8 @@ def common_float(calls: Calls, things: Any) -> Type:
     dtype = calls.dtype(things[0])
     for thing in things[1:]:
         dtype = ty.promote(dtype, calls.dtype(thing))
+    if ty.is_complex(dtype):
+        calls.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
     return dtype if ty.is_float(dtype) else ty.float64
 
 

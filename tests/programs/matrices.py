@@ -188,6 +188,130 @@ def trace_and_kron(A, x):
     return np.trace(A @ A) + np.sum(np.sin(np.kron(A, A))) + np.sum(np.kron(x, x) ** 3)
 
 
+def product_before_break(A, n):
+    B = A.copy()
+    s = 0.0
+    for i in range(n):
+        C = B @ A
+        if np.sum(C * C) > 5000.0:
+            break
+        B[i % 3, :] = np.sin(C[0])
+        s += np.sum(B @ C)
+    return s + np.sum(B * B)
+
+
+def matrices_joined_in_branches(A, n):
+    B = A.copy()
+    D = 2.0 * A
+    for i in range(n):
+        if i % 2 == 0:
+            E = B
+        else:
+            E = D @ A
+        F = np.cos(E @ A)
+        D = F
+        B = E @ F
+    return np.sum(B) + np.sum(D)
+
+
+def products_of_updated_arrays(A, n):
+    B = A.copy()
+    s = 0.0
+    for i in range(n):
+        B[0, 0] = B[0, 0] * 1.1 + A[1, 1]
+        s += np.sum(np.sin(B @ B))
+        for j in range(3):
+            B[j, 1] = np.sin(B[j, 1] + s * 0.1)
+            x = B.T @ B[j]
+            s += np.sum(x**2) * 0.1
+    return s
+
+
+def network_of_rows(X, W):
+    s = 0.0
+    for i in range(X.shape[0]):
+        z = W.T @ X[i]
+        s += np.sum(np.tanh(z) ** 2)
+        y = np.tanh(z)
+        s += np.sum(np.sin(W @ y))
+        u = np.exp(W.T @ np.tanh(W @ y))
+        s += np.sum(u)
+    return s
+
+
+def work_arrays_as_operands(X, W):
+    q = np.empty(3)
+    Q = np.empty((3, 3))
+    s = 0.0
+    for i in range(X.shape[0]):
+        for j in range(3):
+            q[j] = X[i, j] * 2.0
+        for j in range(3):
+            for k in range(3):
+                Q[j, k] = q[j] * X[i, k]
+        s += np.sum(np.sin(Q @ W)) + np.sum((W.T @ q) ** 2)
+    return s
+
+
+def operands_given_twice(A):
+    B = A @ A
+    C = B @ B
+    B += C
+    return np.sum(B @ C) + np.sum(np.linalg.solve(A, A + B)) + np.sum(np.linalg.solve(A, A) * C)
+
+
+def products_of_views(A, n):
+    B = A.copy()
+    s = 0.0
+    T = B.T
+    for i in range(n):
+        B[1] *= 1.1
+        s += np.sum(np.sin(T @ A)) + np.sum(A @ T @ B[1])
+        B[:] = np.sin(T @ B)
+    return s
+
+
+def hidden_step(W, h, t):
+    h[:] = np.tanh(W @ h + t)
+    return W.T @ h
+
+
+def array_written_by_callee(W, n):
+    h = np.ones(3)
+    s = 0.0
+    for t in range(n):
+        s += np.sum(hidden_step(W, h, 0.1 * t) ** 2)
+    return s
+
+
+def products_in_nested_loops(A, n):
+    s = 0.0
+    for i in range(n):
+        H = A * (i + 1.0)
+        G = A.copy()
+        for j in range(n):
+            G = np.sin(H @ A)
+            if j == 1:
+                continue
+            H = G @ H
+        s += np.sum(H)
+        k = 0
+        while k < 2:
+            H = np.cos(H @ G)
+            k += 1
+        s += np.sum(H * G)
+    return s
+
+
+def product_after_return(A, n):
+    H = A
+    for i in range(n):
+        H = np.sin(H @ A)
+        if H[0, 0] < -10.0:
+            return np.sum(H @ A)
+    return np.sum(A.T @ H)
+
+
 SQUARE = numbers(3, 3, seed=1) + 3.0 * np.eye(3)
 STRIDED = numbers(6, 6, seed=4)[::2, ::2]
 
@@ -228,4 +352,14 @@ PROGRAMS = [
     case(implicit_steps, (SQUARE, numbers(3), 3), argnums=(0, 1)),
     case(powers_and_chains, (SQUARE, numbers(3)), argnums=(0, 1)),
     case(trace_and_kron, (numbers(2, 2), numbers(3)), argnums=(0, 1)),
+    case(product_before_break, (0.4 * numbers(3, 3), 5), (0.4 * numbers(3, 3), 0)),
+    case(matrices_joined_in_branches, (0.5 * numbers(3, 3), 4)),
+    case(products_of_updated_arrays, (0.4 * numbers(3, 3), 3)),
+    case(network_of_rows, (numbers(4, 3), 0.5 * numbers(3, 3)), argnums=(0, 1)),
+    case(work_arrays_as_operands, (numbers(4, 3), numbers(3, 3)), argnums=(0, 1)),
+    case(operands_given_twice, (0.2 * SQUARE,)),
+    case(products_of_views, (0.4 * numbers(3, 3), 3)),
+    case(array_written_by_callee, (numbers(3, 3), 4)),
+    case(products_in_nested_loops, (0.4 * numbers(3, 3), 3)),
+    case(product_after_return, (0.5 * numbers(3, 3), 3)),
 ]

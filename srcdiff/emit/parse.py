@@ -215,7 +215,10 @@ def typed(primitive: str, operands: tuple[Value, ...]) -> tuple[tuple[Value, ...
         array = operands[0].type
         return operands, ty.array(array.dtype, array.ndim) if ty.is_array(array) else array
     if primitive == "load":
-        return operands, getattr(operands[0].type, "dtype", operands[0].type)
+        array = operands[0].type
+        left = array.ndim - len(operands) + 1 if ty.is_array(array) else 0
+        dtype = getattr(array, "dtype", array)
+        return operands, ty.array(dtype, left) if left > 0 else dtype
     if primitive == "alloc":
         return operands, ty.array(ty.float64, len(operands))
     return operands, ty.int64 if primitive == "shape" else ty.float64

@@ -174,7 +174,7 @@ class Verifier:
             self.flows(initial, parameter, op)
             self.flows(yielded, parameter, op)
             self.flows(parameter, result, op)
-            if ty.is_array(initial.type) and yielded is not parameter:
+            if ty.is_array(initial.type) and yielded is not parameter and is_consumed(loop_body(op), parameter):
                 self.consume(initial, op)
         scope, before = set(self.scope), set(self.consumed)
         for region in op.regions:
@@ -225,6 +225,20 @@ class Verifier:
         else:
             fits = a == b
         self.require(fits, f"{named(op)} takes {value!r}: {ty.name_of(a)} for {into!r}: {ty.name_of(b)}", op)
+
+
+def is_consumed(block: Block, version: Value) -> bool:
+    """Whether a block writes the memory of a version; one that is only read may be yielded to another slot."""
+    for op in block.ops:
+        if op.primitive in CONSUMERS and op.operands[0] is version:
+            return True
+        if op.primitive in LOOPS:
+            slots = [s for s in loop_slots(op) if s[0] is version and s[2] is not s[1]]
+            if any(is_consumed(loop_body(op), parameter) for _, parameter, _, _ in slots):
+                return True
+        elif any(is_consumed(region, version) for region in op.regions):
+            return True
+    return False
 
 
 def named(op: Op | None) -> str:

@@ -19,7 +19,7 @@ from ..primitives import REGISTRY
 from .arrays import Slice
 from .calls import NUMBER_METHODS, Calls, is_hashable
 from .library import NUMPY_CALLS
-from .linalg import product
+from .linalg import stacked_product
 from .scope import FLAG, Frame, describe
 from .things import (
     ArrayView,
@@ -291,7 +291,7 @@ class Expressions(Calls):
 
     def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
         if isinstance(op, ast.MatMult):
-            return product(self, a, b)
+            return stacked_product(self, a, b)
         name = BINARY[type(op)]
         if isinstance(a, Static) and isinstance(b, Static) and name == "add":
             if isinstance(a.value, str) and isinstance(b.value, str):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -645,9 +644,7 @@ NUMPY_CALLS: dict[Any, Any] = {
     np.clip: clipped,
     np.dot: _dot,
     np.vdot: _vector_dot,
-    np.matmul: _dot,
     np.inner: _vector_dot,
-    operator.matmul: _dot,
     np.outer: _outer,
     np.cross: _cross,
     np.cumsum: _cumulative("add", 0),

@@ -312,6 +312,29 @@ def product_after_return(A, n):
     return np.sum(A.T @ H)
 
 
+def stacks_of_matrices(X, W, Y):
+    return np.sum(np.sin(X @ W)) + np.sum((X[0] @ Y) ** 2) + np.sum(np.matmul(X[:, 0], W) * X[1, 0, 0])
+
+
+def einstein_sums(A, B, x):
+    return (
+        np.sum(np.einsum("ij,jk->ik", A, B) ** 2)
+        + np.sum(np.einsum("ji,kj->ki", A, A @ A.T) ** 2)
+        + np.einsum("i,ij,j", x, A @ A.T, x)
+        + np.einsum("ii", A @ A.T)
+        + np.sum(np.einsum("ij->i", A) ** 3)
+        + np.sum(np.einsum("ij,kj", A, A) * 0.5)
+    )
+
+
+def tensor_products(X, Y):
+    return (
+        np.sum(np.sin(np.tensordot(X, Y, axes=1)))
+        + np.tensordot(X, X, axes=3)
+        + np.sum(np.tensordot(X, Y, axes=((2, 1), (0, 1))) ** 2)
+    )
+
+
 SQUARE = numbers(3, 3, seed=1) + 3.0 * np.eye(3)
 STRIDED = numbers(6, 6, seed=4)[::2, ::2]
 
@@ -362,4 +385,12 @@ PROGRAMS = [
     case(array_written_by_callee, (numbers(3, 3), 4)),
     case(products_in_nested_loops, (0.4 * numbers(3, 3), 3)),
     case(product_after_return, (0.5 * numbers(3, 3), 3)),
+    case(
+        stacks_of_matrices,
+        (numbers(2, 3, 4), numbers(4, 2), numbers(2, 4, 3)),
+        (numbers(2, 3, 4), numbers(2, 4, 2), numbers(5, 4, 3)),
+        argnums=(0, 1, 2),
+    ),
+    case(einstein_sums, (numbers(3, 4), numbers(4, 2), numbers(3)), argnums=(0, 1, 2)),
+    case(tensor_products, (numbers(2, 3, 4), numbers(4, 3)), argnums=(0, 1)),
 ]

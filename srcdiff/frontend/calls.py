@@ -530,7 +530,7 @@ NUMBER_METHODS = ("conj", "conjugate")
 WRITERS = (np.random.shuffle, np.fill_diagonal, np.copyto, np.put, np.place, np.putmask, np.put_along_axis)
 COPYING = (
     np.partition, np.unique, np.interp, np.column_stack,
-    np.repeat, np.tile, np.roll, np.convolve, np.correlate, np.kron, np.delete, np.round, np.around,
+    np.repeat, np.tile, np.roll, np.convolve, np.correlate, np.delete, np.round, np.around,
 )  # fmt: skip
 
 

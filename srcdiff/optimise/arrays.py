@@ -76,7 +76,8 @@ def refilled(placer: Placer, array: Value) -> Value | None:
         mapping[value] = found
     again = Value(start.name, start.type)
     lengths = tuple(mapping.get(n, n) for n in made.operands)
-    placer.builder.append(replace(made, operands=lengths, results=(again,), attributes={"fill": "empty"}))
+    attributes = {"fill": made.attributes["fill"]}
+    placer.builder.append(replace(made, operands=lengths, results=(again,), attributes=attributes))
     return placer.builder.append(rename_op(fill, {**mapping, start: again}))[0]
 
 
@@ -140,22 +141,19 @@ def elements_that_are(placer: Placer, value: Value) -> list[tuple[Value, tuple[V
 
 
 def filled_by(structure: Structure, store: Op) -> Value | None:
-    """The array that a nest of loops has made of a store to each of its elements; None if that is not so."""
-    version, indices = store.result, set(store.operands[1:-1])
+    """The array that a nest of loops has made of one store to each of its elements; None if that is not so."""
+    before, version, indices = store.operands[0], store.result, set(store.operands[1:-1])
     if len(indices) < len(store.operands) - 2:
         return None
     for around in reversed(structure.around[store]):
-        slot = (
-            next((s for s in loop_slots(around) if s[2] is version), None)
-            if around.primitive == "for"
-            else None
-        )
-        index = loop_body(around).parameters[0] if around.primitive == "for" else None
-        if slot is None or index not in indices:
+        if around.primitive != "for" or loop_body(around).parameters[0] not in indices:
             return None
-        indices.remove(index)
-        version = slot[3]
-        made = structure.maker.get(slot[0])
+        slot = next((s for s in loop_slots(around) if s[1] is before and s[2] is version), None)
+        if slot is None:  # another store of the same trip may hit an element of an earlier one
+            return None
+        indices.remove(loop_body(around).parameters[0])
+        before, version = slot[0], slot[3]
+        made = structure.maker.get(before)
         if made is not None and made.primitive == "alloc" and not indices:
             return version
     return None
@@ -207,8 +205,10 @@ def yielded_to(placer: Placer, value: Value) -> tuple[Value, Value] | None:
     if not ty.is_array(value.type) or not home or home[-1].primitive != "for":
         return None
     loop = home[-1]
+    if value in loop_body(loop).parameters:
+        return None
     for _, parameter, yielded, result in loop_slots(loop):
-        if yielded is value and parameter is not value and parameter in placer.known:
+        if yielded is value and parameter in placer.known:
             loops = tuple(op for op in placer.closed_loops(parameter) if placer.varies(parameter, op))
             if loops and loops[-1] is loop and placer.counts_known(loops):
                 return parameter, result

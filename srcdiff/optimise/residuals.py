@@ -698,9 +698,9 @@ class Recorder:
     def defined(self, builder: Builder, value: Value, current: Value | None = None) -> None:
         """Record a value, where it has a tape, right after its definition."""
         for axis, length in self.shapes.get(value, []):
-            held = self.of_value.get(length)
-            direct = held is not None and held.tape is not None and not held.tape.chain
-            made = held.tape.final if direct and held and held.tape else Value("", ty.int64)
+            thread = self.of_value.get(length)
+            tape = thread.tape if thread is not None else None
+            made = tape.final if tape is not None and not tape.chain else Value("", ty.int64)
             builder.append(Op("shape", (value,), (made,), (), {"axis": axis}, builder.location))
             self.defined(builder, length, made)
         thread = self.of_value.get(value)

@@ -335,6 +335,40 @@ def tensor_products(X, Y):
     )
 
 
+def triangular_operands(A, n):
+    s = 0.0
+    for t in range(n):
+        L = np.zeros((3, 3))
+        for i in range(3):
+            for j in range(i + 1):
+                L[i, j] = A[i, j] * (t + 1.0)
+        s += np.sum(np.sin(L @ A))
+    return s
+
+
+def neighbours_overwritten(A, n):
+    h = A.copy()
+    for _ in range(n):
+        z = h @ A
+        g = np.empty((3, 3))
+        for i in range(3):
+            for j in range(3):
+                g[i, j - 1] = 0.5
+                g[i, j] = np.tanh(z[i, j])
+        h = g
+    return np.sum(h * h)
+
+
+def both_swapped(A, n):
+    u = A.copy()
+    v = np.sin(A)
+    s = 0.0
+    for _ in range(n):
+        s += np.sum(np.sin(u @ v @ A))
+        u, v = v, u
+    return s
+
+
 SQUARE = numbers(3, 3, seed=1) + 3.0 * np.eye(3)
 STRIDED = numbers(6, 6, seed=4)[::2, ::2]
 
@@ -393,4 +427,7 @@ PROGRAMS = [
     ),
     case(einstein_sums, (numbers(3, 4), numbers(4, 2), numbers(3)), argnums=(0, 1, 2)),
     case(tensor_products, (numbers(2, 3, 4), numbers(4, 3)), argnums=(0, 1)),
+    case(triangular_operands, (0.4 * numbers(3, 3), 3)),
+    case(neighbours_overwritten, (0.4 * numbers(3, 3), 3)),
+    case(both_swapped, (0.4 * numbers(3, 3), 3)),
 ]

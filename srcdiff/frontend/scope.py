@@ -485,12 +485,14 @@ class LoopJoin:
         self.pointers: dict[Root, Slot] = {}  # roots of the arrays that names carried by the loop point to
         self.replaced: dict[Value, Value] = {}
         self.results_memory: dict[Root, Value | Poison] = {}
+        self.before: dict[Root, Value | Poison] = {}  # the memory before the loop
         self.left: list[tuple[Root, Root]] = []  # (root after a trip, root behind the loop) of each pointer
 
     def build(self) -> None:
         scope, parts = self.scope, self.parts
         location = current_builder().location
         env0, memory0 = scope.frame.env, scope.memory
+        self.before = memory0
         names = [key for n in parts.assigned for key in (n, n + FLAG) if key in env0]
         scope.memory = dict(memory0)
         contents = {}
@@ -627,7 +629,8 @@ class LoopJoin:
                 return version
             slot = self.slot(version, version.type, name, path)
             root = Root(slot.parameter.type, name, is_list=thing.root.is_list)
-            root.may_alias(thing.root)
+            for other in (thing.root, *self.widened.get((*path, "aliases"), ())):
+                root.may_alias(other)
             self.pointers[root] = slot
             scope.memory[root] = slot.parameter
             return whole_view(root)
@@ -675,10 +678,18 @@ class LoopJoin:
         if isinstance(version, Poison):
             self.poison(path, version)
         self.fit(version.type, slot, path)
+        related = {initial.root, *initial.root.aliases, *parameter.aliases}
+        outer = [r for r in (after, *after.aliases) if r in self.before and r not in related]
+        if (
+            outer
+        ):  # in the next trip the name is an array from before the loop: to write one is to write the other
+            key = (*path, "aliases")
+            self.widened[key] = (*self.widened.get(key, ()), *outer)
+            raise Retry(self.widened)
         shapes = initial.root.shape, initial.root.shape if after is parameter else after.shape
         known = shapes[0] is not None and shapes[1] is not None and same(*shapes)
         root = Root(slot.parameter.type, name, initial.root.shape if known else None, is_list=after.is_list)
-        for other in (initial.root, *initial.root.aliases, *after.aliases):
+        for other in (initial.root, *initial.root.aliases, after, *after.aliases):
             if other not in self.pointers:
                 root.may_alias(other)
         for earlier_after, earlier in self.left:

@@ -101,6 +101,7 @@ class Placer:
         self.plan = Plan()
         self.scope: set[Value] = set()
         self.spent: set[Value] = set()  # array versions that a store has consumed
+        self.pointers: dict[Value, tuple[Value, ...]] = {}  # results of `if` and loops -> what they may be
         self.latest: dict[Value, Value] = {}  # storage -> the version that holds it now
         self.memo: dict[Value, Value] = {}
         self.trips: dict[int, tuple[Op, Value]] = {}  # token -> reverse loop now open, its index
@@ -143,7 +144,7 @@ class Placer:
                 case _:
                     operands = tuple(self.supplied(v) for v in op.operands)
                     if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
-                        self.spent.add(op.operands[0])
+                        self.spend(op.operands[0])
                     if any(a is not b for a, b in zip(operands, op.operands, strict=True)):
                         op = replace(op, operands=operands)
                     self.builder.append(op)
@@ -157,6 +158,13 @@ class Placer:
         if found is None:
             raise InternalError(f"no source for the value `{value.name or value}`", None)
         return found
+
+    def spend(self, version: Value) -> None:
+        """A store consumes a version, and with it every array whose memory it may be."""
+        self.spent.add(version)
+        for other in self.pointers.get(version, ()):
+            if other not in self.spent:
+                self.spend(other)
 
     def is_held(self, value: Value) -> bool:
         """Whether a value is in scope, and if it is an array still has its content."""
@@ -189,6 +197,9 @@ class Placer:
             after |= self.spent
             self.leave(set(scope), dict(memo))
         self.spent, self.latest = after, latest
+        for k, result in enumerate(op.results):
+            if ty.is_array(result.type):
+                self.pointers[result] = tuple(region.results[k] for region in op.regions)
         new = replace(op, operands=(condition,), regions=tuple(regions))
         self.same(op, new)
         self.builder.append(new)
@@ -205,7 +216,7 @@ class Placer:
         slots = loop_slots(op)
         for initial, parameter, yielded, _ in slots:
             if ty.is_array(initial.type) and yielded is not parameter:
-                self.spent.add(initial)
+                self.spend(initial)
         regions = []
         reverses = op.attributes.get("reverses")
         for region in op.regions:
@@ -222,6 +233,11 @@ class Placer:
             regions.append(Block(region.parameters, tuple(builder.ops), results))
             self.leave(set(scope), dict(memo))
         self.latest = latest
+        for _, parameter, yielded, result in slots:
+            if ty.is_array(result.type) and yielded is not parameter:
+                self.pointers[result] = (yielded,)
+                if yielded in scope:  # the next trip may write it
+                    self.spend(yielded)
         new = replace(op, operands=operands, regions=tuple(regions))
         self.same(op, new)
         self.builder.append(new)

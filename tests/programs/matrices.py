@@ -369,6 +369,16 @@ def both_swapped(A, n):
     return s
 
 
+def one_of_two_written(A, C, n):
+    s = np.sum(A @ C) + np.sum(A * C)
+    if n > 0:
+        B = A
+    else:
+        B = C
+    B[0, 0] = 5.0
+    return s + np.sum(B * B)
+
+
 SQUARE = numbers(3, 3, seed=1) + 3.0 * np.eye(3)
 STRIDED = numbers(6, 6, seed=4)[::2, ::2]
 
@@ -430,4 +440,10 @@ PROGRAMS = [
     case(triangular_operands, (0.4 * numbers(3, 3), 3)),
     case(neighbours_overwritten, (0.4 * numbers(3, 3), 3)),
     case(both_swapped, (0.4 * numbers(3, 3), 3)),
+    case(
+        one_of_two_written,
+        (numbers(3, 3), numbers(3, 3, seed=2), 1),
+        (numbers(3, 3), numbers(3, 3, seed=2), 0),
+        argnums=(0, 1),
+    ),
 ]

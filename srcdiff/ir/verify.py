@@ -174,7 +174,11 @@ class Verifier:
             self.flows(initial, parameter, op)
             self.flows(yielded, parameter, op)
             self.flows(parameter, result, op)
-            if ty.is_array(initial.type) and yielded is not parameter and is_consumed(loop_body(op), parameter):
+            if (
+                ty.is_array(initial.type)
+                and yielded is not parameter
+                and is_consumed(loop_body(op), parameter)
+            ):
                 self.consume(initial, op)
         scope, before = set(self.scope), set(self.consumed)
         for region in op.regions:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, loop_body, loop_slots
-from ..primitives import NONE, REGISTRY, ZERO
+from ..primitives import ARRAYS, NONE, REGISTRY, ZERO
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ def channels(op: Op) -> list[Value]:
         if row.rules == NONE:
             return list(op.operands)
         return [x for x, rule in zip(op.operands, row.rules, strict=True) if rule is not None]
+    whole = ARRAYS.get(op.primitive)
+    if whole is not None:
+        return [x for x, rule in zip(op.operands, whole.rules, strict=True) if rule is not None]
     match op.primitive:
         case "load" | "copy" | "cast" | "opaque":
             return [op.operands[0]] if op.primitive != "opaque" else list(op.operands)

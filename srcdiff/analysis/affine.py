@@ -433,7 +433,7 @@ class Overwrites:
                     form = form.replaced(value, Linear(((other, 1),)))
             return form
 
-        for i, j in zip(where, target, strict=True):
+        for i, j in zip(where, target, strict=False):  # a part has leading indices only
             mine, theirs = self.affine.form(i), of_later(self.affine.form(j))
             limits: dict[Value, tuple[Linear, Linear]] = {}
             for index, prime in primes.items():
@@ -514,7 +514,7 @@ class Overwrites:
 
     def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...], inside: set[Op]) -> bool:
         """Whether two indices differ by a constant that no trip of the loops `inside` changes."""
-        for i, j in zip(where, target, strict=True):
+        for i, j in zip(where, target, strict=False):  # a part has leading indices only
             mine = self.affine.form(i)
             if any(inside.intersection(self.structure.home.get(v, ())) for v, _ in mine.terms):
                 continue

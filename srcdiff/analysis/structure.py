@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..ir import types as ty
-from ..ir.core import Block, Op, Value, leaves_early, loop_body, loop_slots
-from .bounds import has_few_trips
+from ..ir.core import Block, Op, Value, loop_body, loop_slots
 
 
 @dataclass
@@ -130,22 +129,10 @@ def find_structure(function_body: Block) -> Structure:
     return s
 
 
-def counts_known(s: Structure, loops: Sequence[Op]) -> bool:
-    """Whether the trip counts of nested loops are known before the outermost of them."""
-    if len(loops) == 1 and has_few_trips(loops[0]):
-        return True
-    for loop in loops:
-        if loop.primitive == "while" or leaves_early(loop):
-            return False
-        if any(not bound.is_constant and loops[0] in s.home[bound] for bound in loop.operands[:3]):
-            return False
-    return True
-
-
 def has_states(s: Structure, array: Value, loops: Sequence[Op]) -> bool:
-    """Whether an array has a state at the start of each trip of nested loops that can be recorded: it is one array,
-    made before them, and their trip counts are known."""
-    return not s.is_mixed(array) and counts_known(s, loops) and loops[0] not in s.home[s.origin(array)]
+    """Whether what an array holds at the start of each trip of nested loops can be recorded: it is one array, and
+    made before them."""
+    return not s.is_mixed(array) and loops[0] not in s.home[s.origin(array)]
 
 
 def induction(structure: Structure, value: Value) -> tuple[Op, Value, int] | None:

@@ -22,7 +22,7 @@ from ..ir import types as ty
 from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value
 from ..ir.types import Type
-from ..primitives import REGISTRY
+from ..primitives import ARRAYS, REGISTRY
 
 RESULTS = re.compile(r"((?:[^\s='\"]+ )+)= (.*)")
 REGION = re.compile(r"(.*?) ?\{(?: \(([^()]*)\))?")
@@ -144,8 +144,12 @@ class Parser:
         operands = self.all_used(rest)
         if region is not None:
             return self.control(primitive, attributes, operands, names.split(), region[2] or "")
-        operands, type = typed(primitive, operands)
-        results = self.all_defined(names.split(), [type])
+        if primitive in ARRAYS:
+            types = ARRAYS[primitive].types(*(v.type for v in operands))
+        else:
+            operands, type = typed(primitive, operands)
+            types = (type,)
+        results = self.all_defined(names.split(), types)
         return Op(primitive, operands, results, (), attributes)
 
     def control(
@@ -211,7 +215,10 @@ def typed(primitive: str, operands: tuple[Value, ...]) -> tuple[tuple[Value, ...
         array = operands[0].type
         return operands, ty.array(array.dtype, array.ndim) if ty.is_array(array) else array
     if primitive == "load":
-        return operands, getattr(operands[0].type, "dtype", operands[0].type)
+        array = operands[0].type
+        left = array.ndim - len(operands) + 1 if ty.is_array(array) else 0
+        dtype = getattr(array, "dtype", array)
+        return operands, ty.array(dtype, left) if left > 0 else dtype
     if primitive == "alloc":
         return operands, ty.array(ty.float64, len(operands))
     return operands, ty.int64 if primitive == "shape" else ty.float64

@@ -20,7 +20,7 @@ from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, uses_in
-from ..primitives import REGISTRY
+from ..primitives import ARRAYS, REGISTRY
 from ..runtime import special
 from .names import IN_PLACE, Variables
 
@@ -32,7 +32,7 @@ HELPERS = ("digamma", "trigamma")
 GROWN = '''@njit
 def grown(tape, needed):
     """A longer copy of a tape that is full."""
-    longer = np.empty(max(2 * tape.shape[0], needed + 1), tape.dtype)
+    longer = np.empty((max(2 * tape.shape[0], needed + 1),) + tape.shape[1:], tape.dtype)
     longer[: tape.shape[0]] = tape
     return longer
 '''
@@ -120,6 +120,8 @@ class Printer:
             if self.uses.get(result, 0) != 1 or result not in consumer:
                 continue
             at, by = consumer[result]
+            if by is not None and by.primitive in IN_PLACE and by.operands[0] is result:
+                continue  # what is written in place needs a name
             if result.name and not (
                 by is not None and by.primitive in ("store", "accum") and by.operands[-1] is result
             ):
@@ -153,6 +155,8 @@ class Printer:
                 and all(all(self.is_only_part(inner) for inner in region.ops) for region in op.regions)
                 and all(self.ends_in(region) for region in op.regions)
             )
+        if op.primitive in ARRAYS:
+            return len(op.results) == 1
         return op.primitive in EXPRESSIONS or op.primitive in REGISTRY
 
     def is_only_part(self, op: Op) -> bool:
@@ -178,6 +182,8 @@ class Printer:
         found: set[Value] = set()
         if op.primitive == "load":
             found.add(self.storage.find(op.operands[0]))
+        elif op.primitive in ARRAYS:
+            found.update(map(self.storage.find, op.operands))
         for value in self.parts(op):
             if value in self.inlined:
                 found |= self.storages_read(self.inlined[value])
@@ -226,6 +232,8 @@ class Printer:
                 return self.ternary(*op.operands)
             case _:
                 pass
+        if op.primitive in ARRAYS:
+            return self.whole(op)
         row = REGISTRY[op.primitive]
         if row.precedence == ATOM:
             return row.text.format(*(self.text(x) for x in op.operands)), ATOM
@@ -238,6 +246,16 @@ class Printer:
         # `a - (b - c)` and `a * (b * c)` keep their parentheses: rounding depends on the order.
         above_left = own + 1 if own == COMPARE else own
         return row.text.format(self.text(left, above_left), self.text(right, own + 1)), own
+
+    def whole(self, op: Op) -> tuple[str, int]:
+        """An operation on whole arrays."""
+        row = ARRAYS[op.primitive]
+        texts = []
+        for k, x in enumerate(op.operands):
+            flipped = str(k) in op.attributes.get("transposed", "")
+            above = LOWEST if row.precedence == ATOM else row.precedence + (k > 0)
+            texts.append(f"{self.text(x, ATOM)}.T" if flipped else self.text(x, above))
+        return row.text.format(*texts), row.precedence
 
     def conditional(self, op: Op) -> tuple[str, int]:
         (condition,) = op.operands
@@ -340,6 +358,9 @@ class Printer:
                 self.branch(op, stop)
             case "for" | "while":
                 self.loop(op)
+            case _ if len(op.results) > 1:
+                names = ", ".join(map(self.variables.of, op.results))
+                self.write(f"{names} = {self.expression(op)[0]}", op)
             case _:
                 self.assign(op.result, self.expression(op)[0], op)
 

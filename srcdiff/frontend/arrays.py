@@ -671,29 +671,6 @@ class Arrays(Scalars):
         self.nonnegative.add(result)
         return result
 
-    def inner(self, a: Any, b: Any) -> Any:
-        """`a @ b` of vectors and matrices."""
-        a, b = self.steady(self.as_array(a)), self.steady(self.as_array(b))
-        if not (1 <= a.ndim <= 2 and 1 <= b.ndim <= 2):
-            self.refuse(f"a product of arrays of {a.ndim} and {b.ndim} dimensions", instead="loops")
-        na, nb = self.shape(a), self.shape(b)
-        self.broadcast([(na[-1],), (nb[0],)], 1)
-        type = ty.promote(self.dtype(a), self.dtype(b))
-
-        def at(indices: Indices) -> Scalar:
-            row = indices[: a.ndim - 1]
-            column = indices[a.ndim - 1 :]
-
-            def term(total: Scalar, k: Indices) -> Scalar:
-                return self.scalar(
-                    "add", total, self.scalar("mul", self.at(a, (*row, k[0])), self.at(b, (k[0], *column)))
-                )
-
-            return self.accumulate(0, (na[-1],), term, type)
-
-        lengths = (*na[:-1], *nb[1:])
-        return self.held(Elementwise(lengths, at, self.reads(a) | self.reads(b))) if lengths else at(())
-
     def transposed(self, thing: Any, axes: tuple[int, ...] | None = None) -> Any:
         if isinstance(thing, Elementwise):
             thing = self.materialise(thing)

@@ -23,6 +23,7 @@ from ..primitives import BY_SPELLING
 from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
 from .library import NUMPY_CALLS, clipped
+from .linalg import product
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
 from .things import (
@@ -474,7 +475,7 @@ class Calls(Arrays):
         if name == "clip":
             return clipped(self, thing, *arguments, **keywords)
         if name == "dot":
-            return self.inner(thing, arguments[0])
+            return product(self, thing, arguments[0])
         if name in (
             "sum",
             "mean",
@@ -536,7 +537,7 @@ NUMBER_METHODS = ("conj", "conjugate")
 WRITERS = (np.random.shuffle, np.fill_diagonal, np.copyto, np.put, np.place, np.putmask, np.put_along_axis)
 COPYING = (
     np.partition, np.unique, np.interp, np.column_stack,
-    np.repeat, np.tile, np.roll, np.convolve, np.correlate, np.kron, np.delete, np.round, np.around,
+    np.repeat, np.tile, np.roll, np.convolve, np.correlate, np.delete, np.round, np.around,
 )  # fmt: skip
 
 

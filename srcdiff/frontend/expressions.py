@@ -19,6 +19,7 @@ from ..primitives import REGISTRY
 from .arrays import Slice
 from .calls import NUMBER_METHODS, Calls, is_hashable
 from .library import NUMPY_CALLS
+from .linalg import stacked_product
 from .scope import FLAG, Frame, describe
 from .things import (
     ArrayView,
@@ -317,7 +318,7 @@ class Expressions(Calls):
 
     def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
         if isinstance(op, ast.MatMult):
-            return self.inner(a, b)
+            return stacked_product(self, a, b)
         name = BINARY[type(op)]
         if isinstance(a, Static) and isinstance(b, Static) and name == "add":
             if isinstance(a.value, str) and isinstance(b.value, str):
@@ -640,6 +641,8 @@ class Expressions(Calls):
             if isinstance(item, int):
                 if not -len(thing) <= item < len(thing):
                     self.refuse(f"item {item} of a tuple of {len(thing)}", "Python would raise an error here")
+                if isinstance(thing[item], Poison):
+                    self.refuse(thing[item].problem, instead=thing[item].instead)
                 return thing[item]
             if is_scalar(item) and thing and all(is_scalar(x) for x in thing):
                 return self.subscript(self.array_of(thing), (item,))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -19,6 +18,7 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from .arrays import Slice
+from .linalg import LINALG_CALLS, product
 from .scope import describe
 from .things import (
     ArrayView,
@@ -295,10 +295,6 @@ def clipped(calls: Calls, thing: Any, low: Any = None, high: Any = None) -> Any:
     return calls.elementwise(clip, thing, low, high)
 
 
-def _norm(calls: Calls, thing: Any) -> Scalar:
-    return calls.scalar("sqrt", calls.total(calls.elementwise(lambda x: calls.scalar("mul", x, x), thing)))
-
-
 def _outer(calls: Calls, a: Any, b: Any) -> Elementwise:
     a, b = calls.steady(calls.as_array(a)), calls.steady(calls.as_array(b))
     if a.ndim != 1 or b.ndim != 1:
@@ -423,7 +419,7 @@ def _transpose(calls: Calls, thing: Any) -> Any:
 def _dot(calls: Calls, a: Any, b: Any) -> Any:
     if is_scalar(a) or is_scalar(b):
         return calls.elementwise(lambda x, y: calls.scalar("mul", x, y), a, b)
-    return calls.inner(a, b)
+    return product(calls, a, b)
 
 
 def _vector_dot(calls: Calls, a: Any, b: Any) -> Any:
@@ -661,9 +657,7 @@ NUMPY_CALLS: dict[Any, Any] = {
     np.clip: clipped,
     np.dot: _dot,
     np.vdot: _vector_dot,
-    np.matmul: _dot,
     np.inner: _vector_dot,
-    operator.matmul: _dot,
     np.outer: _outer,
     np.cross: _cross,
     np.cumsum: _cumulative("add", 0),
@@ -675,7 +669,7 @@ NUMPY_CALLS: dict[Any, Any] = {
     np.diag: _diag,
     np.ravel: _ravel,
     np.reshape: _reshape,
-    np.linalg.norm: _norm,
+    **LINALG_CALLS,
     len: _length,
     sum: _builtin_sum,
     divmod: _divmod,

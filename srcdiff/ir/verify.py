@@ -13,7 +13,6 @@ from ..errors import InternalError
 from . import types as ty
 from .core import Block, Function, Op, Value, carried, leaves_early, loop_body, loop_slots
 from .types import Type
-from .walk import ops_within
 
 CONSUMERS = frozenset({"store", "accum", "accumulate_array", "ensure"})
 LOOPS = ("for", "while")
@@ -128,19 +127,21 @@ class Verifier:
         self.define(op.results, op)
 
     def memory(self, op: Op) -> None:
-        """Elements are read and written at as many integers as the array has axes."""
+        """Elements are read and written at as many integers as the array has axes, parts at the first of them."""
         array, *rest = op.operands
         self.require(ty.is_array(array.type), f"{named(op)} of {array!r}, which is no array", op)
         if op.primitive in CONSUMERS:
             self.same_array(array.type, op.result.type, op)
         if op.primitive in ("load", "store", "accum"):
             where = rest if op.primitive == "load" else rest[:-1]
-            axes = array.type.ndim
+            part = op.result if op.primitive == "load" else rest[-1]
+            axes = array.type.ndim - (part.type.ndim if ty.is_array(part.type) else 0)
             self.require(len(where) == axes, f"{named(op)} at {len(where)} indices of {axes} axes", op)
             for index in where:
                 self.require(ty.is_integer(index.type), f"{named(op)} at {index!r}, no integer", op)
         if op.primitive == "load":
-            self.require(op.result.type == array.type.dtype, f"{named(op)} changes the type", op)
+            dtype = op.result.type.dtype if ty.is_array(op.result.type) else op.result.type
+            self.require(dtype == array.type.dtype, f"{named(op)} changes the type", op)
 
     def same_array(self, a: Type, b: Type, op: Op) -> None:
         alike = ty.is_array(a) and ty.is_array(b) and a.dtype == b.dtype and a.ndim == b.ndim
@@ -173,7 +174,11 @@ class Verifier:
             self.flows(initial, parameter, op)
             self.flows(yielded, parameter, op)
             self.flows(parameter, result, op)
-            if ty.is_array(initial.type) and yielded is not parameter and not only_read(op, parameter):
+            if (
+                ty.is_array(initial.type)
+                and yielded is not parameter
+                and is_consumed(loop_body(op), parameter)
+            ):
                 self.consume(initial, op)
         scope, before = set(self.scope), set(self.consumed)
         for region in op.regions:
@@ -226,13 +231,18 @@ class Verifier:
         self.require(fits, f"{named(op)} takes {value!r}: {ty.name_of(a)} for {into!r}: {ty.name_of(b)}", op)
 
 
-def only_read(loop: Op, array: Value) -> bool:
-    """Whether the trips of a loop do no more with an array that they carry than read it."""
-    body = loop_body(loop)
-    users = (op for region in loop.regions for op in ops_within(region) if array in op.operands)
-    passed_on = any(array in region.results for op in ops_within(body) for region in op.regions)
-    reading = all(op.primitive in ("load", "shape", "copy", "zeros_like", "opaque") for op in users)
-    return reading and not passed_on and array not in body.results
+def is_consumed(block: Block, version: Value) -> bool:
+    """Whether a block writes the memory of a version; one that is only read may be yielded to another slot."""
+    for op in block.ops:
+        if op.primitive in CONSUMERS and op.operands[0] is version:
+            return True
+        if op.primitive in LOOPS:
+            slots = [s for s in loop_slots(op) if s[0] is version and s[2] is not s[1]]
+            if any(is_consumed(loop_body(op), parameter) for _, parameter, _, _ in slots):
+                return True
+        elif any(is_consumed(region, version) for region in op.regions):
+            return True
+    return False
 
 
 def named(op: Op | None) -> str:

@@ -59,7 +59,8 @@ def element_readers(function: Function, structure: Structure) -> dict[Value, lis
                 continue
             storage = structure.storage(value)
             readers = found.setdefault(storage, [])
-            if op.primitive in ("load", "accum") and k == 0:
+            is_part = op.primitive == "load" and ty.is_array(op.result.type)
+            if op.primitive in ("load", "accum") and k == 0 and not is_part:
                 if readers is not None:
                     readers.append(op)
             else:

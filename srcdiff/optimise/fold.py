@@ -18,7 +18,7 @@ from ..analysis.bounds import counting_slot
 from ..ir import types as ty
 from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_slots
-from ..primitives import REGISTRY
+from ..primitives import ARRAYS, REGISTRY
 from ..primitives.record import number
 
 PURE_MEMORY = {"load", "shape", "cast", "stop_gradient", "along"}
@@ -122,7 +122,7 @@ class Folder:
         if made is None or made.primitive != "store" or not self.same_values(made.operands[1:-1], where):
             return None
         value = made.operands[-1]
-        return value if value.type == op.result.type else None
+        return value if value.type == op.result.type and not ty.is_array(value.type) else None
 
     def key(self, op: Op) -> Any:
         operands = [
@@ -219,6 +219,8 @@ class Folder:
 
     def canonical(self, op: Op) -> Op:
         """Signs outwards: `a + -b` as `a - b`, `-a * b` as `-(a * b)` where that saves the op."""
+        if op.primitive == "shape" and self.ideal:
+            return self.traced(op)
         if op.primitive in ("add", "sub"):
             a, b = op.operands
             negated = self.negated(b)
@@ -228,6 +230,20 @@ class Folder:
                 )
             if op.primitive == "add" and (negated := self.negated(a)) is not None:
                 return replace(op, primitive="sub", operands=(b, negated))
+        return op
+
+    def traced(self, op: Op) -> Op:
+        """The length of what a whole array was computed from, which was there before."""
+        (array,) = op.operands
+        made = self.made.get(array)
+        if made is not None and made.primitive in ARRAYS:
+            transposed = made.attributes.get("transposed", "")
+            sources = ARRAYS[made.primitive].source_of(
+                made.results.index(array), op.attributes["axis"], transposed
+            )
+            if len(sources) == 1:
+                ((operand, axis),) = sources
+                return self.traced(replace(op, operands=(made.operands[operand],), attributes={"axis": axis}))
         return op
 
     def negated(self, value: Value) -> Value | None:

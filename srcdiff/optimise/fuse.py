@@ -190,7 +190,7 @@ def accumulates(block: Block, start: Value, end: Value) -> bool:
             return False
         op = readers[0]
         match op.primitive:
-            case "accum" if op.operands[0] is current and counts[current] == 1:
+            case "accum" | "accumulate_array" if op.operands[0] is current and counts[current] == 1:
                 current = op.result
             case "add" if counts[current] == 1:
                 current = op.result

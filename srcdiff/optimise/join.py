@@ -194,8 +194,11 @@ def is_joinable(op: Op, structure: Structure) -> bool:
     step, body = op.operands[2], loop_body(op)
     if not (step.is_constant and step.constant == 1):
         return False
-    if any(inner.regions or inner.primitive in ("opaque", "require", "raise", "copy") for inner in body.ops):
-        return False
+    for inner in body.ops:
+        if inner.regions or inner.primitive not in (*MOVABLE, *REGISTRY):
+            return False
+        if inner.primitive in ACCESSES and len(indices(inner)) < inner.operands[0].type.ndim:
+            return False
     sums = (slot for slot in loop_slots(op) if not ty.is_array(slot[1].type))
     return all(accumulates(body, p, y) for _, p, y, _ in sums) and not has_recurrence(body, structure)
 

@@ -27,6 +27,7 @@ from ..analysis.structure import Structure, find_structure, has_states
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body
 from ..ir.walk import ops_within, rename, substitute, uses_in
+from .arrays import counts_known
 from .fold import simplified
 
 NOT_REPEATED = ("opaque", "require", "raise")
@@ -56,7 +57,9 @@ def replay_trips(function: Function, token: int) -> Function | None:
     closed = structure.around[forward][common_depth(structure, forward, reverse) :]
     loops = [op for op in (*closed, forward) if op.primitive in LOOPS]
     arrays = [v for v in loop_body(forward).parameters if ty.is_array(v.type)]
-    if not all(has_states(structure, array, loops) for array in arrays):
+    if not counts_known(structure, loops, loops[0]) or not all(
+        has_states(structure, a, loops) for a in arrays
+    ):
         return None
     overwrites = Overwrites(structure)
     if not all(is_repeatable(op, forward, overwrites) for op in ops_within(loop_body(forward))):

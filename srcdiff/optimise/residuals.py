@@ -26,8 +26,8 @@ from dataclasses import dataclass, field, replace
 
 from ..analysis.affine import Overwrites
 from ..analysis.bounds import counting_slot, has_few_trips, most_trips
-from ..analysis.structure import Structure, counts_known, find_structure, has_states, induction
-from ..errors import InternalError
+from ..analysis.structure import Structure, find_structure, has_states, induction
+from ..errors import InternalError, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value, counts_trips, leaves_early, loop_body, loop_slots
@@ -35,7 +35,21 @@ from ..ir.nests import copy_elements
 from ..ir.trips import trip_count, trip_number
 from ..ir.types import Type
 from ..ir.walk import free_values_of
-from ..primitives import REGISTRY
+from ..primitives import ARRAYS, REGISTRY
+from .arrays import (
+    Length,
+    Lengths,
+    array_source,
+    bounds_before,
+    counts_known,
+    emitted_length,
+    part_type,
+    recorded_element,
+    recorded_lengths,
+    require_lengths,
+    tape_type,
+    yielded_to,
+)
 from .count import can_be_counted, count_trips
 from .dce import eliminate_dead
 from .estimate import estimate
@@ -71,16 +85,14 @@ class Tape:
     known: bool = True
     position: Value | None = None
     counted: tuple[Op, ...] = ()
+    lengths: tuple[Length, ...] = ()  # of an array, as known before the outermost loop
+    proven: bool = True  # that each trip's array has these lengths
+    last: Value | None = None  # what the value is behind the last trip, if that is on the tape too
 
     @property
     def grows(self) -> bool:
         """Whether its length is not known before the outermost loop."""
         return not self.known and not self.counted
-
-    @property
-    def is_state(self) -> bool:
-        """Whether what is recorded is a whole array at the start of each trip."""
-        return ty.is_array(self.value.type)
 
 
 @dataclass
@@ -98,7 +110,10 @@ def place_residuals(function: Function) -> Function:
         replayed = replay_trips(function, token)
         if replayed is None:
             continue
-        placed = cheapest(replayed)
+        try:
+            placed = cheapest(replayed)
+        except UnsupportedConstruct:  # an array that this way would have to record changes its size
+            continue
         if placed.cost < best.cost:
             function, best = replayed, placed
     return best.function
@@ -165,6 +180,7 @@ class Placer:
         self.plan = Plan()
         self.scope: set[Value] = set()
         self.spent: set[Value] = set()  # array versions that a store has consumed
+        self.pointers: dict[Value, tuple[Value, ...]] = {}  # results of `if` and loops -> what they may be
         self.latest: dict[Value, Value] = {}  # storage -> the version that holds it now
         self.memo: dict[Value, Value] = {}
         self.trips: dict[int, tuple[Op, Value]] = {}  # token -> reverse loop now open, its index
@@ -206,13 +222,15 @@ class Placer:
                 case "restore":
                     self.restore(op)
                     self.enter(op.results)
+                case "shape" if not self.is_held(op.operands[0]):
+                    self.memo[op.result] = self.length_of(op.operands[0], op.attributes["axis"])
                 case _:
                     operands = tuple(self.supplied(v) for v in op.operands)
                     if op.primitive == "load" and operands[0] in self.spent:
                         # In a trip that is made again: the element is known to be what it was.
                         operands = (self.holder(operands[0]) or operands[0], *operands[1:])
                     if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
-                        self.spent.add(op.operands[0])
+                        self.spend(op.operands[0])
                     if any(a is not b for a, b in zip(operands, op.operands, strict=True)):
                         op = replace(op, operands=operands)
                     self.builder.append(op)
@@ -220,12 +238,23 @@ class Placer:
 
     def supplied(self, value: Value) -> Value:
         """The value itself where it is in scope, else what stands for it."""
-        if value.is_constant or value in self.scope:
+        if value.is_constant or self.is_held(value):
             return value
-        found = self.source(value, may_record=True)
+        found = array_source(self, value) if ty.is_array(value.type) else self.source(value, may_record=True)
         if found is None:
             raise InternalError(f"no source for the value `{value.name or value}`", None)
         return found
+
+    def spend(self, version: Value) -> None:
+        """A store consumes a version, and with it every array whose memory it may be."""
+        self.spent.add(version)
+        for other in self.pointers.get(version, ()):
+            if other not in self.spent:
+                self.spend(other)
+
+    def is_held(self, value: Value) -> bool:
+        """Whether a value is in scope, and if it is an array still has its content."""
+        return value in self.scope and value not in self.spent
 
     # ----------------------------------------------------------------------------------------- regions
 
@@ -254,6 +283,9 @@ class Placer:
             after |= self.spent
             self.leave(set(scope), dict(memo))
         self.spent, self.latest = after, latest
+        for k, result in enumerate(op.results):
+            if ty.is_array(result.type):
+                self.pointers[result] = tuple(region.results[k] for region in op.regions)
         new = replace(op, operands=(condition,), regions=tuple(regions))
         self.same(op, new)
         self.builder.append(new)
@@ -270,7 +302,7 @@ class Placer:
         slots = loop_slots(op)
         for initial, parameter, yielded, _ in slots:
             if ty.is_array(initial.type) and yielded is not parameter:
-                self.spent.add(initial)
+                self.spend(initial)
         regions = []
         reverses = op.attributes.get("reverses")
         for region in op.regions:
@@ -290,6 +322,11 @@ class Placer:
             regions.append(Block(region.parameters, tuple(builder.ops), results))
             self.leave(set(scope), dict(memo))
         self.latest = latest
+        for _, parameter, yielded, result in slots:
+            if ty.is_array(result.type) and yielded is not parameter:
+                self.pointers[result] = (yielded,)
+                if yielded in scope:  # the next trip may write it
+                    self.spend(yielded)
         new = replace(op, operands=operands, regions=tuple(regions))
         self.same(op, new)
         self.builder.append(new)
@@ -333,10 +370,28 @@ class Placer:
             self.zeros_like(replace(op, operands=made.operands))
             return
         else:
-            lengths = tuple(self.supplied(self.shape_of(origin, axis)) for axis in range(array.type.ndim))
+            lengths = tuple(self.length_of(origin, axis) for axis in range(array.type.ndim))
         self.builder.append(
             replace(op, primitive="alloc", operands=lengths, attributes={**op.attributes, "fill": "zeros"})
         )
+
+    def length_of(self, array: Value, axis: int) -> Value:
+        """The length along an axis of an array that is not in scope any more."""
+        origin = self.structure.origin(array)
+        held = next((v for v in (self.holder(array), origin) if v is not None and self.is_held(v)), None)
+        if held is not None:
+            return self.builder.emit("shape", (held,), ty.int64, {"axis": axis})
+        made = self.structure.maker.get(origin)
+        if made is not None and made.primitive == "alloc":
+            return self.supplied(made.operands[axis])
+        if made is not None and made.primitive == "copy":
+            return self.length_of(made.operands[0], axis)
+        if made is not None and made.primitive in ARRAYS:
+            transposed = made.attributes.get("transposed", "")
+            sources = ARRAYS[made.primitive].source_of(made.results.index(origin), axis, transposed)
+            lengths = [self.length_of(made.operands[k], along) for k, along in sources]
+            return lengths[0] if len(lengths) == 1 else self.builder.emit("min", lengths, ty.int64)
+        return self.supplied(self.shape_of(origin, axis))
 
     def shape_of(self, array: Value, axis: int) -> Value:
         """A length of an array of a closed region, as a value of that region."""
@@ -367,7 +422,7 @@ class Placer:
         found = self.index(value) or self.reload(value) or self.element_of_state(value)
         found = found or self.recompute(value, budget)
         if found is None:
-            found = self.induced(value, may_record)
+            found = self.induced(value, may_record) or recorded_element(self, value, may_record)
         if found is None and (may_record or value in self.known):
             found = self.from_leaf(value) or self.recorded(value)
         if found is not None:
@@ -481,7 +536,8 @@ class Placer:
         """Whether the states of an array that a loop carries can be recorded on a tape allocated beforehand."""
         loops = self.tape_loops(array)
         is_open = all(loop.attributes["token"] in self.trips for loop in loops)
-        return is_open and has_states(self.structure, array, loops)
+        known = is_open and counts_known(self.structure, loops, self.closed_loops(array)[0])
+        return known and has_states(self.structure, array, self.closed_loops(array))
 
     def stored_by(self, value: Value) -> list[Op]:
         if not hasattr(self, "_stores"):
@@ -520,7 +576,7 @@ class Placer:
             origin = self.structure.origin(maker.operands[0])
             array = held or (origin if origin in self.scope else None)
             if array is None:
-                return None
+                return self.length_before(value)
             return self.builder.append(replace(maker, operands=(array,), results=(self.again(value),)))[0]
         before = len(self.builder.ops)
         memo, used = dict(self.memo), set(self.plan.used)
@@ -542,6 +598,15 @@ class Placer:
                 self.leaf[value] = self.leaf.get(operand, operand)
             return None
         return self.builder.append(replace(maker, operands=tuple(operands), results=(self.again(value),)))[0]
+
+    def length_before(self, value: Value) -> Value | None:
+        """A length inside closed loops that is one of an array from before them in every trip."""
+        closed = self.closed_loops(value)
+        lengths = Lengths(self.structure, closed[0]) if closed else None
+        found = lengths.of_number(value) if lengths is not None else None
+        if found is None or lengths is None or not lengths.proven:
+            return None
+        return emitted_length(self.builder, found, self.length_of)
 
     def again(self, value: Value) -> Value:
         return Value(value.name, value.type)
@@ -566,7 +631,13 @@ class Placer:
         if value.is_constant or loop not in self.structure.home[value]:
             return False
         maker = self.structure.maker.get(value)
-        if maker is None or value not in maker.results:
+        if maker is None:
+            return True
+        if maker.primitive == "for" and loop_body(maker).parameters[0] is value:
+            return (
+                maker is loop or self.varies(maker.operands[0], loop) or self.varies(maker.operands[2], loop)
+            )
+        if value not in maker.results:
             return True
         if maker.primitive in REGISTRY or maker.primitive in ("load", "cast", "shape"):
             return any(self.varies(x, loop) for x in maker.operands)
@@ -575,6 +646,13 @@ class Placer:
     def tape_loops(self, value: Value) -> tuple[Op, ...]:
         """The closed loops in whose trips a value differs."""
         return tuple(op for op in self.chain(value) if op.primitive in LOOPS and self.varies(value, op))
+
+    def recorded(self, value: Value) -> Value | None:
+        found = self.on_tape(value)
+        if found is None or not found[1]:
+            return None if found is None else found[0]
+        tape, where = found
+        return self.builder.emit("load", (tape, *where), part_type(value.type), name=value.name)
 
     def tape_of(self, value: Value) -> Tape | None:
         """The tape that a value is recorded on; None where the loops around it are not open in the reverse sweep."""
@@ -586,23 +664,31 @@ class Placer:
             self.plan.tapes[value] = self.make_tape(value, self.chain(value), loops)
         return self.plan.tapes[value]
 
-    def recorded(self, value: Value) -> Value | None:
+    def on_tape(self, value: Value) -> tuple[Value, list[Value]] | None:
+        """The tape of a value and where on it the present trip is; without loops, what takes its place."""
+        earlier = yielded_to(self, value)
+        if earlier is not None:
+            parameter, result = earlier
+            found = self.on_tape(parameter)
+            assert found is not None
+            self.plan.tapes[parameter].last = result
+            with self.builder:
+                return found[0], [*found[1][:-1], found[1][-1] + 1]
         tape = self.tape_of(value)
         if tape is None:
             return None
         loops = tape.loops
         if not loops:
-            return tape.final
+            return tape.final, []
         if tape.known:
-            where = [self.trip_of(loop) for loop in loops]
-        else:
-            where = [self.trip_of(loops[-1])]
-            if tape.position is not None:
-                base = self.source(tape.position, may_record=True)
-                assert base is not None
-                with self.builder:
-                    where = [base + where[0]]
-        return self.builder.emit("load", (tape.final, *where), value.type, name=value.name)
+            return tape.final, [self.trip_of(loop) for loop in loops]
+        where = [self.trip_of(loops[-1])]
+        if tape.position is not None:
+            base = self.source(tape.position, may_record=True)
+            assert base is not None
+            with self.builder:
+                where = [base + where[0]]
+        return tape.final, where
 
     def trip_of(self, loop: Op) -> Value:
         """The number of the trip, from 0, that the open reverse loop is at."""
@@ -615,12 +701,13 @@ class Placer:
     def make_tape(self, value: Value, chain: tuple[Op, ...], loops: tuple[Op, ...]) -> Tape:
         name = f"{value.name or self.what_is(value)}_tape"
         if not loops:
-            return Tape(value, chain, loops, Value(value.name, value.type))
-        if ty.is_array(value.type):
-            type = ty.array(value.type.dtype, len(loops) + value.type.ndim)
-            return Tape(value, chain, loops, Value(name, type))
-        if counts_known(self.structure, loops):
-            return Tape(value, chain, loops, Value(name, ty.array(value.type, len(loops))))
+            return Tape(value, chain, loops, Value(value.name, part_type(value.type)))
+        is_array = ty.is_array(value.type)
+        outermost = next(op for op in chain if op.primitive in LOOPS)
+        lengths, proven = recorded_lengths(self.structure, value, outermost) if is_array else ((), True)
+        if counts_known(self.structure, loops, outermost):
+            final = Value(name, tape_type(value.type, len(loops)))
+            return Tape(value, chain, loops, final, lengths=lengths, proven=proven)
         position: Value | None = None
         innermost = loops[-1]
         if len(loops) > 1:
@@ -632,7 +719,8 @@ class Placer:
         nest = chain[: chain.index(innermost) + 1]
         nest = nest[next(k for k, op in enumerate(nest) if op.primitive in LOOPS) :]
         counted = nest if position is not None and can_be_counted(nest, self.structure) else ()
-        return Tape(value, chain, loops, Value(name, ty.array(value.type, 1)), False, position, counted)
+        final = Value(name, tape_type(value.type, 1))
+        return Tape(value, chain, loops, final, False, position, counted, lengths, proven)
 
     def what_is(self, value: Value) -> str:
         """A word for a value that the user has not named: the function that makes it, or the array it is from."""
@@ -723,6 +811,9 @@ class Recorder:
             builder.append(op)
         for value in op.results:
             self.defined(builder, value)
+        for thread in passing:
+            if thread.tape is not None and thread.tape.last is not None and thread.tape.loops[-1] is origin:
+                self.add_last(builder, thread, origin)
         if origin in self.positions:
             _, thread = self.positions[origin]
             trips = op.results[0] if op.primitive == "while" or leaves_early(op) else trip_count(builder, op)
@@ -734,29 +825,28 @@ class Recorder:
         if tape is None or not tape.loops:
             return zero(thread.type)
         if tape.known:
-            lengths = [
-                constant(most_trips(loop), ty.int64) if has_few_trips(loop) else trip_count(builder, loop)
-                for loop in tape.loops
-            ]
-            if tape.is_state:
-                lengths += self.lengths(builder, tape.value)
+            lengths = []
+            for loop in tape.loops:
+                most = most_trips(loop) if has_few_trips(loop) else None
+                if most is not None:
+                    lengths.append(constant(most, ty.int64))
+                    continue
+                assert thread.starts is not None
+                bounds = bounds_before(self.structure, loop, thread.starts)
+                assert bounds is not None
+                operands = (*(emitted_length(builder, bound) for bound in bounds), *loop.operands[3:])
+                lengths.append(trip_count(builder, replace(loop, operands=operands)))
+            if tape.last is not None:
+                with builder:
+                    lengths[-1] = lengths[-1] + 1
         elif tape.counted:
             if tape.counted not in self.totals:
                 self.totals[tape.counted] = count_trips(builder, tape.counted, self.structure)
             lengths = [self.totals[tape.counted]]
         else:
             lengths = [constant(64, ty.int64)]
+        lengths += [emitted_length(builder, length) for length in tape.lengths]
         return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
-
-    def lengths(self, builder: Builder, array: Value) -> list[Value]:
-        """The lengths of an array, which may be consumed already, as it was allocated."""
-        origin = self.structure.origin(array)
-        made = self.structure.maker.get(origin)
-        if made is not None and made.primitive == "alloc":
-            return list(made.operands)
-        if made is not None and made.primitive == "copy":
-            origin = made.operands[0]
-        return [builder.emit("shape", (origin,), ty.int64, {"axis": axis}) for axis in range(array.type.ndim)]
 
     def loop(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> Op:
         counts = counting_slot(op)
@@ -793,9 +883,24 @@ class Recorder:
         builder.append(new)
         return new
 
+    def add_last(self, builder: Builder, thread: Thread, loop: Op) -> None:
+        """Put on the tape what a value carried by a loop is behind the last trip."""
+        assert thread.tape is not None and thread.tape.last is not None
+        tokens = {op.attributes["token"]: op for op in self.open}
+        where = [self.trip(builder, tokens[outer.attributes["token"]]) for outer in thread.tape.loops[:-1]]
+        if not thread.tape.proven:
+            require_lengths(builder, thread.tape.last, self.state[thread])
+        places = (*where, trip_count(builder, loop), thread.tape.last)
+        final = thread.final if thread.chain[0] is loop else None
+        kept = final or Value(thread.name, thread.type)
+        builder.append(Op("store", (self.state[thread], *places), (kept,), (), {}, builder.location))
+        self.state[thread] = kept
+
     def leaving(self, thread: Thread, origin: Op) -> Value:
         """What a thread is behind one of the ops of its chain."""
         last = thread.final is not None and thread.chain[0] is origin
+        if last and thread.tape is not None and thread.tape.last is not None:
+            last = thread.tape.loops[-1] is not origin  # its last row is still to come
         self.state[thread] = thread.final if last and thread.final else Value(thread.name, thread.type)
         return self.state[thread]
 
@@ -825,29 +930,37 @@ class Recorder:
     def defined(self, builder: Builder, value: Value, current: Value | None = None) -> None:
         """Record a value, where it has a tape, right after its definition."""
         for axis, length in self.shapes.get(value, []):
-            made = builder.emit("shape", (value,), ty.int64, {"axis": axis})
+            thread = self.of_value.get(length)
+            tape = thread.tape if thread is not None else None
+            made = tape.final if tape is not None and not tape.chain else Value("", ty.int64)
+            builder.append(Op("shape", (value,), (made,), (), {"axis": axis}, builder.location))
             self.defined(builder, length, made)
         thread = self.of_value.get(value)
         if thread is None or thread.tape is None:
             return
         tape, content = thread.tape, current or value
         if not tape.loops:
+            if ty.is_array(value.type):  # what it is copied to is not written afterwards
+                made = Value(value.name, thread.type) if tape.chain else tape.final
+                content = builder.append(Op("copy", (value,), (made,), (), {}, builder.location))[0]
             self.state[thread] = content
             return
         tokens = {op.attributes["token"]: op for op in self.open}
         loops = [tokens[loop.attributes["token"]] for loop in tape.loops]
         if tape.known:
             where = [self.trip(builder, loop) for loop in loops]
-            if tape.is_state:
-                rank = value.type.ndim
-                self.state[thread] = copy_elements(builder, self.state[thread], where, content, (), rank)
-                return
         elif tape.counted:
             trip = self.trip(builder, loops[-1])
             with builder:
                 where = [self.start_of[tape.loops[-1]] + trip]
         else:
             where = [self.place[thread]]
+        if not tape.proven:
+            require_lengths(builder, value, self.state[thread])
+        if ty.is_array(value.type):
+            rank = value.type.ndim
+            self.state[thread] = copy_elements(builder, self.state[thread], where, content, (), rank)
+            return
         self.state[thread] = builder.emit(
             "store", (self.state[thread], *where, content), thread.type, name=thread.name
         )

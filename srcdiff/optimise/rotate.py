@@ -227,6 +227,8 @@ def accesses_of(body: Block, start: Value, end: Value) -> list[Op]:
             continue
         if op.primitive not in ACCESSES or any(v in versions for v in op.operands[1:]):
             return []
+        if len(indices(op)) < start.type.ndim:
+            return []
         found.append(op)
         if op.primitive in WRITES:
             versions.add(op.result)

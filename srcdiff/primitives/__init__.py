@@ -1,6 +1,18 @@
 """The primitives: one row, all facts. Importing the package fills the registry."""
 
-from . import arithmetic, elementwise
+from . import arithmetic, elementwise, linalg
+from .arrays import ARRAYS, ArrayPrimitive
 from .record import BY_SPELLING, NONE, REGISTRY, ZERO, Primitive
 
-__all__ = ["BY_SPELLING", "NONE", "REGISTRY", "ZERO", "Primitive", "arithmetic", "elementwise"]
+__all__ = [
+    "ARRAYS",
+    "BY_SPELLING",
+    "NONE",
+    "REGISTRY",
+    "ZERO",
+    "ArrayPrimitive",
+    "Primitive",
+    "arithmetic",
+    "elementwise",
+    "linalg",
+]

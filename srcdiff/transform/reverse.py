@@ -29,7 +29,8 @@ from ..ir.operators import current_builder
 from ..ir.trips import trip_count
 from ..ir.types import Type
 from ..ir.walk import free_values, ops_within, substitute
-from ..primitives import NONE, REGISTRY
+from ..primitives import ARRAYS, NONE, REGISTRY
+from .arrays import reverse_array
 from .memory import reverse_memory
 
 Cotangents = dict[Value, Value]
@@ -133,6 +134,9 @@ class Reverser:
                         self.op(op, owed)
 
     def op(self, op: Op, owed: Cotangents) -> None:
+        if op.primitive in ARRAYS:
+            reverse_array(self, op, owed)
+            return
         row = REGISTRY.get(op.primitive)
         if row is None:
             if not reverse_memory(self, op, owed):

@@ -13,6 +13,7 @@ from tests.programs import (
     iteration,
     loops,
     mathematics,
+    matrices,
     nests,
     products,
     scalars,
@@ -43,6 +44,7 @@ FILES = [
     selections,
     bounded,
     products,
+    matrices,
 ]
 
 PROGRAMS: list[Program] = [program for file in FILES for program in file.PROGRAMS]

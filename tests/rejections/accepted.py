@@ -671,3 +671,18 @@ def sort_of_active(x):
 @case(X)
 def median(x):
     return np.median(x)
+
+
+@case(M)
+def linalg_solve(m):
+    return np.sum(np.linalg.solve(m @ m.T, np.ones(2)))
+
+
+@case(M)
+def linalg_det(m):
+    return np.linalg.det(m @ m.T)
+
+
+@case(M)
+def einsum(m):
+    return np.einsum("ij->", m)

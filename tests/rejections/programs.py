@@ -826,23 +826,53 @@ def fft_of_active(x):
 
 
 @refused(M)
-def linalg_solve(m):
-    return np.sum(np.linalg.solve(m @ m.T, np.ones(2)))
+def linalg_full_svd(m):
+    return np.sum(np.linalg.svd(m)[0])
 
 
 @refused(M)
-def linalg_det(m):
-    return np.linalg.det(m @ m.T)
+def linalg_lstsq_rank(m):
+    return np.linalg.lstsq(m, m[:, 0])[2] * m[0, 0]
+
+
+@refused(M)
+def linalg_eig(m):
+    return np.sum(np.linalg.eig(m @ m.T)[0].real)
+
+
+@refused(M, 2)
+def linalg_power(m, n):
+    return np.sum(np.linalg.matrix_power(m @ m.T, n))
+
+
+@refused(X, X * 2.0, 3, argnums=(0, 1))
+def array_of_the_last_trip_written(a, c, n):
+    b = a.copy()
+    for _ in range(n):
+        b[0] = 5.0
+        b = c
+    return np.sum(b * b) + np.sum(a * c)
+
+
+@refused(X, X * 2.0, 3)
+def array_that_a_loop_left_written(a, c, n):
+    b = a.copy()
+    for _ in range(n):
+        b = c
+    b[0] = 5.0
+    return np.sum(b * b) + np.sum(a * c)
+
+
+@refused(np.zeros((4, 4)))
+def products_of_growing_parts(m):
+    for k in range(1, 4):
+        m[k:, k:] -= m[k:, :k] @ m[:k, k:]
+    return np.sum(m)
 
 
 @refused(X)
 def interpolation(x):
     return np.interp(1.0, x, x)
-
-
-@refused(M)
-def einsum(m):
-    return np.einsum("ij->", m)
 
 
 @refused(M)

@@ -1,0 +1,425 @@
+"""Products of arrays and linear algebra: what becomes one op on whole arrays, and what becomes loops.
+
+    X @ W           ->  matmul X W              a call of BLAS
+    W.T @ x         ->  matvec transposed='0' W x
+    W @ x, x @ y    ->  loops over rows: as fast as BLAS, and they fuse with what is around them
+
+An operand of an op is an array in C or Fortran order, or the transpose of one; parts of arrays and elementwise
+expressions are copied into one first.
+"""
+
+from __future__ import annotations
+
+import operator
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir import types as ty
+from ..ir.core import Value
+from ..ir.types import Type
+from ..primitives.arrays import ARRAYS
+from .scope import same
+from .things import ArrayView, Elementwise, Length, Poison, Scalar, Static, is_number, whole_view
+
+if TYPE_CHECKING:
+    from .calls import Calls
+
+Indices = tuple[Scalar, ...]
+FEW = 64  # multiplications up to which loops are as fast as a call of BLAS
+
+
+def apply_whole(calls: Calls, name: str, *things: Any) -> Any:
+    """Call a primitive on whole arrays; gives its result, or a tuple of them."""
+    row = ARRAYS[name]
+    dtype = common_float(calls, things)
+    operands = [whole_operand(calls, thing, dtype) for thing in things]
+    lengths: dict[str, Length] = {}
+    for thing, axes in zip(things, row.operands, strict=True):
+        for axis, n in zip(axes, calls.shape(thing), strict=True):
+            if axis in lengths:
+                require_equal(calls, lengths[axis], n)
+            lengths.setdefault(axis, n)
+    if any("min" in axes for axes in row.results):
+        lengths["min"] = calls.scalar("min", lengths["m"], lengths["n"])
+    results = []
+    for value, axes in zip(row.emit(*operands), row.results, strict=True):
+        shape = tuple(lengths[axis] for axis in axes)
+        results.append(whole_view(calls.new_root(value, shape)) if axes else value)
+    return tuple(results) if len(results) > 1 else results[0]
+
+
+def require_equal(calls: Calls, a: Length, b: Length) -> None:
+    if is_number(a) and is_number(b):
+        if a != b:
+            calls.refuse(f"shapes that do not fit: {a} and {b}", instead="arrays of one length")
+    elif not same(a, b):
+        calls.require(calls.scalar("eq", a, b), "ValueError", "arrays whose shapes do not fit")
+
+
+def common_float(calls: Calls, things: Any) -> Type:
+    """The type in which an operation on whole arrays is done."""
+    dtype = calls.dtype(things[0])
+    for thing in things[1:]:
+        dtype = ty.promote(dtype, calls.dtype(thing))
+    if ty.is_complex(dtype):
+        calls.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
+    return dtype if ty.is_float(dtype) else ty.float64
+
+
+def whole_operand(calls: Calls, thing: Any, dtype: Type) -> tuple[Value, bool]:
+    """An array version in C or Fortran order, and whether it is read transposed."""
+    if isinstance(thing, ArrayView) and not thing.fixed and calls.dtype(thing) == dtype:
+        version = calls.version(thing.root)
+        if version.type.layout in ("C", "F"):
+            if thing.whole:
+                return version, False
+            if is_transpose(thing):
+                return version, True
+    return calls.version(calls.materialise(thing, dtype).root), False
+
+
+def is_transpose(thing: ArrayView) -> bool:
+    """Whether a view is the transpose of a whole matrix."""
+    whole = all(axis is not None and axis.whole for axis in thing.axes)
+    return whole and [axis.of for axis in thing.axes if axis is not None] == [1, 0]
+
+
+# ------------------------------------------------------------------------------------------------ products
+
+
+def stacked_product(calls: Calls, a: Any, b: Any) -> Any:
+    """`a @ b`: of more than two dimensions, the products of the matrices that the last two make."""
+    a, b = calls.steady(calls.as_array(a)), calls.steady(calls.as_array(b))
+    if max(a.ndim, b.ndim) <= 2 or min(a.ndim, b.ndim) < 2:
+        return product(calls, a, b)
+    na, nb = calls.shape(a), calls.shape(b)
+    ndim = max(a.ndim, b.ndim) - 2
+    outer = calls.broadcast([na[:-2], nb[:-2]], ndim)
+    dtype = ty.promote(calls.dtype(a), calls.dtype(b))
+    result = calls.allocate((*outer, na[-2], nb[-1]), dtype)
+
+    def one(indices: Indices) -> None:
+        parts = []
+        for x, n in ((a, na), (b, nb)):
+            own = indices[ndim - (x.ndim - 2) :]
+            place = tuple(0 if same(length, 1) else i for length, i in zip(n, own, strict=False))
+            parts.append(calls.subscript(x, place) if place else x)
+        calls.fill(calls.subscript(result, indices), product(calls, *parts))
+
+    calls.nest(outer, one)
+    return result
+
+
+def product(calls: Calls, a: Any, b: Any) -> Any:
+    """`a @ b` of vectors and matrices."""
+    a, b = calls.steady(calls.as_array(a)), calls.steady(calls.as_array(b))
+    if a.ndim < 1 or b.ndim < 1 or max(a.ndim, b.ndim) > 2:
+        calls.refuse(f"a product of arrays of {a.ndim} and {b.ndim} dimensions", instead="loops")
+    na, nb = calls.shape(a), calls.shape(b)
+    if a.ndim == b.ndim == 1 or not any(ty.is_float(calls.dtype(x)) for x in (a, b)) or few(na, nb):
+        return product_loops(calls, a, b)
+    if a.ndim == b.ndim == 2:
+        return apply_whole(calls, "matmul", a, b)
+    matrix, vector = (a, b) if a.ndim == 2 else (calls.transposed(b), a)
+    return (
+        apply_whole(calls, "matvec", matrix, vector)
+        if down_columns(calls, matrix)
+        else product_loops(calls, a, b)
+    )
+
+
+def few(na: tuple[Length, ...], nb: tuple[Length, ...]) -> bool:
+    """Whether a product is certainly small."""
+    return all(map(is_number, (*na, *nb))) and int(np.prod((*na, *nb[1:]))) <= FEW
+
+
+def down_columns(calls: Calls, matrix: ArrayView) -> bool:
+    """Whether loops over the rows of a matrix would walk through its memory in leaps, and BLAS would not."""
+    if matrix.fixed or None in matrix.axes:
+        return False
+    layout = calls.version(matrix.root).type.layout
+    return layout == ("C" if is_transpose(matrix) else "F") and (matrix.whole or is_transpose(matrix))
+
+
+def product_loops(calls: Calls, a: Any, b: Any) -> Any:
+    """`a @ b` as loops over its elements."""
+    na, nb = calls.shape(a), calls.shape(b)
+    require_equal(calls, na[-1], nb[0])
+    type = ty.promote(calls.dtype(a), calls.dtype(b))
+
+    def at(indices: Indices) -> Scalar:
+        row = indices[: a.ndim - 1]
+        column = indices[a.ndim - 1 :]
+
+        def term(total: Scalar, k: Indices) -> Scalar:
+            x, y = calls.at(a, (*row, k[0])), calls.at(b, (k[0], *column))
+            return calls.scalar("add", total, calls.scalar("mul", x, y))
+
+        return calls.accumulate(0, (na[-1],), term, type)
+
+    lengths = (*na[:-1], *nb[1:])
+    return calls.held(Elementwise(lengths, at, calls.reads(a) | calls.reads(b))) if lengths else at(())
+
+
+def contract(calls: Calls, operands: list[Any], axes: list[str], kept: str) -> Any:
+    """The sum of products over the axes that are not kept; axes of one letter are of one length."""
+    lengths: dict[str, Length] = {}
+    for thing, letters in zip(operands, axes, strict=True):
+        for letter, n in zip(letters, calls.shape(thing), strict=True):
+            if letter in lengths:
+                require_equal(calls, lengths[letter], n)
+            lengths.setdefault(letter, n)
+    summed = [letter for letter in lengths if letter not in kept]
+    if len(operands) == 2 and len(summed) == 1 and all(len(set(x)) == len(x) == 2 for x in axes):
+        (k,) = summed
+        if all(k in x for x in axes) and len(kept) == 2:
+            a, b = operands if axes[0].replace(k, "") == kept[0] else reversed(operands)
+            first, second = axes if a is operands[0] else reversed(axes)
+            a = a if first[1] == k else calls.transposed(a)
+            return product(calls, a, b if second[0] == k else calls.transposed(b))
+
+    def at(indices: Indices) -> Scalar:
+        places = dict(zip(kept, indices, strict=True))
+
+        def term(total: Scalar, inner: Indices) -> Scalar:
+            where = {**places, **dict(zip(summed, inner, strict=True))}
+            factors = [
+                calls.at(thing, tuple(where[letter] for letter in letters))
+                for thing, letters in zip(operands, axes, strict=True)
+            ]
+            return calls.scalar("add", total, reduce(lambda x, y: calls.scalar("mul", x, y), factors))
+
+        return calls.accumulate(0, tuple(lengths[letter] for letter in summed), term, dtype)
+
+    dtype = reduce(ty.promote, map(calls.dtype, operands))
+    reads = frozenset().union(*(calls.reads(x) for x in operands))
+    shape = tuple(lengths[letter] for letter in kept)
+    return calls.held(Elementwise(shape, at, reads)) if shape else at(())
+
+
+def summation(calls: Calls, subscripts: Any, *operands: Any) -> Any:
+    """`np.einsum` of a constant string without an ellipsis."""
+    text = subscripts.value.replace(" ", "") if isinstance(subscripts, Static) else "..."
+    inputs, arrow, kept = text.partition("->")
+    axes = inputs.split(",")
+    things = [calls.steady(calls.as_array(x)) for x in operands]
+    if "." in text or [len(letters) for letters in axes] != [x.ndim for x in things]:
+        calls.refuse("`np.einsum` of these", instead="a constant string with a letter for each axis")
+    if not arrow:
+        kept = "".join(sorted(letter for letter in set(inputs) - {","} if inputs.count(letter) == 1))
+    if not set(kept) <= set(inputs) or len(set(kept)) < len(kept):
+        calls.refuse("`np.einsum` with this result", "NumPy would raise an error here")
+    return contract(calls, things, axes, kept)
+
+
+def tensor_product(calls: Calls, a: Any, b: Any, axes: Any = 2) -> Any:
+    """`np.tensordot` over constant axes."""
+    a, b = (calls.steady(calls.as_array(x)) for x in (a, b))
+    if isinstance(axes, int):
+        pairs = [(a.ndim - axes + k, k) for k in range(axes)]
+    else:
+        ours, theirs = (x if isinstance(x, tuple) else (x,) for x in axes)
+        pairs = list(zip(ours, theirs, strict=True))
+    if not all(isinstance(k, int) for pair in pairs for k in pair):
+        calls.refuse("`np.tensordot` over axes that are not constants", instead="`np.einsum`")
+    first = [chr(ord("a") + k) for k in range(a.ndim)]
+    second = [chr(ord("A") + k) for k in range(b.ndim)]
+    for i, j in pairs:
+        second[j] = first[i]
+    summed = {first[i] for i, _ in pairs}
+    kept = "".join(letter for letter in (*first, *second) if letter not in summed)
+    return contract(calls, [a, b], ["".join(first), "".join(second)], kept)
+
+
+# ---------------------------------------------------------------------------------------------- np.linalg
+
+
+def matrix(calls: Calls, thing: Any, call: str) -> Any:
+    thing = calls.steady(calls.as_array(thing))
+    if thing.ndim != 2:
+        calls.refuse(
+            f"`{call}` of an array of {thing.ndim} dimensions", instead="a matrix at a time, in a loop"
+        )
+    return thing
+
+
+def of_matrix(name: str) -> Any:
+    """A function of one matrix that is one op."""
+    return lambda calls, a: apply_whole(calls, name, matrix(calls, a, f"np.linalg.{name}"))
+
+
+def solve(calls: Calls, a: Any, b: Any) -> Any:
+    a, b = matrix(calls, a, "np.linalg.solve"), calls.steady(calls.as_array(b))
+    if b.ndim > 2:
+        calls.refuse(f"`np.linalg.solve` for {b.ndim} dimensions", instead="a loop over the systems")
+    return apply_whole(calls, "solve" if b.ndim == 2 else "solve_vector", a, b)
+
+
+def least_squares(calls: Calls, a: Any, b: Any, rcond: Any = None) -> Any:
+    """`np.linalg.lstsq`, of which only the solution can be used."""
+    if not (rcond is None or (isinstance(rcond, Static) and rcond.value is None) or same(rcond, -1)):
+        calls.refuse("`np.linalg.lstsq` with a cut-off", instead="the default")
+    a, b = matrix(calls, a, "np.linalg.lstsq"), calls.steady(calls.as_array(b))
+    if b.ndim > 2:
+        calls.refuse(f"`np.linalg.lstsq` for {b.ndim} dimensions", instead="a loop over the systems")
+    solution = apply_whole(calls, "lstsq" if b.ndim == 2 else "lstsq_vector", a, b)
+    other = Poison("only the solution of `np.linalg.lstsq` can be used", "`np.linalg.lstsq(a, b)[0]`")
+    return (solution, other, other, other)
+
+
+def decompose(calls: Calls, a: Any, full_matrices: Any = True, compute_uv: Any = True) -> Any:
+    """`np.linalg.svd` of the reduced form."""
+    a = matrix(calls, a, "np.linalg.svd")
+    if compute_uv is False:
+        return apply_whole(calls, "svd", a)[1]
+    if full_matrices is not False:
+        calls.refuse(
+            "`np.linalg.svd` with full matrices",
+            "the surplus singular vectors are not determined, and have no derivative",
+            "`np.linalg.svd(a, full_matrices=False)`",
+        )
+    return apply_whole(calls, "svd", a)
+
+
+def orthogonalise(calls: Calls, a: Any, mode: Any = "reduced") -> Any:
+    """`np.linalg.qr` of the reduced form."""
+    if getattr(mode, "value", mode) != "reduced":
+        calls.refuse("`np.linalg.qr` in another mode", instead="the default, `'reduced'`")
+    return apply_whole(calls, "qr", matrix(calls, a, "np.linalg.qr"))
+
+
+def power(calls: Calls, a: Any, n: Any) -> Any:
+    """`np.linalg.matrix_power`, by squaring as NumPy does it."""
+    a = matrix(calls, a, "np.linalg.matrix_power")
+    if not isinstance(n, int):
+        calls.refuse(
+            "`np.linalg.matrix_power` with a power that is not a constant", instead="a loop of products"
+        )
+    if n == 0:
+        lengths = calls.shape(a)
+        identity = calls.allocate(lengths, calls.dtype(a), "zeros")
+        calls.count_loop(lengths[0], lambda i: calls.store(identity, (i, i), 1.0))
+        return identity
+    if n < 0:
+        a, n = apply_whole(calls, "inv", a), -n
+    result: Any = None
+    while n:
+        if n % 2:
+            result = a if result is None else product(calls, result, a)
+        n //= 2
+        if n:
+            a = product(calls, a, a)
+    return calls.copy(result) if result is a else result
+
+
+def chain(calls: Calls, things: Any) -> Any:
+    """`np.linalg.multi_dot`: from the side where there is a vector, else from the left."""
+    if not isinstance(things, tuple) or len(things) < 2:
+        calls.refuse("`np.linalg.multi_dot` of this", instead="a list of two matrices or more")
+    parts = [calls.steady(calls.as_array(x)) for x in things]
+    if parts[-1].ndim == 1:
+        result = parts.pop()
+        while parts:
+            result = product(calls, parts.pop(), result)
+        return result
+    result = parts[0]
+    for part in parts[1:]:
+        result = product(calls, result, part)
+    return result
+
+
+def norm(calls: Calls, thing: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
+    """`np.linalg.norm` of vectors and matrices, also along axes."""
+    ord, axis = (x.value if isinstance(x, Static) else x for x in (ord, axis))
+    thing = calls.steady(calls.as_array(thing))
+    over = thing.ndim if axis is None else len(axis) if isinstance(axis, tuple) else 1
+    if ord is None or (over == 1 and ord == 2) or (over == 2 and ord == "fro"):
+        return calls.along(thing, axis, lambda x: root_of_squares(calls, x), bool(keepdims))
+    if over == 1 and is_number(ord):
+        return calls.along(thing, axis, lambda x: vector_norm(calls, x, ord), bool(keepdims))
+    if thing.ndim == 2 and axis is None and not keepdims:
+        return matrix_norm(calls, thing, ord)
+    calls.refuse("`np.linalg.norm` of this kind", instead="one of a vector or of a matrix, or the sum itself")
+
+
+def root_of_squares(calls: Calls, thing: Any) -> Scalar:
+    return calls.scalar("sqrt", calls.total(calls.elementwise(lambda x: calls.scalar("mul", x, x), thing)))
+
+
+def vector_norm(calls: Calls, thing: Any, ord: Any) -> Scalar:
+    sizes = calls.elementwise(lambda x: calls.scalar("abs", x), thing)
+    if ord in (np.inf, -np.inf):
+        return calls.extreme(sizes, "max" if ord > 0 else "min")
+    if ord == 0:
+        return calls.total(
+            calls.elementwise(lambda x: calls.cast(calls.scalar("ne", x, 0.0), ty.float64), thing)
+        )
+    if ord == 1:
+        return calls.total(sizes)
+    total = calls.total(calls.elementwise(lambda x: calls.scalar("pow", x, ord), sizes))
+    return calls.scalar("pow", total, 1.0 / ord)
+
+
+def matrix_norm(calls: Calls, thing: Any, ord: Any) -> Scalar:
+    if ord in (1, -1, np.inf, -np.inf):
+        sizes = calls.elementwise(lambda x: calls.scalar("abs", x), thing)
+        sums = calls.along(sizes, 0 if ord in (1, -1) else 1, calls.total)
+        return calls.extreme(sums, "max" if ord > 0 else "min")
+    if ord in (2, -2, "nuc"):
+        values = apply_whole(calls, "svd", thing)[1]
+        if ord == "nuc":
+            return calls.total(values)
+        return calls.extreme(values, "max" if ord > 0 else "min")
+    calls.refuse("`np.linalg.norm` of this kind", instead="one of a vector, or 'fro', 'nuc', 1, 2 or inf")
+
+
+def trace(calls: Calls, thing: Any) -> Scalar:
+    thing = matrix(calls, thing, "np.trace")
+    length = calls.scalar("min", *calls.shape(thing))
+    return calls.total(Elementwise((length,), lambda i: calls.at(thing, (i[0], i[0])), calls.reads(thing)))
+
+
+def kron(calls: Calls, a: Any, b: Any) -> ArrayView:
+    """`np.kron` of two vectors or two matrices."""
+    a, b = (calls.steady(calls.as_array(x)) for x in (a, b))
+    if a.ndim != b.ndim or a.ndim > 2:
+        calls.refuse("`np.kron` of these", instead="two vectors or two matrices")
+    na, nb = calls.shape(a), calls.shape(b)
+    lengths = tuple(calls.scalar("mul", n, m) for n, m in zip(na, nb, strict=True))
+    result = calls.allocate(lengths, ty.promote(calls.dtype(a), calls.dtype(b)))
+
+    def put(indices: Indices) -> None:
+        i, k = indices[: a.ndim], indices[a.ndim :]
+        where = tuple(
+            calls.scalar("add", calls.scalar("mul", x, n), y) for x, n, y in zip(i, nb, k, strict=True)
+        )
+        calls.store(result, where, calls.scalar("mul", calls.at(a, i), calls.at(b, k)))
+
+    calls.nest((*na, *nb), put)
+    return result
+
+
+LINALG_CALLS: dict[Any, Any] = {
+    np.linalg.det: of_matrix("det"),
+    np.linalg.slogdet: of_matrix("slogdet"),
+    np.linalg.inv: of_matrix("inv"),
+    np.linalg.pinv: of_matrix("pinv"),
+    np.linalg.cholesky: of_matrix("cholesky"),
+    np.linalg.eigh: of_matrix("eigh"),
+    np.linalg.eigvalsh: lambda calls, a: of_matrix("eigh")(calls, a)[0],
+    np.linalg.qr: orthogonalise,
+    np.linalg.svd: decompose,
+    np.linalg.solve: solve,
+    np.linalg.lstsq: least_squares,
+    np.linalg.matrix_power: power,
+    np.linalg.multi_dot: chain,
+    np.linalg.norm: norm,
+    np.matmul: stacked_product,
+    operator.matmul: stacked_product,
+    np.einsum: summation,
+    np.tensordot: tensor_product,
+    np.trace: trace,
+    np.kron: kron,
+}

@@ -1,0 +1,284 @@
+"""Products of matrices and linear algebra: rows whose ops are calls of BLAS and LAPACK.
+
+Sources. [G] M. Giles, An extended collection of matrix derivative results for forward and reverse mode algorithmic
+differentiation, Oxford 2008. [M] I. Murray, Differentiation of the Cholesky decomposition, 2016. [W] S. Walter and
+L. Lehmann, Algorithmic differentiation of linear algebra functions with application in optimum experimental design,
+2010. [T] J. Townsend, Differentiating the singular value decomposition, 2016. [P] G. Golub and V. Pereyra, The
+differentiation of pseudo-inverses and nonlinear least squares problems, 1973.
+
+`cholesky` and `eigh` read the lower triangle of their operand, as LAPACK does, and the derivative is that of what is
+read: it is zero above the diagonal. Where there is no derivative the result says so: eigenvectors of a repeated
+eigenvalue, and singular vectors of a repeated or zero singular value, owe infinities or NaN (the values alone do not);
+a singular matrix raises an error in `det`, `slogdet`, `inv` and `solve`; `pinv` and `lstsq` take the rank as constant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .arrays import complement, diagonal, from_lower, lower_half, outer, over_gaps, steady, whole
+
+# ------------------------------------------------------------------------------------------------ products
+
+matmul = whole(
+    "matmul",
+    "{} @ {}",
+    "(m,k),(k,n)->(m,n)",
+    lambda g, ans, a, b: g @ b.T,
+    lambda g, ans, a, b: a.T @ g,
+    evaluate=np.matmul,
+    points=[{"m": 3, "k": 4, "n": 2}, {"m": 1, "k": 1, "n": 1}, {"m": 2, "k": 1, "n": 3}],
+    precedence=10,
+    doc="[G] 2.2.2",
+)
+matvec = whole(
+    "matvec",
+    "{} @ {}",
+    "(m,k),(k)->(m)",
+    lambda g, ans, a, x: outer(g, x),
+    lambda g, ans, a, x: a.T @ g,
+    evaluate=np.matmul,
+    points=[{"m": 3, "k": 4}, {"m": 1, "k": 1}],
+    precedence=10,
+    doc="[G] 2.2.2",
+)
+
+
+# --------------------------------------------------------------------------------------- inverses, systems
+
+
+def regular(x: Any) -> Any:
+    """A square matrix that is far from singular."""
+    return x + 3.0 * np.eye(len(x)) if x.ndim == 2 and x.shape[0] == x.shape[1] else x
+
+
+inv = whole(
+    "inv",
+    "np.linalg.inv({})",
+    "(n,n)->(n,n)",
+    lambda g, ans, a: -(ans.T @ g @ ans.T),
+    evaluate=np.linalg.inv,
+    layouts="F",
+    points=[{"n": 3}, {"n": 1}],
+    sample=regular,
+    doc="[G] 2.2.3",
+)
+solve = whole(
+    "solve",
+    "np.linalg.solve({}, {})",
+    "(n,n),(n,k)->(n,k)",
+    lambda g, ans, a, b: -outer(solve(a.T, g), ans),
+    lambda g, ans, a, b: solve(a.T, g),
+    evaluate=np.linalg.solve,
+    layouts="F",
+    points=[{"n": 3, "k": 2}, {"n": 1, "k": 1}],
+    sample=regular,
+    doc="[G] 2.3.1",
+)
+solve_vector = whole(
+    "solve_vector",
+    "np.linalg.solve({}, {})",
+    "(n,n),(n)->(n)",
+    lambda g, ans, a, b: -outer(solve_vector(a.T, g), ans),
+    lambda g, ans, a, b: solve_vector(a.T, g),
+    evaluate=np.linalg.solve,
+    points=[{"n": 3}, {"n": 1}],
+    sample=regular,
+    doc="[G] 2.3.1",
+)
+det = whole(
+    "det",
+    "np.linalg.det({})",
+    "(n,n)->()",
+    lambda g, ans, a: g * ans * inv(a).T,
+    evaluate=np.linalg.det,
+    double=True,
+    points=[{"n": 3}, {"n": 1}],
+    sample=regular,
+    doc="[G] 2.2.4",
+)
+slogdet = whole(
+    "slogdet",
+    "np.linalg.slogdet({})",
+    "(n,n)->(),()",
+    lambda g, ans, a: None if g[1] is None else g[1] * inv(a).T,
+    evaluate=lambda a: tuple(np.linalg.slogdet(a)),
+    double=True,
+    points=[{"n": 3}, {"n": 1}],
+    sample=regular,
+    doc="[G] 2.2.4; the sign has derivative zero",
+)
+
+
+def pinv_rule(g: Any, p: Any, a: Any) -> Any:
+    """[P] (4.12)"""
+    along = -(p.T @ g @ p.T)
+    left = complement(a @ p) @ (g.T @ p @ p.T)
+    return along + left + p.T @ p @ g.T @ complement(p @ a)
+
+
+pinv = whole(
+    "pinv",
+    "np.linalg.pinv({})",
+    "(m,n)->(n,m)",
+    pinv_rule,
+    evaluate=np.linalg.pinv,
+    layouts="F",
+    points=[{"m": 4, "n": 2}, {"m": 2, "n": 4}, {"m": 3, "n": 3}],
+    doc="[P] (4.12), for constant rank",
+)
+
+
+def lstsq_matrix_rule(g: Any, x: Any, a: Any, b: Any) -> Any:
+    """[P] (4.12) applied to `pinv(a) @ b`."""
+    p = pinv(a)
+    owed = steady(p.T @ g)
+    return outer(p.T @ x, g - a.T @ owed) - outer(owed, x) + outer(b - a @ x, p @ owed)
+
+
+def _solution(a: Any, b: Any) -> Any:
+    return np.linalg.lstsq(a, b, rcond=None)[0]
+
+
+lstsq = whole(
+    "lstsq",
+    "np.linalg.lstsq({}, {})[0]",
+    "(m,n),(m,k)->(n,k)",
+    lstsq_matrix_rule,
+    lambda g, ans, a, b: pinv(a).T @ g,
+    evaluate=_solution,
+    points=[{"m": 5, "n": 3, "k": 2}, {"m": 2, "n": 3, "k": 2}],
+    doc="the solution of smallest norm, for constant rank",
+)
+lstsq_vector = whole(
+    "lstsq_vector",
+    "np.linalg.lstsq({}, {})[0]",
+    "(m,n),(m)->(n)",
+    lstsq_matrix_rule,
+    lambda g, ans, a, b: pinv(a).T @ g,
+    evaluate=_solution,
+    points=[{"m": 5, "n": 3}, {"m": 2, "n": 3}],
+    doc="the solution of smallest norm, for constant rank",
+)
+
+# ------------------------------------------------------------------------------------------ decompositions
+
+
+def positive(x: Any) -> Any:
+    """A symmetric positive definite matrix."""
+    return x @ x.T + len(x) * np.eye(len(x))
+
+
+def symmetric(x: Any) -> Any:
+    """A symmetric matrix whose eigenvalues are apart."""
+    return 0.1 * (x + x.T) + np.diag(np.arange(len(x)) + 1.0)
+
+
+def read_below(x: Any) -> Any:
+    """What is owed to a symmetric matrix, given to the triangle that is read."""
+    x = steady(x)
+    return lower_half(x + x.T)
+
+
+def cholesky_rule(g: Any, ans: Any, a: Any) -> Any:
+    """[M] (9) and (10)"""
+    inner = lower_half(ans.T @ g)
+    return read_below(solve(ans.T, solve(ans.T, inner.T).T))
+
+
+cholesky = whole(
+    "cholesky",
+    "np.linalg.cholesky({})",
+    "(n,n)->(n,n)",
+    cholesky_rule,
+    evaluate=np.linalg.cholesky,
+    points=[{"n": 3}, {"n": 1}],
+    sample=positive,
+    doc="[M] (9) and (10)",
+)
+
+
+def eigh_rule(g: Any, ans: Any, a: Any) -> Any:
+    """[G] 3.1, with orthogonal eigenvectors"""
+    (to_values, to_vectors), (values, vectors) = g, ans
+    if to_vectors is None:
+        return read_below((vectors * to_values) @ vectors.T)
+    inner = over_gaps(vectors.T @ to_vectors, values)
+    if to_values is not None:
+        inner = inner + diagonal(to_values)
+    return read_below(vectors @ inner @ vectors.T)
+
+
+eigh = whole(
+    "eigh",
+    "np.linalg.eigh({})",
+    "(n,n)->(n),(n,n)",
+    eigh_rule,
+    evaluate=lambda a: tuple(np.linalg.eigh(a)),
+    layouts="CF",
+    points=[{"n": 3}, {"n": 1}],
+    sample=symmetric,
+    doc="[G] 3.1",
+)
+
+
+def svd_rule(g: Any, ans: Any, a: Any) -> Any:
+    """[T] (26) to (28)"""
+    (to_u, to_s, to_vt), (u, s, vt) = g, ans
+    core, beside = None if to_s is None else diagonal(to_s), []
+    if to_u is not None:
+        skew = steady(u.T @ to_u)
+        core = sum_of(core, over_gaps(skew - skew.T, s * s) * s)
+        outside = (to_u - u @ skew) / s
+        beside.append(outside @ vt)
+    if to_vt is not None:
+        skew = steady(vt @ to_vt.T)
+        core = sum_of(core, (over_gaps(skew - skew.T, s * s).T * s).T)
+        outside = ((to_vt - skew.T @ vt).T / s).T
+        beside.append(u @ outside)
+    total = u @ core @ vt
+    for part in beside:
+        total = total + part
+    return total
+
+
+def sum_of(a: Any, b: Any) -> Any:
+    return b if a is None else a + b
+
+
+svd = whole(
+    "svd",
+    "np.linalg.svd({}, False)",
+    "(m,n)->(m,min),(min),(min,n)",
+    svd_rule,
+    evaluate=lambda a: tuple(np.linalg.svd(a, full_matrices=False)),
+    layouts="FCF",
+    points=[{"m": 4, "n": 3}, {"m": 3, "n": 4}, {"m": 3, "n": 3}],
+    doc="[T] (26) to (28)",
+)
+
+
+def qr_rule(g: Any, ans: Any, a: Any) -> Any:
+    """[W] (5.15)"""
+    (to_q, to_r), (q, r) = g, ans
+    middle = None if to_r is None else r @ to_r.T
+    if to_q is not None:
+        middle = -(to_q.T @ q) if middle is None else middle - to_q.T @ q
+    inner = q @ from_lower(middle)
+    if to_q is not None:
+        inner = to_q + inner
+    return solve(r, inner.T).T
+
+
+qr = whole(
+    "qr",
+    "np.linalg.qr({})",
+    "(m,n)->(m,min),(min,n)",
+    qr_rule,
+    evaluate=lambda a: tuple(np.linalg.qr(a)),
+    layouts="AF",
+    points=[{"m": 4, "n": 3}, {"m": 3, "n": 3}],
+    doc="[W] (5.15); of a matrix with fewer rows than columns it is not known, and `solve` raises an error",
+)

@@ -27,6 +27,7 @@ from .optimise.protect import protect_arguments
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
+from .transform.attach import drop_attachments
 from .transform.reverse import build_adjoint
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
@@ -46,7 +47,7 @@ def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> 
 
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
-    function = program.function
+    function = drop_attachments(program.function)
     if optimise:
         function = hoist_invariants(simplified(function))
         hook("simplify", function)

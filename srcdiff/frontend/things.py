@@ -100,13 +100,16 @@ def whole_view(root: Root) -> ArrayView:
 class Elementwise:
     """`at(indices)` gives the scalar at an index; `shape` its lengths (never negative); `reads` the roots it reads.
 
-    `is_list` marks what Python holds as a list, so that operators do not act on its elements.
+    `is_list` marks what Python holds as a list, so that operators do not act on its elements. `shares` are the roots
+    whose memory it has in NumPy. `operands` are, if not empty, all it reads, each at most at its own (broadcast) index.
     """
 
     shape: tuple[Length, ...]
     at: Callable[[tuple[Scalar, ...]], Scalar]
     reads: frozenset[Root]
     is_list: bool = False
+    shares: frozenset[Root] = frozenset()
+    operands: tuple[Any, ...] = ()
 
     @property
     def ndim(self) -> int:

@@ -485,12 +485,6 @@ def text_as_index(x):
     return x["a"]
 
 
-@refused(M)
-def two_index_arrays(m):
-    rows = np.array([0, 1])
-    return np.sum(m[rows, rows])
-
-
 @refused(1.5)
 def shapes_do_not_fit(x):
     a = np.array([x, x])
@@ -564,13 +558,6 @@ def axis_out_of_range(x):
 @refused(X)
 def where_with_condition_alone(x):
     return np.sum(np.where(x > 1.0))
-
-
-@refused(X)
-def array_method_sort(x):
-    y = x.copy()
-    y.sort()
-    return y[0]
 
 
 @refused(X)
@@ -836,21 +823,6 @@ def linalg_det(m):
 
 
 @refused(X)
-def interpolation(x):
-    return np.interp(1.0, x, x)
-
-
-@refused(M)
-def einsum(m):
-    return np.einsum("ij->", m)
-
-
-@refused(M)
-def concatenate(m):
-    return np.sum(np.concatenate((m, m)))
-
-
-@refused(X)
 def unknown_builtin(x):
     return sorted(x)[0]
 
@@ -988,18 +960,6 @@ def math_with_two_arguments(x):
 @refused(X)
 def unknown_keyword_of_numpy(x):
     return np.sum(x, where=x > 1.0)
-
-
-@refused(X)
-def ufunc_out(x):
-    y = np.empty(3)
-    np.sin(x, out=y)
-    return np.sum(y)
-
-
-@refused(X)
-def ufunc_reduce(x):
-    return np.add.reduce(x)
 
 
 @refused(X)
@@ -1216,16 +1176,6 @@ def builtin_sum_of_matrix(m):
 @refused(1.5, 1)
 def integer_to_a_negative_power(x, n):
     return x * 2**-n
-
-
-@refused(M, M)
-def inner_of_matrices(a, b):
-    return np.sum(np.inner(a, b))
-
-
-@refused(M, M)
-def outer_of_matrices(a, b):
-    return np.sum(np.outer(a, b))
 
 
 @refused(1.5, True)

@@ -649,7 +649,9 @@ class Arrays(Scalars):
             x, best = self.at(thing, i), self.at(thing, (k,))
             wins = self.scalar("gt" if name == "max" else "lt", x, best)
             if ty.is_float(self.dtype(thing)):  # the first NaN wins
-                fresh = self.scalar("and", self.scalar("isnan", x), self.scalar("not", self.scalar("isnan", best)))
+                fresh = self.scalar(
+                    "and", self.scalar("isnan", x), self.scalar("not", self.scalar("isnan", best))
+                )
                 wins = self.scalar("or", wins, fresh)
             return self.scalar("select", wins, i[0], k)
 

@@ -120,9 +120,7 @@ def gathered(arrays: Arrays, array: ArrayView, items: tuple[Any, ...]) -> Elemen
     """`x[items]` with arrays among the items: a new array."""
     found = picked(arrays, array, items)
     reads = arrays.reads(found.base).union(*(arrays.reads(p) for p in found.picks if p is not None))
-    return Elementwise(
-        found.lengths(arrays), lambda i: arrays.at(found.base, found.place(arrays, i)), reads
-    )
+    return Elementwise(found.lengths(arrays), lambda i: arrays.at(found.base, found.place(arrays, i)), reads)
 
 
 def scattered(
@@ -146,7 +144,8 @@ def scattered(
         shape = found.lengths(arrays)
         if thing.ndim > len(shape):
             arrays.refuse(
-                f"an array of {thing.ndim} dimensions stored where indices pick {len(shape)}", instead="a row of it"
+                f"an array of {thing.ndim} dimensions stored where indices pick {len(shape)}",
+                instead="a row of it",
             )
         arrays.broadcast([shape, arrays.shape(thing)], len(shape))
 

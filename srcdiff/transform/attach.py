@@ -1,9 +1,9 @@
 """Replace values that have the derivative of another by what they are, once no derivative is needed of them.
 
-    m = max of x                 # without derivative            m = max of x
-    s = mean of the largest      # equal to m; its derivative    s = mean of the largest      # dead
-    y = attach m s                                          ->
-    z = mul y y                                                  z = mul m m
+m = max of x                 # without derivative            m = max of x
+s = mean of the largest      # equal to m; its derivative    s = mean of the largest      # dead
+y = attach m s                                          ->
+z = mul y y                                                  z = mul m m
 """
 
 from __future__ import annotations

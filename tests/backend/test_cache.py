@@ -158,7 +158,6 @@ def test_write_fails_quietly_and_leaves_nothing(tmp_path):
     assert files(tmp_path) == ["file"]
 
 
-
 # --- Loaded modules -----------------------------------------------------------------------------------------
 
 

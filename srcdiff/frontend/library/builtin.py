@@ -1,6 +1,6 @@
 """What Python's built-in functions mean.
 
-    for k, x in enumerate(xs)    ->    Enumerated(xs, 0)
+for k, x in enumerate(xs)    ->    Enumerated(xs, 0)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Differences, integrals, interpolation, polynomials, covariances.
 
-    np.trapezoid(y, dx=h)    ->    for i: total += h * (y[i + 1] + y[i]) / 2
+np.trapezoid(y, dx=h)    ->    for i: total += h * (y[i + 1] + y[i]) / 2
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _diff(calls: Calls, a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None,
 
 def _end(calls: Calls, a: Any, x: Any, k: int) -> Any:
     if is_scalar(x):
-        x = Elementwise(replaced(calls.shape(a), k, 1), lambda _: calls.as_value(x), frozenset())
+        return Elementwise(replaced(calls.shape(a), k, 1), lambda _: x, frozenset())
     return calls.as_array(x)
 
 
@@ -95,7 +95,9 @@ def _slope(calls: Calls, f: Any, h: Any, k: int, order: int) -> Any:
 
     def step(j: Scalar) -> Scalar:
         """The distance from point j to the next."""
-        return h if even else calls.scalar("sub", calls.at(h, (calls.scalar("add", j, 1),)), calls.at(h, (j,)))
+        return (
+            h if even else calls.scalar("sub", calls.at(h, (calls.scalar("add", j, 1),)), calls.at(h, (j,)))
+        )
 
     def value(i: Indices, j: Scalar) -> Scalar:
         return calls.at(f, replaced(i, k, j))
@@ -202,7 +204,9 @@ def _interp(
 
     def value(v: Scalar, behind: Scalar) -> Scalar:
         v = calls.floating(v)
-        j = calls.scalar("max", calls.scalar("min", calls.scalar("sub", behind, 1), calls.scalar("sub", n, 2)), 0)
+        j = calls.scalar(
+            "max", calls.scalar("min", calls.scalar("sub", behind, 1), calls.scalar("sub", n, 2)), 0
+        )
         calls.never_below_zero(j)
         m = calls.scalar("min", calls.scalar("add", j, 1), last)
         x0, x1, y0, y1 = (calls.at(a, (b,)) for a, b in ((xp, j), (xp, m), (fp, j), (fp, m)))
@@ -239,7 +243,8 @@ def _vander(calls: Calls, x: Any, N: Any = None, increasing: Any = False) -> Any
     x = calls.steady(calls.as_array(x))
     n = calls.length(x) if is_none(N) else calls.integer(N)
     upwards = flag(calls, increasing, "`increasing`")
-    result = calls.allocate((calls.length(x), n), calls.sum_type(x))
+    type = ty.promote(calls.dtype(x), ty.int64)
+    result = calls.allocate((calls.length(x), n), type)
 
     def line(row: Any) -> None:
         def step(power: Scalar, j: Indices) -> Scalar:
@@ -248,7 +253,7 @@ def _vander(calls: Calls, x: Any, N: Any = None, increasing: Any = False) -> Any
             calls.store(result, (row, column), power)
             return calls.scalar("mul", power, calls.at(x, (row,)))
 
-        calls.accumulate(1, (n,), step, calls.sum_type(x))
+        calls.accumulate(1, (n,), step, type)
 
     calls.count_loop(calls.length(x), line)
     return result
@@ -257,16 +262,12 @@ def _vander(calls: Calls, x: Any, N: Any = None, increasing: Any = False) -> Any
 # -------------------------------------------------------------------------------------------- covariances
 
 
-def _cov(
-    calls: Calls, m: Any, y: Any = None, rowvar: Any = True, bias: Any = False, ddof: Any = None
-) -> Any:
+def _cov(calls: Calls, m: Any, y: Any = None, rowvar: Any = True, bias: Any = False, ddof: Any = None) -> Any:
     """Rows are variables, columns observations (exchanged without `rowvar`)."""
     rows = [calls.any_array(x) for x in (m, y) if not is_none(x)]
     flip = not flag(calls, rowvar, "`rowvar`")
     single = len(rows) == 1 and rows[0].ndim == 1
-    rows = [
-        expanded(calls, x, (0,)) if x.ndim == 1 else calls.transposed(x) if flip else x for x in rows
-    ]
+    rows = [expanded(calls, x, (0,)) if x.ndim == 1 else calls.transposed(x) if flip else x for x in rows]
     x = concatenate(calls, tuple(rows), 0) if len(rows) > 1 else calls.steady(rows[0])
     means = calls.steady(calls.along(x, 1, lambda v: mean_of(calls, v), True))
     centred = calls.steady(calls.elementwise(lambda a, b: calls.scalar("sub", a, b), x, means))

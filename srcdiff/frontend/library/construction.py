@@ -1,6 +1,6 @@
 """New arrays: from a shape, from numbers, from ranges.
 
-    np.linspace(a, b, 5)    ->    the elementwise rule  i -> a + i * (b - a) / 4
+np.linspace(a, b, 5)    ->    the elementwise rule  i -> a + i * (b - a) / 4
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ import numpy as np
 from ...ir import types as ty
 from ...ir.core import Value
 from ..scope import describe
-from ..things import ArrayView, Elementwise, Range, Scalar, Static, is_arraylike, is_list, is_number, is_scalar
+from ..things import (
+    ArrayView,
+    Elementwise,
+    Range,
+    Scalar,
+    Static,
+    is_arraylike,
+    is_list,
+    is_number,
+    is_scalar,
+)
 from .axes import EVERYTHING, Indices, axis_of, flag, inserted, is_none, rearranged, without, word
 from .builtin import range_elements
 
@@ -121,9 +131,7 @@ def _copyto(calls: Calls, dst: Any, src: Any, casting: Any = None, where: Any = 
     if not isinstance(dst, ArrayView):
         calls.refuse(f"writing into {describe(dst)}", instead="an array")
     if where is not True:
-        src = calls.elementwise(
-            lambda c, a, b: calls.scalar("select", calls.truth(c), a, b), where, src, dst
-        )
+        src = calls.elementwise(lambda c, a, b: calls.scalar("select", calls.truth(c), a, b), where, src, dst)
     calls.fill(dst, src)
     return Static(None)
 

@@ -1,6 +1,6 @@
 """Element by element, where a call is more than one primitive: choices, clipping, rounding, conversions.
 
-    np.clip(x, 0.0, 1.0)    ->    i -> minimum(maximum(x[i], 0.0), 1.0)
+np.clip(x, 0.0, 1.0)    ->    i -> minimum(maximum(x[i], 0.0), 1.0)
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ def _where(calls: Calls, condition: Any, *choices: Any) -> Any:
 
 def _select(calls: Calls, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """The choice of the first condition that holds."""
-    if not (isinstance(condlist, tuple) and isinstance(choicelist, tuple) and len(condlist) == len(choicelist)):
+    if not (
+        isinstance(condlist, tuple) and isinstance(choicelist, tuple) and len(condlist) == len(choicelist)
+    ):
         calls.refuse("`np.select` of this", instead="two tuples of one length")
     pairs = zip(reversed(condlist), reversed(choicelist), strict=True)
     return functools.reduce(lambda rest, pair: _where(calls, *pair, rest), pairs, default)
 
 
-def clip(calls: Calls, a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    low, high = (
-        x if is_none(y) else y for x, y in ((a_min, min), (a_max, max))
-    )
+def clip(
+    calls: Calls, a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
+    low, high = (x if is_none(y) else y for x, y in ((a_min, min), (a_max, max)))
 
     def clipped(x: Scalar, *bounds: Scalar) -> Scalar:
         given = iter(bounds)
@@ -73,7 +75,9 @@ def _heaviside(calls: Calls, thing: Any, at_zero: Any) -> Any:
     """0 below zero, 1 above it, NaN for NaN."""
 
     def step(x: Scalar, at_zero: Scalar) -> Scalar:
-        rest = calls.scalar("select", calls.scalar("eq", x, 0.0), at_zero, math.nan)
+        x = calls.floating(x)
+        nan = calls.as_value(math.nan, calls.as_value(x).type)
+        rest = calls.scalar("select", calls.scalar("eq", x, 0.0), at_zero, nan)
         above = calls.scalar("select", calls.scalar("gt", x, 0.0), 1.0, rest)
         return calls.scalar("select", calls.scalar("lt", x, 0.0), 0.0, above)
 
@@ -101,7 +105,8 @@ def rounded(calls: Calls, a: Any, decimals: Any = 0) -> Any:
 def _divmod(calls: Calls, a: Any, b: Any) -> Any:
     a, b = (calls.steady(x) if is_arraylike(x) else x for x in (a, b))
     return tuple(
-        calls.elementwise(lambda x, y, name=name: calls.scalar(name, x, y), a, b) for name in ("floordiv", "mod")
+        calls.elementwise(lambda x, y, name=name: calls.scalar(name, x, y), a, b)
+        for name in ("floordiv", "mod")
     )
 
 
@@ -127,9 +132,12 @@ def _imag(calls: Calls, x: Any) -> Any:
 
 def _angle(calls: Calls, z: Any, deg: Any = False) -> Any:
     half_turn = 180.0 if deg is True else math.pi
-    return calls.elementwise(
-        lambda x: calls.scalar("select", calls.scalar("lt", x, 0.0), half_turn, 0.0), z
-    )
+
+    def turn(x: Scalar) -> Scalar:
+        x = calls.as_value(calls.floating(x))
+        return calls.scalar("select", calls.scalar("lt", x, 0.0), calls.as_value(half_turn, x.type), 0.0)
+
+    return calls.elementwise(turn, z)
 
 
 def _isclose(calls: Calls, a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any:

@@ -1,6 +1,6 @@
 """Arrays put together.
 
-    np.concatenate((a, b))    ->    a new array; one loop that stores `a`, one that stores `b` behind it
+np.concatenate((a, b))    ->    a new array; one loop that stores `a`, one that stores `b` behind it
 """
 
 from __future__ import annotations

@@ -146,7 +146,8 @@ def _subscripts(calls: Calls, text: str, ndims: list[int]) -> tuple[list[str], s
     for labels, ndim in zip(inputs, ndims, strict=True):
         if len(labels) != ndim or not all(c in LETTERS for c in labels):
             calls.refuse(
-                f"the subscripts `{labels}` for an array of {ndim} dimensions", instead="a letter for each axis"
+                f"the subscripts `{labels}` for an array of {ndim} dimensions",
+                instead="a letter for each axis",
             )
     if arrow:
         right = right.replace("...", dots)
@@ -282,9 +283,7 @@ def _cross(
     )
     for x in (a, b):
         length = calls.length(x, x.ndim - 1)
-        calls.require(
-            calls.scalar("eq", length, 3), "ValueError", "np.cross needs vectors of length 3"
-        )
+        calls.require(calls.scalar("eq", length, 3), "ValueError", "np.cross needs vectors of length 3")
     shapes = [calls.shape(x)[:-1] for x in (a, b)]
     outside = calls.broadcast(shapes, max(map(len, shapes)))
     result = calls.allocate((*outside, 3), ty.promote(calls.dtype(a), calls.dtype(b)))

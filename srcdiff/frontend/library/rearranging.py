@@ -1,7 +1,7 @@
 """Elements picked, repeated, shifted and masked: new arrays whose elements are those of another.
 
-    np.roll(x, 1)    ->    a new array; two loops that store both parts of `x` behind each other
-    np.triu(m)       ->    the rule  i, j -> m[i, j] if j >= i else 0.0
+np.roll(x, 1)    ->    a new array; two loops that store both parts of `x` behind each other
+np.triu(m)       ->    the rule  i, j -> m[i, j] if j >= i else 0.0
 """
 
 from __future__ import annotations
@@ -201,9 +201,7 @@ def diagonal(calls: Calls, a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any =
     offset, lengths = calls.integer(offset), calls.shape(a)
     down = calls.scalar("max", calls.scalar("neg", offset), 0)
     right = calls.scalar("max", offset, 0)
-    n = calls.scalar(
-        "min", calls.scalar("sub", lengths[i], down), calls.scalar("sub", lengths[j], right)
-    )
+    n = calls.scalar("min", calls.scalar("sub", lengths[i], down), calls.scalar("sub", lengths[j], right))
     n = n if same(offset, 0) else calls.scalar("max", n, 0)
     rest = [k for k in range(a.ndim) if k not in (i, j)]
 
@@ -277,7 +275,9 @@ def _take_along_axis(calls: Calls, arr: Any, indices: Any, axis: Any = -1) -> El
     a, k = lined_up(calls, arr, axis)
     a, indices = calls.steady(a), calls.steady(calls.as_array(indices))
     if a.ndim != indices.ndim:
-        calls.refuse("indices of another number of dimensions", instead="one index array as deep as the array")
+        calls.refuse(
+            "indices of another number of dimensions", instead="one index array as deep as the array"
+        )
     shape = list(calls.broadcast([without(calls.shape(x), k) for x in (a, indices)], a.ndim - 1))
     shape.insert(k, calls.length(indices, k))
 

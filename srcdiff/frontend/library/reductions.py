@@ -69,10 +69,15 @@ def total(calls: Calls, thing: Any) -> Scalar:
     return calls.total(thing)
 
 
+def _shared(calls: Calls, total: Scalar, count: Scalar) -> Scalar:
+    """A sum by a number of elements, in the type of the sum."""
+    share = calls.scalar("div", total, count)
+    type = calls.as_value(total).type
+    return calls.cast(share, type) if ty.is_float(type) else share
+
+
 def mean_of(calls: Calls, thing: Any) -> Scalar:
-    mean = calls.scalar("div", calls.total(thing), _count(calls, thing))
-    type = calls.dtype(thing)
-    return calls.cast(mean, type) if ty.is_float(type) else mean
+    return _shared(calls, calls.total(thing), _count(calls, thing))
 
 
 def _product(calls: Calls, thing: Any) -> Scalar:
@@ -85,9 +90,7 @@ def _variance_of(calls: Calls, thing: Any, ddof: Any) -> Scalar:
     thing = calls.steady(thing)
     mean = mean_of(calls, thing)
     total = calls.total(calls.elementwise(lambda x: _square(calls, calls.scalar("sub", x, mean)), thing))
-    variance = calls.scalar("div", total, calls.scalar("sub", _count(calls, thing), ddof))
-    type = calls.dtype(thing)
-    return calls.cast(variance, type) if ty.is_float(type) else variance
+    return _shared(calls, total, calls.scalar("sub", _count(calls, thing), ddof))
 
 
 def _spread(root: bool) -> Any:
@@ -165,9 +168,7 @@ def _present(calls: Calls, thing: Any) -> Any:
 
 
 def _nan_as(calls: Calls, thing: Any, number: Any) -> Any:
-    return calls.elementwise(
-        lambda x: calls.scalar("select", calls.scalar("isnan", x), number, x), thing
-    )
+    return calls.elementwise(lambda x: calls.scalar("select", calls.scalar("isnan", x), number, x), thing)
 
 
 def _nansum(calls: Calls, thing: Any) -> Scalar:
@@ -176,15 +177,20 @@ def _nansum(calls: Calls, thing: Any) -> Scalar:
 
 def _nanmean(calls: Calls, thing: Any) -> Scalar:
     thing = calls.steady(thing)
-    return calls.scalar("div", _nansum(calls, thing), calls.total(_present(calls, thing)))
+    return _shared(calls, _nansum(calls, thing), calls.total(_present(calls, thing)))
 
 
 def _nanvar_of(calls: Calls, thing: Any, ddof: Any) -> Scalar:
     thing = calls.steady(thing)
     mean = _nanmean(calls, thing)
-    squares = calls.elementwise(lambda x: _square(calls, calls.scalar("sub", x, mean)), thing)
-    count = calls.total(_present(calls, thing))
-    return calls.scalar("div", _nansum(calls, squares), calls.scalar("sub", count, ddof))
+
+    def square(x: Scalar) -> Scalar:
+        # The choice comes before the square, whose derivative would multiply NaN by zero.
+        distance = calls.scalar("select", calls.scalar("isnan", x), 0.0, calls.scalar("sub", x, mean))
+        return _square(calls, distance)
+
+    total = calls.total(calls.elementwise(square, thing))
+    return _shared(calls, total, calls.scalar("sub", calls.total(_present(calls, thing)), ddof))
 
 
 def _nan_spread(root: bool) -> Any:
@@ -234,9 +240,7 @@ def _nonzero_count(calls: Calls, thing: Any) -> Scalar:
 def running(name: str, start: int, first_axis: bool = False) -> Any:
     """`np.cumsum` and its like; `np.add.accumulate` runs along the first axis."""
 
-    def make(
-        calls: Calls, a: Any, axis: Any = 0 if first_axis else None, dtype: Any = None
-    ) -> ArrayView:
+    def make(calls: Calls, a: Any, axis: Any = 0 if first_axis else None, dtype: Any = None) -> ArrayView:
         a, k = lined_up(calls, _of_type(calls, a, dtype), axis)
         shape, type = calls.shape(a), calls.sum_type(a)
         result = calls.allocate(shape, type)
@@ -363,9 +367,7 @@ def logsumexp(
 
     sums = reduced(calls, calls.elementwise(term, a, tops, b), axis, keepdims, total)
     shifts = tops if flag(calls, keepdims, "`keepdims`") else reduced(calls, tops, axis, False, total)
-    return calls.elementwise(
-        lambda s, top: calls.scalar("add", calls.scalar("log", s), top), sums, shifts
-    )
+    return calls.elementwise(lambda s, top: calls.scalar("add", calls.scalar("log", s), top), sums, shifts)
 
 
 CALLS: dict[Any, Any] = {

@@ -1,7 +1,7 @@
 """The same elements in another shape or order: what NumPy gives as a view is a view here, or shares its fate.
 
-    np.swapaxes(a, 0, 1)    ->    the view of `a` with those two axes exchanged
-    np.broadcast_to(x, s)   ->    the rule  i, j -> x[j], that must not be read once `x` has been written
+np.swapaxes(a, 0, 1)    ->    the view of `a` with those two axes exchanged
+np.broadcast_to(x, s)   ->    the rule  i, j -> x[j], that must not be read once `x` has been written
 """
 
 from __future__ import annotations
@@ -252,7 +252,9 @@ def _split_along(name: str, axis: Any, uneven: bool = False) -> Any:
             each, rest = calls.scalar("floordiv", n, parts), calls.scalar("mod", n, parts)
             if not uneven:
                 calls.require(
-                    calls.scalar("eq", rest, 0), "ValueError", "array split does not result in an equal division"
+                    calls.scalar("eq", rest, 0),
+                    "ValueError",
+                    "array split does not result in an equal division",
                 )
             bounds = [
                 calls.scalar("mul", each, p)

@@ -1,6 +1,6 @@
 """Orders: sorting, quantiles, searching, counting. The order itself has no derivative; what it picks has.
 
-    np.sort(x)    ->    order = np.argsort(x);  the elements x[order[i]]
+np.sort(x)    ->    order = np.argsort(x);  the elements x[order[i]]
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ def _order(calls: Calls, a: Any, k: int) -> Any:
     orders = calls.allocate(shape, ty.int64)
 
     def line(others: Indices) -> None:
-        row = Elementwise(
-            (shape[k],), lambda i: calls.at(a, inserted(others, k, i[0])), calls.reads(a)
-        )
+        row = Elementwise((shape[k],), lambda i: calls.at(a, inserted(others, k, i[0])), calls.reads(a))
         order = calls.opaque(np.argsort, (row,), STABLE, calls.current_node)
         calls.count_loop(
             shape[k], lambda i: calls.store(orders, inserted(others, k, i), calls.at(order, (i,)))
@@ -98,6 +96,10 @@ def _quantile(calls: Calls, a: Any, axis: Any, q: Scalar, method: str, keepdims:
     if method == "midpoint":
         whole = calls.scalar("eq", between, 0.0)
         between = calls.scalar("select", whole, 0.0, 0.5)
+    if is_number(q) and not is_number(between):  # as NumPy: a plain number takes the type of the array
+        between = calls.cast(
+            between, calls.dtype(ordered) if ty.is_float(calls.dtype(ordered)) else ty.float64
+        )
     shape = without(calls.shape(ordered), k)
 
     def at(i: Indices) -> Scalar:
@@ -136,9 +138,7 @@ def _quantiles(percent: bool) -> Any:
         def one(share: Scalar) -> Any:
             share = calls.scalar("div", share, 100.0) if percent else share
             calls.require(
-                calls.scalar(
-                    "and", calls.scalar("ge", share, 0.0), calls.scalar("le", share, 1.0)
-                ),
+                calls.scalar("and", calls.scalar("ge", share, 0.0), calls.scalar("le", share, 1.0)),
                 "ValueError",
                 "quantiles must be in the range from 0 to 1, percentiles from 0 to 100",
             )
@@ -242,7 +242,8 @@ def _even_edges(calls: Calls, a: Any, n: Scalar, range: Any) -> ArrayView:
         low, high = extreme("min")(calls, a), extreme("max")(calls, a)
         flat = calls.scalar("eq", low, high)
         low, high = (
-            calls.scalar("select", flat, calls.scalar("add", x, by), x) for x, by in ((low, -0.5), (high, 0.5))
+            calls.scalar("select", flat, calls.scalar("add", x, by), x)
+            for x, by in ((low, -0.5), (high, 0.5))
         )
     else:
         low, high = range

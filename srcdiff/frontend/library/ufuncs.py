@@ -1,6 +1,6 @@
 """The methods of NumPy's ufuncs: `np.add.at`, `np.multiply.outer`, `np.maximum.reduce`, `np.add.accumulate`.
 
-    np.add.at(x, idx, v)    ->    for k: x[idx[k]] += v[k], also where an index occurs twice
+np.add.at(x, idx, v)    ->    for k: x[idx[k]] += v[k], also where an index occurs twice
 """
 
 from __future__ import annotations

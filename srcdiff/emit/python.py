@@ -11,7 +11,6 @@ Loops and branches are printed as they are; a value used once is put where it is
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -21,13 +20,12 @@ from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_
 from ..ir.types import Type
 from ..ir.walk import ops_within, uses_in
 from ..primitives import REGISTRY
-from ..runtime import special
 from .names import IN_PLACE, Variables
+from .special import called_functions, plain_source
 
 INDENT = "    "
 ATOM, UNARY, SUM, COMPARE, LOWEST = 100, 11, 9, 4, 0
 EXPRESSIONS = {"load", "shape", "cast", "stop_gradient"}
-HELPERS = ("digamma", "trigamma")
 
 GROWN = '''@njit
 def grown(tape, needed):
@@ -58,8 +56,7 @@ def print_function(function: Function, doc: str = "", results: Sequence[str] | N
     used = {op.primitive for op in ops_within(function.body)}
     if "ensure" in used:
         helpers.append(GROWN)
-    wanted = {name for name in HELPERS if name in used}
-    helpers += [f"@njit\n{plain_source(getattr(special, name))}" for name in HELPERS if name in wanted]
+    helpers += map(plain_source, called_functions(function))
     text = "\n".join(body)
     everything = "\n".join([text, *helpers])
     imports = []
@@ -73,11 +70,6 @@ def print_function(function: Function, doc: str = "", results: Sequence[str] | N
         imports.append("from numba import njit")
     parts = ["\n".join(imports)] if imports else []
     return "\n\n\n".join([*parts, *(h.rstrip() for h in helpers), text]) + "\n"
-
-
-def plain_source(function: Any) -> str:
-    """The source of a helper without annotations."""
-    return inspect.getsource(function).replace("(x: float) -> float", "(x)")
 
 
 class Printer:

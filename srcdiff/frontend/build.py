@@ -19,7 +19,6 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
-from .arrays import Slice
 from .canonicalise import assigned_names, read_names
 from .expressions import BINARY, Captures, Expressions
 from .library.builtin import range_elements, range_length

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import types as ty
-from ..things import ArrayView, Elementwise, Scalar, is_arraylike, is_number, is_scalar
+from ..things import ArrayView, Elementwise, Scalar, is_arraylike, is_number
 from .axes import Indices, axis_of, flag, inserted, is_none, lined_up, without
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ np.broadcast_to(x, s)   ->    the rule  i, j -> x[j], that must not be read once
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays import Slice
 from ..scope import same
 from ..things import ArrayView, Elementwise, Scalar, is_number, is_scalar
-from ..arrays import Slice
 from .axes import EVERYTHING, Indices, axes_of, axis_of, is_none, items_of, rearranged, whole_number, word
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def _split_along(name: str, axis: Any, uneven: bool = False) -> Any:
             cut = Slice(low, high, None)
             return calls.subscript(a, tuple(cut if j == k else EVERYTHING for j in range(a.ndim)))
 
-        return tuple(part(low, high) for low, high in zip(bounds, bounds[1:], strict=False))
+        return tuple(part(low, high) for low, high in pairwise(bounds))
 
     return make
 

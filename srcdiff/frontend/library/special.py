@@ -34,12 +34,10 @@ def _log_softmax(calls: Calls, x: Any, axis: Any = None) -> Any:
 
 def _polygamma(calls: Calls, n: Any, x: Any) -> Any:
     order = whole_number(calls, n, "the order of `polygamma`")
-    if order < 0:
-        calls.refuse(f"`polygamma` of order {order}", instead="an order from 0")
-    if order < 2:
-        name = ("digamma", "trigamma")[order]
-        return calls.elementwise(lambda v: calls.scalar(name, v), x)
-    return calls.elementwise(lambda v: calls.scalar("polygamma", calls.as_value(order), v), x)
+    names = ("digamma", "trigamma", "tetragamma", "pentagamma")
+    if not 0 <= order < len(names):
+        calls.refuse(f"`polygamma` of order {order}", instead="an order from 0 to 3")
+    return calls.elementwise(lambda v: calls.scalar(names[order], v), x)
 
 
 SCIPY_CALLS: dict[str, Any] = {

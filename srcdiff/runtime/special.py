@@ -72,7 +72,7 @@ def polygamma(n: float, x: float) -> float:
         return math.inf
     value = 0.0
     while x < 12.0 + n:
-        value += x ** (-n - 1.0)
+        value += math.pow(x, -n - 1.0)
         x += 1.0
     r = 1.0 / (x * x)
     term = n * (n + 1.0) * r / 2.0  # (2k + n - 1)! / ((2k)! (n - 1)!) x^-2k for k = 1
@@ -84,7 +84,7 @@ def polygamma(n: float, x: float) -> float:
         series += bernoulli * term
         term *= (k + n) * (k + n + 1.0) * r / ((k + 1.0) * (k + 2.0))
         k += 2.0
-    value = math.gamma(n + 1.0) * (value + x ** -n / n * series)
+    value = math.gamma(n + 1.0) * (value + math.pow(x, -n) / n * series)
     return value if n % 2.0 == 1.0 else -value
 
 

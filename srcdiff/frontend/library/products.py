@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import types as ty
-from ..things import Elementwise, Scalar, Static, is_number, is_scalar
+from ..things import ArrayView, Elementwise, Scalar, Static, is_number, is_scalar
 from .axes import Indices, axes_of, axis_of, is_none, items_of, word
 from .shapes import moved
 
@@ -184,7 +184,7 @@ def matmul(calls: Calls, a: Any, b: Any) -> Any:
     return _batched(calls, calls.steady(a), calls.steady(b))
 
 
-def _batched(calls: Calls, a: Any, b: Any) -> Elementwise:
+def _batched(calls: Calls, a: Any, b: Any) -> ArrayView:
     rows, columns = int(a.ndim > 1), int(b.ndim > 1)
     outside = [calls.shape(x)[:-2] for x in (a, b)]
     batch = calls.broadcast(outside, max(map(len, outside)))

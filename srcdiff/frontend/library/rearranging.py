@@ -271,7 +271,7 @@ def _take(calls: Calls, a: Any, indices: Any, axis: Any = None, mode: Any = "rai
     return calls.subscript(a, (*(EVERYTHING,) * k, indices))
 
 
-def _take_along_axis(calls: Calls, arr: Any, indices: Any, axis: Any = -1) -> Elementwise:
+def _take_along_axis(calls: Calls, arr: Any, indices: Any, axis: Any = -1) -> ArrayView:
     a, k = lined_up(calls, arr, axis)
     a, indices = calls.steady(a), calls.steady(calls.as_array(indices))
     if a.ndim != indices.ndim:

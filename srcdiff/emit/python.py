@@ -202,7 +202,7 @@ class Printer:
         match op.primitive:
             case "load":
                 array, *where = op.operands
-                return f"{self.text(array, ATOM)}[{', '.join(self.text(i) for i in where)}]", ATOM
+                return f"{self.text(array, ATOM)}[{self.index(where)}]", ATOM
             case "shape":
                 return f"{self.text(op.operands[0], ATOM)}.shape[{op.attributes['axis']}]", ATOM
             case "cast":
@@ -331,7 +331,10 @@ class Printer:
                 self.assign(op.result, self.expression(op)[0], op)
 
     def element(self, array: Value, where: list[Value]) -> str:
-        return f"{self.text(array)}[{', '.join(self.text(i) for i in where)}]"
+        return f"{self.text(array)}[{self.index(where)}]"
+
+    def index(self, where: Sequence[Value]) -> str:
+        return ", ".join(map(self.text, where)) if where else "()"
 
     def signed(self, value: Value) -> tuple[str, str]:
         """`+=` or `-=` for what is added."""

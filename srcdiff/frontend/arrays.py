@@ -561,6 +561,7 @@ class Arrays(Scalars):
 
     def total(self, thing: Any, shape: tuple[Length, ...] | None = None) -> Value:
         """The sum of all elements."""
+        thing = self.any_array(thing)
         type = self.sum_type(thing)
         shape = shape or self.shape(thing)
         return self.accumulate(0, shape, lambda s, i: self.scalar("add", s, self.at(thing, i)), type)
@@ -620,7 +621,7 @@ class Arrays(Scalars):
 
     def extreme(self, thing: Any, name: str) -> Scalar:
         """`np.max` (or min): among several equal extremes each gets an equal share of the derivative."""
-        thing = self.steady(thing)
+        thing = self.steady(self.any_array(thing))
         shape = self.shape(thing)
         best = self.largest(thing, name)
         if not ty.is_float(best.type):

@@ -388,6 +388,7 @@ class Calls(Arrays):
             self.refuse(
                 f"a call of `{spelling_of(target)}`",
                 f"Numba cannot compile it for these arguments ({str(error).strip().splitlines()[0]})",
+                "a loop, or a value computed before the call and passed in",
                 node=node,
             )
         return signature.return_type

@@ -7,6 +7,7 @@ both and adds up, `z = x * y` a loop that fills a new array.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -124,7 +125,7 @@ class Arrays(Scalars):
         if isinstance(array, Elementwise):
             array = self.materialise(array)
         if any(is_arraylike(item) for item in items):
-            return self.held(gathered(self, array, items))
+            return gathered(self, array, items)
         given, items = items, self.expanded(array, items)
         axes: list[Axis | None] = []
         fixed = list(array.fixed)
@@ -338,7 +339,9 @@ class Arrays(Scalars):
 
     def any_array(self, thing: Any) -> Any:
         """What NumPy takes as an array: also a number, as an array of no dimensions."""
-        return Elementwise((), lambda _: thing, frozenset()) if is_scalar(thing) else self.as_array(thing)
+        if is_scalar(thing):
+            return Elementwise((), lambda _: thing, frozenset(), cheap=True)
+        return self.as_array(thing)
 
     def as_array(self, thing: Any) -> Any:
         """A tuple or list of scalars as an array-like thing."""
@@ -598,7 +601,8 @@ class Arrays(Scalars):
                     where[k] = index
                 return self.at(thing, tuple(where))
 
-            return reduce(Elementwise(tuple(shape[k] for k in dropped), inner, self.reads(thing)))
+            within = tuple(shape[k] for k in dropped)
+            return reduce(Elementwise(within, inner, self.reads(thing), cheap=True))
 
         lengths = tuple(1 if k in dropped else shape[k] for k in range(thing.ndim) if keepdims or k in kept)
         if not lengths:
@@ -607,16 +611,20 @@ class Arrays(Scalars):
 
     def steady(self, thing: Any) -> Any:
         """An array-like thing whose elements may be read more than once."""
-        return self.materialise(thing) if isinstance(thing, Elementwise) else thing
+        return self.materialise(thing) if isinstance(thing, Elementwise) and not thing.cheap else thing
 
     def largest(self, thing: Any, name: str = "max") -> Value:
-        """The largest element (or smallest), NaN if there is one, without derivative; -inf of an empty array."""
-        type = self.dtype(thing)
-        worst = self.at(thing, (0,) * thing.ndim)
-        row = "maximum" if name == "max" else "minimum"
-        best = self.accumulate(
-            worst, self.shape(thing), lambda m, i: self.scalar(row, m, self.at(thing, i)), type
-        )
+        """The largest element (or smallest), NaN if there is one; it has no derivative."""
+        shape, type = self.shape(thing), self.dtype(thing)
+        first = self.at(thing, (0,) * thing.ndim)
+        best = self.accumulate(first, shape, lambda m, i: self.scalar(name, m, self.at(thing, i)), type)
+        if ty.is_float(type):
+            # Counted in a loop of its own: comparisons that let NaN through cannot be vectorised.
+            def count(n: Scalar, i: Indices) -> Scalar:
+                return self.scalar("add", n, self.scalar("cast_int", self.scalar("isnan", self.at(thing, i))))
+
+            missing = self.accumulate(0, shape, count, ty.int64)
+            best = self.scalar("select", self.scalar("eq", missing, 0), best, math.nan)
         return self.detached(best)
 
     def extreme(self, thing: Any, name: str) -> Scalar:
@@ -693,7 +701,7 @@ class Arrays(Scalars):
             given = dict(zip(order, indices, strict=True))
             return self.at(thing, tuple(given[k] for k in range(len(order))))
 
-        return Elementwise(shape, at, self.reads(thing), shares=thing.shares)
+        return Elementwise(shape, at, self.reads(thing), shares=thing.shares, cheap=thing.cheap)
 
     def raveled(self, thing: Any) -> ArrayView:
         """The elements in C order, as a new array (a written `ravel` is refused where it would be a view)."""

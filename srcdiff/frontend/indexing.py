@@ -140,7 +140,7 @@ def scattered(
     if isinstance(thing, tuple):
         thing = arrays.array_of(thing)
     if is_arraylike(thing):
-        thing = arrays.materialise(thing) if related & arrays.reads(thing) else arrays.steady(thing)
+        thing = arrays.materialise(thing) if related & arrays.reads(thing) else thing
         shape = found.lengths(arrays)
         if thing.ndim > len(shape):
             arrays.refuse(

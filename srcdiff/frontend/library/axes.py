@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...ir.core import Value
 from ..arrays import Slice
 from ..scope import describe
-from ..things import Elementwise, Scalar, Static, is_number, is_scalar
+from ..things import ArrayView, Elementwise, Scalar, Static, is_number, is_scalar
 
 if TYPE_CHECKING:
     from ..calls import Calls
@@ -87,7 +87,10 @@ def rearranged(
 ) -> Elementwise:
     """The array whose element at `i` is that of `thing` at `place(i)`; a `view` of it in NumPy, or a new one."""
     shares = calls.reads(thing) if view else frozenset()
-    return Elementwise(shape, lambda i: calls.at(thing, place(i)), calls.reads(thing), shares=shares)
+    cheap = isinstance(thing, ArrayView) or thing.cheap
+    return Elementwise(
+        shape, lambda i: calls.at(thing, place(i)), calls.reads(thing), shares=shares, cheap=cheap
+    )
 
 
 def lined_up(calls: Calls, thing: Any, axis: Any) -> tuple[Any, int]:

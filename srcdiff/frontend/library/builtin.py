@@ -47,7 +47,7 @@ def range_elements(calls: Calls, r: Range) -> Elementwise:
     def at(indices: tuple[Scalar, ...]) -> Scalar:
         return calls.scalar("add", r.start, calls.scalar("mul", indices[0], r.step))
 
-    return Elementwise((n,), at, frozenset())
+    return Elementwise((n,), at, frozenset(), cheap=True)
 
 
 def range_length(calls: Calls, r: Range) -> Scalar:

@@ -217,7 +217,7 @@ def _interp(
         inside = calls.scalar("select", calls.scalar("gt", v, top), above, inside)
         return calls.scalar("select", calls.scalar("lt", v, bottom), below, inside)
 
-    return value(x, found) if single else calls.elementwise(value, x, found)
+    return value(x, found) if single else calls.held(calls.elementwise(value, x, found))
 
 
 def _polyval(calls: Calls, p: Any, x: Any) -> Any:

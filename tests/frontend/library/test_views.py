@@ -62,6 +62,23 @@ def test_stores_of_what_reads_the_target():
     assert text.count("np.empty(") <= 4, "a whole-array temporary where element by element would do"
 
 
+def stored_into_what_is_read(x):
+    y, p = x * x, np.cumsum(x * x + 0.1)
+    y[:] = np.interp(y, p, y)
+    y[:] = np.polyval(y, x * 0.3)
+    y[np.array([0, 1, 0])] = y[::-1][:3]
+    np.add.at(y, np.array([2, 2, 5]), y[3:])
+    y[1:] = np.flip(y)[:-1]
+    y[x > 0.0] = y[::2][0] * y[x > 0.0]
+    for k in range(3):
+        y = np.sort(y * 1.1 - k * x)
+    return np.sum(y * x)
+
+
+def test_stores_of_functions_of_the_target():
+    assert_gradient(stored_into_what_is_read, (X,))
+
+
 def diagonal_read_after_a_write(m):
     d = np.diagonal(m)
     m[0, 0] = 5.0

@@ -150,7 +150,9 @@ def _quantiles(percent: bool) -> Any:
             q = tuple(calls.at(q, (k,)) for k in range(n))
         if not isinstance(q, tuple):
             calls.refuse("quantiles of which the number is not known", instead="a tuple")
-        return calls.array_of(tuple(calls.settled(one(calls.floating(share))) for share in q))
+        # Typed, not plain numbers: in NumPy a sequence of shares makes single precision double.
+        shares = (calls.as_value(calls.floating(share)) for share in q)
+        return calls.array_of(tuple(calls.settled(one(share)) for share in shares))
 
     return make
 

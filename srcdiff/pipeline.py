@@ -35,6 +35,7 @@ from .optimise.rotate import rotate_elements
 from .optimise.selections import remember_selections
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
+from .transform.attach import drop_attachments
 from .transform.reverse import build_adjoint
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
@@ -54,7 +55,7 @@ def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> 
 
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
-    function = program.function
+    function = drop_attachments(program.function)
     if optimise:
         function = hoist_invariants(simplified(function))
         hook("simplify", function)

@@ -150,6 +150,8 @@ CONTINUED = {
     "fmod": remainder_like(np.trunc), "mod": remainder_like(np.floor), "remainder": remainder_like(np.floor),
     "maximum": larger, "minimum": smaller, "fmax": larger, "fmin": smaller,
     "clip": lambda x, low, high: smaller(larger(x, low), high),
+    "vdot": lambda a, b: np.sum(np.ravel(a) * np.ravel(b)),  # without the conjugate
+    "correlate": lambda a, v, mode="valid": np.convolve(a, v[::-1], mode),
     "logaddexp": lambda x, y: np.log(np.exp(x) + np.exp(y)),
     "degrees": lambda x: x * (180 / math.pi), "rad2deg": lambda x: x * (180 / math.pi),
     "radians": lambda x: x * (math.pi / 180), "deg2rad": lambda x: x * (math.pi / 180),

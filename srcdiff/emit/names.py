@@ -14,6 +14,7 @@ import keyword
 
 from ..analysis.structure import find_structure
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from .special import called_functions
 
 Interval = tuple[int, int]
 IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
@@ -228,7 +229,7 @@ class Variables:
                     leaders.append(value)
 
     def name_all(self, function: Function) -> dict[Value, str]:
-        taken = set(RESERVED)
+        taken = {*RESERVED, *called_functions(function)}
         names: dict[Value, str] = {}
         for value in function.parameters:
             names[self.find(value)] = value.name

@@ -11,7 +11,6 @@ Loops and branches are printed as they are; a value used once is put where it is
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -21,13 +20,12 @@ from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_
 from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, uses_in
 from ..primitives import ARRAYS, REGISTRY
-from ..runtime import special
 from .names import IN_PLACE, Variables
+from .special import called_functions, plain_source
 
 INDENT = "    "
 ATOM, UNARY, SUM, COMPARE, LOWEST = 100, 11, 9, 4, 0
 EXPRESSIONS = {"load", "shape", "cast", "stop_gradient"}
-HELPERS = ("digamma", "trigamma")
 
 GROWN = '''@njit
 def grown(tape, needed):
@@ -58,8 +56,7 @@ def print_function(function: Function, doc: str = "", results: Sequence[str] | N
     used = {op.primitive for op in ops_within(function.body)}
     if "ensure" in used:
         helpers.append(GROWN)
-    wanted = {name for name in HELPERS if name in used}
-    helpers += [f"@njit\n{plain_source(getattr(special, name))}" for name in HELPERS if name in wanted]
+    helpers += map(plain_source, called_functions(function))
     text = "\n".join(body)
     everything = "\n".join([text, *helpers])
     imports = []
@@ -73,11 +70,6 @@ def print_function(function: Function, doc: str = "", results: Sequence[str] | N
         imports.append("from numba import njit")
     parts = ["\n".join(imports)] if imports else []
     return "\n\n\n".join([*parts, *(h.rstrip() for h in helpers), text]) + "\n"
-
-
-def plain_source(function: Any) -> str:
-    """The source of a helper without annotations."""
-    return inspect.getsource(function).replace("(x: float) -> float", "(x)")
 
 
 class Printer:
@@ -219,7 +211,7 @@ class Printer:
         match op.primitive:
             case "load":
                 array, *where = op.operands
-                return f"{self.text(array, ATOM)}[{', '.join(self.text(i) for i in where)}]", ATOM
+                return f"{self.text(array, ATOM)}[{self.index(where)}]", ATOM
             case "shape":
                 return f"{self.text(op.operands[0], ATOM)}.shape[{op.attributes['axis']}]", ATOM
             case "cast":
@@ -379,7 +371,10 @@ class Printer:
         self.nested(lambda: self.write(f"{name} = grown({name}, {self.text(needed)})"))
 
     def element(self, array: Value, where: list[Value]) -> str:
-        return f"{self.text(array)}[{', '.join(self.text(i) for i in where)}]"
+        return f"{self.text(array)}[{self.index(where)}]"
+
+    def index(self, where: Sequence[Value]) -> str:
+        return ", ".join(map(self.text, where)) if where else "()"
 
     def signed(self, value: Value) -> tuple[str, str]:
         """`+=` or `-=` for what is added."""

@@ -6,6 +6,8 @@ both and adds up, `z = x * y` a loop that fills a new array.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +17,7 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
+from .indexing import gathered, positions, scattered
 from .scalars import Scalars
 from .scope import LoopParts, describe, same
 from .things import (
@@ -121,9 +124,9 @@ class Arrays(Scalars):
         """`array[items]`: an element, a view, or the elements that an array of integers picks."""
         if isinstance(array, Elementwise):
             array = self.materialise(array)
-        given, items = items, self.expanded(array, items)
         if any(is_arraylike(item) for item in items):
-            return self.gather(array, items)
+            return gathered(self, array, items)
+        given, items = items, self.expanded(array, items)
         axes: list[Axis | None] = []
         fixed = list(array.fixed)
         k = 0
@@ -220,62 +223,26 @@ class Arrays(Scalars):
             bound = self.scalar("min", bound, n)
         return bound
 
-    def gather(self, array: ArrayView, items: tuple[Any, ...]) -> Any:
-        """`x[idx]`, `x[i, idx]`, `x[idx, :]` with one array of integers."""
-        picks = [k for k, item in enumerate(items) if is_arraylike(item)]
-        if len(picks) != 1 or None in items:
-            self.refuse("an index of several arrays", instead="a loop over them")
-        pick = self.indices_of(items[picks[0]], lambda: self.length(array, picks[0]))
-        kept = tuple(Slice(None, None, None) if k == picks[0] else item for k, item in enumerate(items))
-        base = self.subscript(array, kept)
-        position = sum(isinstance(item, Slice) for item in items[: picks[0]])
-        shape = self.shape(base)
-        width = pick.ndim
-        chosen = [k for k, item in enumerate(items) if not isinstance(item, Slice)]
-        if position and chosen[-1] - chosen[0] >= len(chosen):
-            self.refuse(
-                "an array index apart from another index", "NumPy moves its axes to the front", "a loop"
-            )
+    def positions(self, mask: Any) -> tuple[ArrayView, ...]:
+        """Where a mask is true: an array of integers for each of its axes."""
+        return positions(self, mask)
 
-        def at(indices: Indices) -> Scalar:
-            inner = indices[position : position + width]
-            index = self.place_in(base, position, self.at(pick, inner))
-            return self.at(base, (*indices[:position], index, *indices[position + width :]))
+    def scatter(
+        self,
+        array: ArrayView,
+        items: tuple[Any, ...],
+        thing: Any,
+        combine: Callable[..., Scalar] | None = None,
+    ) -> None:
+        """`array[items] = thing` with arrays among the items."""
+        scattered(self, array, items, thing, combine)
 
-        lengths = (*shape[:position], *self.shape(pick), *shape[position + 1 :])
-        return self.held(Elementwise(lengths, at, self.reads(base) | self.reads(pick)))
-
-    def indices_of(self, pick: Any, length: Callable[[], Length]) -> Any:
-        """An index array as one of integers: a mask gives the positions where it is true."""
-        type = self.dtype(pick)
-        if ty.is_integer(type):
-            return pick
-        if not ty.is_boolean(type):
-            self.refuse("an index that is an array of floats", instead="`.astype(int)`")
-        if pick.ndim != 1:
-            self.refuse("a mask of more than one dimension", instead="a loop with an `if`")
-        self.require(self.scalar("eq", self.length(pick), length()), "IndexError", "a mask of another length")
-        return self.positions(pick)
-
-    def positions(self, mask: Any) -> ArrayView:
-        """Where a mask of one dimension is true, as an array of integers."""
-        mask = self.steady(mask)
-        found = self.allocate((self.total(mask),), ty.int64)
-
-        def put(count: Scalar, i: Indices) -> Scalar:
-            def keep() -> Scalar:
-                self.store(found, (count,), i[0])
-                return self.scalar("add", count, 1)
-
-            kept, _ = self.branch(self.truth(self.at(mask, i)), keep, lambda: count)
-            return kept
-
-        self.accumulate(0, self.shape(mask), put, ty.int64)
-        return found
-
-    def place_in(self, view: ArrayView, k: int, index: Scalar) -> Scalar:
-        axis = view.axes[k]
-        return index if axis is not None and axis.whole else self.wrapped(index, lambda: self.length(view, k))
+    def place_of(self, array: ArrayView, items: tuple[Any, ...]) -> ArrayView:
+        """Like `subscript`, but an element is a view without axes."""
+        if array.root.is_list and any(isinstance(item, Slice) for item in items):
+            self.refuse("a store into a slice of a list", "it could change its length", "`np.array(...)`")
+        extra = self.subscript(array, (*items, None) if None not in items else items)
+        return ArrayView(extra.root, tuple(a for a in extra.axes if a is not None), extra.fixed)
 
     # -------------------------------------------------------------------------------- elementwise
 
@@ -311,7 +278,14 @@ class Arrays(Scalars):
                 *(self.at(x, self.narrowed(x, indices)) if is_arraylike(x) else x for x in operands)
             )
 
-        return Elementwise(shape, at, frozenset().union(*(self.reads(x) for x in operands)))
+        reads = frozenset().union(*(self.reads(x) for x in operands))
+        return Elementwise(shape, at, reads, operands=operands)
+
+    def converted(self, thing: Any, type: Type) -> Any:
+        """The elements as another type; floats become integers by cutting off."""
+        if ty.is_integer(type) and ty.is_float(self.dtype(thing)):
+            thing = self.elementwise(lambda x: self.scalar("int", x), thing)
+        return self.elementwise(lambda x: self.cast(self.as_value(x, type), type), thing)
 
     def narrowed(self, array: Any, indices: Indices) -> Indices:
         """The indices of an operand that is broadcast to more axes, or along axes of length 1."""
@@ -362,6 +336,12 @@ class Arrays(Scalars):
         if condition is True:
             return
         current_builder().effect("require", (self.as_value(condition),), {"error": error, "message": message})
+
+    def any_array(self, thing: Any) -> Any:
+        """What NumPy takes as an array: also a number, as an array of no dimensions."""
+        if is_scalar(thing):
+            return Elementwise((), lambda _: thing, frozenset(), cheap=True)
+        return self.as_array(thing)
 
     def as_array(self, thing: Any) -> Any:
         """A tuple or list of scalars as an array-like thing."""
@@ -421,7 +401,7 @@ class Arrays(Scalars):
 
     def stacked(self, parts: tuple[Any, ...], dtype: Type | None = None) -> ArrayView:
         inner = self.shape(parts[0])
-        type = dtype or self.dtype(parts[0])
+        type = dtype or functools.reduce(ty.promote, (self.dtype(part) for part in parts))
         view = self.allocate((len(parts), *inner), type)
         for k, part in enumerate(parts):
             self.fill(self.subscript(view, (k,)), part)
@@ -446,7 +426,11 @@ class Arrays(Scalars):
                 self.refuse(
                     "an array of no dimensions", "it would be a place to write to", "the number itself"
                 )
-            return self.materialise(thing, name=name)
+            view = self.materialise(thing, name=name)
+            for root in thing.shares:
+                for other in (root, *root.aliases):
+                    view.root.may_alias(other)
+            return view
         if type(thing) is tuple or isinstance(thing, ListItems):
             return type(thing)(self.settled(part) for part in thing)
         return thing
@@ -489,8 +473,7 @@ class Arrays(Scalars):
             if thing.ndim > view.ndim:
                 thing = self.without_leading_ones(thing, view.ndim)
             self.broadcast([self.shape(view), self.shape(thing)], view.ndim)
-            related = {view.root, *view.root.aliases}
-            if related & self.reads(thing) and not self.reads_in_step(view, thing):
+            if not self.reads_in_step(view, thing):
                 thing = self.materialise(thing)
         extents = tuple(self.extent(view, k) for k in range(view.ndim))
 
@@ -513,14 +496,19 @@ class Arrays(Scalars):
         return self.subscript(thing, (0,) * surplus)
 
     def reads_in_step(self, view: ArrayView, thing: Any) -> bool:
-        """Whether element k of the right side reads the target at most at k."""
+        """Whether element k of the right side reads the target, and what shares its memory, at most at k."""
+        if not {view.root, *view.root.aliases} & self.reads(thing):
+            return True
         if isinstance(thing, ArrayView):
             return same(view, thing)
-        return bool(getattr(thing.at, "in_step", None) is view)
+        return bool(thing.operands) and all(
+            self.reads_in_step(view, x) for x in thing.operands if is_arraylike(x)
+        )
 
     def update(self, view: ArrayView, function: Callable[..., Scalar], thing: Any) -> None:
         """`view op= thing` in place."""
-        if is_arraylike(thing) and {view.root, *view.root.aliases} & self.reads(thing):
+        thing = self.array_of(thing) if isinstance(thing, tuple) else thing
+        if is_arraylike(thing) and not self.reads_in_step(view, thing):
             thing = self.materialise(thing)
         if is_arraylike(thing):
             if thing.ndim > view.ndim:
@@ -576,6 +564,7 @@ class Arrays(Scalars):
 
     def total(self, thing: Any, shape: tuple[Length, ...] | None = None) -> Value:
         """The sum of all elements."""
+        thing = self.any_array(thing)
         type = self.sum_type(thing)
         shape = shape or self.shape(thing)
         return self.accumulate(0, shape, lambda s, i: self.scalar("add", s, self.at(thing, i)), type)
@@ -612,7 +601,8 @@ class Arrays(Scalars):
                     where[k] = index
                 return self.at(thing, tuple(where))
 
-            return reduce(Elementwise(tuple(shape[k] for k in dropped), inner, self.reads(thing)))
+            within = tuple(shape[k] for k in dropped)
+            return reduce(Elementwise(within, inner, self.reads(thing), cheap=True))
 
         lengths = tuple(1 if k in dropped else shape[k] for k in range(thing.ndim) if keepdims or k in kept)
         if not lengths:
@@ -621,37 +611,40 @@ class Arrays(Scalars):
 
     def steady(self, thing: Any) -> Any:
         """An array-like thing whose elements may be read more than once."""
-        return self.materialise(thing) if isinstance(thing, Elementwise) else thing
+        return self.materialise(thing) if isinstance(thing, Elementwise) and not thing.cheap else thing
+
+    def largest(self, thing: Any, name: str = "max") -> Value:
+        """The largest element (or smallest), NaN if there is one; it has no derivative."""
+        shape, type = self.shape(thing), self.dtype(thing)
+        first = self.at(thing, (0,) * thing.ndim)
+        best = self.accumulate(first, shape, lambda m, i: self.scalar(name, m, self.at(thing, i)), type)
+        if ty.is_float(type):
+            # Counted in a loop of its own: comparisons that let NaN through cannot be vectorised.
+            def count(n: Scalar, i: Indices) -> Scalar:
+                return self.scalar("add", n, self.scalar("cast_int", self.scalar("isnan", self.at(thing, i))))
+
+            missing = self.accumulate(0, shape, count, ty.int64)
+            best = self.scalar("select", self.scalar("eq", missing, 0), best, math.nan)
+        return self.detached(best)
 
     def extreme(self, thing: Any, name: str) -> Scalar:
         """`np.max` (or min): among several equal extremes each gets an equal share of the derivative."""
-        thing = self.steady(thing)
+        thing = self.steady(self.any_array(thing))
         shape = self.shape(thing)
-        first = self.at(thing, (0,) * thing.ndim)
-        best = self.accumulate(
-            first, shape, lambda m, i: self.scalar(name, m, self.at(thing, i)), self.dtype(thing)
-        )
-        best = self.detached(best)
+        best = self.largest(thing, name)
         if not ty.is_float(best.type):
             return best
-        ties = self.accumulate(
-            0,
-            shape,
-            lambda n, i: self.scalar(
-                "add", n, self.scalar("cast_int", self.scalar("eq", self.at(thing, i), best))
-            ),
-            ty.int64,
-        )
+
+        def tie(n: Scalar, i: Indices) -> Scalar:
+            return self.scalar("add", n, self.scalar("cast_int", self.scalar("eq", self.at(thing, i), best)))
 
         def share(total: Scalar, i: Indices) -> Scalar:
             x = self.at(thing, i)
-            difference = self.scalar("sub", x, best)
-            return self.scalar(
-                "add", total, self.scalar("select", self.scalar("eq", x, best), difference, 0.0)
-            )
+            return self.scalar("add", total, self.scalar("select", self.scalar("eq", x, best), x, 0.0))
 
-        excess = self.accumulate(0, shape, share, best.type)
-        return self.scalar("add", best, self.scalar("div", excess, ties))
+        ties = self.accumulate(0, shape, tie, ty.int64)
+        shares = self.scalar("div", self.accumulate(0, shape, share, best.type), ties)
+        return self.scalar("attach", best, shares)
 
     def detached(self, value: Value) -> Value:
         """The value, with no derivative."""
@@ -660,11 +653,15 @@ class Arrays(Scalars):
     def position(self, thing: Any, name: str) -> Scalar:
         """`np.argmax` (or argmin) of one axis."""
         thing = self.steady(thing)
-        if thing.ndim != 1:
-            self.refuse("`argmax` or `argmin` of more than one dimension")
 
         def better(k: Scalar, i: Indices) -> Scalar:
-            wins = self.scalar("gt" if name == "max" else "lt", self.at(thing, i), self.at(thing, (k,)))
+            x, best = self.at(thing, i), self.at(thing, (k,))
+            wins = self.scalar("gt" if name == "max" else "lt", x, best)
+            if ty.is_float(self.dtype(thing)):  # the first NaN wins
+                fresh = self.scalar(
+                    "and", self.scalar("isnan", x), self.scalar("not", self.scalar("isnan", best))
+                )
+                wins = self.scalar("or", wins, fresh)
             return self.scalar("select", wins, i[0], k)
 
         result = self.accumulate(0, self.shape(thing), better, ty.int64)
@@ -672,10 +669,16 @@ class Arrays(Scalars):
         return result
 
     def transposed(self, thing: Any, axes: tuple[int, ...] | None = None) -> Any:
-        if isinstance(thing, Elementwise):
-            thing = self.materialise(thing)
-        order = axes or tuple(reversed(range(thing.ndim)))
-        return replace(thing, axes=tuple(thing.axes[k] for k in order))
+        order = axes if axes is not None else tuple(reversed(range(thing.ndim)))
+        if isinstance(thing, ArrayView):
+            return replace(thing, axes=tuple(thing.axes[k] for k in order))
+        shape = tuple(thing.shape[k] for k in order)
+
+        def at(indices: Indices) -> Scalar:
+            given = dict(zip(order, indices, strict=True))
+            return self.at(thing, tuple(given[k] for k in range(len(order))))
+
+        return Elementwise(shape, at, self.reads(thing), shares=thing.shares, cheap=thing.cheap)
 
     def raveled(self, thing: Any) -> ArrayView:
         """The elements in C order, as a new array (a written `ravel` is refused where it would be a view)."""

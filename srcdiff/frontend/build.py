@@ -19,10 +19,9 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
-from .arrays import Slice
 from .canonicalise import assigned_names, read_names
 from .expressions import BINARY, Captures, Expressions
-from .library import range_elements, range_length
+from .library.builtin import range_elements, range_length
 from .scope import Frame, LoopParts, describe
 from .searches import halves_bracket
 from .source import FunctionSource
@@ -257,7 +256,7 @@ class Reader(Expressions):
         if not isinstance(array, ArrayView):
             self.refuse(f"writing into {describe(array)}", "only arrays can be changed in place", node=target)
         if any(is_arraylike(item) for item in items):
-            self.scatter(array, items, thing, target)
+            self.scatter(array, items, thing)
             return
         place = self.place_of(array, items)
         if place.axes:
@@ -279,32 +278,6 @@ class Reader(Expressions):
                 "a float stored into a list of integers", "the list would change its type", "a list of floats"
             )
         return thing
-
-    def place_of(self, array: ArrayView, items: tuple[Any, ...]) -> ArrayView:
-        """Like `subscript`, but an element is a view without axes."""
-        if array.root.is_list and any(isinstance(item, Slice) for item in items):
-            self.refuse("a store into a slice of a list", "it could change its length", "`np.array(...)`")
-        extra = self.subscript(array, (*items, None) if None not in items else items)
-        return ArrayView(extra.root, tuple(a for a in extra.axes if a is not None), extra.fixed)
-
-    def scatter(self, array: ArrayView, items: tuple[Any, ...], thing: Any, target: ast.AST) -> None:
-        """`x[idx] = values` with one array of integers or a mask, element after element."""
-        if len(items) != 1 or array.ndim != 1 or items[0].ndim != 1:
-            self.refuse(
-                "a store at an array of indices in more than one dimension", instead="a loop", node=target
-            )
-        pick = self.steady(self.indices_of(items[0], lambda: self.length(array)))
-        thing = self.steady(thing) if is_arraylike(thing) else thing
-        if is_arraylike(thing):
-            self.broadcast([self.shape(pick), self.shape(thing)], 1)
-
-        def put(i: Value) -> None:
-            index = self.place_in(array, 0, self.at(pick, (i,)))
-            self.store(
-                array, (index,), self.at(thing, self.narrowed(thing, (i,))) if is_arraylike(thing) else thing
-            )
-
-        self.count_loop(self.length(pick), put)
 
     def augmented(self, node: ast.AugAssign) -> None:
         if isinstance(node.op, ast.MatMult):
@@ -339,9 +312,7 @@ class Reader(Expressions):
                     )
                 if any(is_arraylike(item) for item in items):
                     old = self.materialise(self.subscript(array, items))
-                    self.scatter(
-                        array, items, self.binary(node.op, old, self.expression(node.value)), node.target
-                    )
+                    self.scatter(array, items, self.binary(node.op, old, self.expression(node.value)))
                     return
                 place = self.place_of(array, items)
                 if place.axes:

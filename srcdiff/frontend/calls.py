@@ -19,11 +19,12 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
-from ..primitives import BY_SPELLING
+from ..primitives.record import Primitive, row_of
 from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
-from .library import NUMPY_CALLS, clipped
-from .linalg import product
+from .library import METHODS, call_library, entry_of, written
+from .library.axes import is_none
+from .library.shapes import CALLS as SHAPES
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
 from .things import (
@@ -61,21 +62,32 @@ class Calls(Arrays):
         if not isinstance(function, Static):
             self.refuse(f"a call of {describe(function)}", instead="a function", node=node)
         target = function.value
-        if target in NUMPY_CALLS if is_hashable(target) else False:
-            return NUMPY_CALLS[target](self, *arguments, **keywords)
-        row = BY_SPELLING.get(target) if is_hashable(target) else None
+        entry = entry_of(self, target)
+        if entry is not None:
+            return call_library(self, target, entry, arguments, keywords)
+        row = row_of(target)
         if row is not None:
-            if keywords:
-                self.refuse(f"keyword arguments of `{row.name}`", instead="its operands alone", node=node)
-            return self.apply(row.name, target, arguments)
+            return self.apply(row, target, arguments, dict(keywords), node)
         if isinstance(target, type):
             return self.construct(target, arguments, keywords, node)
         if is_readable(target):
             return self.inline(target, arguments, dict(keywords), node)
         return self.opaque(target, arguments, keywords, node)
 
-    def apply(self, name: str, target: Any, arguments: Arguments) -> Any:
+    def apply(
+        self, row: Primitive, target: Any, arguments: Arguments, keywords: dict[str, Any], node: ast.AST
+    ) -> Any:
         """Apply an elementwise primitive to scalars or, broadcast, to arrays."""
+        name = row.name
+        if isinstance(target, np.ufunc):
+            out = keywords.pop("out", None)
+            if len(arguments) == row.arity + 1:
+                *arguments, out = arguments  # type: ignore[assignment]
+            if not is_none(out):
+                return written(self, out, self.apply(row, target, tuple(arguments), keywords, node))
+        if keywords:
+            out_too = ", and `out`" if isinstance(target, np.ufunc) else ""
+            self.refuse(f"keyword arguments of `{name}`", instead=f"its operands alone{out_too}", node=node)
         if target in (max, min):
             return self.builtin_extreme(name, arguments)
         if target is math.log and len(arguments) == 2:
@@ -383,6 +395,7 @@ class Calls(Arrays):
             self.refuse(
                 f"a call of `{spelling_of(target)}`",
                 f"Numba cannot compile it for these arguments ({str(error).strip().splitlines()[0]})",
+                "a loop, or a value computed before the call and passed in",
                 node=node,
             )
         return signature.return_type
@@ -455,9 +468,13 @@ class Calls(Arrays):
             )
         if is_scalar(thing):
             return thing
-        if name == "reshape":
-            shape = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], tuple) else arguments
-            return self.reshaped(thing, tuple(shape))
+        if name in METHODS:
+            target = METHODS[name]
+            return call_library(self, target, entry_of(self, target), (thing, *arguments), keywords)
+        if name in ("reshape", "transpose"):
+            given = arguments[0] if len(arguments) == 1 else (arguments or Static(None))
+            target = np.reshape if name == "reshape" else np.transpose
+            return call_library(self, target, SHAPES[target], (thing, given), keywords)
         if name == "copy":
             return self.copy(thing) if isinstance(thing, ArrayView) else self.materialise(thing)
         if name == "astype":
@@ -467,30 +484,15 @@ class Calls(Arrays):
             return Static(None)
         if name == "item" and not arguments:
             return self.at(thing, (0,) * thing.ndim)
-        if name in ("ravel", "flatten"):
+        if name == "flatten":
             flat = self.raveled(thing)
-            return self.copy(flat) if name == "flatten" and thing is flat else flat
-        if name == "transpose":
-            return self.transposed(thing)
-        if name == "clip":
-            return clipped(self, thing, *arguments, **keywords)
-        if name == "dot":
-            return product(self, thing, arguments[0])
-        if name in (
-            "sum",
-            "mean",
-            "prod",
-            "max",
-            "min",
-            "std",
-            "var",
-            "argmax",
-            "argmin",
-            "any",
-            "all",
-            "cumsum",
-        ):
-            return NUMPY_CALLS[getattr(np, name)](self, thing, *arguments, **keywords)
+            return self.copy(flat) if thing is flat else flat
+        if name in ("sort", "partition"):
+            axis = keywords.get("axis", arguments[0] if arguments and name == "sort" else -1)
+            self.fill(thing, self.call(Static(np.sort), (thing, axis), {}, node))
+            return Static(None)
+        if name == "put":
+            return self.call(Static(np.put), (thing, *arguments), keywords, node)
         if name in NUMBER_METHODS:
             return thing
         self.refuse(
@@ -503,12 +505,7 @@ class Calls(Arrays):
     def construct_array(self, thing: Any, dtype: Any) -> ArrayView:
         type = self.dtype_of(dtype)
         assert type is not None
-        thing = self.as_array(thing)
-        if ty.is_integer(type) and ty.is_float(self.dtype(thing)):
-            return self.materialise(self.elementwise(lambda x: self.scalar("int", x), thing), type)
-        return self.materialise(
-            self.elementwise(lambda x: self.cast(self.as_value(x, type), type), thing), type
-        )
+        return self.materialise(self.converted(self.any_array(thing), type))
 
     def dtype_of(self, thing: Any) -> Type | None:
         """The scalar type that a `dtype=` argument names."""
@@ -534,10 +531,9 @@ class Calls(Arrays):
 BY_NUMBA_TYPE = (ty.nb.Number, ty.nb.Boolean)
 NUMBER_METHODS = ("conj", "conjugate")
 # Calls that write into an argument, and those whose result shares no memory with one.
-WRITERS = (np.random.shuffle, np.fill_diagonal, np.copyto, np.put, np.place, np.putmask, np.put_along_axis)
+WRITERS = (np.random.shuffle, np.place, np.putmask)
 COPYING = (
-    np.partition, np.unique, np.interp, np.column_stack,
-    np.repeat, np.tile, np.roll, np.convolve, np.correlate, np.delete, np.round, np.around,
+    np.unique, np.argsort, np.searchsorted, np.delete,
 )  # fmt: skip
 
 

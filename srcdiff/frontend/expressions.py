@@ -18,8 +18,7 @@ from ..ir.operators import current_builder
 from ..primitives import REGISTRY
 from .arrays import Slice
 from .calls import NUMBER_METHODS, Calls, is_hashable
-from .library import NUMPY_CALLS
-from .linalg import stacked_product
+from .library.products import matmul
 from .scope import FLAG, Frame, describe
 from .things import (
     ArrayView,
@@ -318,7 +317,7 @@ class Expressions(Calls):
 
     def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
         if isinstance(op, ast.MatMult):
-            return stacked_product(self, a, b)
+            return matmul(self, a, b)
         name = BINARY[type(op)]
         if isinstance(a, Static) and isinstance(b, Static) and name == "add":
             if isinstance(a.value, str) and isinstance(b.value, str):
@@ -541,14 +540,7 @@ class Expressions(Calls):
             else:
                 self.refuse(f"`*` of {describe(thing)}", instead="each argument by itself", node=item)
         keywords = {str(k.arg): thing for k, thing in zip(node.keywords, things[len(given) :], strict=True)}
-        try:
-            return self.call(function, tuple(arguments), keywords, node)
-        except TypeError as error:
-            if isinstance(function, Static) and function.value in NUMPY_CALLS:
-                self.refuse(
-                    f"this call of `{function.value.__name__}`", str(error).split(") ", 1)[-1], node=node
-                )
-            raise
+        return self.call(function, tuple(arguments), keywords, node)
 
     def attribute(self, thing: Any, name: str, node: ast.Attribute) -> Any:
         if isinstance(thing, (ArrayView, Elementwise)):
@@ -561,6 +553,8 @@ class Expressions(Calls):
                     return thing.ndim
                 case "T":
                     return self.transposed(thing)
+                case "mT":
+                    return self.transposed(thing, (*range(thing.ndim - 2), thing.ndim - 1, thing.ndim - 2))
                 case "dtype":
                     return Static(ty.numpy_dtype(self.dtype(thing)))
                 case "real":

@@ -10,8 +10,6 @@ expressions are copied into one first.
 
 from __future__ import annotations
 
-import operator
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,29 +87,6 @@ def is_transpose(thing: ArrayView) -> bool:
 # ------------------------------------------------------------------------------------------------ products
 
 
-def stacked_product(calls: Calls, a: Any, b: Any) -> Any:
-    """`a @ b`: of more than two dimensions, the products of the matrices that the last two make."""
-    a, b = calls.steady(calls.as_array(a)), calls.steady(calls.as_array(b))
-    if max(a.ndim, b.ndim) <= 2 or min(a.ndim, b.ndim) < 2:
-        return product(calls, a, b)
-    na, nb = calls.shape(a), calls.shape(b)
-    ndim = max(a.ndim, b.ndim) - 2
-    outer = calls.broadcast([na[:-2], nb[:-2]], ndim)
-    dtype = ty.promote(calls.dtype(a), calls.dtype(b))
-    result = calls.allocate((*outer, na[-2], nb[-1]), dtype)
-
-    def one(indices: Indices) -> None:
-        parts = []
-        for x, n in ((a, na), (b, nb)):
-            own = indices[ndim - (x.ndim - 2) :]
-            place = tuple(0 if same(length, 1) else i for length, i in zip(n, own, strict=False))
-            parts.append(calls.subscript(x, place) if place else x)
-        calls.fill(calls.subscript(result, indices), product(calls, *parts))
-
-    calls.nest(outer, one)
-    return result
-
-
 def product(calls: Calls, a: Any, b: Any) -> Any:
     """`a @ b` of vectors and matrices."""
     a, b = calls.steady(calls.as_array(a)), calls.steady(calls.as_array(b))
@@ -161,79 +136,6 @@ def product_loops(calls: Calls, a: Any, b: Any) -> Any:
 
     lengths = (*na[:-1], *nb[1:])
     return calls.held(Elementwise(lengths, at, calls.reads(a) | calls.reads(b))) if lengths else at(())
-
-
-def contract(calls: Calls, operands: list[Any], axes: list[str], kept: str) -> Any:
-    """The sum of products over the axes that are not kept; axes of one letter are of one length."""
-    lengths: dict[str, Length] = {}
-    for thing, letters in zip(operands, axes, strict=True):
-        for letter, n in zip(letters, calls.shape(thing), strict=True):
-            if letter in lengths:
-                require_equal(calls, lengths[letter], n)
-            lengths.setdefault(letter, n)
-    summed = [letter for letter in lengths if letter not in kept]
-    if len(operands) == 2 and len(summed) == 1 and all(len(set(x)) == len(x) == 2 for x in axes):
-        (k,) = summed
-        if all(k in x for x in axes) and len(kept) == 2:
-            a, b = operands if axes[0].replace(k, "") == kept[0] else reversed(operands)
-            first, second = axes if a is operands[0] else reversed(axes)
-            a = a if first[1] == k else calls.transposed(a)
-            return product(calls, a, b if second[0] == k else calls.transposed(b))
-
-    def at(indices: Indices) -> Scalar:
-        places = dict(zip(kept, indices, strict=True))
-
-        def term(total: Scalar, inner: Indices) -> Scalar:
-            where = {**places, **dict(zip(summed, inner, strict=True))}
-            factors = [
-                calls.at(thing, tuple(where[letter] for letter in letters))
-                for thing, letters in zip(operands, axes, strict=True)
-            ]
-            return calls.scalar("add", total, reduce(lambda x, y: calls.scalar("mul", x, y), factors))
-
-        return calls.accumulate(0, tuple(lengths[letter] for letter in summed), term, dtype)
-
-    dtype = reduce(ty.promote, map(calls.dtype, operands))
-    reads = frozenset().union(*(calls.reads(x) for x in operands))
-    shape = tuple(lengths[letter] for letter in kept)
-    return calls.held(Elementwise(shape, at, reads)) if shape else at(())
-
-
-def summation(calls: Calls, subscripts: Any, *operands: Any) -> Any:
-    """`np.einsum` of a constant string without an ellipsis."""
-    text = subscripts.value.replace(" ", "") if isinstance(subscripts, Static) else "..."
-    inputs, arrow, kept = text.partition("->")
-    axes = inputs.split(",")
-    things = [calls.steady(calls.as_array(x)) for x in operands]
-    if "." in text or [len(letters) for letters in axes] != [x.ndim for x in things]:
-        calls.refuse("`np.einsum` of these", instead="a constant string with a letter for each axis")
-    if not arrow:
-        kept = "".join(sorted(letter for letter in set(inputs) - {","} if inputs.count(letter) == 1))
-    if not set(kept) <= set(inputs) or len(set(kept)) < len(kept):
-        calls.refuse("`np.einsum` with this result", "NumPy would raise an error here")
-    return contract(calls, things, axes, kept)
-
-
-def tensor_product(calls: Calls, a: Any, b: Any, axes: Any = 2) -> Any:
-    """`np.tensordot` over constant axes."""
-    a, b = (calls.steady(calls.as_array(x)) for x in (a, b))
-    if isinstance(axes, int):
-        pairs = [(a.ndim - axes + k, k) for k in range(axes)]
-    else:
-        ours, theirs = (x if isinstance(x, tuple) else (x,) for x in axes)
-        pairs = list(zip(ours, theirs, strict=True))
-    if not all(isinstance(k, int) for pair in pairs for k in pair):
-        calls.refuse("`np.tensordot` over axes that are not constants", instead="`np.einsum`")
-    first = [chr(ord("a") + k) for k in range(a.ndim)]
-    second = [chr(ord("A") + k) for k in range(b.ndim)]
-    for i, j in pairs:
-        second[j] = first[i]
-    summed = {first[i] for i, _ in pairs}
-    kept = "".join(letter for letter in (*first, *second) if letter not in summed)
-    return contract(calls, [a, b], ["".join(first), "".join(second)], kept)
-
-
-# ---------------------------------------------------------------------------------------------- np.linalg
 
 
 def matrix(calls: Calls, thing: Any, call: str) -> Any:
@@ -330,78 +232,13 @@ def chain(calls: Calls, things: Any) -> Any:
     return result
 
 
-def norm(calls: Calls, thing: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
-    """`np.linalg.norm` of vectors and matrices, also along axes."""
-    ord, axis = (x.value if isinstance(x, Static) else x for x in (ord, axis))
-    thing = calls.steady(calls.as_array(thing))
-    over = thing.ndim if axis is None else len(axis) if isinstance(axis, tuple) else 1
-    if ord is None or (over == 1 and ord == 2) or (over == 2 and ord == "fro"):
-        return calls.along(thing, axis, lambda x: root_of_squares(calls, x), bool(keepdims))
-    if over == 1 and is_number(ord):
-        return calls.along(thing, axis, lambda x: vector_norm(calls, x, ord), bool(keepdims))
-    if thing.ndim == 2 and axis is None and not keepdims:
-        return matrix_norm(calls, thing, ord)
-    calls.refuse("`np.linalg.norm` of this kind", instead="one of a vector or of a matrix, or the sum itself")
+def spectral_norm(calls: Calls, thing: Any, ord: Any) -> Scalar:
+    """The largest or smallest singular value of a matrix, or the sum of all (`nuc`)."""
+    values = apply_whole(calls, "svd", thing)[1]
+    return calls.total(values) if ord == "nuc" else calls.extreme(values, "max" if ord > 0 else "min")
 
 
-def root_of_squares(calls: Calls, thing: Any) -> Scalar:
-    return calls.scalar("sqrt", calls.total(calls.elementwise(lambda x: calls.scalar("mul", x, x), thing)))
-
-
-def vector_norm(calls: Calls, thing: Any, ord: Any) -> Scalar:
-    sizes = calls.elementwise(lambda x: calls.scalar("abs", x), thing)
-    if ord in (np.inf, -np.inf):
-        return calls.extreme(sizes, "max" if ord > 0 else "min")
-    if ord == 0:
-        return calls.total(
-            calls.elementwise(lambda x: calls.cast(calls.scalar("ne", x, 0.0), ty.float64), thing)
-        )
-    if ord == 1:
-        return calls.total(sizes)
-    total = calls.total(calls.elementwise(lambda x: calls.scalar("pow", x, ord), sizes))
-    return calls.scalar("pow", total, 1.0 / ord)
-
-
-def matrix_norm(calls: Calls, thing: Any, ord: Any) -> Scalar:
-    if ord in (1, -1, np.inf, -np.inf):
-        sizes = calls.elementwise(lambda x: calls.scalar("abs", x), thing)
-        sums = calls.along(sizes, 0 if ord in (1, -1) else 1, calls.total)
-        return calls.extreme(sums, "max" if ord > 0 else "min")
-    if ord in (2, -2, "nuc"):
-        values = apply_whole(calls, "svd", thing)[1]
-        if ord == "nuc":
-            return calls.total(values)
-        return calls.extreme(values, "max" if ord > 0 else "min")
-    calls.refuse("`np.linalg.norm` of this kind", instead="one of a vector, or 'fro', 'nuc', 1, 2 or inf")
-
-
-def trace(calls: Calls, thing: Any) -> Scalar:
-    thing = matrix(calls, thing, "np.trace")
-    length = calls.scalar("min", *calls.shape(thing))
-    return calls.total(Elementwise((length,), lambda i: calls.at(thing, (i[0], i[0])), calls.reads(thing)))
-
-
-def kron(calls: Calls, a: Any, b: Any) -> ArrayView:
-    """`np.kron` of two vectors or two matrices."""
-    a, b = (calls.steady(calls.as_array(x)) for x in (a, b))
-    if a.ndim != b.ndim or a.ndim > 2:
-        calls.refuse("`np.kron` of these", instead="two vectors or two matrices")
-    na, nb = calls.shape(a), calls.shape(b)
-    lengths = tuple(calls.scalar("mul", n, m) for n, m in zip(na, nb, strict=True))
-    result = calls.allocate(lengths, ty.promote(calls.dtype(a), calls.dtype(b)))
-
-    def put(indices: Indices) -> None:
-        i, k = indices[: a.ndim], indices[a.ndim :]
-        where = tuple(
-            calls.scalar("add", calls.scalar("mul", x, n), y) for x, n, y in zip(i, nb, k, strict=True)
-        )
-        calls.store(result, where, calls.scalar("mul", calls.at(a, i), calls.at(b, k)))
-
-    calls.nest((*na, *nb), put)
-    return result
-
-
-LINALG_CALLS: dict[Any, Any] = {
+CALLS: dict[Any, Any] = {
     np.linalg.det: of_matrix("det"),
     np.linalg.slogdet: of_matrix("slogdet"),
     np.linalg.inv: of_matrix("inv"),
@@ -415,11 +252,4 @@ LINALG_CALLS: dict[Any, Any] = {
     np.linalg.lstsq: least_squares,
     np.linalg.matrix_power: power,
     np.linalg.multi_dot: chain,
-    np.linalg.norm: norm,
-    np.matmul: stacked_product,
-    operator.matmul: stacked_product,
-    np.einsum: summation,
-    np.tensordot: tensor_product,
-    np.trace: trace,
-    np.kron: kron,
 }

@@ -148,6 +148,11 @@ class Scalars(Scope):
             return thing in self.nonnegative or str(thing.type).startswith("uint")
         return bool((thing.constant if isinstance(thing, Value) else thing) >= 0)
 
+    def never_below_zero(self, thing: Scalar) -> None:
+        """Keep in mind that an index is not negative."""
+        if isinstance(thing, Value):
+            self.nonnegative.add(thing)
+
     def integer(self, thing: Any) -> Scalar:
         """A scalar that must be an integer, as an index or a bound."""
         if isinstance(thing, Value) and not (ty.is_integer(thing.type) or ty.is_boolean(thing.type)):

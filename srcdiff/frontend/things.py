@@ -120,13 +120,18 @@ def whole_view(root: Root) -> ArrayView:
 class Elementwise:
     """`at(indices)` gives the scalar at an index; `shape` its lengths (never negative); `reads` the roots it reads.
 
-    `is_list` marks what Python holds as a list, so that operators do not act on its elements.
+    `is_list` marks what Python holds as a list, so that operators do not act on its elements. `shares` are the roots
+    whose memory it has in NumPy. `operands` are, if not empty, all it reads, each at most at its own (broadcast) index.
+    `cheap` says that reading an element again costs no more than an array's.
     """
 
     shape: tuple[Length, ...]
     at: Callable[[tuple[Scalar, ...]], Scalar]
     reads: frozenset[Root]
     is_list: bool = False
+    shares: frozenset[Root] = frozenset()
+    operands: tuple[Any, ...] = ()
+    cheap: bool = False
 
     @property
     def ndim(self) -> int:

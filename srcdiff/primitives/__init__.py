@@ -1,6 +1,6 @@
 """The primitives: one row, all facts. Importing the package fills the registry."""
 
-from . import arithmetic, elementwise, linalg
+from . import arithmetic, elementwise, linalg, special
 from .arrays import ARRAYS, ArrayPrimitive
 from .record import BY_SPELLING, NONE, REGISTRY, ZERO, Primitive
 
@@ -15,4 +15,5 @@ __all__ = [
     "arithmetic",
     "elementwise",
     "linalg",
+    "special",
 ]

@@ -315,4 +315,18 @@ register(
     )
 )
 
-__all__ = ["add", "mul", "neg", "select", "sub"]
+attach = elementwise(
+    "attach",
+    (),
+    "{0}{1:.0}",
+    None,
+    lambda g, ans, x, y: g,
+    result=lambda x, y: x,
+    evaluate=lambda x, y: y,
+    points=[(0.3, 0.3)],
+    precedence=0,
+    cost=0,
+    doc="Its first operand, with the derivative of the second, which has the same value.",
+)
+
+__all__ = ["add", "attach", "mul", "neg", "select", "sub"]

@@ -1,6 +1,6 @@
 """Elementary functions of one and two numbers: `math.*` and `np.*`.
 
-Derivatives: Abramowitz & Stegun, Handbook of Mathematical Functions, chapters 4 (elementary), 6 (gamma), 7 (error).
+Derivatives: Abramowitz & Stegun, Handbook of Mathematical Functions, chapter 4.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from .record import ZERO, boolean_result, elementwise, float_result, integer_res
 
 LN2 = math.log(2.0)
 LN10 = math.log(10.0)
-TWO_OVER_ROOT_PI = 2.0 / math.sqrt(math.pi)
 RADIANS_PER_DEGREE = math.pi / 180.0
 
 # ------------------------------------------------------------------------- exponential and logarithmic
@@ -24,13 +23,17 @@ exp = elementwise(
     "exp", (math.exp, np.exp), "math.exp({})", lambda g, ans, x: g * ans, points=[(0.3,), (-1.2,)]
 )
 exp2 = elementwise(
-    "exp2", (np.exp2,), "np.exp2({})", lambda g, ans, x: g * ans * LN2, points=[(0.3,), (-1.2,)]
+    "exp2",
+    (np.exp2, "scipy.special.exp2"),
+    "np.exp2({})",
+    lambda g, ans, x: g * ans * LN2,
+    points=[(0.3,), (-1.2,)],
 )
 if hasattr(math, "exp2"):
     elementwise("exp2_math", (math.exp2,), "np.exp2({})", lambda g, ans, x: g * ans * LN2, points=[(0.3,)])
 expm1 = elementwise(
     "expm1",
-    (math.expm1, np.expm1),
+    (math.expm1, np.expm1, "scipy.special.expm1"),
     "math.expm1({})",
     lambda g, ans, x: g * (ans + 1.0),
     points=[(0.3,), (-1.2,)],
@@ -48,7 +51,7 @@ log10 = elementwise(
 )
 log1p = elementwise(
     "log1p",
-    (math.log1p, np.log1p),
+    (math.log1p, np.log1p, "scipy.special.log1p"),
     "math.log1p({})",
     lambda g, ans, x: g / (1.0 + x),
     points=[(0.3,), (-0.4,)],
@@ -62,7 +65,11 @@ sqrt = elementwise(
     cost=6,
 )
 cbrt = elementwise(
-    "cbrt", (np.cbrt,), "np.cbrt({})", lambda g, ans, x: g / (3.0 * (ans * ans)), points=[(0.3,), (-2.1,)]
+    "cbrt",
+    (np.cbrt, "scipy.special.cbrt"),
+    "np.cbrt({})",
+    lambda g, ans, x: g / (3.0 * (ans * ans)),
+    points=[(0.3,), (-2.1,)],
 )
 square = elementwise(
     "square",
@@ -202,38 +209,6 @@ radians = elementwise(
     lambda g, ans, x: g * RADIANS_PER_DEGREE,
     points=[(30.0,)],
     cost=1,
-)
-
-# ----------------------------------------------------------------------------------------------- special
-
-erf = elementwise(
-    "erf",
-    (math.erf,),
-    "math.erf({})",
-    lambda g, ans, x: g * (TWO_OVER_ROOT_PI * exp(-(x * x))),
-    points=[(0.3,)],
-)
-erfc = elementwise(
-    "erfc",
-    (math.erfc,),
-    "math.erfc({})",
-    lambda g, ans, x: -g * (TWO_OVER_ROOT_PI * exp(-(x * x))),
-    points=[(0.3,)],
-)
-from ..runtime.special import digamma as _digamma  # noqa: E402
-from ..runtime.special import trigamma as _trigamma  # noqa: E402
-
-trigamma = elementwise(
-    "trigamma", (_trigamma,), "trigamma({})", "not differentiable", points=[(0.3,), (5.1,)]
-)
-digamma = elementwise(
-    "digamma", (_digamma,), "digamma({})", lambda g, ans, x: g * trigamma(x), points=[(0.3,), (5.1,), (-1.3,)]
-)
-lgamma = elementwise(
-    "lgamma", (math.lgamma,), "math.lgamma({})", lambda g, ans, x: g * digamma(x), points=[(0.3,), (5.1,)]
-)
-gamma = elementwise(
-    "gamma", (math.gamma,), "math.gamma({})", lambda g, ans, x: g * ans * digamma(x), points=[(0.3,), (5.1,)]
 )
 
 # --------------------------------------------------------------------------------------- kinks and steps

@@ -9,6 +9,7 @@ Calling a row on numbers evaluates it; calling it on IR values emits it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +35,7 @@ class Primitive:
     Attributes
     ----------
     name : the name in the IR.
-    spellings : the Python callables that mean it.
+    spellings : the Python callables that mean it, SciPy's by their names.
     text : how generated source writes it, `{}` for each operand.
     result : the type of the result from the operand types.
     rules : one rule for each operand; None for an operand with zero derivative. `ZERO` or `NONE` for the whole row.
@@ -77,6 +78,23 @@ def register(row: Primitive) -> Primitive:
     for spelling in row.spellings:
         BY_SPELLING[spelling] = row
     return row
+
+
+def name_in_scipy(target: Any) -> str:
+    """`scipy.special.erf` for that function; empty for others. SciPy is looked at only where the user imported it."""
+    module = sys.modules.get("scipy.special")
+    name = getattr(target, "__name__", None)
+    if module is None or not isinstance(name, str) or getattr(module, name, None) is not target:
+        return ""
+    return f"scipy.special.{name}"
+
+
+def row_of(target: Any) -> Primitive | None:
+    """The primitive that a callable means."""
+    try:
+        return BY_SPELLING.get(target) or BY_SPELLING.get(name_in_scipy(target))
+    except TypeError:  # not hashable
+        return None
 
 
 def float_result(*types: Type) -> Type:
@@ -125,7 +143,7 @@ def elementwise(
             text,
             result,
             whole,  # type: ignore[arg-type]
-            evaluate or spellings[-1],
+            evaluate or next(f for f in reversed(spellings) if callable(f)),
             alone,
             points,
             precedence,

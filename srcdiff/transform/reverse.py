@@ -31,6 +31,7 @@ from ..ir.types import Type
 from ..ir.walk import free_values, ops_within, substitute
 from ..primitives import ARRAYS, NONE, REGISTRY
 from .arrays import reverse_array
+from .attach import drop_attachments
 from .memory import reverse_memory
 
 Cotangents = dict[Value, Value]
@@ -63,7 +64,7 @@ def build_adjoint(function: Function, wrt: Sequence[int]) -> Function:
         gradients = [reverser.settle(owed, parameter) for parameter in independents]
     ops = (*function.body.ops, Op("reverse_sweep", (), ()), *builder.ops)
     body = Block(function.parameters, ops, (value, *gradients))
-    return Function(f"{function.name}_grad", body, function.hidden)
+    return drop_attachments(Function(f"{function.name}_grad", body, function.hidden))
 
 
 def mark_loops(block: Block, tokens: Any) -> Block:

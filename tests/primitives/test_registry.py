@@ -15,12 +15,12 @@ import numba
 import numpy as np
 import pytest
 
+from srcdiff.emit.special import FUNCTIONS, plain_source
 from srcdiff.ir import types as ty
 from srcdiff.ir.builder import Builder, constant
 from srcdiff.ir.core import Value
 from srcdiff.primitives import NONE, REGISTRY, ZERO
 from srcdiff.primitives.record import BY_SPELLING, Primitive
-from srcdiff.runtime import special
 
 SAMPLED = [row for row in REGISTRY.values() if row.points]
 RULED = [row for row in SAMPLED if not isinstance(row.rules, str)]
@@ -32,7 +32,13 @@ POINTS = [
 RULED_POINTS = [parameters for parameters in POINTS if not isinstance(parameters.values[0].rules, str)]
 ROWS = [pytest.param(row, id=row.name) for row in SAMPLED]
 WIDTHS = [pytest.param(ty.float64, id="f64"), pytest.param(ty.float32, id="f32")]
-COMPUTED_IN_DOUBLE = {"sinc", "digamma", "trigamma"}  # by Numba, also for float32
+KEEPS_SINGLE = {"beta", "log_beta", "log_expit"}
+# By Numba, also for float32: `np.sinc`, and most of what is written in `runtime/special.py`.
+COMPUTED_IN_DOUBLE = {"sinc"} | {
+    row.name
+    for row in SAMPLED
+    if any(f"{name}(" in row.text for name in FUNCTIONS) and row.name not in KEEPS_SINGLE
+}
 FROM_OPERATOR = {f for f in vars(operator).values() if callable(f)}
 
 
@@ -110,7 +116,8 @@ def test_declared_type_is_that_of_numpy(row: Primitive, type: Any) -> None:
 def test_numba_compiles_the_text_to_the_declared_type(row: Primitive, type: Any) -> None:
     names = [f"x{k}" for k in range(row.arity)]
     space: dict[str, Any] = {"np": np, "math": math}
-    space |= {name: numba.njit(getattr(special, name)) for name in ("digamma", "trigamma")}
+    space["njit"] = numba.njit
+    exec("\n".join(map(plain_source, FUNCTIONS)), space)
     exec(f"def f({', '.join(names)}):\n    return {row.text.format(*names)}\n", space)
     compiled = numba.njit(error_model="numpy")(space["f"])
     exact = type == ty.float64

@@ -683,6 +683,50 @@ def linalg_det(m):
     return np.linalg.det(m @ m.T)
 
 
+def two_index_arrays(m):
+    rows = np.array([0, 1])
+    return np.sum(m[rows, rows])
+
+
+@case(X)
+def array_method_sort(x):
+    y = x.copy()
+    y.sort()
+    return y[0]
+
+
+@case(X)
+def interpolation(x):
+    return np.interp(1.0, x, x)
+
+
 @case(M)
 def einsum(m):
     return np.einsum("ij->", m)
+
+
+@case(M)
+def concatenate(m):
+    return np.sum(np.concatenate((m, m)))
+
+
+@case(X)
+def ufunc_out(x):
+    y = np.empty(3)
+    np.sin(x, out=y)
+    return np.sum(y)
+
+
+@case(X)
+def ufunc_reduce(x):
+    return np.add.reduce(x)
+
+
+@case(M, M)
+def inner_of_matrices(a, b):
+    return np.sum(np.inner(a, b))
+
+
+@case(M, M)
+def outer_of_matrices(a, b):
+    return np.sum(np.outer(a, b))

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 X = np.array([0.5, 1.5, 2.5])
 M = np.arange(6.0).reshape(2, 3) + 1.0
@@ -485,12 +486,6 @@ def text_as_index(x):
     return x["a"]
 
 
-@refused(M)
-def two_index_arrays(m):
-    rows = np.array([0, 1])
-    return np.sum(m[rows, rows])
-
-
 @refused(1.5)
 def shapes_do_not_fit(x):
     a = np.array([x, x])
@@ -564,13 +559,6 @@ def axis_out_of_range(x):
 @refused(X)
 def where_with_condition_alone(x):
     return np.sum(np.where(x > 1.0))
-
-
-@refused(X)
-def array_method_sort(x):
-    y = x.copy()
-    y.sort()
-    return y[0]
 
 
 @refused(X)
@@ -871,16 +859,6 @@ def products_of_growing_parts(m):
 
 
 @refused(X)
-def interpolation(x):
-    return np.interp(1.0, x, x)
-
-
-@refused(M)
-def concatenate(m):
-    return np.sum(np.concatenate((m, m)))
-
-
-@refused(X)
 def unknown_builtin(x):
     return sorted(x)[0]
 
@@ -1018,18 +996,6 @@ def math_with_two_arguments(x):
 @refused(X)
 def unknown_keyword_of_numpy(x):
     return np.sum(x, where=x > 1.0)
-
-
-@refused(X)
-def ufunc_out(x):
-    y = np.empty(3)
-    np.sin(x, out=y)
-    return np.sum(y)
-
-
-@refused(X)
-def ufunc_reduce(x):
-    return np.add.reduce(x)
 
 
 @refused(X)
@@ -1248,16 +1214,6 @@ def integer_to_a_negative_power(x, n):
     return x * 2**-n
 
 
-@refused(M, M)
-def inner_of_matrices(a, b):
-    return np.sum(np.inner(a, b))
-
-
-@refused(M, M)
-def outer_of_matrices(a, b):
-    return np.sum(np.outer(a, b))
-
-
 @refused(1.5, True)
 def invert_of_bool(x, flag):
     return x * (~flag)
@@ -1302,3 +1258,111 @@ refused_object("decorated_function", doubled, 1.5)
 refused_object("function_without_source", compiled_away, 1.5)
 refused_object("result_instead_of_function", square_of(2.0), 1.5)
 refused_object("generator_object", hidden_generator, 1.5)
+
+
+# ------------------------------------------------------------------------------- keywords and modes of NumPy
+
+
+@refused(X)
+def pad_mode(x):
+    return np.sum(np.pad(x, 1, mode="linear_ramp"))
+
+
+@refused(X)
+def interp_period(x):
+    return np.interp(1.0, x, x, period=2.0)
+
+
+@refused(X)
+def quantile_method(x):
+    return np.quantile(x, 0.3, method="weibull")
+
+
+@refused(X)
+def take_mode(x):
+    return np.sum(np.take(x, np.array([5, 6]), mode="wrap"))
+
+
+@refused(M)
+def axis_not_constant(m):
+    total = 0.0
+    for k in range(2):
+        total += np.sum(np.sum(m, axis=k) ** 2)
+    return total
+
+
+@refused(M)
+def reshape_in_fortran_order(m):
+    return np.reshape(m, (3, 2), order="F")[0, 1]
+
+
+@refused(M)
+def einsum_of_lists(m):
+    return np.sum(np.einsum(m, [0, 1], [1, 0]))
+
+
+@refused(M)
+def einsum_subscripts(m):
+    return np.sum(np.einsum("ijk->i", m))
+
+
+@refused(X)
+def ufunc_reduceat(x):
+    return np.sum(np.add.reduceat(x, [0, 2]))
+
+
+@refused(X)
+def ufunc_where(x):
+    return np.sum(np.add(x, 1.0, where=x > 1.0))
+
+
+@refused(X)
+def out_of_integers(x):
+    y = np.zeros(3, dtype=np.int64)
+    np.cumsum(x, out=y)
+    return np.sum(y) * x[0]
+
+
+@refused(X)
+def out_of_other_dimensions(x):
+    y = np.zeros((3, 3))
+    np.cumsum(x, out=y)
+    return np.sum(y)
+
+
+@refused(X)
+def histogram_bins(x):
+    return np.histogram(x, bins="auto")[0][0] * x[0]
+
+
+@refused(X)
+def delete_several(x):
+    return np.sum(np.delete(x, [0, 1]))
+
+
+@refused(M)
+def joined_of_different_dimensions(m):
+    return np.sum(np.concatenate((m, m[0])))
+
+
+@refused(X)
+def split_into_a_number_not_constant(x):
+    n = 0
+    for _ in range(3):
+        n += 1
+    return np.sum(np.split(x, n)[0])
+
+
+@refused(X)
+def polygamma_of_high_order(x):
+    return scipy.special.polygamma(7, x[0])
+
+
+@refused(X)
+def special_function_not_known(x):
+    return scipy.special.airy(x[0])[0]
+
+
+@refused(X)
+def apply_along_axis(x):
+    return np.sum(np.apply_along_axis(np.cumsum, 0, x))

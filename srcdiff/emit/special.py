@@ -1,0 +1,40 @@
+"""The special functions that a program calls, as text to be copied into its module.
+
+lgamma_grad calls `digamma`    ->    "@njit\\ndef digamma(x): ..."
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from types import FunctionType
+
+from ..ir.core import Function
+from ..ir.walk import ops_within
+from ..primitives import REGISTRY
+from ..runtime import special
+
+FUNCTIONS = {name: f for name, f in vars(special).items() if isinstance(f, FunctionType)}
+
+
+def called_functions(function: Function) -> list[str]:
+    """The names of the special functions that a program calls, directly or not, in the order of their file."""
+    texts = {REGISTRY[op.primitive].text for op in ops_within(function.body) if op.primitive in REGISTRY}
+    return with_callees(
+        {name for text in texts for name in re.findall(r"\b(\w+)\(", text) if name in FUNCTIONS}
+    )
+
+
+def with_callees(names: set[str]) -> list[str]:
+    wanted: set[str] = set()
+    while names - wanted:
+        wanted |= names
+        names = {n for name in wanted for n in FUNCTIONS[name].__code__.co_names if n in FUNCTIONS}
+    return [name for name in FUNCTIONS if name in wanted]
+
+
+def plain_source(name: str) -> str:
+    """The source of a special function without annotations, under Numba's decorator."""
+    signature, _, body = inspect.getsource(FUNCTIONS[name]).partition("\n")
+    signature = re.sub(r": [\w\[\]]+(?=[,)])| -> \w+", "", signature)
+    return f"@njit\n{signature}\n{body}"

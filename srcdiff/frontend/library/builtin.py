@@ -1,0 +1,132 @@
+"""What Python's built-in functions mean.
+
+for k, x in enumerate(xs)    ->    Enumerated(xs, 0)
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+
+from ...ir import types as ty
+from ...ir.core import Value
+from ...ir.operators import current_builder
+from ..things import (
+    Elementwise,
+    Enumerated,
+    Formatted,
+    Range,
+    Reversed,
+    Scalar,
+    Static,
+    Zipped,
+    is_arraylike,
+    is_number,
+    is_scalar,
+)
+from .reductions import any_all
+
+if TYPE_CHECKING:
+    from ..calls import Calls
+
+
+def length(calls: Calls, thing: Any) -> Any:
+    if isinstance(thing, Range):
+        return range_length(calls, thing)
+    if isinstance(thing, Static) and isinstance(thing.value, str):
+        return len(thing.value)
+    if is_arraylike(thing) and thing.ndim == 0:
+        calls.refuse("`len` of an array of no dimensions", "NumPy would raise an error here")
+    return calls.length(thing)
+
+
+def range_elements(calls: Calls, r: Range) -> Elementwise:
+    n = range_length(calls, r)
+
+    def at(indices: tuple[Scalar, ...]) -> Scalar:
+        return calls.scalar("add", r.start, calls.scalar("mul", indices[0], r.step))
+
+    return Elementwise((n,), at, frozenset(), cheap=True)
+
+
+def range_length(calls: Calls, r: Range) -> Scalar:
+    if is_number(r.step) and r.step == 1:
+        return calls.scalar("max", calls.scalar("sub", r.stop, r.start), 0)
+    if not is_number(r.step):
+        calls.refuse("a range whose step is not a constant")
+    away = r.step + (1 if r.step < 0 else -1)
+    top = calls.scalar("add", calls.scalar("sub", r.stop, r.start), away)
+    return calls.scalar("max", calls.scalar("floordiv", top, r.step), 0)
+
+
+def sum_(calls: Calls, thing: Any, start: Any = 0) -> Any:
+    if isinstance(thing, tuple):
+        return functools.reduce(lambda a, b: calls.scalar("add", a, b), thing, start)
+    thing = calls.as_array(thing)
+    if thing.ndim != 1:
+        calls.refuse("`sum` of a matrix", "it adds up the rows", "`np.sum(x, axis=0)`, or `np.sum(x)`")
+    total = calls.total(thing)
+    return total if start == 0 else calls.scalar("add", total, start)
+
+
+def range_(calls: Calls, *arguments: Any) -> Range:
+    arguments = tuple(calls.integer(x) for x in arguments)
+    start, stop, step = (0, *arguments, 1) if len(arguments) == 1 else (*arguments, 1)[:3]
+    return Range(start, stop, step)
+
+
+def reversed_(calls: Calls, thing: Any) -> Any:
+    return tuple(reversed(thing)) if isinstance(thing, tuple) else Reversed(thing)
+
+
+def print_(calls: Calls, *things: Any, **keywords: Any) -> Static:
+    """`print` runs in the forward sweep as it stands; it has no derivative."""
+    usual = {"sep": " ", "end": "\n"}
+    for name, thing in keywords.items():
+        known = thing.value if isinstance(thing, Static) else thing
+        if name != "flush" and (name not in usual or known not in (usual[name], None)):
+            calls.refuse(
+                f"`{name}=` of `print`", "Numba prints to standard output, with spaces", "`print(a, b)`"
+            )
+    parts = [part for thing in things for part in (thing.parts if isinstance(thing, Formatted) else (thing,))]
+    text, operands = calls.spelled("print", tuple(parts), {}, calls.current_node)
+    current_builder().effect("opaque", operands, {"text": text})
+    return Static(None)
+
+
+def divmod_(calls: Calls, a: Any, b: Any) -> tuple[Scalar, Scalar]:
+    return calls.scalar("floordiv", a, b), calls.scalar("mod", a, b)
+
+
+def isinstance_(calls: Calls, thing: Any, kinds: Any) -> bool:
+    kinds_tuple = kinds if isinstance(kinds, tuple) else (kinds,)
+    classes = tuple(k.value for k in kinds_tuple if isinstance(k, Static))
+    if is_arraylike(thing):
+        return any(issubclass(np.ndarray, k) for k in classes)
+    if isinstance(thing, Static):
+        return isinstance(thing.value, classes)
+    if is_scalar(thing):
+        type = thing.type if isinstance(thing, Value) else calls.as_value(thing).type
+        python = bool if ty.is_boolean(type) else int if ty.is_integer(type) else float
+        return any(issubclass(python, k) for k in classes)
+    calls.refuse("`isinstance` of this")
+
+
+CALLS: dict[Any, Any] = {
+    len: length,
+    sum: sum_,
+    any: any_all("or", False),
+    all: any_all("and", True),
+    divmod: divmod_,
+    range: range_,
+    numba.prange: range_,
+    type: lambda calls, thing: calls.type_of(thing),
+    enumerate: lambda calls, thing, start=0: Enumerated(thing, start),
+    zip: lambda calls, *things: Zipped(things),
+    reversed: reversed_,
+    isinstance: isinstance_,
+    print: print_,
+}

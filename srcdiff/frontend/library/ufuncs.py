@@ -1,0 +1,71 @@
+"""The methods of NumPy's ufuncs: `np.add.at`, `np.multiply.outer`, `np.maximum.reduce`, `np.add.accumulate`.
+
+np.add.at(x, idx, v)    ->    for k: x[idx[k]] += v[k], also where an index occurs twice
+"""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...primitives import BY_SPELLING
+from ..scope import describe
+from ..things import ArrayView, Elementwise, Scalar, Static, is_arraylike, is_scalar
+from .axes import Indices
+from .reductions import CALLS as REDUCTIONS
+from .reductions import running
+
+if TYPE_CHECKING:
+    from ..calls import Calls
+
+REDUCE = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
+          np.logical_and: np.all, np.logical_or: np.any}  # fmt: skip
+RUNNING = {np.add: running("add", 0, first_axis=True), np.multiply: running("mul", 1, first_axis=True)}
+
+
+def is_ufunc_method(target: Any) -> bool:
+    return isinstance(target, types.BuiltinMethodType) and isinstance(target.__self__, np.ufunc)
+
+
+def ufunc_method(calls: Calls, target: Any) -> Any:
+    """What a method of a ufunc means, to be called like the functions of the tables."""
+    ufunc, name = target.__self__, target.__name__
+    row = BY_SPELLING.get(ufunc)
+    shown = f"`np.{ufunc.__name__}.{name}`"
+    if name == "reduce" and ufunc in REDUCE:
+        return lambda calls, array, axis=0, **rest: REDUCTIONS[REDUCE[ufunc]](calls, array, axis, **rest)
+    if name == "accumulate" and ufunc in RUNNING:
+        return RUNNING[ufunc]
+    if row is not None and row.arity == 2 and name == "outer":
+        return lambda calls, a, b: _outer(calls, row.name, a, b)
+    if row is not None and row.arity == 2 and name == "at":
+        return lambda calls, a, indices, b: _at(calls, row.name, a, indices, b)
+    calls.refuse(shown, "its derivative is not known", "a loop over the elements")
+
+
+def _outer(calls: Calls, name: str, a: Any, b: Any) -> Any:
+    """Every element of one with every element of the other."""
+    a, b = (calls.steady(calls.any_array(x)) for x in (a, b))
+
+    def at(i: Indices) -> Scalar:
+        return calls.scalar(name, calls.at(a, i[: a.ndim]), calls.at(b, i[a.ndim :]))
+
+    shape = (*calls.shape(a), *calls.shape(b))
+    return Elementwise(shape, at, calls.reads(a) | calls.reads(b)) if shape else at(())
+
+
+def _at(calls: Calls, name: str, a: Any, indices: Any, b: Any) -> Static:
+    if not isinstance(a, ArrayView):
+        calls.refuse(f"writing into {describe(a)}", "only arrays can be changed in place")
+    items = indices if type(indices) is tuple else (indices,)
+    items = tuple(calls.array_of(x) if isinstance(x, tuple) else x for x in items)
+    if any(is_arraylike(x) for x in items):
+        calls.scatter(a, items, b, lambda x, y: calls.scalar(name, x, y))
+        return Static(None)
+    if not all(map(is_scalar, items)):
+        calls.refuse("`.at` of slices", instead="`x[...] += v`")
+    place = calls.place_of(a, items)
+    calls.update(place, lambda x, y: calls.scalar(name, x, y), b)
+    return Static(None)

@@ -5,6 +5,7 @@ x[i - 1] in a loop over i in range(1, n)    index  1*i - 1,  lower bound 0
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,11 @@ class Linear:
 
     def __sub__(self, other: Linear) -> Linear:
         return self + other.scaled(-1)
+
+    def tightened(self) -> Linear:
+        """The form in lowest terms that is not negative for the same integers: `2 n - 1` as `n - 1`."""
+        g = math.gcd(*(c for _, c in self.terms))
+        return self if g < 2 else Linear(tuple((v, c // g) for v, c in self.terms), self.constant // g)
 
     def replaced(self, value: Value, by: Linear) -> Linear:
         c = self.coefficient(value)

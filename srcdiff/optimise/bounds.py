@@ -175,7 +175,7 @@ class Checker:
             needed = [length - ONE - place]
             if index.type.signed and not self.ranges.proves(place):
                 needed.append(place + length)  # an index below zero counts from the end
-            for form in needed:
+            for form in (need.tightened() for need in needed):
                 if not self.ranges.proves(form):
                     self.place(Condition(form, self.structure.origin(array), op.location))
                     self.ranges.assume([form])

@@ -64,8 +64,6 @@ def channels(op: Op) -> list[Value]:
             return [op.operands[0], op.operands[-1]]
         case "accumulate_array":
             return list(op.operands)
-        case "along":
-            return [op.operands[1]]
         case _:
             return []
 

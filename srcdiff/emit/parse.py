@@ -33,7 +33,7 @@ SCALARS = {
     "bool": ty.boolean,
     **{ty.name_of(type): type for type in map(ty.from_dtype, map(np.dtype, "bhilBHILfdFD"))},
 }
-LIKE_FIRST = ("store", "accum", "accumulate_array", "ensure", "stop_gradient", "along")
+LIKE_FIRST = ("store", "accum", "accumulate_array", "ensure", "stop_gradient")
 
 
 def parse_ir(text: str) -> Function:

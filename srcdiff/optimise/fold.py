@@ -21,7 +21,7 @@ from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_sl
 from ..primitives import ARRAYS, REGISTRY
 from ..primitives.record import number
 
-PURE_MEMORY = {"load", "shape", "cast", "stop_gradient", "along"}
+PURE_MEMORY = {"load", "shape", "cast", "stop_gradient"}
 COMMUTE = {"add", "mul"}
 
 
@@ -321,8 +321,6 @@ class Folder:
             case "pow":
                 if is_number(op.operands[1], 1) and x.type == op.result.type:
                     return x
-            case "along":
-                return x
             case "select":
                 _, a, b = op.operands
                 if a is b and same_type:

@@ -8,10 +8,10 @@
                                                again = x[largest_i]
                                            else:
                                                again = (largest before the loop)
-                                           largest = along(largest, again)
+                                           largest = attach(largest, again)
 
 What such a loop leaves was made by the last trip that did not keep what it found. So this trip is written once more
-behind the loop: `along` has the value of what the loop leaves and the derivative of what that trip makes. What only
+behind the loop: `attach` has the value of what the loop leaves and the derivative of what that trip makes. What only
 its value is needed for is dead after the adjoint is written. The loop itself carries no derivative any more: there
 is nothing to record, and the reverse sweep makes one trip instead of all.
 
@@ -38,7 +38,7 @@ from ..primitives import REGISTRY
 Slot = tuple[Value, Value, Value, Value]  # of a loop: initial, parameter, yielded, result
 
 LOOPS = ("for", "while")
-REPEATABLE = {"along", "cast", "shape", "stop_gradient", "load", "alloc", "copy", "zeros_like", *CONSUMERS}
+REPEATABLE = {"cast", "shape", "stop_gradient", "load", "alloc", "copy", "zeros_like", *CONSUMERS}
 FRESH = ("alloc", "copy", "zeros_like")
 CHECKS = ("require", "raise")  # they have passed
 
@@ -234,7 +234,7 @@ class Trip:
         mark = len(self.chosen), len(self.nodes)
         self.chosen.append(value)
         arms: list[Tree] = []
-        if op is not None and op.primitive == "along":
+        if op is not None and op.primitive == "attach":
             tree = self.tree(op.operands[1], parameter, path, scope)
             if isinstance(tree, Choice):
                 return tree
@@ -326,7 +326,7 @@ def is_number(value: Value) -> bool:
 
 def made_of(op: Op) -> list[Value]:
     """What a repeated op reads: of two equal values, the one that the derivative goes through."""
-    return [op.operands[1]] if op.primitive == "along" else free_values_of(op)
+    return [op.operands[1]] if op.primitive == "attach" else free_values_of(op)
 
 
 class Selection:
@@ -383,7 +383,7 @@ class Selection:
             kept = tuple(slot[0] for slot in self.slots)
             builder.region("if", (is_set,), (then.block((), repeated), Block((), (), kept)), joined)
             for (result, value), again in zip(found.items(), joined, strict=True):
-                builder.append(Op("along", (value, again), (result,), (), {}, op.location))
+                builder.append(Op("attach", (value, again), (result,), (), {}, op.location))
         return loop, builder.ops
 
     def name_of(self, value: Value, index: Value | None) -> str:
@@ -466,7 +466,7 @@ def repeat(
         for op in block.ops:
             if op not in needed:
                 continue
-            if op.primitive == "along":
+            if op.primitive == "attach":
                 known[op.result] = known.get(op.operands[1], op.operands[1])
             else:
                 builder.append(rename_op(without_checks(op), known))

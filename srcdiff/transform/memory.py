@@ -42,8 +42,6 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
             if term in reverser.active:
                 reverser.owe(owed, term, builder.emit("load", (held, *where), held.type.dtype))
             reverser.owe(owed, array, held)
-        case "along":  # of two equal values, the first one's value with the second one's derivative
-            reverser.owe(owed, op.operands[1], owed.pop(op.result))
         case "copy":
             reverser.owe(owed, op.operands[0], owed.pop(op.result))
         case "cast":

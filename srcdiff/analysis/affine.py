@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..ir import types as ty
 from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
+from ..primitives import ARRAYS
 from .structure import Structure, index_of, induction
 
 
@@ -136,6 +137,12 @@ class Affine:
             return self.form(made.operands[axis])
         if made is not None and made.primitive in ("copy", "zeros_like", "empty_like"):
             return self.length(made.operands[0], axis)
+        if made is not None and made.primitive in ARRAYS:
+            transposed = made.attributes.get("transposed", "")
+            sources = ARRAYS[made.primitive].source_of(made.results.index(array), axis, transposed)
+            if len(sources) == 1:
+                ((operand, along),) = sources
+                return self.length(made.operands[operand], along)
         return self.symbol(array, axis)
 
     def symbol(self, array: Value, axis: int) -> Linear:

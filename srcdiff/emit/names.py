@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 
 from ..analysis.structure import find_structure
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
@@ -234,13 +235,17 @@ class Variables:
         for value in function.parameters:
             names[self.find(value)] = value.name
             taken.add(value.name)
+        wishes: dict[Value, str] = {}
         for value in self.order:
             leader = self.find(value)
-            if leader in names or value in self.inlined:
-                continue
-            wish = next((v.name for v in self.group(leader) if v.name), "")
-            names[leader] = unique(clean(wish) or "t", taken)
-            taken.add(names[leader])
+            if leader not in names and value not in self.inlined:
+                wishes[leader] = min((v.name for v in self.group(leader) if v.name), key=is_made, default="")
+        # The user's names come first, then those that the frontend made.
+        for made in (False, True):
+            for leader, wish in wishes.items():
+                if is_made(wish) is made:
+                    names[leader] = unique(clean(wish) or "t", taken)
+                    taken.add(names[leader])
         return names
 
 
@@ -256,10 +261,15 @@ def keeps(block: Block, parameter: Value, yielded: Value) -> bool:
     return False
 
 
+def is_made(name: str) -> bool:
+    """Whether a name is not the user's."""
+    return not name or name.startswith("$")
+
+
 def clean(name: str) -> str:
     """A wish as an identifier: the names that the frontend makes have a `$`."""
     if name.startswith("$"):
-        name = name[1:].rstrip("0123456789")
+        name = re.sub(r"^\$([a-z]+)\d*", r"\1", name)
     return name if name.isidentifier() else ""
 
 

@@ -199,13 +199,15 @@ class Printer:
 
     def text(self, value: Value, above: int = LOWEST) -> str:
         """An operand, in parentheses where it binds less than what is around it."""
-        if value.is_constant:
-            text, precedence = literal(value)
-        elif value in self.inlined:
-            text, precedence = self.expression(self.inlined[value])
-        else:
-            return self.variables.of(value)
+        text, precedence = self.operand(value)
         return text if precedence >= above else f"({text})"
+
+    def operand(self, value: Value) -> tuple[str, int]:
+        if value.is_constant:
+            return literal(value)
+        if value in self.inlined:
+            return self.expression(self.inlined[value])
+        return self.variables.of(value), ATOM
 
     def expression(self, op: Op) -> tuple[str, int]:
         match op.primitive:
@@ -217,7 +219,7 @@ class Printer:
             case "cast":
                 return f"{caster(op.result.type)}({self.text(op.operands[0])})", ATOM
             case "stop_gradient":
-                return self.text(op.operands[0], ATOM), ATOM
+                return self.operand(op.operands[0])
             case "if":
                 return self.conditional(op)
             case "select":

@@ -47,6 +47,7 @@ class Slice:
 
 class Arrays(Scalars):
     accumulators = 0
+    counting = 0  # loops over elements that are open
 
     # -------------------------------------------------------------------------------------- shapes
 
@@ -448,9 +449,17 @@ class Arrays(Scalars):
     def count_loop(self, n: Length, body: Callable[[Value], None], assigned: tuple[str, ...] = ()) -> None:
         bounds = (constant(0, ty.int64), self.as_value(n, ty.int64), constant(1, ty.int64))
         index: list[Value] = []
-        self.loop(
-            LoopParts(lambda: body(index[-1]), list(assigned), "", set(), bounds=bounds, bind=index.append)
-        )
+        letter = "$" + "ijkl"[min(self.counting, 3)]
+
+        def trip() -> None:
+            self.counting += 1
+            try:
+                body(index[-1])
+            finally:  # a loop may be read a second time
+                self.counting -= 1
+
+        parts = LoopParts(trip, list(assigned), "", set(), bounds=bounds, bind=index.append, index=letter)
+        self.loop(parts)
 
     # ------------------------------------------------------------------------------------- stores
 

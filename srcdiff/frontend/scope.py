@@ -493,6 +493,7 @@ class LoopParts:
     bounds: tuple[Value, Value, Value] | None = None
     bind: Callable[[Value], None] | None = None
     condition: Callable[[], Value] | None = None
+    index: str = ""  # what the index is called if the user has no name for it
 
 
 class LoopJoin:
@@ -528,7 +529,7 @@ class LoopJoin:
         env = {**env0, **parameters}
 
         condition = self.condition(env) if parts.condition else None
-        index = Value("", ty.int64)
+        index = Value(parts.index, ty.int64)
         if parts.bounds is not None and self.never_negative(parts.bounds):
             scope.nonnegative.add(index)
         scope.frame.env = dict(env)

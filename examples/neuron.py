@@ -16,10 +16,12 @@ Prints:
         \"\"\"neuron and its gradient by w, x, b.\"\"\"
         # forward sweep
         t1 = w.shape[0]
+        if x.shape[0] < t1:  # line 47
+            raise IndexError("index out of range for `x`, line 47")
         s = b
-        for i in range(t1):  # line 44
-            s += w[i] * x[i]  # line 45
-        t2 = math.exp(-s)  # line 46
+        for i in range(t1):  # line 46
+            s += w[i] * x[i]  # line 47
+        t2 = math.exp(-s)  # line 48
         t3 = 1.0 / (1.0 + t2)
         # reverse sweep
         s_bar = -(-t3 * t3 * t2)

@@ -24,38 +24,49 @@ Prints:
         # forward sweep
         hidden = W1.shape[0]
         inputs = W1.shape[1]
-        h = np.empty(hidden)  # line 73
-        exp_tape = np.empty(hidden)  # line 74
+        t1 = b2.shape[0]
+        h = np.empty(hidden)  # line 84
+        if b1.shape[0] < hidden:  # line 86
+            raise IndexError("index out of range for `b1`, line 86")
+        if hidden > 0 and x.shape[0] < inputs:  # line 88
+            raise IndexError("index out of range for `x`, line 88")
+        exp_tape = np.empty(hidden)  # line 85
         for i in range(hidden):
-            z = b1[i]  # line 75
-            for j in range(inputs):  # line 76
-                z += W1[i, j] * x[j]  # line 77
-            t1 = math.exp(-z)  # line 78
-            exp_tape[i] = t1
-            h[i] = 1.0 / (1.0 + t1)
-        b2_bar = np.empty_like(b2)  # line 80
+            z = b1[i]  # line 86
+            for j in range(inputs):  # line 87
+                z += W1[i, j] * x[j]  # line 88
+            t2 = math.exp(-z)  # line 89
+            exp_tape[i] = t2
+            h[i] = 1.0 / (1.0 + t2)
+        if hidden > 0 and W2.shape[0] < t1:  # line 94
+            raise IndexError("index out of range for `W2`, line 94")
+        if t1 > 0 and W2.shape[1] < hidden:
+            raise IndexError("index out of range for `W2`, line 94")
+        if t.shape[0] < t1:  # line 95
+            raise IndexError("index out of range for `t`, line 95")
+        b2_bar = np.empty_like(b2)  # line 91
         W2_bar = np.zeros_like(W2)
         h_bar = np.zeros_like(h)
         total = 0.0
-        for k in range(b2.shape[0]):
-            y = b2[k]  # line 81
-            for i in range(hidden):  # line 82
-                y += W2[k, i] * h[i]  # line 83
-            t2 = y - t[k]  # line 84
-            total += 0.5 * t2 ** 2
-            t3 = 0.5 * (2.0 * t2)
-            for i in range(hidden):  # line 82
-                h_bar[i] += t3 * W2[k, i]  # line 83
-                W2_bar[k, i] += t3 * h[i]
-            b2_bar[k] = t3  # line 81
+        for k in range(t1):
+            y = b2[k]  # line 92
+            for i in range(hidden):  # line 93
+                y += W2[k, i] * h[i]  # line 94
+            t3 = y - t[k]  # line 95
+            total += 0.5 * t3 ** 2
+            t4 = 0.5 * (2.0 * t3)
+            for i in range(hidden):  # line 93
+                h_bar[i] += t4 * W2[k, i]  # line 94
+                W2_bar[k, i] += t4 * h[i]
+            b2_bar[k] = t4  # line 92
         # reverse sweep
         b1_bar = np.zeros_like(b1)
-        W1_bar = np.zeros_like(W1)
-        for i in range(hidden):
-            t4 = exp_tape[i]
-            z_bar = -(-(h_bar[i] / (1.0 + t4)) * h[i] * t4)
+        W1_bar = np.empty_like(W1)
+        for i in range(hidden - 1, -1, -1):
+            t5 = exp_tape[i]
+            z_bar = -(-(h_bar[i] / (1.0 + t5)) * h[i] * t5)
             for j in range(inputs):
-                W1_bar[i, j] += z_bar * x[j]
+                W1_bar[i, j] = z_bar * x[j]
             b1_bar[i] += z_bar
         return total, W1_bar, b1_bar, W2_bar, b2_bar
 """

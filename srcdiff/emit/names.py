@@ -218,7 +218,9 @@ class Variables:
         by_name: dict[str, list[Value]] = {}
         for value in self.order:
             if value.name and value not in self.inlined:
-                by_name.setdefault(value.name, []).append(value)
+                # An index that the frontend made may take turns with one of the user's.
+                key = clean(value.name) if len(clean(value.name)) == 1 else value.name
+                by_name.setdefault(key, []).append(value)
         for values in by_name.values():
             leaders: list[Value] = []
             for value in values:

@@ -21,42 +21,36 @@ Reads: structure, affine forms. Gives a function without reads of closed regions
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ..analysis.affine import Overwrites
-from ..analysis.bounds import counting_slot, has_few_trips, most_trips
 from ..analysis.structure import Structure, find_structure, has_states, induction
 from ..errors import InternalError, UnsupportedConstruct
 from ..ir import types as ty
-from ..ir.builder import Builder, constant, zero
-from ..ir.core import Block, Function, Op, Value, counts_trips, leaves_early, loop_body, loop_slots
+from ..ir.builder import Builder
+from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body, loop_slots
 from ..ir.nests import copy_elements
-from ..ir.trips import trip_count, trip_number
-from ..ir.types import Type
+from ..ir.trips import trip_number
 from ..ir.walk import free_values_of
 from ..primitives import ARRAYS, REGISTRY
 from .arrays import (
-    Length,
     Lengths,
     array_source,
-    bounds_before,
     counts_known,
     emitted_length,
     part_type,
     recorded_element,
     recorded_lengths,
-    require_lengths,
     tape_type,
     yielded_to,
 )
-from .count import can_be_counted, count_trips
+from .count import can_be_counted
 from .dce import eliminate_dead
 from .estimate import estimate
 from .replay import replay_trips, stepping_loops
+from .tapes import LOOPS, Plan, Recorder, Tape
 
 CHEAP = 12  # additions: what one tape write and read are worth
-LOOPS = ("for", "while")
 WORDS = {
     "shape": "length",
     "add": "sum",
@@ -65,42 +59,6 @@ WORDS = {
     "div": "quotient",
     "pow": "power",
 }
-
-
-@dataclass(eq=False)
-class Tape:
-    """The recorded values of one forward value, over the trips of the loops that it is defined in.
-
-    `chain` are the region ops from where the sweeps meet to the definition, `loops` those loops of it in whose trips
-    the value differs. With `known` the trip counts are known
-    before the outermost loop; otherwise the tape is flat, and `position` is the value that says where the
-    trips of the innermost loop start: `counted` if their total can be found before the outermost loop, else it grows.
-    Without a loop in the chain the value only has to leave arms of `if`.
-    """
-
-    value: Value
-    chain: tuple[Op, ...]
-    loops: tuple[Op, ...]
-    final: Value
-    known: bool = True
-    position: Value | None = None
-    counted: tuple[Op, ...] = ()
-    lengths: tuple[Length, ...] = ()  # of an array, as known before the outermost loop
-    proven: bool = True  # that each trip's array has these lengths
-    last: Value | None = None  # what the value is behind the last trip, if that is on the tape too
-
-    @property
-    def grows(self) -> bool:
-        """Whether its length is not known before the outermost loop."""
-        return not self.known and not self.counted
-
-
-@dataclass
-class Plan:
-    tapes: dict[Value, Tape] = field(default_factory=dict)
-    used: set[Value] = field(default_factory=set)
-    positions: dict[Op, Value] = field(default_factory=dict)
-    shapes: dict[tuple[Value, int], Value] = field(default_factory=dict)
 
 
 def place_residuals(function: Function) -> Function:
@@ -732,261 +690,3 @@ class Placer:
         if ty.is_boolean(value.type):
             return "holds"
         return WORDS.get(maker.primitive, maker.primitive)
-
-
-@dataclass(eq=False)
-class Thread:
-    """Something that the forward sweep carries along: a tape, or the position on a growing one.
-
-    `chain` are the ops that it passes, from where the sweeps meet to where it is written; `final` is what the
-    outermost of them leaves.
-    """
-
-    chain: tuple[Op, ...]
-    type: Type
-    name: str
-    final: Value | None
-    tape: Tape | None = None
-
-    @property
-    def starts(self) -> Op | None:
-        """The loop before which it begins; a value that only leaves arms of `if` has none."""
-        return next((op for op in self.chain if op.primitive in LOOPS), None)
-
-
-class Recorder:
-    """Puts the tapes into the forward sweep: allocation before the outermost loop, a store after each definition."""
-
-    def __init__(self, plan: Plan, structure: Structure, original: dict[Op, Op]) -> None:
-        self.plan, self.structure, self.original = plan, structure, original
-        self.of_value: dict[Value, Thread] = {}
-        self.positions: dict[Op, tuple[Value, Thread]] = {}
-        for tape in plan.tapes.values():
-            self.of_value[tape.value] = Thread(tape.chain, tape.final.type, tape.final.name, tape.final, tape)
-        for loop, position in plan.positions.items():
-            tapes = [t for t in plan.tapes.values() if t.position is position]
-            if tapes:
-                chain = tapes[0].chain
-                chain = chain[: chain.index(loop)]
-                self.positions[loop] = (position, Thread(chain, ty.int64, "start", None))
-        self.threads = [*self.of_value.values(), *(thread for _, thread in self.positions.values())]
-        self.shapes: dict[Value, list[tuple[int, Value]]] = {}
-        for (array, axis), value in plan.shapes.items():
-            if value in plan.tapes:
-                self.shapes.setdefault(array, []).append((axis, value))
-        self.counters: dict[Op, Value] = {}
-        self.totals: dict[tuple[Op, ...], Value] = {}
-        self.start_of: dict[Op, Value] = {}
-        self.place: dict[Thread, Value] = {}  # where a growing tape is written in this trip
-        self.state: dict[Thread, Value] = {}
-        self.open: list[Op] = []
-
-    def block(self, block: Block, growing: Sequence[Thread] = ()) -> Block:
-        with Builder() as builder:
-            self.make_room(builder, growing)
-            for value in block.parameters:
-                self.defined(builder, value)
-            for op in block.ops:
-                builder.location = op.location
-                self.op(builder, op)
-        return replace(block, ops=tuple(builder.ops))
-
-    def op(self, builder: Builder, op: Op) -> None:
-        origin = self.original.get(op, op)
-        for thread in self.threads:
-            if thread.starts is origin and thread not in self.state:
-                self.state[thread] = self.begin(builder, thread)
-        if origin in self.positions:
-            position, thread = self.positions[origin]
-            self.start_of[origin] = self.state[thread]
-            self.defined(builder, position, self.state[thread])
-        passing = [thread for thread in self.threads if origin in thread.chain]
-        if op.primitive in LOOPS and "token" in op.attributes:
-            op = self.loop(builder, op, origin, passing)
-        elif op.primitive == "if":
-            self.branch(builder, op, origin, passing)
-        elif op.regions:
-            builder.append(replace(op, regions=tuple(self.block(region) for region in op.regions)))
-        else:
-            builder.append(op)
-        for value in op.results:
-            self.defined(builder, value)
-        for thread in passing:
-            if thread.tape is not None and thread.tape.last is not None and thread.tape.loops[-1] is origin:
-                self.add_last(builder, thread, origin)
-        if origin in self.positions:
-            _, thread = self.positions[origin]
-            trips = op.results[0] if op.primitive == "while" or leaves_early(op) else trip_count(builder, op)
-            with builder:
-                self.state[thread] = self.state[thread] + trips
-
-    def begin(self, builder: Builder, thread: Thread) -> Value:
-        tape = thread.tape
-        if tape is None or not tape.loops:
-            return zero(thread.type)
-        if tape.known:
-            lengths = []
-            for loop in tape.loops:
-                most = most_trips(loop) if has_few_trips(loop) else None
-                if most is not None:
-                    lengths.append(constant(most, ty.int64))
-                    continue
-                assert thread.starts is not None
-                bounds = bounds_before(self.structure, loop, thread.starts)
-                assert bounds is not None
-                operands = (*(emitted_length(builder, bound) for bound in bounds), *loop.operands[3:])
-                lengths.append(trip_count(builder, replace(loop, operands=operands)))
-            if tape.last is not None:
-                with builder:
-                    lengths[-1] = lengths[-1] + 1
-        elif tape.counted:
-            if tape.counted not in self.totals:
-                self.totals[tape.counted] = count_trips(builder, tape.counted, self.structure)
-            lengths = [self.totals[tape.counted]]
-        else:
-            lengths = [constant(64, ty.int64)]
-        lengths += [emitted_length(builder, length) for length in tape.lengths]
-        return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
-
-    def loop(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> Op:
-        counts = counting_slot(op)
-        counted = (
-            op.primitive == "while"
-            and counts is None
-            and any(t.tape is not None and t.tape.loops and origin is t.tape.loops[-1] for t in passing)
-        )
-        initial = [self.state[thread] for thread in passing]
-        parameters = [Value(thread.name, thread.type) for thread in passing]
-        count = counts[1] if counts is not None else Value("trips", ty.int64)
-        self.state.update(zip(passing, parameters, strict=True))
-        self.counters[origin] = count
-        self.open.append(op)
-        growing = [t for t in passing if t.tape and t.tape.grows and t.tape.loops[-1:] == (origin,)]
-        body = self.block(loop_body(op), growing)
-        self.open.pop()
-        yields = [self.state[thread] for thread in passing]
-        results = [self.leaving(thread, origin) for thread in passing]
-        if counted:
-            with Builder() as tail:
-                yields.append(count + 1)
-            body = replace(body, ops=(*body.ops, *tail.ops))
-            initial.append(zero(ty.int64))
-            parameters.append(count)
-            results.append(Value("trips", ty.int64))
-        body = Block((*body.parameters, *parameters), body.ops, (*body.results, *yields))
-        regions: tuple[Block, ...] = (body,)
-        if op.primitive == "while":
-            held = op.regions[0]
-            more = tuple(Value(p.name, p.type) for p in parameters)
-            regions = (replace(held, parameters=(*held.parameters, *more)), body)
-        new = replace(op, operands=(*op.operands, *initial), regions=regions, results=(*op.results, *results))
-        builder.append(new)
-        return new
-
-    def add_last(self, builder: Builder, thread: Thread, loop: Op) -> None:
-        """Put on the tape what a value carried by a loop is behind the last trip."""
-        assert thread.tape is not None and thread.tape.last is not None
-        tokens = {op.attributes["token"]: op for op in self.open}
-        where = [self.trip(builder, tokens[outer.attributes["token"]]) for outer in thread.tape.loops[:-1]]
-        if not thread.tape.proven:
-            require_lengths(builder, thread.tape.last, self.state[thread])
-        places = (*where, trip_count(builder, loop), thread.tape.last)
-        final = thread.final if thread.chain[0] is loop else None
-        kept = final or Value(thread.name, thread.type)
-        builder.append(Op("store", (self.state[thread], *places), (kept,), (), {}, builder.location))
-        self.state[thread] = kept
-
-    def leaving(self, thread: Thread, origin: Op) -> Value:
-        """What a thread is behind one of the ops of its chain."""
-        last = thread.final is not None and thread.chain[0] is origin
-        if last and thread.tape is not None and thread.tape.last is not None:
-            last = thread.tape.loops[-1] is not origin  # its last row is still to come
-        self.state[thread] = thread.final if last and thread.final else Value(thread.name, thread.type)
-        return self.state[thread]
-
-    def branch(self, builder: Builder, op: Op, origin: Op, passing: list[Thread]) -> None:
-        before = {thread: self.state.get(thread) for thread in passing}
-        regions = []
-        for region in op.regions:
-            for thread, version in before.items():
-                if version is None:
-                    self.state.pop(thread, None)
-                else:
-                    self.state[thread] = version
-            block = self.block(region)
-            with Builder() as tail:
-                yields = [self.state.get(thread) or self.nothing(tail, thread) for thread in passing]
-            regions.append(Block((), (*block.ops, *tail.ops), (*block.results, *yields)))
-        results = [self.leaving(thread, origin) for thread in passing]
-        builder.append(replace(op, regions=tuple(regions), results=(*op.results, *results)))
-
-    def nothing(self, builder: Builder, thread: Thread) -> Value:
-        """What the arm of an `if` yields that records nothing."""
-        if not ty.is_array(thread.type):
-            return zero(thread.type)
-        lengths = [zero(ty.int64)] * thread.type.ndim
-        return builder.emit("alloc", lengths, thread.type, {"fill": "empty", "tape": True}, thread.name)
-
-    def defined(self, builder: Builder, value: Value, current: Value | None = None) -> None:
-        """Record a value, where it has a tape, right after its definition."""
-        for axis, length in self.shapes.get(value, []):
-            thread = self.of_value.get(length)
-            tape = thread.tape if thread is not None else None
-            made = tape.final if tape is not None and not tape.chain else Value("", ty.int64)
-            builder.append(Op("shape", (value,), (made,), (), {"axis": axis}, builder.location))
-            self.defined(builder, length, made)
-        thread = self.of_value.get(value)
-        if thread is None or thread.tape is None:
-            return
-        tape, content = thread.tape, current or value
-        if not tape.loops:
-            if ty.is_array(value.type):  # what it is copied to is not written afterwards
-                made = Value(value.name, thread.type) if tape.chain else tape.final
-                content = builder.append(Op("copy", (value,), (made,), (), {}, builder.location))[0]
-            self.state[thread] = content
-            return
-        tokens = {op.attributes["token"]: op for op in self.open}
-        loops = [tokens[loop.attributes["token"]] for loop in tape.loops]
-        if tape.known:
-            where = [self.trip(builder, loop) for loop in loops]
-        elif tape.counted:
-            trip = self.trip(builder, loops[-1])
-            with builder:
-                where = [self.start_of[tape.loops[-1]] + trip]
-        else:
-            where = [self.place[thread]]
-        if not tape.proven:
-            require_lengths(builder, value, self.state[thread])
-        if ty.is_array(value.type):
-            rank = value.type.ndim
-            self.state[thread] = copy_elements(builder, self.state[thread], where, content, (), rank)
-            return
-        self.state[thread] = builder.emit(
-            "store", (self.state[thread], *where, content), thread.type, name=thread.name
-        )
-
-    def make_room(self, builder: Builder, growing: Sequence[Thread]) -> None:
-        """Let tapes grow at the start of a trip. Those that began together are full together."""
-        places: dict[Value | None, Value] = {}
-        for thread in growing:
-            tape, begin = thread.tape, thread.starts
-            assert tape is not None and begin is not None
-            if tape.position not in places:
-                with builder:
-                    trip = self.trip(builder, self.open[-1])
-                    start = self.start_of[tape.loops[-1]] if tape.position is not None else None
-                    places[tape.position] = trip if start is None else start + trip
-            where = self.place[thread] = places[tape.position]
-            self.state[thread] = builder.emit(
-                "ensure",
-                (self.state[thread], where),
-                thread.type,
-                {"begin": begin.attributes["token"]},
-                thread.name,
-            )
-
-    def trip(self, builder: Builder, loop: Op) -> Value:
-        if loop.primitive == "while":
-            return self.counters[self.original.get(loop, loop)]
-        low, _, step = loop.operands[:3]
-        return trip_number(builder, loop_body(loop).parameters[0], low, step)

@@ -211,7 +211,7 @@ def typed(primitive: str, operands: tuple[Value, ...]) -> tuple[tuple[Value, ...
         return operands, row.result(*(v.type for v in operands))
     if primitive in LIKE_FIRST:
         return operands, operands[0].type
-    if primitive in ("zeros_like", "copy"):
+    if primitive in ("zeros_like", "empty_like", "copy"):
         array = operands[0].type
         return operands, ty.array(array.dtype, array.ndim) if ty.is_array(array) else array
     if primitive == "load":

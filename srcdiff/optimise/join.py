@@ -263,8 +263,7 @@ def together(first: Op, second: Op) -> Op:
         *substitute(Block((), body.ops, ()), read_before).ops,
         *substitute(Block((), following.ops, ()), inside).ops,
     )
-    last = {**inside}
-    results = tuple(substitute(Block((), (), tuple(slot[2] for slot in slots)), last).results)
+    results = tuple(substitute(Block((), (), tuple(slot[2] for slot in slots)), inside).results)
     new = Block((body.parameters[0], *(slot[1] for slot in slots)), ops, results)
     return replace(
         first,

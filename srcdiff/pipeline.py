@@ -7,7 +7,7 @@ Each stage is a function from one immutable value to the next. A hook sees the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from .analysis.compensation import is_compensated
@@ -64,6 +64,18 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
 
 def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The value and the gradient by the parameters `wrt`."""
+    return staged(program.function, wrt, lambda f: build_adjoint(f, wrt), optimise, hook)
+
+
+def staged(
+    function: Function,
+    wrt: Sequence[int],
+    adjoint: Callable[[Function], Function],
+    optimise: bool = True,
+    hook: Hook = no_hook,
+    without: Container[str] = (),
+) -> Function:
+    """What becomes of a function whose adjoint is written by `adjoint`, `without` some of the stages."""
     stages: list[tuple[bool, str, Callable[[Function], Function]]] = [
         (NEEDED, "protect", protect_arguments),
         (OPTIONAL, "simplify", simplified),
@@ -72,7 +84,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "privatise", privatise_arrays),
         (OPTIONAL, "simplify private", simplified),
         (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
-        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
+        (NEEDED, "adjoint", adjoint),
         (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
@@ -94,9 +106,8 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (NEEDED, "clean", simplified),
         (OPTIONAL, "share", share_work_arrays),
     ]
-    function = program.function
     for needed, name, stage in stages:
-        if optimise or needed:
+        if name not in without and (optimise or needed):
             function = stage(function)
             hook(name, function)
     return function
@@ -113,4 +124,4 @@ def tape_sizes(function: Function) -> tuple[Function, list[str]]:
     return simplified(sizes), names
 
 
-__all__ = ["Hook", "gradient", "primal", "print_function", "read", "reorders_sums", "tape_sizes"]
+__all__ = ["Hook", "gradient", "primal", "print_function", "read", "reorders_sums", "staged", "tape_sizes"]

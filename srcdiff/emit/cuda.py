@@ -1,0 +1,339 @@
+"""Print functions of the IR as CUDA kernels in Python, for `numba.cuda`.
+
+    price_grad(S: f32, r: f32)  ->    @cuda.jit(device=True)
+                                      def price_grad(S, r):
+                                          ...
+                                          return value, S_bar, r_bar
+
+                                      def price_grad_rows(rows, S, r, value, S_bar, r_bar):
+                                          r_sum = np.float32(0.0)
+                                          for i in range(cuda.grid(1), rows, cuda.gridsize(1)):
+                                              value[i], S_bar[i], r_part = price_grad(S[i], r)
+                                              r_sum += r_part
+                                          block_add(r_bar, 0, r_sum)
+
+Numbers are typed, so that nothing in a float32 kernel is computed in double precision. What cannot be raised from a
+GPU sets `status`, from which the caller raises it. Reads: nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..errors import UnsupportedIntrinsic
+from ..ir import types as ty
+from ..ir.core import Function, Op, Value
+from ..ir.types import Type
+from ..ir.walk import ops_within
+from ..primitives import ARRAYS, REGISTRY
+from .names import unique
+from .python import ATOM, INDENT, Printer, caster
+from .special import called_functions, plain_source
+
+BLOCK_ADD = '''@cuda.jit(device=True)
+def {name}(array, where, term):
+    """Add the sum of a term over the block to an element, by one atomic addition. All its threads call this."""
+    partial = cuda.shared.array(32, {dtype})
+    rank = cuda.threadIdx.x + cuda.blockDim.x * (cuda.threadIdx.y + cuda.blockDim.y * cuda.threadIdx.z)
+    warps = (cuda.blockDim.x * cuda.blockDim.y * cuda.blockDim.z) >> 5
+    offset = 16
+    while offset > 0:
+        term += cuda.shfl_down_sync(np.uint32(0xFFFFFFFF), term, offset)
+        offset >>= 1
+    cuda.syncthreads()  # the call before may still be reading
+    if rank & 31 == 0:
+        partial[rank >> 5] = term
+    cuda.syncthreads()
+    if rank < 32:
+        term = partial[rank] if rank < warps else {zero}
+        offset = 16
+        while offset > 0:
+            term += cuda.shfl_down_sync(np.uint32(0xFFFFFFFF), term, offset)
+            offset >>= 1
+        if rank == 0:
+            cuda.atomic.add(array, where, term)
+'''
+
+# How kernels write what NumPy spells in other cases: numba.cuda has `math` and Python's own functions.
+SPELLINGS = {
+    "floor": "float(math.floor({}))",
+    "ceil": "float(math.ceil({}))",
+    "square": "{0} * {0}",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What the caller raises for a value of `status`."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A printed kernel.
+
+    Attributes
+    ----------
+    text : the module
+    name : the kernel in it
+    failures : what each value of `status` but 0 means, from 1 on; without any, the kernel has no such parameter
+    reduced : whether it adds over blocks, whose threads must then be a multiple of 32
+    atomics : the arrays that it adds to atomically, element by element
+    """
+
+    text: str
+    name: str
+    failures: tuple[Failure, ...] = ()
+    reduced: bool = False
+    atomics: tuple[str, ...] = ()
+
+
+class DevicePrinter(Printer):
+    """Prints the body of a function that a thread runs.
+
+    `atomic` are the parameters whose elements several threads add to.
+    """
+
+    def __init__(self, function: Function, atomic: Sequence[Value] = ()) -> None:
+        super().__init__(function)
+        self.atomic = {self.storage.find(value) for value in atomic}
+        self.failures: list[Failure] = []
+        self.status = "status"
+
+    def expression(self, op: Op) -> tuple[str, int]:
+        row = REGISTRY.get(op.primitive)
+        if row is not None and op.primitive in SPELLINGS:
+            return SPELLINGS[op.primitive].format(*(self.text(x, ATOM) for x in op.operands)), ATOM
+        return super().expression(op)
+
+    def statement(self, op: Op, stop: Value | None) -> None:
+        if op.primitive in ARRAYS or op.primitive == "opaque":
+            refuse_operation(op)
+        match op.primitive:
+            case "alloc":
+                self.assign(op.result, local_array(op), op)
+            case "accum" if self.storage.find(op.operands[0]) in self.atomic:
+                array, *where, value = op.operands
+                place = self.index(where) if len(where) == 1 else f"({self.index(where)})"
+                self.write(f"cuda.atomic.add({self.text(array)}, {place}, {self.text(value)})", op)
+            case "raise":
+                self.fail(op.attributes["error"], op.attributes["message"])
+            case _:
+                super().statement(op, stop)
+
+    def require(self, op: Op) -> None:
+        self.write(f"if {self.negation(op.operands[0])}:", op)
+        self.nested(lambda: self.fail(op.attributes["error"], op.attributes["message"]))
+
+    def grow(self, op: Op, before: Op | None) -> None:
+        tape, needed = op.operands
+        self.write(f"if {self.text(needed, ATOM)} >= {self.text(tape)}.shape[0]:", op)
+        self.nested(lambda: self.fail("TapeOverflowError", f"the tape `{tape.name}` is full"))
+
+    def fail(self, error: str, message: str) -> None:
+        """Leave, with a word to the caller."""
+        failure = Failure(error, message)
+        if failure not in self.failures:
+            self.failures.append(failure)
+        code = self.failures.index(failure) + 1
+        self.write(f"cuda.atomic.max({self.status}, 0, {code})  # {error}{': ' + message if message else ''}")
+        count = len(self.function.results) - self.function.written
+        nothing = [f"{caster(v.type)}({not_a_number(v.type)})" for v in self.function.results[:count]]
+        self.write(f"return {', '.join(nothing)}".rstrip())
+
+
+def refuse_operation(op: Op) -> None:
+    what = op.attributes.get("text", op.primitive).partition("(")[0]
+    raise UnsupportedIntrinsic(
+        f"`{what}` in a kernel",
+        op.location,
+        "a thread has no library of array functions",
+        "loops over the elements",
+    )
+
+
+def not_a_number(type: Type) -> str:
+    return "math.nan" if ty.is_float(type) else "0"
+
+
+def zero_text(type: Type) -> str:
+    return "0.0" if type == ty.float64 else f"{ty.dtype_spelling(type)}(0.0)"
+
+
+def local_array(op: Op) -> str:
+    lengths = [str(n.constant) for n in op.operands]
+    shape = lengths[0] if len(lengths) == 1 else f"({', '.join(lengths)})"
+    return f"cuda.local.array({shape}, {ty.dtype_spelling(op.result.type.dtype)})"
+
+
+# --------------------------------------------------------------------------------------------- rows of a batch
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How the parameters and results of a function meet the arrays of a batch.
+
+    Attributes
+    ----------
+    function : what each row computes
+    rows : the parameters that differ between rows
+    shadows : for each array with a gradient its shadow; both are parameters
+    owners : whose gradient each result after the value is
+    tapes : the parameters that are tapes; a last parameter is the number of the thread
+    shapes : of the arrays that are parameters
+    value : whether the first result is the value
+    """
+
+    function: Function
+    rows: frozenset[Value]
+    shadows: dict[Value, Value] = field(default_factory=dict)
+    owners: tuple[Value, ...] = ()
+    tapes: tuple[Value, ...] = ()
+    shapes: dict[Value, tuple[int, ...]] = field(default_factory=dict)
+
+
+FEW = 32  # elements of a shared array whose sums a thread keeps to itself
+
+
+def is_summed(rows: Rows, parameter: Value) -> bool:
+    """Whether a thread sums what is owed to a shared array, before the block does."""
+    return parameter not in rows.rows and math.prod(rows.shapes[parameter]) <= FEW
+
+
+def print_rows(rows: Rows, doc: str) -> Kernel:
+    """The module of a kernel that calls a function for each row of its arguments.
+
+    The parameters of the kernel: the number of rows; the parameters of the function that are no shadows; the column of
+    values; the gradients; the tapes; and `status` if there are failures.
+    """
+    function = rows.function
+    scattered = [s for p, s in rows.shadows.items() if p not in rows.rows and not is_summed(rows, p)]
+    printer = DevicePrinter(function, scattered)
+    body = printer.function_lines(doc, None)
+    if printer.failures:
+        body[0] = body[0].replace("):", f", {printer.status}):")
+    kernel = RowLoop(rows, printer)
+    lines = kernel.lines()
+    dtypes = dict.fromkeys(type for _, type in kernel.reduced)
+    helpers = [block_add(type) for type in dtypes]
+    text = module_text(function, helpers, ["@cuda.jit(device=True)", *body], lines)
+    return Kernel(
+        text,
+        kernel.name,
+        tuple(printer.failures),
+        bool(kernel.reduced),
+        tuple(v.name for v in scattered),
+    )
+
+
+class RowLoop:
+    """The kernel around a function of rows."""
+
+    def __init__(self, rows: Rows, printer: DevicePrinter) -> None:
+        self.rows, self.printer = rows, printer
+        self.name = f"{rows.function.name}_rows"
+        self.taken = {p.name for p in rows.function.parameters} | {"rows", "i", "np", "cuda", "math", printer.status}
+        self.taken.add(rows.function.name)
+        self.reduced: list[tuple[str, Type]] = []
+
+    def fresh(self, wish: str) -> str:
+        name = unique(wish, self.taken)
+        self.taken.add(name)
+        return name
+
+    def lines(self) -> list[str]:
+        rows, function = self.rows, self.rows.function
+        back = {shadow: parameter for parameter, shadow in rows.shadows.items()}
+        inner = rows.tapes and function.parameters[-1]
+        primals = [p for p in function.parameters if p not in back and p not in rows.tapes and p is not inner]
+        before: list[str] = []
+        after: list[str] = []
+        inside: list[str] = []
+        arguments = []
+        outputs: dict[Value, str] = {}
+        column = self.fresh("value")
+        for parameter in function.parameters:
+            if parameter in back:
+                arguments.append(self.shadow(parameter, back[parameter], outputs, before, after))
+            elif parameter is inner:
+                arguments.append("cuda.grid(1)")
+            elif parameter in rows.rows:
+                arguments.append(f"{parameter.name}[i]")
+            else:
+                arguments.append(parameter.name)
+        targets = [f"{column}[i]"]
+        for owner, result in zip(rows.owners, function.results[1:], strict=False):
+            name = self.fresh(f"{owner.name}_bar")
+            outputs[owner] = name
+            if owner in rows.rows:
+                targets.append(f"{name}[i]")
+                continue
+            part, total = self.fresh(f"{owner.name}_part"), self.fresh(f"{owner.name}_sum")
+            targets.append(part)
+            before.append(f"{total} = {zero_text(result.type)}")
+            inside.append(f"{total} += {part}")
+            after.append(f"{self.reduction(owner.type)}({name}, 0, {total})")
+        if self.printer.failures:
+            arguments.append(self.printer.status)
+        call = f"{', '.join(targets)} = {function.name}({', '.join(arguments)})"
+        order = [outputs[p] for p in primals if p in outputs]
+        names = ["rows", *(p.name for p in primals), column, *order, *(t.name for t in rows.tapes)]
+        names += [self.printer.status] if self.printer.failures else []
+        head = [f"def {self.name}({', '.join(names)}):"]
+        loop = ["for i in range(cuda.grid(1), rows, cuda.gridsize(1)):", *(INDENT + x for x in (call, *inside))]
+        return head + [INDENT + line for line in (*before, *loop, *after)]
+
+    def shadow(
+        self, shadow: Value, parameter: Value, outputs: dict[Value, str], before: list[str], after: list[str]
+    ) -> str:
+        """The argument for a shadow."""
+        name = outputs[parameter] = self.fresh(f"{parameter.name}_bar") if shadow.name != (
+            f"{parameter.name}_bar"
+        ) else shadow.name
+        if parameter in self.rows.rows:
+            return f"{name}[i]"
+        if not is_summed(self.rows, parameter):
+            return name
+        total = self.fresh(f"{parameter.name}_sum")
+        shape = self.rows.shapes[parameter]
+        size = str(shape[0]) if len(shape) == 1 else f"({', '.join(map(str, shape))})"
+        dtype = parameter.type.dtype
+        before.append(f"{total} = cuda.local.array({size}, {ty.dtype_spelling(dtype)})")
+        indices = [f"k{axis}" if len(shape) > 1 else "k" for axis in range(len(shape))]
+        at = ", ".join(indices)
+        where = at if len(indices) == 1 else f"({at})"
+        loops = [f"{INDENT * d}for {k} in range({n}):" for d, (k, n) in enumerate(zip(indices, shape, strict=True))]
+        deep = INDENT * len(shape)
+        before += [*loops, f"{deep}{total}[{at}] = {zero_text(dtype)}"]
+        after += [*loops, f"{deep}{self.reduction(dtype)}({name}, {where}, {total}[{at}])"]
+        return total
+
+    def reduction(self, type: Type) -> str:
+        name = reduction_name(type)
+        self.reduced.append((name, type))
+        return name
+
+
+def reduction_name(type: Type) -> str:
+    return "block_add" if type == ty.float64 else f"block_add_{type}"
+
+
+def block_add(type: Type) -> str:
+    return BLOCK_ADD.format(name=reduction_name(type), dtype=ty.dtype_spelling(type), zero=zero_text(type))
+
+
+def module_text(function: Function, helpers: list[str], *functions: Sequence[str]) -> str:
+    """A module of device functions and a kernel."""
+    special = [plain_source(n).replace("@njit", "@cuda.jit(device=True)") for n in called_functions(function)]
+    parts = [*special, *helpers, *("\n".join(lines) for lines in functions)]
+    text = "\n\n\n".join(part.rstrip() for part in parts)
+    imports = ["import math", ""] if "math." in text else []
+    imports += ["import numpy as np"] if "np." in text else []
+    return "\n".join([*imports, "from numba import cuda"]) + "\n\n\n" + text + "\n"
+
+
+__all__ = ["DevicePrinter", "Failure", "Kernel", "Rows", "print_rows"]

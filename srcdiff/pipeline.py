@@ -40,6 +40,32 @@ from .transform.reverse import build_adjoint
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
 Hook = Callable[[str, Function], None]
+Stage = tuple[bool, str, Callable[[Function], Function]]
+
+PREPARE: list[Stage] = [
+    (NEEDED, "protect", protect_arguments),
+    (OPTIONAL, "simplify", simplified),
+    (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "privatise", privatise_arrays),
+    (OPTIONAL, "simplify private", simplified),
+]
+FINISH: list[Stage] = [
+    (OPTIONAL, "hoist placed", hoist_invariants),
+    (OPTIONAL, "combine", combine_updates),
+    (OPTIONAL, "promote", promote_sums),
+    (OPTIONAL, "assign", assign_first),
+    (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
+    (OPTIONAL, "reorder", reorder_loops),
+    (OPTIONAL, "rotate", rotate_elements),
+    (OPTIONAL, "unread after rotation", eliminate_dead_stores),
+    (OPTIONAL, "factor", shorten_chains),
+    (OPTIONAL, "sums", factor_sums),
+    (OPTIONAL, "guards", scale_guards),
+    (OPTIONAL, "unsigned", unsigned_indices),
+    (NEEDED, "clean", simplified),
+    (OPTIONAL, "share", share_work_arrays),
+]
 
 
 def no_hook(stage: str, function: Function) -> None:
@@ -62,15 +88,19 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     return function
 
 
-def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
-    """The value and the gradient by the parameters `wrt`."""
-    stages: list[tuple[bool, str, Callable[[Function], Function]]] = [
-        (NEEDED, "protect", protect_arguments),
-        (OPTIONAL, "simplify", simplified),
-        (OPTIONAL, "hoist", hoist_invariants),
-        (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
-        (OPTIONAL, "privatise", privatise_arrays),
-        (OPTIONAL, "simplify private", simplified),
+def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:
+    """What the stages make of a function, one after the other."""
+    for needed, name, stage in stages:
+        if optimise or needed:
+            function = stage(function)
+            hook(name, function)
+    return function
+
+
+def adjoint(function: Function, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The value and the gradient by the parameters `wrt`, as a function that can be differentiated again."""
+    stages: list[Stage] = [
+        *PREPARE,
         (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
         (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
         (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
@@ -79,27 +109,18 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "simplify fused", simplified),
         (NEEDED, "residuals", place_residuals),
         (NEEDED, "simplify placed", simplified),
-        (OPTIONAL, "hoist placed", hoist_invariants),
-        (OPTIONAL, "combine", combine_updates),
-        (OPTIONAL, "promote", promote_sums),
-        (OPTIONAL, "assign", assign_first),
-        (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
-        (OPTIONAL, "reorder", reorder_loops),
-        (OPTIONAL, "rotate", rotate_elements),
-        (OPTIONAL, "unread after rotation", eliminate_dead_stores),
-        (OPTIONAL, "factor", shorten_chains),
-        (OPTIONAL, "sums", factor_sums),
-        (OPTIONAL, "guards", scale_guards),
-        (OPTIONAL, "unsigned", unsigned_indices),
-        (NEEDED, "clean", simplified),
-        (OPTIONAL, "share", share_work_arrays),
     ]
-    function = program.function
-    for needed, name, stage in stages:
-        if optimise or needed:
-            function = stage(function)
-            hook(name, function)
-    return function
+    return run(stages, function, optimise, hook)
+
+
+def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """A derivative as it is printed and compiled."""
+    return run(FINISH, function, optimise, hook)
+
+
+def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The value and the gradient by the parameters `wrt`, as it is printed and compiled."""
+    return finish(adjoint(program.function, wrt, optimise, hook), optimise, hook)
 
 
 def reorders_sums(program: Program) -> bool:
@@ -113,4 +134,14 @@ def tape_sizes(function: Function) -> tuple[Function, list[str]]:
     return simplified(sizes), names
 
 
-__all__ = ["Hook", "gradient", "primal", "print_function", "read", "reorders_sums", "tape_sizes"]
+__all__ = [
+    "Hook",
+    "adjoint",
+    "finish",
+    "gradient",
+    "primal",
+    "print_function",
+    "read",
+    "reorders_sums",
+    "tape_sizes",
+]

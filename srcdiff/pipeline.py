@@ -7,7 +7,7 @@ Each stage is a function from one immutable value to the next. A hook sees the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .analysis.compensation import is_compensated
@@ -19,6 +19,7 @@ from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.combine import combine_updates
 from .optimise.dse import eliminate_dead_stores
+from .optimise.elements import over_elements
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
@@ -37,9 +38,43 @@ from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
 from .transform.reverse import build_adjoint
+from .transform.shadows import build_shadowed_adjoint
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
 Hook = Callable[[str, Function], None]
+Stage = tuple[bool, str, Callable[[Function], Function]]
+
+PREPARE: list[Stage] = [
+    (NEEDED, "protect", protect_arguments),
+    (OPTIONAL, "simplify", simplified),
+    (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "privatise", privatise_arrays),
+    (OPTIONAL, "simplify private", simplified),
+]
+PLACE: list[Stage] = [
+    (OPTIONAL, "simplify adjoint", simplified_adjoint),
+    (OPTIONAL, "fuse", fuse_sweeps),
+    (OPTIONAL, "simplify fused", simplified),
+    (NEEDED, "residuals", place_residuals),
+    (NEEDED, "simplify placed", simplified),
+]
+FINISH: list[Stage] = [
+    (OPTIONAL, "hoist placed", hoist_invariants),
+    (OPTIONAL, "combine", combine_updates),
+    (OPTIONAL, "promote", promote_sums),
+    (OPTIONAL, "assign", assign_first),
+    (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
+    (OPTIONAL, "reorder", reorder_loops),
+    (OPTIONAL, "rotate", rotate_elements),
+    (OPTIONAL, "unread after rotation", eliminate_dead_stores),
+    (OPTIONAL, "factor", shorten_chains),
+    (OPTIONAL, "sums", factor_sums),
+    (OPTIONAL, "guards", scale_guards),
+    (OPTIONAL, "unsigned", unsigned_indices),
+    (NEEDED, "clean", simplified),
+    (OPTIONAL, "share", share_work_arrays),
+]
 
 
 def no_hook(stage: str, function: Function) -> None:
@@ -62,55 +97,71 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     return function
 
 
-def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
-    """The value and the gradient by the parameters `wrt`."""
-    return staged(program.function, wrt, lambda f: build_adjoint(f, wrt), optimise, hook)
-
-
-def staged(
-    function: Function,
-    wrt: Sequence[int],
-    adjoint: Callable[[Function], Function],
-    optimise: bool = True,
-    hook: Hook = no_hook,
-    without: Container[str] = (),
-) -> Function:
-    """What becomes of a function whose adjoint is written by `adjoint`, `without` some of the stages."""
-    stages: list[tuple[bool, str, Callable[[Function], Function]]] = [
-        (NEEDED, "protect", protect_arguments),
-        (OPTIONAL, "simplify", simplified),
-        (OPTIONAL, "hoist", hoist_invariants),
-        (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
-        (OPTIONAL, "privatise", privatise_arrays),
-        (OPTIONAL, "simplify private", simplified),
-        (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
-        (NEEDED, "adjoint", adjoint),
-        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
-        (OPTIONAL, "simplify adjoint", simplified_adjoint),
-        (OPTIONAL, "fuse", fuse_sweeps),
-        (OPTIONAL, "simplify fused", simplified),
-        (NEEDED, "residuals", place_residuals),
-        (NEEDED, "simplify placed", simplified),
-        (OPTIONAL, "hoist placed", hoist_invariants),
-        (OPTIONAL, "combine", combine_updates),
-        (OPTIONAL, "promote", promote_sums),
-        (OPTIONAL, "assign", assign_first),
-        (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
-        (OPTIONAL, "reorder", reorder_loops),
-        (OPTIONAL, "rotate", rotate_elements),
-        (OPTIONAL, "unread after rotation", eliminate_dead_stores),
-        (OPTIONAL, "factor", shorten_chains),
-        (OPTIONAL, "sums", factor_sums),
-        (OPTIONAL, "guards", scale_guards),
-        (OPTIONAL, "unsigned", unsigned_indices),
-        (NEEDED, "clean", simplified),
-        (OPTIONAL, "share", share_work_arrays),
-    ]
+def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:
+    """What the stages make of a function, one after the other."""
     for needed, name, stage in stages:
-        if name not in without and (optimise or needed):
+        if optimise or needed:
             function = stage(function)
             hook(name, function)
     return function
+
+
+def adjoint(function: Function, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The value and the gradient by the parameters `wrt`, as a function that can be differentiated again."""
+    stages: list[Stage] = [
+        *PREPARE,
+        (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
+        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
+        *PLACE,
+    ]
+    return run(stages, function, optimise, hook)
+
+
+def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """A derivative as it is printed and compiled."""
+    return run(FINISH, function, optimise, hook)
+
+
+def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The value and the gradient by the parameters `wrt`, as it is printed and compiled."""
+    return finish(adjoint(program.function, wrt, optimise, hook), optimise, hook)
+
+
+# Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
+# exceptions of its own for indices, and int64 and uint64 together make a float64.
+NOT_IN_THREADS = {"rotate", "unread after rotation", "unsigned", "share"}
+
+
+def threaded(
+    function: Function, wrt: Sequence[int], in_place: bool, optimise: bool = True, hook: Hook = no_hook
+) -> Function:
+    """The adjoint that each of many threads runs, as it is printed: with shadows, and loops over elements.
+
+    With `in_place`, what the function writes into its parameters are its results, else it has one float as result.
+    """
+    stages: list[Stage] = [
+        *([] if in_place else PREPARE[:1]),
+        *PREPARE[1:],
+        (OPTIONAL, "selections", lambda f: f if in_place else remember_selections(f, wrt)),
+        (NEEDED, "adjoint", lambda f: build_shadowed_adjoint(f, wrt, in_place)),
+        *PLACE,
+        *(stage for stage in FINISH if stage[1] not in NOT_IN_THREADS),
+        (NEEDED, "elements", lambda f: simplified(over_elements(f))),
+    ]
+    return run(stages, function, optimise, hook)
+
+
+def threaded_primal(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The function itself, as each of many threads runs it on arguments that it must not change."""
+    stages: list[Stage] = [
+        PREPARE[0],
+        (NEEDED, "attachments", drop_attachments),
+        (OPTIONAL, "simplify", simplified),
+        (OPTIONAL, "hoist", hoist_invariants),
+        (NEEDED, "elements", lambda f: simplified(over_elements(f))),
+    ]
+    return run(stages, function, optimise, hook)
 
 
 def reorders_sums(program: Program) -> bool:
@@ -124,4 +175,16 @@ def tape_sizes(function: Function) -> tuple[Function, list[str]]:
     return simplified(sizes), names
 
 
-__all__ = ["Hook", "gradient", "primal", "print_function", "read", "reorders_sums", "staged", "tape_sizes"]
+__all__ = [
+    "Hook",
+    "adjoint",
+    "finish",
+    "gradient",
+    "primal",
+    "print_function",
+    "read",
+    "reorders_sums",
+    "tape_sizes",
+    "threaded",
+    "threaded_primal",
+]

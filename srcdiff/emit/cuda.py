@@ -291,9 +291,7 @@ class RowLoop:
         self, shadow: Value, parameter: Value, outputs: dict[Value, str], before: list[str], after: list[str]
     ) -> str:
         """The argument for a shadow."""
-        name = outputs[parameter] = self.fresh(f"{parameter.name}_bar") if shadow.name != (
-            f"{parameter.name}_bar"
-        ) else shadow.name
+        name = outputs[parameter] = shadow.name
         if parameter in self.rows.rows:
             return f"{name}[i]"
         if not is_summed(self.rows, parameter):

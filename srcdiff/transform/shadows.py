@@ -15,7 +15,7 @@ where sums begin and end differs. Reads: activity.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 
 from ..analysis.activity import find_active
@@ -31,25 +31,11 @@ from .reverse import Cotangents, Reverser, mark_loops
 OUTPUTS = ("store", "accum")
 
 
-@dataclass(frozen=True)
-class Shadowed:
-    """An adjoint with shadows.
-
-    Attributes
-    ----------
-    function : the parameters of the primal, then one shadow for each of `of`. Results: the value if there is one, the
-        gradients by `numbers`, then the last versions of the shadows.
-    of : indices of the parameters that have a shadow
-    numbers : indices of the parameters whose gradients are results
-    """
-
-    function: Function
-    of: tuple[int, ...]
-    numbers: tuple[int, ...]
-
-
-def build_shadowed_adjoint(function: Function, wrt: Sequence[int], in_place: bool) -> Shadowed:
+def build_shadowed_adjoint(function: Function, wrt: Sequence[int], in_place: bool) -> Function:
     """The ideal adjoint with shadows.
+
+    Its parameters are those of the primal, then the shadows of arrays (with `in_place` also of numbers) of `wrt`. Its
+    results are the value if there is one, the gradients by numbers that have no shadow, then the shadows.
 
     Parameters
     ----------
@@ -68,14 +54,12 @@ def build_shadowed_adjoint(function: Function, wrt: Sequence[int], in_place: boo
     values = () if in_place else function.results[:1]
     active = find_active(function, independents, (*dependents, *values))
     reverser = Reverser(active, function.body)
-    of = tuple(k for k in wrt if in_place or ty.is_array(function.parameters[k].type))
-    shadows = {function.parameters[k]: shadow_of(function.parameters[k]) for k in of}
+    shadows = shadows_of(function, independents, in_place)
     owed: Cotangents = {value: constant(1.0, value.type) for value in values if value in active}
     owed.update((last.get(p, p), s) for p, s in shadows.items() if ty.is_array(p.type))
     with Builder() as builder:
         reverser.block(function.body, owed)
-        numbers = tuple(k for k in wrt if k not in of)
-        gradients = [reverser.settle(owed, function.parameters[k]) for k in numbers]
+        gradients = [reverser.settle(owed, p) for p in independents if p not in shadows]
         finals = []
         for parameter, shadow in shadows.items():
             if ty.is_array(parameter.type):
@@ -88,12 +72,21 @@ def build_shadowed_adjoint(function: Function, wrt: Sequence[int], in_place: boo
     forward = without_outputs(function.body) if in_place else function.body
     ops = (*forward.ops, Op("reverse_sweep", (), ()), *builder.ops)
     body = Block((*function.parameters, *shadows.values()), ops, (*values, *gradients, *finals))
-    adjoint = Function(f"{function.name}_{'adjoint' if in_place else 'grad'}", body, written=len(finals))
-    return Shadowed(drop_attachments(adjoint), of, numbers)
+    name = f"{function.name}_{'adjoint' if in_place else 'grad'}"
+    return drop_attachments(Function(name, body, written=len(finals)))
 
 
-def shadow_of(parameter: Value) -> Value:
-    return Value(f"{parameter.name}_bar", shadow_type(parameter.type))
+def shadows_of(function: Function, independents: Sequence[Value], in_place: bool) -> dict[Value, Value]:
+    taken = {parameter.name for parameter in function.parameters}
+    shadows = {}
+    for parameter in independents:
+        if in_place or ty.is_array(parameter.type):
+            name = f"{parameter.name}_bar"
+            while name in taken:
+                name += "_bar"
+            taken.add(name)
+            shadows[parameter] = Value(name, shadow_type(parameter.type))
+    return shadows
 
 
 def shadow_type(type: Type) -> Type:
@@ -119,4 +112,4 @@ def without_outputs(body: Block) -> Block:
     return substitute(stripped(body), gone)
 
 
-__all__ = ["Shadowed", "build_shadowed_adjoint", "shadow_of"]
+__all__ = ["build_shadowed_adjoint"]

@@ -14,6 +14,7 @@ from .analysis.compensation import is_compensated
 from .emit.python import print_function
 from .frontend.build import Program, parse
 from .frontend.source import FunctionSource
+from .ir import types as ty
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
@@ -86,6 +87,13 @@ def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> 
     program = parse(source, specs)
     hook("parse", program.function)
     return program
+
+
+def read_weak(source: FunctionSource, specs: Sequence[Any]) -> Program:
+    """The function in the IR, where sums that start at `0.0` are float32 if all numbers are: doubles are slow on GPUs."""
+    dtypes = {spec.dtype if ty.is_array(spec) else spec for spec in specs if ty.is_scalar(spec) or ty.is_array(spec)}
+    single = ty.float32 in dtypes and ty.float64 not in dtypes
+    return parse(source, specs, ty.float32 if single else ty.float64)
 
 
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
@@ -183,6 +191,7 @@ __all__ = [
     "primal",
     "print_function",
     "read",
+    "read_weak",
     "reorders_sums",
     "tape_sizes",
     "threaded",

@@ -21,13 +21,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from ..errors import UnsupportedIntrinsic
 from ..ir import types as ty
 from ..ir.core import Function, Op, Value
 from ..ir.types import Type
 from ..ir.walk import ops_within
-from ..primitives import ARRAYS, REGISTRY
+from ..primitives import REGISTRY
 from .names import unique
 from .python import ATOM, INDENT, Printer, caster
 from .special import called_functions, plain_source
@@ -110,8 +111,11 @@ class DevicePrinter(Printer):
             return SPELLINGS[op.primitive].format(*(self.text(x, ATOM) for x in op.operands)), ATOM
         return super().expression(op)
 
+    def whole(self, op: Op) -> tuple[str, int]:
+        refuse_operation(op)
+
     def statement(self, op: Op, stop: Value | None) -> None:
-        if op.primitive in ARRAYS or op.primitive == "opaque":
+        if op.primitive == "opaque":
             refuse_operation(op)
         match op.primitive:
             case "alloc":
@@ -132,7 +136,7 @@ class DevicePrinter(Printer):
     def grow(self, op: Op, before: Op | None) -> None:
         tape, needed = op.operands
         self.write(f"if {self.text(needed, ATOM)} >= {self.text(tape)}.shape[0]:", op)
-        self.nested(lambda: self.fail("TapeOverflowError", f"the tape `{tape.name}` is full"))
+        self.nested(lambda: self.fail("TapeOverflowError", f"the tape `{tape.name}` is too short"))
 
     def fail(self, error: str, message: str) -> None:
         """Leave, with a word to the caller."""
@@ -146,7 +150,15 @@ class DevicePrinter(Printer):
         self.write(f"return {', '.join(nothing)}".rstrip())
 
 
-def refuse_operation(op: Op) -> None:
+def index_names(count: int, taken: set[str]) -> list[str]:
+    """Names for the indices of a nest of loops."""
+    names: list[str] = []
+    for _ in range(count):
+        names.append(unique("k", taken.union(names)))
+    return names
+
+
+def refuse_operation(op: Op) -> NoReturn:
     what = op.attributes.get("text", op.primitive).partition("(")[0]
     raise UnsupportedIntrinsic(
         f"`{what}` in a kernel",
@@ -301,7 +313,7 @@ class RowLoop:
         size = str(shape[0]) if len(shape) == 1 else f"({', '.join(map(str, shape))})"
         dtype = parameter.type.dtype
         before.append(f"{total} = cuda.local.array({size}, {ty.dtype_spelling(dtype)})")
-        indices = [f"k{axis}" if len(shape) > 1 else "k" for axis in range(len(shape))]
+        indices = index_names(len(shape), self.taken)
         at = ", ".join(indices)
         where = at if len(indices) == 1 else f"({at})"
         loops = [f"{INDENT * d}for {k} in range({n}):" for d, (k, n) in enumerate(zip(indices, shape, strict=True))]

@@ -42,8 +42,11 @@ def with_known(
             made = structure.maker.get(origin)
             if origin in lengths:
                 known[op.result] = constant(lengths[origin][axis], ty.int64)
-            elif made is not None and made.primitive == "alloc" and made.operands[axis].is_constant:
-                known[op.result] = made.operands[axis]
+            elif made is not None and made.primitive == "alloc":
+                length = made.operands[axis]
+                length = known.get(length, length)
+                if length.is_constant:
+                    known[op.result] = length
     body = substitute(function.body, known)
     kept = tuple(value for value in body.parameters if value not in known)
     hidden = sum(value not in known for value in function.parameters[len(function.parameters) - function.hidden :])

@@ -1,10 +1,10 @@
-"""Give the arrays of a function that each thread of a GPU runs a place: local memory, or a tape shared by all threads.
+"""Give the arrays of a function that each thread of a GPU runs a place: local memory, or an array for all threads.
 
     f(x) {                              f(x, x_tape: f64[:, :], thread: i64) {
       x_tape = alloc tape n      ->       ...
       ... store x_tape k x ...            ... store x_tape k thread x ...
 
-Local memory needs a size that is known when the kernel is compiled. A larger tape, or one whose length the caller can
+Local memory needs a size that is known when the kernel is compiled. A larger array, or one whose length the caller can
 compute beforehand, becomes a parameter with an axis more, of the threads, so that neighbouring threads touch
 neighbouring elements. Where no length can be known, the user's bound is the length, and the kernel checks it. Reads:
 structure.
@@ -24,20 +24,20 @@ from ..ir.walk import free_values, ops_within, substitute
 from .fold import simplified
 
 LOCAL_TAPE = 2048  # bytes of a tape in local memory
-LOCAL_ARRAY = 65536  # bytes of another array
+LOCAL_ARRAY = 16384  # bytes of another array
 ACCESSES = ("load", "store", "accum", "ensure")
 DROPPED = ("require", "raise", "opaque", "reverse_sweep", "release")
 
 
 @dataclass(frozen=True)
 class ThreadTapes:
-    """A function with tapes as parameters.
+    """A function with tapes, and other arrays that are too large for a thread, as parameters.
 
     Attributes
     ----------
-    function : its last parameters are the tapes, and if there are any the number of the thread
+    function : its last parameters are such arrays, and if there are any the number of the thread
     tapes : those parameters
-    lengths : a function of the original parameters that gives all lengths of all tapes, less the axis of the threads
+    lengths : a function of the uniform parameters that gives all their lengths, less the axis of the threads
     """
 
     function: Function
@@ -76,6 +76,7 @@ class Placing:
         self.lengths: dict[Op, tuple[Value, ...]] = {}  # of the allocations that become parameters
         self.local: dict[Op, tuple[Value, ...]] = {}
         self.empty: list[Op] = []
+        self.checked: dict[Op, list[Value]] = {}  # lengths that must not be above the user's bound
 
     def allocation(self, op: Op) -> None:
         self.check_kept(op)
@@ -93,8 +94,8 @@ class Placing:
                 raise UnsupportedConstruct(
                     f"the array `{op.result.name or 'made here'}` of a length that differs between threads",
                     op.location,
-                    "the memory of a thread is allotted when the kernel is compiled",
-                    "an array of constant length",
+                    "the memory of all threads is allotted before they start",
+                    "an array of constant length, or of one that follows from shared arguments",
                 )
             if self.most_trips is None:
                 raise TapeBoundError(
@@ -104,6 +105,8 @@ class Placing:
                     "`max_trips=`, the most trips that the loop makes in any thread",
                 )
             known = constant(self.most_trips, ty.int64)
+            if not grows:  # one that grows is checked where it does
+                self.checked[op] = [n for n in lengths if not n.is_constant]
             lengths = tuple(
                 n if n.is_constant and not (grows and k == 0) else known for k, n in enumerate(lengths)
             )
@@ -114,13 +117,6 @@ class Placing:
             if size <= (LOCAL_TAPE if is_tape else LOCAL_ARRAY):
                 self.local[op] = lengths
                 return
-        if not is_tape:
-            raise UnsupportedConstruct(
-                f"the array `{op.result.name or 'made here'}`, which does not fit into the memory of a thread",
-                op.location,
-                f"only arrays of constant length and at most {LOCAL_ARRAY:,} bytes do",
-                "a smaller array, or one passed in",
-            )
         self.lengths[op] = lengths
 
     def same(self, a: Value, b: Value) -> bool:
@@ -149,7 +145,7 @@ class Placing:
 
     def function_of(self, values: tuple[Value, ...]) -> Function:
         ops = tuple(op for op in self.function.body.ops if op.primitive not in DROPPED)
-        body = Block(self.function.parameters, ops, values)
+        body = Block(tuple(p for p in self.function.parameters if p in self.uniform), ops, values)
         return simplified(Function(f"{self.function.name}_lengths", body))
 
     def placed(self) -> ThreadTapes:
@@ -158,9 +154,16 @@ class Placing:
         renamed: dict[Value, Value] = {}
         hoisted: list[Op] = []
         widened: set[Value] = set()
+        taken = {parameter.name for parameter in self.function.parameters}
         for op, known in self.lengths.items():
             type = ty.array(op.result.type.dtype, op.result.type.ndim + 1)
-            tape = Value(op.result.name, type)
+            wish = name = op.result.name or "scratch"
+            count = 1
+            while name in taken:
+                count += 1
+                name = f"{wish}{count}"
+            taken.add(name)
+            tape = Value(name, type)
             tapes.append(tape)
             lengths += known
             renamed[op.result] = tape
@@ -173,13 +176,12 @@ class Placing:
         for op in self.empty:
             renamed[op.result] = self.instead(op, renamed)
         gone = set(renamed)
-        thread = Value("thread", ty.int64)
+        thread = Value("thread" if "thread" not in taken else "thread_number", ty.int64)
         body = substitute(self.rewritten(self.function.body, gone, widened, renamed, thread), renamed)
         extra = (*tapes, thread) if tapes else ()
         body = replace(body, parameters=(*body.parameters, *extra), ops=(*hoisted, *body.ops))
-        return ThreadTapes(
-            replace(self.function, body=body), tuple(tapes), self.function_of(tuple(lengths))
-        )
+        placed = simplified(replace(self.function, body=body))
+        return ThreadTapes(placed, tuple(tapes), self.function_of(tuple(lengths)))
 
     def instead(self, empty: Op, renamed: dict[Value, Value]) -> Value:
         """What stands for an array without elements: the one that it is joined with, if there is one."""
@@ -187,6 +189,15 @@ class Placing:
             if self.same(op.result, empty.result):
                 return renamed[op.result]
         return empty.result
+
+    def checks(self, op: Op) -> list[Op]:
+        """That the lengths of a tape are within the user's bound."""
+        with Builder(op.location) as builder:
+            for length in self.checked.get(op, ()):
+                fits = builder.emit("le", (length, constant(self.most_trips, ty.int64)), ty.boolean)
+                message = f"the tape `{op.result.name}` is too short"
+                builder.effect("require", (fits,), {"error": "TapeOverflowError", "message": message})
+        return builder.ops
 
     def rewritten(
         self, block: Block, gone: set[Value], widened: set[Value], renamed: dict[Value, Value], thread: Value
@@ -203,6 +214,7 @@ class Placing:
         ops = []
         for op in block.ops:
             if op.primitive == "alloc" and op.result in gone and renamed[op.result] is not op.result:
+                ops += self.checks(op)
                 continue
             operands, results = tuple(map(wide, op.operands)), tuple(map(wide, op.results))
             if op.primitive in ("load", "store", "accum") and operands[0] is not op.operands[0]:

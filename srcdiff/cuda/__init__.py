@@ -1,0 +1,10 @@
+"""Derivatives on a GPU: functions over the rows of columns, and kernels.
+
+Nothing of CUDA is imported before a kernel is compiled or run.
+"""
+
+from ..errors import CudaUnavailable
+from .batches import Batch, batch
+from .device import emulated
+
+__all__ = ["Batch", "CudaUnavailable", "batch", "emulated"]

@@ -90,8 +90,10 @@ def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> 
 
 
 def read_weak(source: FunctionSource, specs: Sequence[Any]) -> Program:
-    """The function in the IR, where sums that start at `0.0` are float32 if all numbers are: doubles are slow on GPUs."""
-    dtypes = {spec.dtype if ty.is_array(spec) else spec for spec in specs if ty.is_scalar(spec) or ty.is_array(spec)}
+    """The function in the IR, where sums that start at `0.0` are float32 if all numbers are: GPUs are slow at others."""
+    dtypes = {
+        spec.dtype if ty.is_array(spec) else spec for spec in specs if ty.is_scalar(spec) or ty.is_array(spec)
+    }
     single = ty.float32 in dtypes and ty.float64 not in dtypes
     return parse(source, specs, ty.float32 if single else ty.float64)
 

@@ -104,7 +104,12 @@ class Batch:
             raise TypeError(f"{self.signature.name}() has no parameter '{unknown[0]}'")
         if threads % 32 or not 0 < threads <= 1024:
             raise ValueError(f"{threads} threads in a block: it takes a multiple of 32, and at most 1024")
-        self.shared, self.argnums, self.max_trips, self.threads = frozenset(shared), argnums, max_trips, threads
+        self.shared, self.argnums, self.max_trips, self.threads = (
+            frozenset(shared),
+            argnums,
+            max_trips,
+            threads,
+        )
         self.plans: dict[Any, Plan] = {}
 
     # ----------------------------------------------------------------------------------------- calls
@@ -334,9 +339,9 @@ def is_array(value: Any) -> bool:
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:
-    if isinstance(value, np.ndarray):
-        return value.dtype
-    return np.dtype(value.__cuda_array_interface__["typestr"])
+    kind = value.dtype if isinstance(value, np.ndarray) else value.__cuda_array_interface__["typestr"]
+    found: np.dtype[Any] = np.dtype(kind)
+    return found
 
 
 def summed(parameter: Value, layout: Rows) -> str:

@@ -142,7 +142,8 @@ def fill_zero(array: Any, stream: Any) -> None:
     """Set the memory of a device array to zero."""
     from numba.cuda.cudadrv.driver import device_memset
 
-    device_memset(array, 0, array.nbytes, stream=stream)
+    memset: Any = device_memset
+    memset(array, 0, array.nbytes, stream=stream)
 
 
 @functools.cache

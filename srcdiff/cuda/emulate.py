@@ -24,7 +24,7 @@ import math
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -147,10 +147,22 @@ class Memory:
 def uninitialised(shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
     """What shared and local memory holds before it is written."""
     kind = np.dtype(getattr(dtype, "name", dtype))
-    return np.full(shape, np.nan if kind.kind == "f" else np.iinfo(kind).min // 2 if kind.kind == "i" else 0, kind)
+    return np.full(
+        shape, np.nan if kind.kind == "f" else np.iinfo(kind).min // 2 if kind.kind == "i" else 0, kind
+    )
 
 
 # ------------------------------------------------------------------------------------- what kernels call
+
+
+# Of the device's library: what kernels call, also in single precision.
+LIBRARY = SimpleNamespace(
+    **{
+        name + f: getattr(np, name)
+        for name in ("floor", "ceil", "trunc", "rint", "exp2", "cbrt", "fmod")
+        for f in ("", "f")
+    }
+)
 
 
 class Run:
@@ -169,15 +181,15 @@ class Run:
             max=lambda a, i, v: a.atomically(i, lambda old: max(old, v)),
         )
 
+    libdevice = LIBRARY
+
     threadIdx = property(lambda self: point(self.thread))
     blockIdx = property(lambda self: point(self.block))
     blockDim = property(lambda self: point(self.threads))
     gridDim = property(lambda self: point(self.blocks))
 
     def grid(self, ndim: int) -> Any:
-        places = tuple(
-            b * d + t for b, d, t in zip(self.block, self.threads, self.thread, strict=True)
-        )
+        places = tuple(b * d + t for b, d, t in zip(self.block, self.threads, self.thread, strict=True))
         return places[0] if ndim == 1 else places[:ndim]
 
     def gridsize(self, ndim: int) -> Any:
@@ -201,7 +213,7 @@ def point(index: Index) -> SimpleNamespace:
 class Mathematics:
     """The module `math` on a device: results have the type of the operand, and nothing raises."""
 
-    names = {
+    names: ClassVar[dict[str, Any]] = {
         "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh,
         "acosh": np.arccosh, "atanh": np.arctanh, "pow": np.power, "fabs": np.abs,
     }  # fmt: skip
@@ -262,7 +274,8 @@ class Threads(ast.NodeTransformer):
             case "cuda.shared.array" | "cuda.local.array":
                 given = {k.arg: k.value for k in node.keywords}
                 shape, dtype = (*node.args, *(given[k] for k in ("shape", "dtype") if k in given))
-                site = ast.Constant((self.file, node.lineno, node.col_offset))
+                place = (self.file, node.lineno, node.col_offset)
+                site = ast.Tuple([ast.Constant(part) for part in place], ast.Load())
                 return ast.copy_location(ast.Call(node.func, [shape, dtype, site], []), node)
             case name if name in self.meeting:
                 self.meets = True
@@ -342,9 +355,7 @@ def from_function(function: Any) -> Kernel:
         for variable, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
             names[variable] = cell.cell_contents
         used = {*f.__code__.co_names, *f.__code__.co_freevars}
-        callees = {
-            n: g for n in used if isinstance(g := plain(names.get(n)), FunctionType) and is_users(g)
-        }
+        callees = {n: g for n in used if isinstance(g := plain(names.get(n)), FunctionType) and is_users(g)}
         meeting = {n for n, g in callees.items() if g is not f and translate(g)}
         tree = ast.parse(textwrap.dedent(inspect.getsource(f)))
         translation = Threads(meeting, f"{f.__module__}.{f.__name__}")

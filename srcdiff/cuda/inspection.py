@@ -9,6 +9,7 @@ function asks for the current device when it is compiled; it is told of one of c
 
 from __future__ import annotations
 
+import importlib
 import re
 import unittest.mock
 from collections.abc import Sequence
@@ -94,8 +95,8 @@ def compile_kernel(function: Any, types: Sequence[Type]) -> tuple[str, str]:
     """The PTX of a kernel, and what the assembler says of it."""
     cuda = numba_cuda()
     import numba.cuda.dispatcher as dispatching
-    from numba.cuda import types as cuda_types
 
+    cuda_types: Any = importlib.import_module("numba.cuda.types")
     signature = cuda_types.void(*(cuda_type(type, cuda_types) for type in types))
     device = SimpleNamespace(compute_capability=ARCHITECTURE)
     with unittest.mock.patch.object(dispatching, "get_current_device", lambda: device):
@@ -113,7 +114,7 @@ def cuda_type(type: Type, cuda_types: Any) -> Type:
 
 def assembled(ptx: str) -> str:
     """What the assembler says of a module, in words."""
-    from cuda.bindings import nvjitlink
+    nvjitlink: Any = importlib.import_module("cuda.bindings.nvjitlink")
 
     options = [f"-arch=sm_{ARCHITECTURE[0]}{ARCHITECTURE[1]}", "-Xptxas=-v"]
     handle = nvjitlink.create(len(options), options)

@@ -27,10 +27,8 @@ from ..errors import UnsupportedIntrinsic
 from ..ir import types as ty
 from ..ir.core import Function, Op, Value
 from ..ir.types import Type
-from ..ir.walk import ops_within
-from ..primitives import REGISTRY
 from .names import unique
-from .python import ATOM, INDENT, Printer, caster
+from .python import ATOM, COMPARE, INDENT, Printer, caster
 from .special import called_functions, plain_source
 
 BLOCK_ADD = '''@cuda.jit(device=True)
@@ -57,12 +55,24 @@ def {name}(array, where, term):
             cuda.atomic.add(array, where, term)
 '''
 
-# How kernels write what NumPy spells in other cases: numba.cuda has `math` and Python's own functions.
+# How kernels write what `numba.cuda` does not take as the CPU does; `{one}` is 1 in the type of the result. Those
+# of the device's own library have an `f` behind the name in single precision.
 SPELLINGS = {
-    "floor": "float(math.floor({}))",
-    "ceil": "float(math.ceil({}))",
     "square": "{0} * {0}",
+    "reciprocal": "{one} / {0}",
+    "sign": "({one} if {0} > 0 else -{one} if {0} < 0 else {0})",
+    "signbit": "math.copysign(1.0, {0}) < 0",
+    "isnan": "math.isnan({0})",
+    "isinf": "math.isinf({0})",
+    "isfinite": "math.isfinite({0})",
+    "logaddexp": "({0} + math.log({one} + {one}) if {0} == {1} else "
+    "max({0}, {1}) + math.log1p(math.exp(-abs({0} - {1}))))",
 }
+LIBRARY = {
+    "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint", "exp2": "exp2", "exp2_math": "exp2",
+    "cbrt": "cbrt", "fmod": "fmod",
+}  # fmt: skip
+MISSING = {"gcd", "logaddexp2"}
 
 
 @dataclass(frozen=True)
@@ -106,9 +116,19 @@ class DevicePrinter(Printer):
         self.status = "status"
 
     def expression(self, op: Op) -> tuple[str, int]:
-        row = REGISTRY.get(op.primitive)
-        if row is not None and op.primitive in SPELLINGS:
-            return SPELLINGS[op.primitive].format(*(self.text(x, ATOM) for x in op.operands)), ATOM
+        name = op.primitive
+        if name in MISSING:
+            refuse_operation(op)
+        if name == "cast":
+            return f"{device_caster(op.result.type)}({self.text(op.operands[0])})", ATOM
+        if name in LIBRARY and ty.is_float(op.operands[0].type):
+            suffix = "f" if op.result.type == ty.float32 else ""
+            arguments = ", ".join(self.text(x) for x in op.operands)
+            return f"cuda.libdevice.{LIBRARY[name]}{suffix}({arguments})", ATOM
+        if name in SPELLINGS:
+            one = "1" if ty.is_integer(op.result.type) else number_text(1.0, op.result.type)
+            text = SPELLINGS[name].format(*(self.text(x, ATOM) for x in op.operands), one=one)
+            return text, ATOM if text.endswith(")") and not text.startswith("math.copysign") else COMPARE
         return super().expression(op)
 
     def whole(self, op: Op) -> tuple[str, int]:
@@ -146,7 +166,7 @@ class DevicePrinter(Printer):
         code = self.failures.index(failure) + 1
         self.write(f"cuda.atomic.max({self.status}, 0, {code})  # {error}{': ' + message if message else ''}")
         count = len(self.function.results) - self.function.written
-        nothing = [f"{caster(v.type)}({not_a_number(v.type)})" for v in self.function.results[:count]]
+        nothing = [f"{device_caster(v.type)}({not_a_number(v.type)})" for v in self.function.results[:count]]
         self.write(f"return {', '.join(nothing)}".rstrip())
 
 
@@ -172,8 +192,17 @@ def not_a_number(type: Type) -> str:
     return "math.nan" if ty.is_float(type) else "0"
 
 
+def number_text(number: float, type: Type) -> str:
+    return repr(number) if type in (ty.float64, ty.boolean) else f"{ty.dtype_spelling(type)}({number!r})"
+
+
 def zero_text(type: Type) -> str:
-    return "0.0" if type == ty.float64 else f"{ty.dtype_spelling(type)}(0.0)"
+    return number_text(0.0, type)
+
+
+def device_caster(type: Type) -> str:
+    """A device makes no `float` of a boolean, but an `np.float64`."""
+    return "np.float64" if type == ty.float64 else caster(type)
 
 
 def local_array(op: Op) -> str:
@@ -248,7 +277,14 @@ class RowLoop:
     def __init__(self, rows: Rows, printer: DevicePrinter) -> None:
         self.rows, self.printer = rows, printer
         self.name = f"{rows.function.name}_rows"
-        self.taken = {p.name for p in rows.function.parameters} | {"rows", "i", "np", "cuda", "math", printer.status}
+        self.taken = {p.name for p in rows.function.parameters} | {
+            "rows",
+            "i",
+            "np",
+            "cuda",
+            "math",
+            printer.status,
+        }
         self.taken.add(rows.function.name)
         self.reduced: list[tuple[str, Type]] = []
 
@@ -296,7 +332,10 @@ class RowLoop:
         names = ["rows", *(p.name for p in primals), column, *order, *(t.name for t in rows.tapes)]
         names += [self.printer.status] if self.printer.failures else []
         head = [f"def {self.name}({', '.join(names)}):"]
-        loop = ["for i in range(cuda.grid(1), rows, cuda.gridsize(1)):", *(INDENT + x for x in (call, *inside))]
+        loop = [
+            "for i in range(cuda.grid(1), rows, cuda.gridsize(1)):",
+            *(INDENT + x for x in (call, *inside)),
+        ]
         return head + [INDENT + line for line in (*before, *loop, *after)]
 
     def shadow(
@@ -316,7 +355,9 @@ class RowLoop:
         indices = index_names(len(shape), self.taken)
         at = ", ".join(indices)
         where = at if len(indices) == 1 else f"({at})"
-        loops = [f"{INDENT * d}for {k} in range({n}):" for d, (k, n) in enumerate(zip(indices, shape, strict=True))]
+        loops = [
+            f"{INDENT * d}for {k} in range({n}):" for d, (k, n) in enumerate(zip(indices, shape, strict=True))
+        ]
         deep = INDENT * len(shape)
         before += [*loops, f"{deep}{total}[{at}] = {zero_text(dtype)}"]
         after += [*loops, f"{deep}{self.reduction(dtype)}({name}, {where}, {total}[{at}])"]

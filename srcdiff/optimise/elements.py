@@ -81,9 +81,7 @@ def element(array: Value, where: Sequence[Value]) -> Value:
     return current_builder().emit("load", (array, *where), array.type.dtype)
 
 
-def nest(
-    builder: Builder, array: Value, update: str, value: Callable[[Sequence[Value]], Value]
-) -> Value:
+def nest(builder: Builder, array: Value, update: str, value: Callable[[Sequence[Value]], Value]) -> Value:
     """The array after an update of all its elements."""
     lengths = lengths_of(builder, array)
 

@@ -36,20 +36,31 @@ def with_known(
     """
     structure = find_structure(function.body)
     known = {value: constant(number, value.type) for value, number in (numbers or {}).items()}
+
+    def length_of(array: Value, axis: int) -> int | None:
+        """The length of an array as it is first made."""
+        if array in lengths:
+            return lengths[array][axis]
+        made = structure.maker.get(array)
+        if made is None or made.primitive != "alloc":
+            return None
+        length = made.operands[axis]
+        number: int | None = known.get(length, length).constant
+        return number
+
     for op in ops_within(function.body):
         if op.primitive == "shape":
-            axis, origin = op.attributes["axis"], structure.origin(op.operands[0])
-            made = structure.maker.get(origin)
-            if origin in lengths:
-                known[op.result] = constant(lengths[origin][axis], ty.int64)
-            elif made is not None and made.primitive == "alloc":
-                length = made.operands[axis]
-                length = known.get(length, length)
-                if length.is_constant:
-                    known[op.result] = length
+            array, axis = op.operands[0], op.attributes["axis"]
+            # Of arrays that are swapped, all must have one length.
+            sources = structure.sources(array) if structure.is_mixed(array) else [structure.origin(array)]
+            found = {length_of(source, axis) for source in sources}
+            if len(found) == 1 and (length := found.pop()) is not None:
+                known[op.result] = constant(length, ty.int64)
     body = substitute(function.body, known)
     kept = tuple(value for value in body.parameters if value not in known)
-    hidden = sum(value not in known for value in function.parameters[len(function.parameters) - function.hidden :])
+    hidden = sum(
+        value not in known for value in function.parameters[len(function.parameters) - function.hidden :]
+    )
     return replace(function, body=replace(body, parameters=kept), hidden=hidden)
 
 

@@ -45,7 +45,9 @@ class ThreadTapes:
     lengths: Function
 
 
-def place_thread_arrays(function: Function, uniform: Collection[Value], most_trips: int | None) -> ThreadTapes:
+def place_thread_arrays(
+    function: Function, uniform: Collection[Value], most_trips: int | None
+) -> ThreadTapes:
     """Find a place for every allocation.
 
     Parameters
@@ -72,7 +74,12 @@ class Placing:
     def __init__(
         self, function: Function, structure: Structure, uniform: frozenset[Value], most_trips: int | None
     ) -> None:
-        self.function, self.structure, self.uniform, self.most_trips = function, structure, uniform, most_trips
+        self.function, self.structure, self.uniform, self.most_trips = (
+            function,
+            structure,
+            uniform,
+            most_trips,
+        )
         self.lengths: dict[Op, tuple[Value, ...]] = {}  # of the allocations that become parameters
         self.local: dict[Op, tuple[Value, ...]] = {}
         self.empty: list[Op] = []
@@ -126,9 +133,7 @@ class Placing:
         """Every trip of a loop has the same memory for what it allocates: it must not be kept for the next one."""
         for around in self.structure.around[op]:
             if around.primitive in ("for", "while"):
-                if any(
-                    ty.is_array(v.type) and self.same(v, op.result) for v in loop_body(around).results
-                ):
+                if any(ty.is_array(v.type) and self.same(v, op.result) for v in loop_body(around).results):
                     raise UnsupportedConstruct(
                         f"the array `{op.result.name or 'made here'}`, made in a loop and kept for the next trip",
                         op.location,

@@ -7,8 +7,8 @@
       return out1                 c_bar' = accum c_bar 0 (mul g (load x i))
     }                             return x_bar' c_bar' out_bar' }
 
-A *shadow* is the array of what is owed to an array; the caller passes it in, holding what is owed to the last version of
-an array that the function writes, and zeros or earlier sums for the others. It is the adjoint of `reverse.py`; only
+A *shadow* is the array of what is owed to an array; the caller passes it in. It holds what is owed to the last version
+of an array that the function writes, and zeros or earlier sums for the others. It is the adjoint of `reverse.py`; only
 where sums begin and end differs. Reads: activity.
 """
 
@@ -66,7 +66,9 @@ def build_shadowed_adjoint(function: Function, wrt: Sequence[int], in_place: boo
                 finals.append(owed.get(parameter, shadow))
             elif parameter in owed:
                 term = owed[parameter]
-                finals.append(builder.emit("accum", (shadow, zero(ty.int64), term), shadow.type, name=shadow.name))
+                finals.append(
+                    builder.emit("accum", (shadow, zero(ty.int64), term), shadow.type, name=shadow.name)
+                )
             else:
                 finals.append(shadow)
     forward = without_outputs(function.body) if in_place else function.body

@@ -139,7 +139,7 @@ def through_calls(x, y):
 
 def repeated(x, steps):
     s = 0.0
-    for i in range(steps):
+    for _ in range(steps):
         x = x * 0.9 + 0.1 * math.exp(-x)
         s += x * x
     return s
@@ -162,7 +162,9 @@ FUNCTIONS = [
     ),
     RowFunction(cubic_root, (column(),)),
     RowFunction(unbounded_root, (column(),), (), {"max_trips": 20}),
-    RowFunction(layer, (column(-1, 1, 2), column(-1, 1, 3)[0][:, None] * [1.0, -0.7], column()[:3]), ("w", "b")),
+    RowFunction(
+        layer, (column(-1, 1, 2), column(-1, 1, 3)[0][:, None] * [1.0, -0.7], column()[:3]), ("w", "b")
+    ),
     RowFunction(many_weights, (column(-1, 1, 3), column(-1, 1, 3)[:20]), ("w",)),
     RowFunction(in_place, (column(0.5, 1.5, 4), column())),
     RowFunction(writes_its_row, (column(0.5, 1.5, 3), 0.7), ("c",)),

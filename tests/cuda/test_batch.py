@@ -17,8 +17,8 @@ from srcdiff.errors import (
     UnsupportedDtype,
     UnsupportedIntrinsic,
 )
-from tests.cuda.functions import FUNCTIONS, black_scholes, trades, unbounded_root
 from tests.cuda.differences import assert_slope
+from tests.cuda.functions import FUNCTIONS, black_scholes, trades, unbounded_root
 from tests.truth import copied
 
 IDS = [f"{k}-{each.name}" for k, each in enumerate(FUNCTIONS)]
@@ -31,7 +31,11 @@ def made(each):
 def row_of(each, names, i):
     """The arguments of one row, with their own memory."""
     return tuple(
-        copied(a) if n in each.shared or not isinstance(a, np.ndarray) else a[i].copy() if a.ndim > 1 else a[i].item()
+        copied(a)
+        if n in each.shared or not isinstance(a, np.ndarray)
+        else a[i].copy()
+        if a.ndim > 1
+        else a[i].item()
         for a, n in zip(each.args, names, strict=True)
     )
 
@@ -88,7 +92,9 @@ def test_against_differences(each):
 
 @pytest.mark.parametrize("each", FUNCTIONS, ids=IDS)
 def test_single_precision(each):
-    single = [a.astype(np.float32) if np.asarray(a).dtype == np.float64 and np.ndim(a) else a for a in each.args]
+    single = [
+        a.astype(np.float32) if np.asarray(a).dtype == np.float64 and np.ndim(a) else a for a in each.args
+    ]
     single = [np.float32(a) if isinstance(a, float) else a for a in single]
     with emulated():
         value, gradients = made(each).value_and_grad(*single)

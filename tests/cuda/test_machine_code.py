@@ -6,6 +6,13 @@ import pytest
 
 from srcdiff.cuda import CudaUnavailable, batch
 from srcdiff.cuda.device import numba_cuda
+from srcdiff.cuda.inspection import inspect_kernel
+from srcdiff.emit.cuda import Rows, print_rows
+from srcdiff.errors import UnsupportedIntrinsic
+from srcdiff.ir import types as ty
+from srcdiff.ir.builder import Builder
+from srcdiff.ir.core import Function, Value
+from srcdiff.primitives import REGISTRY
 from tests.cuda.functions import FUNCTIONS
 
 try:
@@ -33,3 +40,34 @@ def test_batches(each, dtype):
     if dtype is np.float32 and not each.trigonometric:
         assert code.double == 0, report
 
+
+MISSING_ON_DEVICES = {"gcd", "logaddexp2"}
+BOOLEANS, INTEGERS = ("and", "or", "not"), ("bitand", "bitor", "bitxor", "lshift", "rshift", "invert", "gcd")
+
+
+def operand_types(row, type):
+    if row.name == "select":
+        return [ty.boolean, type, type]
+    if row.name == "round_to":
+        return [type, ty.int64]
+    known = ty.boolean if row.name in BOOLEANS else ty.int64 if row.name in INTEGERS else type
+    return [known] * (row.arity if row.name != "bisection" else 1)
+
+
+@pytest.mark.parametrize("type", [ty.float32, ty.float64], ids=str)
+def test_every_elementary_function(type):
+    for row in REGISTRY.values():
+        types = operand_types(row, type)
+        parameters = tuple(Value(f"x{k}", t) for k, t in enumerate(types))
+        with Builder() as builder:
+            value = builder.emit(row.name, parameters, row.result(*types))
+            if value.type != type:
+                value = builder.emit("cast", (value,), type)
+        function = Function("f", builder.block(parameters, (value,)))
+        if row.name in MISSING_ON_DEVICES:
+            with pytest.raises(UnsupportedIntrinsic):
+                print_rows(Rows(function, frozenset(parameters)), "")
+            continue
+        kernel = print_rows(Rows(function, frozenset(parameters)), "")
+        columns = [ty.array(t, 1) for t in (*types, type)]
+        assert inspect_kernel(kernel.text, kernel.name, [ty.int64, *columns]).spills == 0, row.name

@@ -12,7 +12,8 @@ from typing import Any
 
 from .analysis.compensation import is_compensated
 from .emit.python import print_function
-from .frontend.build import Program, parse
+from .frontend.build import Program, Reader, parse
+from .frontend.kernels import KernelReader
 from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
@@ -35,6 +36,7 @@ from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
 from .optimise.selections import remember_selections
+from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
@@ -89,13 +91,14 @@ def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> 
     return program
 
 
-def read_weak(source: FunctionSource, specs: Sequence[Any]) -> Program:
-    """The function in the IR, where sums that start at `0.0` are float32 if all numbers are: GPUs are slow at others."""
-    dtypes = {
-        spec.dtype if ty.is_array(spec) else spec for spec in specs if ty.is_scalar(spec) or ty.is_array(spec)
-    }
-    single = ty.float32 in dtypes and ty.float64 not in dtypes
-    return parse(source, specs, ty.float32 if single else ty.float64)
+def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: bool = False) -> Program:
+    """The function in the IR, where sums that start at `0.0` are float32 if all numbers are (doubles are slow)."""
+    reader = KernelReader() if is_kernel else Reader()
+    arguments = [spec for spec in specs if ty.is_scalar(spec) or ty.is_array(spec)]
+    dtypes = {spec.dtype if ty.is_array(spec) else spec for spec in arguments}
+    if ty.float32 in dtypes and ty.float64 not in dtypes:
+        reader.carried_float = ty.float32
+    return parse(source, specs, reader)
 
 
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
@@ -158,6 +161,7 @@ def threaded(
         *PLACE,
         *(stage for stage in FINISH if stage[1] not in NOT_IN_THREADS),
         (NEEDED, "elements", lambda f: simplified(over_elements(f))),
+        (OPTIONAL, "strides", lambda f: simplified(write_strides(f))),
     ]
     return run(stages, function, optimise, hook)
 
@@ -193,7 +197,7 @@ __all__ = [
     "primal",
     "print_function",
     "read",
-    "read_weak",
+    "read_for_device",
     "reorders_sums",
     "tape_sizes",
     "threaded",

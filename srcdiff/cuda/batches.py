@@ -9,7 +9,6 @@ the rows. The sizes of small arrays are put in as constants; what is owed to a s
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,17 +19,19 @@ import numpy as np
 from .. import pipeline
 from ..arguments import ArgNums, Signature, fetched
 from ..emit.cuda import FEW, Kernel, Rows, print_rows
-from ..errors import NotDifferentiable, TapeOverflowError, UnsupportedDtype
+from ..errors import NotDifferentiable, UnsupportedDtype
 from ..frontend.build import Program
 from ..frontend.source import read_source
 from ..frontend.things import Static
 from ..ir import types as ty
-from ..ir.core import Function, Value
+from ..ir.core import Value
 from ..optimise.fold import simplified
 from ..optimise.specialise import with_known
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
-from .device import Machine, is_on_device, machine
+from .arrays import dtype_of, is_array
+from .device import is_on_device, machine
 from .inspection import Report, report_of
+from .launching import allocate_tapes, host_function, raise_failure
 
 __all__ = ["Batch", "batch"]
 
@@ -216,7 +217,7 @@ class Batch:
     def made(self, typed: list[tuple[Any, tuple[int, ...]]], columns: set[str], with_gradient: bool) -> Plan:
         """Read the function, write its adjoint, print the kernel."""
         specs = [spec for spec, _ in typed]
-        program = pipeline.read_weak(self.source, specs)
+        program = pipeline.read_for_device(self.source, specs)
         self.check_result(program)
         function = program.function
         parameters = function.parameters
@@ -280,7 +281,8 @@ class Batch:
             shape = tuple(values[k].shape) if is_array(values[k]) else (1,)
             outputs[k] = at.zeros(shape, ty.numpy_dtype(parameters[plan.places.index(k)].type), stream)
         blocks = max(1, min(math.ceil(rows / self.threads), at.blocks))
-        tapes = self.tapes(plan, given, blocks * self.threads, at, stream)
+        known = dict(zip(parameters, given, strict=True))
+        tapes = allocate_tapes(plan.placed, plan.lengths, known, blocks * self.threads, at, stream)
         status = [at.zeros((1,), np.int32, stream)] if plan.kernel.failures else []
         arguments = [rows, *given, value, *outputs.values(), *tapes, *status]
         if rows:
@@ -302,21 +304,6 @@ class Batch:
         single = self.argnums is not None and not isinstance(self.argnums, (list, tuple, range))
         return given_back(value), gradients[0] if single and gradients else tuple(gradients)
 
-    def tapes(self, plan: Plan, given: list[Any], threads: int, at: Machine, stream: Any) -> list[Any]:
-        """The tapes that do not fit into the memory of a thread."""
-        if not plan.placed.tapes:
-            return []
-        known = dict(zip(plan.program.function.parameters, given, strict=True))
-        found = iter(plan.lengths(*(known[p] for p in plan.placed.lengths.parameters)))
-        return [
-            at.zeros(
-                (*(int(next(found)) for _ in range(tape.type.ndim - 1)), threads),
-                ty.numpy_dtype(tape.type),
-                stream,
-            )
-            for tape in plan.placed.tapes
-        ]
-
     def kernel_types(self, plan: Plan, values: list[Any]) -> list[Any]:
         """The types of the kernel's parameters, for the compiler."""
         parameters = plan.program.function.parameters
@@ -334,16 +321,6 @@ class Batch:
         return [ty.int64, *given, ty.array(result, 1), *outputs, *tapes, *status]
 
 
-def is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) or is_on_device(value)
-
-
-def dtype_of(value: Any) -> np.dtype[Any]:
-    kind = value.dtype if isinstance(value, np.ndarray) else value.__cuda_array_interface__["typestr"]
-    found: np.dtype[Any] = np.dtype(kind)
-    return found
-
-
 def summed(parameter: Value, layout: Rows) -> str:
     """How what is owed to a parameter is summed, in a word."""
     if parameter in layout.rows:
@@ -355,25 +332,3 @@ def summed(parameter: Value, layout: Rows) -> str:
 
 def tapes_of(plan: Plan) -> list[str]:
     return [f"{tape.name}: global, an element for each step and thread" for tape in plan.placed.tapes]
-
-
-def host_function(lengths: Function) -> Any:
-    """The lengths of the tapes as a Python function of the arguments."""
-    space: dict[str, Any] = {}
-    count = len(lengths.results)
-    text = pipeline.print_function(lengths, results=[f"return ({'{}, ' * count})".removeprefix("return ")])
-    exec(compile(text, f"<{lengths.name}>", "exec"), space)
-    return space[lengths.name]
-
-
-def raise_failure(kernel: Kernel, status: int, signature: Signature) -> None:
-    """Raise what a kernel reported, if anything."""
-    if not status:
-        return
-    failure = kernel.failures[status - 1]
-    if failure.error == "TapeOverflowError":
-        raise TapeOverflowError(
-            failure.message, definition=signature.definition, instead="a larger `max_trips=`"
-        )
-    error = getattr(builtins, failure.error)
-    raise error(failure.message)

@@ -47,6 +47,12 @@ class Machine(Protocol):
     def copy(self, x: Any, stream: Any) -> Any:
         """A copy there of an array that is there."""
 
+    def assign(self, x: Any, values: Any) -> None:
+        """Fill an array there."""
+
+    def can_write(self, x: Any) -> bool:
+        """Whether kernels can write into an array of the caller."""
+
     def host(self, x: Any, stream: Any) -> np.ndarray[Any, Any]:
         """The array as a NumPy array."""
 
@@ -79,6 +85,12 @@ class Emulator:
 
     def copy(self, x: Any, stream: Any) -> Any:
         return x.copy()
+
+    def assign(self, x: Any, values: Any) -> None:
+        x[...] = values
+
+    def can_write(self, x: Any) -> bool:
+        return isinstance(x, np.ndarray) and x.flags.c_contiguous
 
     def host(self, x: Any, stream: Any) -> np.ndarray[Any, Any]:
         return np.asarray(x)
@@ -124,6 +136,12 @@ class Gpu:
         made = self.cuda.device_array(x.shape, x.dtype, stream=stream)
         made.copy_to_device(x, stream=stream)
         return made
+
+    def assign(self, x: Any, values: Any) -> None:
+        x.copy_to_device(self.array(values, 0))
+
+    def can_write(self, x: Any) -> bool:
+        return is_on_device(x)
 
     def host(self, x: Any, stream: Any) -> np.ndarray[Any, Any]:
         found: np.ndarray[Any, Any] = x.copy_to_host(stream=stream)

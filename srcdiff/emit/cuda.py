@@ -27,6 +27,7 @@ from ..errors import UnsupportedIntrinsic
 from ..ir import types as ty
 from ..ir.core import Function, Op, Value
 from ..ir.types import Type
+from ..ir.walk import ops_within
 from .names import unique
 from .python import ATOM, COMPARE, INDENT, Printer, caster
 from .special import called_functions, plain_source
@@ -165,9 +166,12 @@ class DevicePrinter(Printer):
             self.failures.append(failure)
         code = self.failures.index(failure) + 1
         self.write(f"cuda.atomic.max({self.status}, 0, {code})  # {error}{': ' + message if message else ''}")
+        self.write(f"return {', '.join(self.nothing())}".rstrip())
+
+    def nothing(self) -> list[str]:
+        """What a function gives that has failed."""
         count = len(self.function.results) - self.function.written
-        nothing = [f"{device_caster(v.type)}({not_a_number(v.type)})" for v in self.function.results[:count]]
-        self.write(f"return {', '.join(nothing)}".rstrip())
+        return [f"{device_caster(v.type)}({not_a_number(v.type)})" for v in self.function.results[:count]]
 
 
 def index_names(count: int, taken: set[str]) -> list[str]:
@@ -209,6 +213,106 @@ def local_array(op: Op) -> str:
     lengths = [str(n.constant) for n in op.operands]
     shape = lengths[0] if len(lengths) == 1 else f"({', '.join(lengths)})"
     return f"cuda.local.array({shape}, {ty.dtype_spelling(op.result.type.dtype)})"
+
+
+# --------------------------------------------------------------------------------------------- adjoint kernels
+
+LINEAR = (  # the number of a thread among all of a grid
+    "block = cuda.blockIdx.x + cuda.gridDim.x * (cuda.blockIdx.y + cuda.gridDim.y * cuda.blockIdx.z)",
+    "rank = cuda.threadIdx.x + cuda.blockDim.x * (cuda.threadIdx.y + cuda.blockDim.y * cuda.threadIdx.z)",
+    "{} = block * cuda.blockDim.x * cuda.blockDim.y * cuda.blockDim.z + rank",
+)
+
+
+class AdjointPrinter(DevicePrinter):
+    """Prints an adjoint; what is owed to an element by every thread is summed in a number first."""
+
+    def __init__(self, function: Function, atomic: Sequence[Value], reduced: Sequence[Value]) -> None:
+        super().__init__(function, atomic)
+        self.reduced = {self.storage.find(value): value for value in reduced}
+        self.sums: dict[tuple[Value, str], str] = {}
+        self.taken = set(self.variables.names.values()) | {self.status}
+        for op in ops_within(function.body):
+            if op.primitive == "accum":
+                self.declare_sum(op)
+
+    def declare_sum(self, op: Op) -> None:
+        array = self.reduced.get(self.storage.find(op.operands[0]))
+        if array is not None:
+            key = array, self.index(op.operands[1:-1])
+            if key not in self.sums:
+                self.sums[key] = unique(f"{array.name.removesuffix('_bar')}_sum", self.taken)
+                self.taken.add(self.sums[key])
+
+    def statement(self, op: Op, stop: Value | None) -> None:
+        if op.primitive == "accum" and self.storage.find(op.operands[0]) in self.reduced:
+            array = self.reduced[self.storage.find(op.operands[0])]
+            sign, text = self.signed(op.operands[-1])
+            self.write(f"{self.sums[array, self.index(op.operands[1:-1])]} {sign}= {text}", op)
+        elif op.primitive == "position":
+            names = ", ".join(map(self.variables.of, op.results))
+            self.write(f"{names} = {op.attributes['text']}", op)
+        else:
+            super().statement(op, stop)
+
+    def nothing(self) -> list[str]:
+        return [zero_text(array.type.dtype) for array, _ in self.sums]
+
+    def lines_of(self, thread: Value | None) -> list[str]:
+        """The statements of a thread."""
+        starts = [f"{name} = {zero_text(array.type.dtype)}" for (array, _), name in self.sums.items()]
+        if thread is not None:
+            starts += [line.format(thread.name) for line in LINEAR]
+        return [INDENT + line for line in starts] + self.function_lines("", None)[1:]
+
+
+def print_adjoint(
+    function: Function,
+    atomic: Sequence[Value],
+    reduced: Sequence[Value],
+    tapes: Sequence[Value],
+    doc: str,
+) -> Kernel:
+    """The module of an adjoint kernel.
+
+    Parameters
+    ----------
+    function : its last parameter is the number of the thread, if there are `tapes`
+    atomic, reduced : the shadows that threads add to atomically, and by blocks
+    """
+    printer = AdjointPrinter(function, atomic, reduced)
+    thread = function.parameters[-1] if tapes else None
+    body = printer.lines_of(thread)
+    parameters = [p.name for p in function.parameters if p is not thread]
+    parameters += [printer.status] if printer.failures else []
+    sums = [
+        f"{INDENT}{reduction_name(array.type.dtype)}({array.name}, {tupled(where)}, {name})"
+        for (array, where), name in printer.sums.items()
+    ]
+    head = f"def {function.name}({', '.join(parameters)}):"
+    comment = f'{INDENT}"""{doc}"""'
+    if printer.failures and sums:
+        # A thread that fails leaves early, but still takes part in the sums of its block.
+        inner = f"{function.name}_thread"
+        names = ", ".join(printer.sums.values())
+        device = [
+            "@cuda.jit(device=True)",
+            head.replace(function.name, inner, 1),
+            *body,
+            f"{INDENT}return {names}",
+        ]
+        lines = [head, comment, f"{INDENT}{names} = {inner}({', '.join(parameters)})", *sums]
+        functions = [device, lines]
+    else:
+        functions = [[head, comment, *body, *sums]]
+    dtypes = dict.fromkeys(array.type.dtype for array, _ in printer.sums)
+    text = module_text(function, [block_add(type) for type in dtypes], *functions)
+    names_added = tuple(v.name for v in atomic)
+    return Kernel(text, function.name, tuple(printer.failures), bool(sums), names_added)
+
+
+def tupled(where: str) -> str:
+    return f"({where})" if "," in where else where
 
 
 # --------------------------------------------------------------------------------------------- rows of a batch

@@ -551,17 +551,16 @@ def text_of(node: ast.expr) -> str:
     return text[2:-1] if isinstance(node, ast.JoinedStr) else text
 
 
-def parse(source: FunctionSource, specs: Sequence[Any], carried_float: Any = ty.float64) -> Program:
+def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = None) -> Program:
     """Read a function for the given argument types.
 
     Parameters
     ----------
     source : the function, from `read_source`.
     specs : for each argument a Numba type, a tuple of such, or `Static` for what is known beforehand.
-    carried_float : the least type of what a loop carries that is a number written in the source at first.
+    reader : what reads it, if not a plain `Reader`.
     """
-    reader = Reader()
-    reader.carried_float = carried_float
+    reader = reader or Reader()
     reader.frame = Frame(source)
     reader.current_node = source.tree
     parameters: list[Value] = []

@@ -12,7 +12,7 @@ structure.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from ..analysis.structure import Structure, find_structure
@@ -20,13 +20,20 @@ from ..errors import TapeBoundError, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_body
-from ..ir.walk import free_values, ops_within, substitute
+from ..ir.walk import free_values_of, ops_within, substitute
+from ..primitives import REGISTRY
 from .fold import simplified
 
 LOCAL_TAPE = 2048  # bytes of a tape in local memory
 LOCAL_ARRAY = 16384  # bytes of another array
 ACCESSES = ("load", "store", "accum", "ensure")
-DROPPED = ("require", "raise", "opaque", "reverse_sweep", "release")
+COMPUTABLE = ("for", "if", "cast")
+
+
+def with_inner(op: Op) -> Iterator[Op]:
+    yield op
+    for region in op.regions:
+        yield from ops_within(region)
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class ThreadTapes:
     ----------
     function : its last parameters are such arrays, and if there are any the number of the thread
     tapes : those parameters
-    lengths : a function of the uniform parameters that gives all their lengths, less the axis of the threads
+    lengths : a function of some of the parameters that gives all their lengths, less the axis of the threads
     """
 
     function: Function
@@ -143,15 +150,38 @@ class Placing:
 
     def is_computable(self, op: Op, length: Value) -> bool:
         """Whether a length follows from parameters that are the same for all threads."""
-        if self.structure.home.get(length, ()) or self.structure.around[op]:
-            return False
-        function = self.function_of((length,))
-        return set(free_values(Block((), function.body.ops, function.results))) <= self.uniform
+        inside_a_loop = any(around.primitive != "if" for around in self.structure.around[op])
+        return not inside_a_loop and self.needed_for(length, {})
 
-    def function_of(self, values: tuple[Value, ...]) -> Function:
-        ops = tuple(op for op in self.function.body.ops if op.primitive not in DROPPED)
-        body = Block(tuple(p for p in self.function.parameters if p in self.uniform), ops, values)
-        return simplified(Function(f"{self.function.name}_lengths", body))
+    def needed_for(self, value: Value, found: dict[Op, None]) -> bool:
+        """Add the ops that compute a value from uniform parameters to `found`; false if there are others."""
+        if value.is_constant or value in self.uniform:
+            return True
+        op = self.structure.maker.get(value)
+        if op is None or value not in op.results or op.primitive == "position":
+            return False
+        if op.primitive == "shape":
+            if self.structure.origin(op.operands[0]) not in self.function.parameters:
+                return False
+            op = replace(op, operands=(self.structure.origin(op.operands[0]),))
+        elif not all(
+            inner.primitive in COMPUTABLE or inner.primitive in REGISTRY for inner in with_inner(op)
+        ):
+            return False
+        if op.primitive != "shape" and not all(self.needed_for(v, found) for v in free_values_of(op)):
+            return False
+        if all(value not in other.results for other in found):
+            found[op] = None
+        return True
+
+    def lengths_function(self, values: tuple[Value, ...]) -> Function:
+        """The lengths as a function of uniform parameters, and of arrays of which it reads the lengths only."""
+        found: dict[Op, None] = {}
+        for value in values:
+            self.needed_for(value, found)
+        read = {v for op in found for v in free_values_of(op)} | set(values)
+        parameters = tuple(p for p in self.function.parameters if p in read)
+        return simplified(Function(f"{self.function.name}_lengths", Block(parameters, tuple(found), values)))
 
     def placed(self) -> ThreadTapes:
         tapes: list[Value] = []
@@ -186,7 +216,7 @@ class Placing:
         extra = (*tapes, thread) if tapes else ()
         body = replace(body, parameters=(*body.parameters, *extra), ops=(*hoisted, *body.ops))
         placed = simplified(replace(self.function, body=body))
-        return ThreadTapes(placed, tuple(tapes), self.function_of(tuple(lengths)))
+        return ThreadTapes(placed, tuple(tapes), self.lengths_function(tuple(lengths)))
 
     def instead(self, empty: Op, renamed: dict[Value, Value]) -> Value:
         """What stands for an array without elements: the one that it is joined with, if there is one."""

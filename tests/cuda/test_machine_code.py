@@ -4,7 +4,7 @@ double-precision instruction."""
 import numpy as np
 import pytest
 
-from srcdiff.cuda import CudaUnavailable, batch
+from srcdiff.cuda import CudaUnavailable, batch, kernel
 from srcdiff.cuda.device import numba_cuda
 from srcdiff.cuda.inspection import inspect_kernel
 from srcdiff.emit.cuda import Rows, print_rows
@@ -14,6 +14,7 @@ from srcdiff.ir.builder import Builder
 from srcdiff.ir.core import Function, Value
 from srcdiff.primitives import REGISTRY
 from tests.cuda.functions import FUNCTIONS
+from tests.cuda.primals import KERNELS
 
 try:
     numba_cuda()
@@ -41,6 +42,21 @@ def test_batches(each, dtype):
         assert code.double == 0, report
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("each", KERNELS, ids=[each.name for each in KERNELS])
+def test_adjoint_kernels(each, dtype):
+    args = [typed(x, dtype) for x in each.args]
+    report = kernel(each.kernel, **each.options).report(*args)
+    code = report.code
+    assert code is not None
+    assert code.spills == 0, report
+    if dtype is np.float32 and not each.trigonometric and each.name not in DOUBLE:
+        assert code.double == 0, report
+    summed = any(how.startswith(("block", "atomic")) for how in report.accumulation.values())
+    assert (code.atomics > 0) == (summed or bool(each.options)), report
+
+
+DOUBLE = {"polynomial"}  # its local array is float64
 MISSING_ON_DEVICES = {"gcd", "logaddexp2"}
 BOOLEANS, INTEGERS = ("and", "or", "not"), ("bitand", "bitor", "bitxor", "lshift", "rshift", "invert", "gcd")
 

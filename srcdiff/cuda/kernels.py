@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ from ..ir import types as ty
 from ..ir.core import Function, Op, Value, loop_body, loop_slots
 from ..ir.walk import ops_within
 from ..optimise.fold import simplified
+from ..optimise.gather import gather_sums
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, extent_of, is_array, is_read_only, overlap
 from .device import machine
@@ -53,6 +54,7 @@ __all__ = ["CudaKernel", "kernel"]
 WAYS = {
     "plain": "plain: an element belongs to one thread",
     "block": "block: summed by thread, then by block, then one atomic addition",
+    "gather": "gather: each thread collects for its element, if there is a thread for each; else atomic",
     "atomic": "atomic: several threads may add to an element",
 }
 
@@ -67,6 +69,8 @@ class Adjoint:
     needed : the arrays, by number, whose values it reads
     written : those that the kernel writes
     accumulation : how threads add to the shadow of each argument, for those that they add to
+    collecting : the same, where neighbours need not add to each other's elements
+    axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
     """
 
     program: Program
@@ -77,11 +81,56 @@ class Adjoint:
     needed: frozenset[int]
     written: frozenset[int]
     accumulation: dict[str, Accumulation]
+    collecting: Kernel | None = None
+    axes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def preferred(self) -> Kernel:
+        """The kernel for a grid with a thread for each element."""
+        return self.collecting or self.kernel
+
+    def fitting(self, primals: Sequence[Any], blocks: Any, threads: Any) -> Kernel:
+        """The kernel for a grid: threads can only collect for all elements if there is one for each."""
+        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
+        covered = all(
+            length <= sizes[axis]
+            for k, axes in self.axes.items()
+            for axis, length in zip(axes, primals[k].shape, strict=True)
+        )
+        used = {axis for axes in self.axes.values() for axis in axes}
+        alone = all(size == 1 for axis, size in enumerate(sizes) if axis not in used)
+        return self.preferred if covered and alone else self.kernel
 
 
-def kernel(f: Any, argnums: ArgNums | None = None, max_trips: int | None = None) -> CudaKernel:
-    """A CUDA kernel with its adjoint; see `differentiate(target="cuda")`."""
-    return CudaKernel(f, argnums, max_trips)
+def kernel(
+    f: Any, argnums: ArgNums | None = None, max_trips: int | None = None, gather: bool = True
+) -> CudaKernel:
+    """A CUDA kernel with its adjoint.
+
+    Parameters
+    ----------
+    f : function, or an object made by `cuda.jit`
+    argnums : int, str or a sequence of those, optional
+        The parameters to differentiate by; all that are floats by default.
+    max_trips : int, optional
+        The most trips that loops of unknown length make in any thread.
+    gather : bool
+        Whether a thread may collect what others would add to its element; see `optimise/gather.py`.
+
+    Examples
+    --------
+    A kernel of a module that begins with `from numba import cuda`:
+
+    >>> from srcdiff.cuda import emulated, kernel
+    >>> from tests.cuda.primals import rows_of_blocks
+    >>> import numpy as np
+    >>> x, x_bar = np.full((1, 32), 2.0), np.zeros((1, 32))
+    >>> with emulated():
+    ...     kernel(rows_of_blocks).adjoint[1, 32](x, np.zeros_like(x), x_bar, np.ones_like(x))
+    >>> x_bar[0, 0]
+    np.float64(12.0)
+    """
+    return CudaKernel(f, argnums, max_trips, gather)
 
 
 class CudaKernel:
@@ -94,11 +143,11 @@ class CudaKernel:
     the adjoint adds.
     """
 
-    def __init__(self, f: Any, argnums: ArgNums | None, max_trips: int | None) -> None:
+    def __init__(self, f: Any, argnums: ArgNums | None, max_trips: int | None, gather: bool) -> None:
         self.__srcdiff_function__ = f
         self.source = read_source(getattr(f, "py_func", f))
         self.signature = Signature(self.source)
-        self.argnums, self.max_trips = argnums, max_trips
+        self.argnums, self.max_trips, self.gather = argnums, max_trips, gather
         self.programs: dict[Any, Program] = {}
         self.adjoints: dict[Any, Adjoint] = {}
         self.last: tuple[list[Any], Adjoint] | None = None
@@ -148,7 +197,9 @@ class CudaKernel:
         status = [at.zeros((1,), np.int32, stream)] if found.kernel.failures else []
         bars = [at.array(s, stream) for s in shadows if s is not None]
         arguments = [*given, *bars, *tapes, *status]
-        at.run(found.kernel.text, found.kernel.name, blocks, threads, arguments, stream)
+        chosen = found.fitting(primals, blocks, threads)
+        for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
+            at.run(chosen.text, name, blocks, threads, arguments, stream)
         if status:
             raise_failure(found.kernel, int(at.host(status[0], stream)[0]), self.signature)
 
@@ -160,17 +211,18 @@ class CudaKernel:
 
     def gradient_source(self, *args: Any) -> str:
         """The text of the adjoint kernel, for arguments of these types or of those of the last call."""
-        return self.adjoint_of(args)[1].kernel.text
+        return self.adjoint_of(args)[1].preferred.text
 
     def report(self, *args: Any) -> Report:
         """How the adjoint accumulates, where its tapes are, and what the compiler says."""
         found = self.adjoint_of(args)[1]
         ways = {name: WAYS[how.way] for name, how in found.accumulation.items()}
+        ways |= {self.signature.names[k]: WAYS["gather"] for k in found.axes}
         tapes = [f"{tape.name}: global, an element for each step and thread" for tape in found.placed.tapes]
         types = [p.type for p in found.placed.function.parameters]
         types = types[:-1] if found.placed.tapes else types
         types += [ty.array(ty.nb.int32, 1)] if found.kernel.failures else []
-        return report_of(found.kernel, ways, tapes, types)
+        return report_of(found.preferred, ways, tapes, types)
 
     def adjoint_of(self, args: tuple[Any, ...]) -> tuple[list[Any], Adjoint]:
         if not args:
@@ -270,9 +322,15 @@ class CudaKernel:
             for way in ("atomic", "block")
         )
         by = ", ".join(names[k] for k in wrt)
-        printed = print_adjoint(
-            placed.function, atomic, reduced, placed.tapes, f"The adjoint of {self.signature.name} by {by}."
-        )
+        doc = f"The adjoint of {self.signature.name} by {by}."
+        printed = print_adjoint(placed.function, atomic, reduced, placed.tapes, doc)
+        gathered = gather_sums(placed.function, atomic) if self.gather and not placed.tapes else None
+        collecting, axes = None, {}
+        if gathered is not None:
+            collecting = print_adjoint(
+                gathered.function, (), reduced, (), doc, gathered.arrays, gathered.clear
+            )
+            axes = {k: gathered.arrays[s] for k, s in shadows.items() if s in gathered.arrays}
         lengths = host_function(placed.lengths) if placed.tapes else None
         return Adjoint(
             program,
@@ -283,6 +341,8 @@ class CudaKernel:
             frozenset(read_by(placed.function, parameters)),
             frozenset(written_by(program.function)),
             accumulation,
+            collecting,
+            axes,
         )
 
     # ------------------------------------------------------------------------------------------ checks

@@ -19,7 +19,7 @@ GPU sets `status`, from which the caller raises it. Reads: nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -95,6 +95,7 @@ class Kernel:
     failures : what each value of `status` but 0 means, from 1 on; without any, the kernel has no such parameter
     reduced : whether it adds over blocks, whose threads must then be a multiple of 32
     atomics : the arrays that it adds to atomically, element by element
+    clear : a kernel of the module to be run afterwards with the same arguments, if there is one
     """
 
     text: str
@@ -102,6 +103,7 @@ class Kernel:
     failures: tuple[Failure, ...] = ()
     reduced: bool = False
     atomics: tuple[str, ...] = ()
+    clear: str = ""
 
 
 class DevicePrinter(Printer):
@@ -225,30 +227,54 @@ LINEAR = (  # the number of a thread among all of a grid
 
 
 class AdjointPrinter(DevicePrinter):
-    """Prints an adjoint; what is owed to an element by every thread is summed in a number first."""
+    """Prints an adjoint; what is owed to an element by every thread is summed in a number first.
 
-    def __init__(self, function: Function, atomic: Sequence[Value], reduced: Sequence[Value]) -> None:
+    So is what a thread collects for its own element, of the shadows in `gathered`: each axis of those is given with the
+    axis of the grid that it lies along.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        atomic: Sequence[Value],
+        reduced: Sequence[Value],
+        gathered: Mapping[Value, tuple[int, ...]],
+    ) -> None:
         super().__init__(function, atomic)
         self.reduced = {self.storage.find(value): value for value in reduced}
+        self.gathered = {self.storage.find(value): value for value in gathered}
+        self.axes = gathered
         self.sums: dict[tuple[Value, str], str] = {}
-        self.taken = set(self.variables.names.values()) | {self.status}
+        self.collected: dict[Value, str] = {}
+        self.taken = {*self.variables.names.values(), self.status}
         for op in ops_within(function.body):
             if op.primitive == "accum":
                 self.declare_sum(op)
 
+    def fresh(self, wish: str) -> str:
+        name = unique(wish, self.taken)
+        self.taken.add(name)
+        return name
+
     def declare_sum(self, op: Op) -> None:
-        array = self.reduced.get(self.storage.find(op.operands[0]))
-        if array is not None:
-            key = array, self.index(op.operands[1:-1])
+        storage = self.storage.find(op.operands[0])
+        if storage in self.reduced:
+            key = self.reduced[storage], self.index(op.operands[1:-1])
             if key not in self.sums:
-                self.sums[key] = unique(f"{array.name.removesuffix('_bar')}_sum", self.taken)
-                self.taken.add(self.sums[key])
+                self.sums[key] = self.fresh(f"{key[0].name.removesuffix('_bar')}_sum")
+        elif storage in self.gathered and self.gathered[storage] not in self.collected:
+            array = self.gathered[storage]
+            self.collected[array] = self.fresh(f"{array.name.removesuffix('_bar')}_sum")
 
     def statement(self, op: Op, stop: Value | None) -> None:
-        if op.primitive == "accum" and self.storage.find(op.operands[0]) in self.reduced:
-            array = self.reduced[self.storage.find(op.operands[0])]
+        storage = self.storage.find(op.operands[0]) if op.primitive == "accum" else None
+        if storage in self.reduced or storage in self.gathered:
             sign, text = self.signed(op.operands[-1])
-            self.write(f"{self.sums[array, self.index(op.operands[1:-1])]} {sign}= {text}", op)
+            if storage in self.reduced:
+                name = self.sums[self.reduced[storage], self.index(op.operands[1:-1])]
+            else:
+                name = self.collected[self.gathered[storage]]
+            self.write(f"{name} {sign}= {text}", op)
         elif op.primitive == "position":
             names = ", ".join(map(self.variables.of, op.results))
             self.write(f"{names} = {op.attributes['text']}", op)
@@ -261,9 +287,24 @@ class AdjointPrinter(DevicePrinter):
     def lines_of(self, thread: Value | None) -> list[str]:
         """The statements of a thread."""
         starts = [f"{name} = {zero_text(array.type.dtype)}" for (array, _), name in self.sums.items()]
+        starts += [f"{name} = {zero_text(array.type.dtype)}" for array, name in self.collected.items()]
         if thread is not None:
             starts += [line.format(thread.name) for line in LINEAR]
         return [INDENT + line for line in starts] + self.function_lines("", None)[1:]
+
+    def additions(self) -> list[str]:
+        """What a thread has collected, added to its elements."""
+        if not self.collected:
+            return []
+        count = max(max(axes) for axes in self.axes.values()) + 1
+        own = [self.fresh(wish) for wish in ("i", "j", "k")[:count]]
+        lines = [f"{', '.join(own)} = cuda.grid({count})"]
+        for array, name in self.collected.items():
+            axes = self.axes[array]
+            within = " and ".join(f"{own[axis]} < {array.name}.shape[{k}]" for k, axis in enumerate(axes))
+            place = ", ".join(own[axis] for axis in axes)
+            lines += [f"if {within}:", f"{INDENT}{array.name}[{place}] += {name}"]
+        return [INDENT + line for line in lines]
 
 
 def print_adjoint(
@@ -272,6 +313,8 @@ def print_adjoint(
     reduced: Sequence[Value],
     tapes: Sequence[Value],
     doc: str,
+    gathered: Mapping[Value, tuple[int, ...]] | None = None,
+    clear: Function | None = None,
 ) -> Kernel:
     """The module of an adjoint kernel.
 
@@ -279,13 +322,15 @@ def print_adjoint(
     ----------
     function : its last parameter is the number of the thread, if there are `tapes`
     atomic, reduced : the shadows that threads add to atomically, and by blocks
+    gathered : those that each thread collects for, with the axes of the grid along theirs
+    clear : a second kernel, that clears what was used up
     """
-    printer = AdjointPrinter(function, atomic, reduced)
+    printer = AdjointPrinter(function, atomic, reduced, gathered or {})
     thread = function.parameters[-1] if tapes else None
     body = printer.lines_of(thread)
     parameters = [p.name for p in function.parameters if p is not thread]
     parameters += [printer.status] if printer.failures else []
-    sums = [
+    sums = printer.additions() + [
         f"{INDENT}{reduction_name(array.type.dtype)}({array.name}, {tupled(where)}, {name})"
         for (array, where), name in printer.sums.items()
     ]
@@ -301,14 +346,24 @@ def print_adjoint(
             *body,
             f"{INDENT}return {names}",
         ]
-        lines = [head, comment, f"{INDENT}{names} = {inner}({', '.join(parameters)})", *sums]
-        functions = [device, lines]
+        functions = [device, [head, comment, f"{INDENT}{names} = {inner}({', '.join(parameters)})", *sums]]
     else:
         functions = [[head, comment, *body, *sums]]
+    if clear is not None:
+        lines = AdjointPrinter(clear, (), (), {}).lines_of(None)
+        comment = f'{INDENT}"""Clears what {function.name} has used up."""'
+        functions.append([f"def {clear.name}({', '.join(parameters)}):", comment, *lines])
     dtypes = dict.fromkeys(array.type.dtype for array, _ in printer.sums)
     text = module_text(function, [block_add(type) for type in dtypes], *functions)
     names_added = tuple(v.name for v in atomic)
-    return Kernel(text, function.name, tuple(printer.failures), bool(sums), names_added)
+    return Kernel(
+        text,
+        function.name,
+        tuple(printer.failures),
+        bool(printer.sums),
+        names_added,
+        clear.name if clear is not None else "",
+    )
 
 
 def tupled(where: str) -> str:

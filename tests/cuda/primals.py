@@ -299,7 +299,7 @@ KERNELS = [
         {"a": "block", "x": "plain", "y": "plain"},
     ),
     KernelCase(
-        heat, (normal(N), normal(1), np.zeros(N)), (2,), (2, 32), heat_on_cpu, {"u": "atomic", "c": "block"}
+        heat, (normal(N), normal(1), np.zeros(N)), (2,), (2, 32), heat_on_cpu, {"u": "gather", "c": "block"}
     ),
     KernelCase(
         heat_of_square,
@@ -307,7 +307,7 @@ KERNELS = [
         (2,),
         ((2, 1), (4, 8)),
         heat_of_square_on_cpu,
-        {"u": "atomic", "k": "plain"},
+        {"u": "gather", "k": "plain"},
     ),
     KernelCase(
         matvec,

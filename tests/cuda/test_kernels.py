@@ -153,6 +153,54 @@ def test_strided_loop_is_printed_as_one():
     ).replace("t3", "cuda.gridsize(1)").replace("t1", "x.shape[0]")
 
 
+@pytest.mark.parametrize("each", [e for e in KERNELS if "gather" in e.ways.values()], ids=lambda e: e.name)
+def test_gathered_and_atomic_sums_agree(each):
+    seeds = seeds_of(each)
+    gathered, differentiable = adjoint_of(each, seeds)
+    assert "cuda.atomic.add(u_bar" not in differentiable.gradient_source()
+    args = copied(each.args)
+    shadows = [seeds[k].copy() if k in seeds else np.zeros_like(args[k]) for k in floats_of(args)]
+    plain = kernel(each.kernel, gather=False)
+    with emulated():
+        plain.adjoint[each.grid](*args, *shadows)
+    assert "cuda.atomic.add(u_bar" in plain.gradient_source()
+    for k, shadow in zip(floats_of(args), shadows, strict=True):
+        np.testing.assert_allclose(gathered[k], shadow, rtol=1e-12, atol=1e-14)
+
+
+def shifted(u, out):
+    i = cuda.grid(1)
+    if i < out.shape[0]:
+        out[i] = u[i] * u[i + 2]
+
+
+def test_threads_for_some_elements_only():
+    """Without a thread for each element nobody could collect for the others: the sums are atomic then."""
+    u, weights = np.random.default_rng(0).standard_normal((2, 66))
+    u_bar, out_bar = np.zeros(66), weights[:64].copy()
+    differentiable = kernel(shifted)
+    with emulated():
+        differentiable.adjoint[2, 32](u, np.zeros(64), u_bar, out_bar)
+    assert "u_sum" in differentiable.gradient_source()
+    want = np.zeros(66)
+    want[:64] += weights[:64] * u[2:]
+    want[2:] += weights[:64] * u[:64]
+    np.testing.assert_allclose(u_bar, want)
+    assert not out_bar.any()
+
+
+def wrapping(u, out):
+    i = cuda.grid(1)
+    if i < out.shape[0]:
+        out[i] = u[i] * u[i - 1]
+
+
+def test_an_index_that_may_be_negative_is_not_gathered():
+    u, out = np.ones(32), np.zeros(32)
+    report = kernel(wrapping).report(u, out)
+    assert report.accumulation["u"].startswith("atomic")
+
+
 # ------------------------------------------------------------------------------------------------ refusals
 
 

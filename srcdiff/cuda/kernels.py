@@ -327,8 +327,9 @@ class CudaKernel:
         gathered = gather_sums(placed.function, atomic) if self.gather and not placed.tapes else None
         collecting, axes = None, {}
         if gathered is not None:
+            others = [shadow for shadow in atomic if shadow not in gathered.arrays]
             collecting = print_adjoint(
-                gathered.function, (), reduced, (), doc, gathered.arrays, gathered.clear
+                gathered.function, others, reduced, (), doc, gathered.arrays, gathered.clear
             )
             axes = {k: gathered.arrays[s] for k, s in shadows.items() if s in gathered.arrays}
         lengths = host_function(placed.lengths) if placed.tapes else None
@@ -494,6 +495,9 @@ def is_initial(version: Value, array: Value, reading: Op, threads: Threads) -> b
     if version is array:
         return True
     loop = threads.structure.maker.get(version)
+    if loop is not None and loop.primitive == "store":
+        before, *where, _ = loop.operands
+        return differ(where, reading.operands[1:]) and is_initial(before, array, reading, threads)
     if loop is None or loop.primitive != "for":
         return False
     # Each trip has an element of its own: those before have written other ones.
@@ -501,3 +505,10 @@ def is_initial(version: Value, array: Value, reading: Op, threads: Threads) -> b
     own = threads.atom(index) is not None and index in reading.operands[1:]
     start = next((i for i, parameter, _, _ in loop_slots(loop) if parameter is version), None)
     return own and start is not None and is_initial(start, array, reading, threads)
+
+
+def differ(a: Sequence[Value], b: Sequence[Value]) -> bool:
+    """Whether two indices are certainly those of different elements."""
+    return any(
+        x.is_constant and y.is_constant and x.constant != y.constant for x, y in zip(a, b, strict=True)
+    )

@@ -49,7 +49,7 @@ class Gathered:
 
 
 def gather_sums(function: Function, arrays: Sequence[Value]) -> Gathered | None:
-    """Rewrite the additions to these arrays, if all of them can be.
+    """Rewrite the additions to those of the arrays for which threads can collect; None if they can for none.
 
     Parameters
     ----------
@@ -62,10 +62,9 @@ def gather_sums(function: Function, arrays: Sequence[Value]) -> Gathered | None:
     axes: dict[Value, tuple[int, ...]] = {}
     for array in arrays:
         found = gathering.axes_of(array)
-        if found is None:
-            return None
-        axes[array] = found
-    return Gathered(gathering.rewritten(), gathering.clearing(), axes)
+        if found is not None:
+            axes[array] = found
+    return None if not axes else Gathered(gathering.rewritten(), gathering.clearing(), axes)
 
 
 class Gathering:
@@ -88,6 +87,7 @@ class Gathering:
         if any(kind in ("thread", "block") for kind, _ in self.threads.atoms.values()):
             return None  # only positions in the whole grid can be shifted
         found: set[tuple[int, ...]] = set()
+        offsets: dict[Op, Offset] = {}
         for op in self.sums_of(array):
             parts = [self.shifted(index) for index in op.operands[1:-1]]
             axes, distances = [], []
@@ -101,11 +101,14 @@ class Gathering:
             offset = [0, 0, 0]
             for axis, distance in zip(axes, distances, strict=True):
                 offset[axis] = distance
-            self.offsets[op] = tuple(offset)
+            offsets[op] = tuple(offset)
         if len(found) != 1:
             return None
         (axes_of_array,) = found
-        return axes_of_array if sorted(axes_of_array) == sorted(self.threads.axes) else None
+        if sorted(axes_of_array) != sorted(self.threads.axes):
+            return None
+        self.offsets.update(offsets)
+        return axes_of_array
 
     def shifted(self, index: Value) -> tuple[Value, int] | None:
         """An index as a position and a distance from it."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import pipeline
-from .arguments import PLAIN, Signature, fetched, fingerprint, flattened, nested, same_known
+from .arguments import PLAIN, Signature, fetched, fingerprint, flattened, restored, same_known
 from .backend.cpu import load_function
 from .frontend.build import Program
 from .ir.core import Function
@@ -46,6 +46,7 @@ class Compiled:
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
         self.quick: dict[Any, Entry] = {}  # by what is cheap to see of the arguments
+        self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
 
     # ------------------------------------------------------------------------- what a subclass supplies
 
@@ -115,7 +116,7 @@ class Compiled:
                 function, structure, fetch, statics = quick
                 if not statics or all(fetched(where) is known for where, known in statics):
                     result = function(*args, *map(fetched, fetch)) if fetch else function(*args)
-                    return nested(structure, iter(result if structure != "leaf" else (result,)))
+                    return restored(structure, result)
         values = self.bind(args, keywords)
         entry = function, structure, fetch, _ = self.entry(self.specs(values))
         if (
@@ -126,7 +127,7 @@ class Compiled:
         ):
             self.quick[fingerprint(args)] = entry
         result = function(*flattened(values), *map(fetched, fetch))
-        return nested(structure, iter(result if structure != "leaf" else (result,)))
+        return restored(structure, result)
 
 
 __all__ = ["Compiled", "Options"]

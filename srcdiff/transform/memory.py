@@ -42,7 +42,7 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
             if term in reverser.active:
                 reverser.owe(owed, term, builder.emit("load", (held, *where), held.type.dtype))
             reverser.owe(owed, array, held)
-        case "copy":
+        case "copy" | "ensure":
             reverser.owe(owed, op.operands[0], owed.pop(op.result))
         case "cast":
             g = owed.pop(op.result)

@@ -24,7 +24,7 @@ from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..primitives import ARRAYS, NONE, REGISTRY
-from ..primitives.arrays import Held, sharing
+from ..primitives.arrays import Held, computed, sharing
 from .arrays import owned
 from .attach import drop_attachments
 from .reverse import as_type, cotangent_type, refuse
@@ -185,7 +185,7 @@ class Pusher:
                     for x, held in zip(op.operands, seen, strict=True)
                 ]
                 found = row.tangent(directions, results if len(results) > 1 else results[0], *seen)
-                parts = found if isinstance(found, tuple) else (found,)
+                parts = tuple(map(computed, found if isinstance(found, tuple) else (found,)))
                 fresh = {value for made in current_builder().ops[start:] for value in made.results}
                 columns.append(
                     [

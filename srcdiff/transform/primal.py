@@ -47,13 +47,13 @@ def counted_down(builder: Builder, loop: Op) -> tuple[Value, Value, Value]:
     """The bounds and the step of the same trips, the last one first."""
     low, high, step = loop.operands[:3]
     one = constant(1, ty.int64)
-    if step.constant == 1:
-        last = builder.emit("sub", (high, one), ty.int64)
+    back = "sub" if step.constant > 0 else "add"
+    if abs(step.constant) == 1:
+        last = builder.emit(back, (high, one), ty.int64)
     else:
         before = builder.emit("sub", (trip_count(builder, loop), one), ty.int64)
         last = builder.emit("add", (low, builder.emit("mul", (before, step), ty.int64)), ty.int64)
-    beyond = builder.emit("sub" if step.constant > 0 else "add", (low, one), ty.int64)
-    return last, beyond, constant(-step.constant, ty.int64)
+    return last, builder.emit(back, (low, one), ty.int64), constant(-step.constant, ty.int64)
 
 
 __all__ = ["as_primal"]

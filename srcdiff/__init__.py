@@ -3,7 +3,20 @@
 import importlib
 from typing import Any
 
-from .api import Differentiated, TapeReport, differentiate, grad, value_and_grad
+from .api import (
+    Differentiated,
+    TapeReport,
+    differentiate,
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 from .errors import (
     AliasError,
     DifferentiationError,
@@ -12,6 +25,7 @@ from .errors import (
     SourceUnavailable,
     UnsupportedConstruct,
 )
+from .runtime.marks import checkpoint
 
 __all__ = [
     "AliasError",
@@ -22,9 +36,17 @@ __all__ = [
     "SourceUnavailable",
     "TapeReport",
     "UnsupportedConstruct",
+    "checkpoint",
     "differentiate",
     "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
     "value_and_grad",
+    "vjp",
 ]
 
 

@@ -156,6 +156,12 @@ class Signature:
             nestings.append(nesting)
         return tuple(flat), nestings
 
+    def moves(self, spec: Any) -> bool:
+        """Whether an argument of this type can be differentiated by."""
+        if isinstance(spec, tuple):
+            return bool(spec) and all(map(self.moves, spec))
+        return not isinstance(spec, Static) and ty.is_differentiable(spec)
+
     def check_differentiable(self, spec: Any, name: str) -> None:
         if isinstance(spec, tuple) and spec:
             for part in spec:
@@ -206,26 +212,16 @@ def nested(nesting: Any, values: Iterator[Any]) -> Any:
     return tuple(nested(part, values) for part in nesting)
 
 
+def restored(structure: Any, result: Any) -> Any:
+    """What a compiled function returned, nested as it should be."""
+    if structure == "leaf":
+        return result
+    return nested(structure, iter(result if type(result) is tuple else (result,)))
+
+
 def fingerprint(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """What decides the types of arguments, for those that are plain numbers and arrays."""
     return tuple([(x.dtype, x.ndim, x.flags.num) if type(x) is np.ndarray else type(x) for x in args])
 
 
-def fetched(where: tuple[str, Any, str]) -> Any:
-    """The present value of something captured."""
-    kind, owner, name = where
-    if kind == "global":
-        return owner.__globals__[name]
-    if kind == "closure":
-        return owner.__closure__[owner.__code__.co_freevars.index(name)].cell_contents
-    if kind == "module":
-        return getattr(owner, name)
-    return owner
-
-
-def same_known(a: Any, b: Any) -> bool:
-    """Whether what was taken as known is still the same."""
-    return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float)) and a == b)
-
-
-__all__ = ["PLAIN", "ArgNums", "Signature", "fetched", "fingerprint", "flattened", "nested", "same_known"]
+__all__ = ["PLAIN", "ArgNums", "Signature", "fingerprint", "flattened", "restored"]

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from . import pipeline
-from .arguments import PLAIN, Signature, fetched, fingerprint, flattened, nested, same_known
+from .arguments import PLAIN, Signature, fingerprint, flattened, restored
 from .backend.cpu import load_function
 from .frontend.build import Program
+from .frontend.captures import fetched, same_known
 from .ir.core import Function
 
 Specs = tuple[Any, ...]
@@ -46,6 +47,7 @@ class Compiled:
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
         self.quick: dict[Any, Entry] = {}  # by what is cheap to see of the arguments
+        self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
 
     # ------------------------------------------------------------------------- what a subclass supplies
 
@@ -79,6 +81,12 @@ class Compiled:
 
     def program_for(self, *args: Any, **keywords: Any) -> Program:
         return self.program(self.specs(self.bind(args, keywords)))
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """The arguments of a call inside another function that is read, and the tangents among them."""
+        return self.bind(args, keywords), []
 
     def text(self, program: Program) -> str:
         """The source text of the finished program."""
@@ -115,7 +123,7 @@ class Compiled:
                 function, structure, fetch, statics = quick
                 if not statics or all(fetched(where) is known for where, known in statics):
                     result = function(*args, *map(fetched, fetch)) if fetch else function(*args)
-                    return nested(structure, iter(result if structure != "leaf" else (result,)))
+                    return restored(structure, result)
         values = self.bind(args, keywords)
         entry = function, structure, fetch, _ = self.entry(self.specs(values))
         if (
@@ -126,7 +134,7 @@ class Compiled:
         ):
             self.quick[fingerprint(args)] = entry
         result = function(*flattened(values), *map(fetched, fetch))
-        return nested(structure, iter(result if structure != "leaf" else (result,)))
+        return restored(structure, result)
 
 
 __all__ = ["Compiled", "Options"]

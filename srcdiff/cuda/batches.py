@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from .. import pipeline
-from ..arguments import ArgNums, Signature, fetched
+from ..arguments import ArgNums, Signature
 from ..emit.cuda import FEW, Kernel, Rows, print_rows
 from ..errors import NotDifferentiable, UnsupportedDtype
 from ..frontend.build import Program
+from ..frontend.captures import fetched
 from ..frontend.source import read_source
 from ..frontend.things import Static
 from ..ir import types as ty
@@ -31,7 +32,7 @@ from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, is_array
 from .device import is_on_device, machine
 from .inspection import Report, report_of
-from .launching import allocate_tapes, host_function, raise_failure
+from .launching import allocate_tapes, host_function, is_current, raise_failure
 
 __all__ = ["Batch", "batch"]
 
@@ -197,7 +198,7 @@ class Batch:
         specs = [self.spec(value, name) for value, name in zip(values, names, strict=True)]
         key = (tuple(specs), with_gradient)
         found = self.plans.get(key)
-        if found is None:
+        if found is None or not is_current(found.program):
             columns = {n for n, v in zip(names, values, strict=True) if self.is_column(n, v)}
             found = self.plans[key] = self.made(specs, columns, with_gradient)
         return found

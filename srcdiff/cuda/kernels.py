@@ -25,7 +25,7 @@ import numpy as np
 from .. import pipeline
 from ..analysis.structure import find_structure
 from ..analysis.threads import Accumulation, Threads
-from ..arguments import ArgNums, Signature, fetched
+from ..arguments import ArgNums, Signature
 from ..emit.cuda import Kernel, print_adjoint
 from ..errors import (
     AliasError,
@@ -37,6 +37,7 @@ from ..errors import (
     UnsupportedDtype,
 )
 from ..frontend.build import Program
+from ..frontend.captures import fetched
 from ..frontend.source import read_source
 from ..ir import types as ty
 from ..ir.core import Function, Op, Value, loop_body, loop_slots
@@ -47,7 +48,7 @@ from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, extent_of, is_array, is_read_only, overlap
 from .device import machine
 from .inspection import Report, report_of
-from .launching import allocate_tapes, host_function, raise_failure
+from .launching import allocate_tapes, host_function, is_current, raise_failure
 
 __all__ = ["CudaKernel", "kernel"]
 
@@ -248,7 +249,7 @@ class CudaKernel:
 
     def program(self, primals: list[Any]) -> Program:
         specs = tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True))
-        if specs not in self.programs:
+        if specs not in self.programs or not is_current(self.programs[specs]):
             program = pipeline.read_for_device(self.source, specs, is_kernel=True)
             if program.structure is not None:
                 raise NotDifferentiable(
@@ -259,6 +260,7 @@ class CudaKernel:
                 )
             check_dependences(simplified(program.function))
             self.programs[specs] = program
+            self.adjoints = {key: found for key, found in self.adjoints.items() if key[0] != specs}
         return self.programs[specs]
 
     def shadowed(self, program: Program) -> tuple[int, ...]:
@@ -291,7 +293,7 @@ class CudaKernel:
     def plan(self, primals: list[Any], shadows: list[Any]) -> Adjoint:
         program = self.program(primals)
         wrt = tuple(k for k, s in zip(self.shadowed(program), shadows, strict=True) if s is not None)
-        key = (tuple(p.type for p in program.function.parameters), wrt)
+        key = (tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True)), wrt)
         if key not in self.adjoints:
             self.adjoints[key] = self.made(program, wrt)
         self.last = primals, self.adjoints[key]

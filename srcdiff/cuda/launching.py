@@ -10,12 +10,19 @@ from .. import pipeline
 from ..arguments import Signature
 from ..emit.cuda import Kernel
 from ..errors import TapeOverflowError
+from ..frontend.build import Program
+from ..frontend.captures import fetched, same_known
 from ..ir import types as ty
 from ..ir.core import Function, Value
 from ..optimise.thread_arrays import ThreadTapes
 from .device import Machine
 
-__all__ = ["allocate_tapes", "host_function", "raise_failure"]
+__all__ = ["allocate_tapes", "host_function", "is_current", "raise_failure"]
+
+
+def is_current(program: Program) -> bool:
+    """Whether what was taken as known when a function was read is still the same."""
+    return all(same_known(fetched(where), known) for where, known in program.statics)
 
 
 def host_function(lengths: Function) -> Any:

@@ -202,6 +202,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 
 # Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
+CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
 NOT_IN_THREADS = {"rotate", "unread after rotation", "unsigned", "share"}
 
 
@@ -219,7 +220,8 @@ def threaded(
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),
-        *PLACE,
+        (NEEDED, "residuals", lambda f: place_residuals(f, CHEAP_IN_THREADS)),
+        (NEEDED, "simplify placed", simplified),
         *(stage for stage in FINISH if stage[1] not in NOT_IN_THREADS),
         (NEEDED, "elements", lambda f: simplified(over_elements(f))),
         (OPTIONAL, "strides", lambda f: simplified(write_strides(f))),

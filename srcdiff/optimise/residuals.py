@@ -21,6 +21,7 @@ Reads: structure, affine forms. Gives a function without reads of closed regions
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Overwrites
@@ -34,6 +35,7 @@ from ..ir.trips import trip_number
 from ..ir.walk import free_values_of
 from ..primitives import ARRAYS, REGISTRY
 from .arrays import (
+    Length,
     Lengths,
     array_source,
     counts_known,
@@ -350,7 +352,8 @@ class Placer:
             sources = ARRAYS[made.primitive].source_of(made.results.index(origin), axis, transposed)
             lengths = [self.length_of(made.operands[k], along) for k, along in sources]
             return lengths[0] if len(lengths) == 1 else self.builder.emit("min", lengths, ty.int64)
-        return self.supplied(self.shape_of(origin, axis))
+        known = self.length_before(origin, lambda lengths: lengths.of(origin, axis))
+        return known if known is not None else self.supplied(self.shape_of(origin, axis))
 
     def shape_of(self, array: Value, axis: int) -> Value:
         """A length of an array of a closed region, as a value of that region."""
@@ -535,7 +538,7 @@ class Placer:
             origin = self.structure.origin(maker.operands[0])
             array = held or (origin if origin in self.scope else None)
             if array is None:
-                return self.length_before(value)
+                return self.length_before(value, lambda lengths: lengths.of_number(value))
             return self.builder.append(replace(maker, operands=(array,), results=(self.again(value),)))[0]
         before = len(self.builder.ops)
         memo, used = dict(self.memo), set(self.plan.used)
@@ -558,12 +561,14 @@ class Placer:
             return None
         return self.builder.append(replace(maker, operands=tuple(operands), results=(self.again(value),)))[0]
 
-    def length_before(self, value: Value) -> Value | None:
-        """A length inside closed loops that is one of an array from before them in every trip."""
+    def length_before(self, value: Value, find: Callable[[Lengths], Length | None]) -> Value | None:
+        """A length inside the closed loops around a value that is one of an array from before them in every trip."""
         closed = self.closed_loops(value)
-        lengths = Lengths(self.structure, closed[0]) if closed else None
-        found = lengths.of_number(value) if lengths is not None else None
-        if found is None or lengths is None or not lengths.proven:
+        if not closed:
+            return None
+        lengths = Lengths(self.structure, closed[0])
+        found = find(lengths)
+        if found is None or not lengths.proven:
             return None
         return emitted_length(self.builder, found, self.length_of)
 

@@ -8,7 +8,8 @@ f(a, (b, c))      bound: [a, (b, c), 3]      specs: [f64[:], (f64, f64), i64]   
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,41 @@ class Signature:
         """The types of bound arguments."""
         return tuple(self.spec(v, n) for v, n in zip(values, self.names, strict=True))
 
+    def spec_in_compiled_code(self, type: Any, name: str) -> Any:
+        """The same for an argument of which compiled code knows this type."""
+        match type:
+            case ty.nb.Omitted():
+                return self.spec(type.value, name)
+            case ty.nb.Number() | ty.nb.Boolean() | ty.nb.Array():
+                return type
+            case ty.nb.BaseTuple() if not isinstance(type, ty.nb.BaseNamedTuple):
+                return tuple(self.spec_in_compiled_code(part, name) for part in type.types)
+            case ty.nb.NoneType():
+                return Static(None)
+            case ty.nb.StringLiteral():
+                return Static(type.literal_value)
+            case ty.nb.Dispatcher():
+                return Static(getattr(type.dispatcher, "owner", type.dispatcher))
+        raise NotDifferentiable(
+            f"the argument `{name}` is of type `{type}` in compiled code",
+            definition=self.definition,
+            reason="only numbers, arrays, tuples of those, compiled functions, None and literal strings can be passed",
+            instead="separate arguments",
+        )
+
+    @property
+    def for_numba(self) -> inspect.Signature:
+        """The parameters that are not bound by `functools.partial`, with their defaults."""
+        of_function = inspect.signature(self.source.function).parameters
+        return inspect.Signature(
+            [of_function[name].replace(annotation=inspect.Parameter.empty) for name in self.free]
+        )
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether each parameter can be given by position, and none is bound by `functools.partial`."""
+        return not self.is_partial and not self.source.tree.args.kwonlyargs
+
     def plan(self, specs: tuple[Any, ...], wrt: tuple[int, ...]) -> tuple[tuple[int, ...], list[Any]]:
         """The flat parameters to differentiate by, and how the derivatives by each of `wrt` nest."""
         places = []
@@ -197,15 +233,6 @@ def flattened(values: Sequence[Any]) -> list[Any]:
     return found
 
 
-def nested(nesting: Any, values: Iterator[Any]) -> Any:
-    """Values in the nesting of a structure."""
-    if nesting == "leaf":
-        return next(values)
-    if nesting is None:
-        return None
-    return tuple(nested(part, values) for part in nesting)
-
-
 def fingerprint(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """What decides the types of arguments, for those that are plain numbers and arrays."""
     return tuple([(x.dtype, x.ndim, x.flags.num) if type(x) is np.ndarray else type(x) for x in args])
@@ -228,4 +255,9 @@ def same_known(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float)) and a == b)
 
 
-__all__ = ["PLAIN", "ArgNums", "Signature", "fetched", "fingerprint", "flattened", "nested", "same_known"]
+def nesting_of(spec: Any) -> Any:
+    """How the numbers and arrays of an argument nest."""
+    return leaves(spec, 0)[1]
+
+
+__all__ = ["PLAIN", "ArgNums", "Signature", "fetched", "fingerprint", "flattened", "nesting_of", "same_known"]

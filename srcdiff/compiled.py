@@ -2,24 +2,33 @@
 
     gradient = Gradient(of=...)                       # a Compiled
     gradient(2.0, x)                                  # binds, types, reads, transforms, prints, loads; then calls
-    gradient(3.0, y)                                  # calls
+    gradient(3.0, y)                                  # calls, without any Python in between
+    njit(lambda x: gradient(x, x))(2.0)               # Numba's compiler calls the same code, through an adapter
 
 A subclass says where the program for a signature comes from and by which stages it is finished.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
+import threading
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import pipeline
-from .arguments import PLAIN, Signature, fetched, fingerprint, flattened, nested, same_known
-from .backend.cpu import load_function
+from .arguments import PLAIN, Signature, fetched, fingerprint, flattened, nesting_of, same_known
+from .backend.cpu import load_adapter, load_function
+from .backend.dispatcher import CompiledDispatcher, is_interpreted
+from .backend.provenance import provenance
+from .emit.adapter import leaves_of, print_adapter
 from .frontend.build import Program
 from .ir.core import Function
 
 Specs = tuple[Any, ...]
-Entry = tuple[Callable[..., Any], Any, Any, Any]  # compiled, structure, fetch, statics
+Entry = tuple[Callable[..., Any], Any, Any]  # compiled, fetch, statics
+MAKING = threading.Lock()
 
 
 class Options:
@@ -41,11 +50,21 @@ class Compiled:
     programs : the program for each signature so far.
     """
 
+    # What a call of the object does is up to the object: with this slot in place of a method, Python calls what is in
+    # it, which is compiled code as long as nothing is captured that must be looked at in each call.
+    __slots__ = ("__call__", "__dict__", "__weakref__")
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, **keywords: Any) -> Any: ...
+
     def __init__(self, signature: Signature, options: Options) -> None:
         self.signature, self.options = signature, options
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
         self.quick: dict[Any, Entry] = {}  # by what is cheap to see of the arguments
+        self.made_in = made_in()
+        self.call_by(self.first_call)
 
     # ------------------------------------------------------------------------- what a subclass supplies
 
@@ -82,15 +101,14 @@ class Compiled:
 
     def text(self, program: Program) -> str:
         """The source text of the finished program."""
-        return pipeline.print_function(self.finish(program), self.title())
+        return pipeline.print_function(self.finish(program), self.title(), returned(program.structure))
 
     def entry(self, specs: Specs) -> Entry:
         program = self.program(specs)
         found = self.compiled.get(specs)
         if found is None:
             function = self.load(self.text(program), program.function.name, program)
-            found = function, program.structure, program.fetch, program.statics
-            self.compiled[specs] = found
+            found = self.compiled[specs] = function, program.fetch, program.statics
         return found
 
     def load(self, text: str, name: str, program: Program) -> Callable[..., Any]:
@@ -108,16 +126,37 @@ class Compiled:
         )
         return loaded
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
+    def call_by(self, callable: Callable[..., Any]) -> None:
+        """Let calls from Python go there."""
+        self.__call__ = callable  # type: ignore[method-assign]
+
+    @property
+    def dispatcher(self) -> CompiledDispatcher:
+        """How Numba sees it."""
+        with MAKING:
+            found: CompiledDispatcher | None = self.__dict__.get("_dispatcher")
+            if found is None:
+                signature = self.signature
+                found = CompiledDispatcher(self, signature.source.function, signature.for_numba)
+                self.__dict__["_dispatcher"] = found
+        return found
+
+    def first_call(self, *args: Any, **keywords: Any) -> Any:
+        """Choose how calls go, and call."""
+        through_c = self.signature.is_positional and not is_interpreted()
+        self.call_by(self.dispatcher if through_c else self.call)
+        return self(*args, **keywords)
+
+    def call(self, *args: Any, **keywords: Any) -> Any:
+        """Call the object, whatever it is given and has captured."""
         if not keywords:
             quick = self.quick.get(fingerprint(args))
             if quick is not None:
-                function, structure, fetch, statics = quick
+                function, fetch, statics = quick
                 if not statics or all(fetched(where) is known for where, known in statics):
-                    result = function(*args, *map(fetched, fetch)) if fetch else function(*args)
-                    return nested(structure, iter(result if structure != "leaf" else (result,)))
+                    return function(*args, *map(fetched, fetch)) if fetch else function(*args)
         values = self.bind(args, keywords)
-        entry = function, structure, fetch, _ = self.entry(self.specs(values))
+        entry = function, fetch, _ = self.entry(self.specs(values))
         if (
             not keywords
             and len(args) == len(values)
@@ -125,8 +164,82 @@ class Compiled:
             and all(type(x) in PLAIN for x in args)
         ):
             self.quick[fingerprint(args)] = entry
-        result = function(*flattened(values), *map(fetched, fetch))
-        return nested(structure, iter(result if structure != "leaf" else (result,)))
+        return function(*flattened(values), *map(fetched, fetch))
+
+    def resolve(self, *args: Any) -> Callable[..., Any]:
+        """What to call with arguments of types that the dispatcher does not know."""
+        if any(map(self.dispatcher.is_omitted, args)):
+            return lambda *args: self.call(*self.dispatcher.given(args))
+        specs = self.specs(list(args))
+        function, fetch, statics = self.entry(specs)
+        if fetch or statics:
+            # What is captured has to be looked at in each call, so C must not go past us.
+            self.call_by(self.call)
+        elif specs == tuple(map(self.dispatcher.typeof_pyval, args)):
+            return self.dispatcher.insert(function, specs)
+        return self.call
+
+    # ---------------------------------------------------------------------------- from compiled functions
+
+    @property
+    def _numba_type_(self) -> Any:
+        return self.dispatcher._numba_type_
+
+    def link(self, types: tuple[Any, ...]) -> Any:
+        """The adapter that other compiled code calls with arguments of these types.
+
+        What is captured, and what `functools.partial` binds, is frozen as Numba freezes globals.
+        """
+        signature = self.signature
+        given = dict(zip(signature.free, types, strict=True))
+        specs, arguments, frozen = [], [], {}
+        for name, item in zip(signature.names, signature.bind((), given), strict=True):
+            if name in given:
+                spec = signature.spec_in_compiled_code(item, name)
+            else:
+                spec = signature.spec(item, name)
+                frozen[name] = item
+            specs.append(spec)
+            arguments += leaves_of(name, nesting_of(spec))
+        function, fetch, statics = self.entry(tuple(specs))
+        called = function.__name__
+        hidden = list(inspect.signature(function).parameters)[len(arguments) :]
+        for parameter, where in zip(hidden, fetch, strict=True):
+            name = f"captured_{parameter}"
+            frozen[name] = fetched(where)
+            arguments.append(name)
+        text = print_adapter(called, signature.free, arguments)
+        captured = [*fetch, *(where for where, _ in statics)]
+        made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
+        return load_adapter(text, called, function, frozen, made_from, types)
 
 
-__all__ = ["Compiled", "Options"]
+def returned(structure: Any) -> str | None:
+    """How results nest in a `return`: `{}, ({}, {})`.
+
+    >>> returned(("leaf", ("leaf", ("leaf",))))
+    '{}, ({}, ({},))'
+    """
+    text = layout(structure)
+    many = isinstance(structure, tuple) and len(structure) > 1
+    return None if structure is None else text[1:-1] if many else text
+
+
+def layout(structure: Any) -> str:
+    if structure == "leaf":
+        return "{}"
+    if structure is None:
+        return "None"
+    return f"({', '.join(map(layout, structure))}{',' * (len(structure) == 1)})"
+
+
+def made_in() -> str:
+    """The file of the code outside this package that is making an object."""
+    package = str(Path(__file__).parent)
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        frame = frame.f_back
+    return frame.f_code.co_filename
+
+
+__all__ = ["Compiled", "Options", "returned"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import pipeline
 from .arguments import ArgNums
-from .compiled import Compiled, Specs
+from .compiled import Compiled, Specs, returned
 from .errors import NotDifferentiable
 from .frontend.build import Program
 from .ir import types as ty
@@ -74,8 +74,9 @@ class ValueAndGradient(Derivative):
         """The text with or without optimisation."""
         if optimise:
             return self.text(self.program(specs))
-        function = pipeline.finish(self.make_program(specs, False).function, False)
-        return pipeline.print_function(function, self.title())
+        program = self.make_program(specs, False)
+        function = pipeline.finish(program.function, False)
+        return pipeline.print_function(function, self.title(), returned(program.structure))
 
     def check_scalar(self, program: Program) -> None:
         structure, results = program.structure, program.function.results

@@ -22,6 +22,7 @@ import pickle
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import llvmlite  # type: ignore[import-untyped]
@@ -35,7 +36,7 @@ from numba.core.serialize import dumps
 
 from .cache import cache_folder, load_module, read_whole, write_whole
 
-__all__ = ["CompiledCode", "load_function"]
+__all__ = ["CompiledCode", "load_adapter", "load_function"]
 
 # Numba's environment settings that change the code it makes.
 SETTINGS = (
@@ -122,6 +123,33 @@ def dispatcher(
         request = repr((text, name, flags, parallel, boundscheck, depends))
         compiled._cache = CompiledCode(folder / "compiled", module.__name__.rpartition(".")[2], request)
     return compiled
+
+
+def load_adapter(
+    text: str, called: str, function: Any, frozen: dict[str, Any], made_from: Any, types: tuple[Any, ...]
+) -> Any:
+    """Return the function of an adapter module, compiled for arguments of these types.
+
+    Parameters
+    ----------
+    text : str
+        The module, as `print_adapter` makes it.
+    called : str
+        The name of the function that it calls, and of the adapter less its end.
+    function : Dispatcher
+        That function.
+    frozen : dict
+        Its other globals.
+    made_from : Provenance
+        What the code was made from: any code that Numba caches with this in it is compared with that when loaded.
+    """
+    module = load_module(text, called)
+    plain = getattr(module, f"{called}_call")
+    space = {**module.__dict__, **frozen, called: function}
+    adapter = numba.njit(error_model="numpy")(FunctionType(plain.__code__, space, plain.__name__))
+    adapter.compile(types)
+    adapter.overloads[types].environment.consts.append(made_from)
+    return adapter
 
 
 class CompiledCode(_Cache):

@@ -247,6 +247,7 @@ class Calls(Arrays):
         return {name: self.settled(thing, name) for name, thing in env.items()}
 
     def enter(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
+        self.captures.files.add(source.file)
         return self.run(source.tree, Frame(source, env), node, source.function.__code__)
 
     def run(self, tree: Any, frame: Frame, node: ast.AST, identity: Any) -> Any:

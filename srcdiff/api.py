@@ -1,4 +1,4 @@
-"""What people call: `differentiate`, `grad`, `value_and_grad`.
+"""What people call: `differentiate`, `grad`, `value_and_grad`, `jvp`, `vjp`, `jacobian`, `hessian`, `hvp`.
 
 value, slope = value_and_grad(loss)(w, X, y)
 """
@@ -12,7 +12,17 @@ from typing import Any
 from . import pipeline
 from .arguments import ArgNums, Signature, fetched, flattened
 from .compiled import Compiled, Options, Specs
-from .derivatives import Gradient, ValueAndGradient
+from .derivatives import (
+    EitherJacobian,
+    Forward,
+    Gradient,
+    HessianVector,
+    Jacobian,
+    Pullback,
+    Tangent,
+    ValueAndGradient,
+    outline,
+)
 from .emit.show import show
 from .errors import NotDifferentiable
 from .frontend.build import Program
@@ -43,7 +53,8 @@ class Differentiated(Differentiable):
 
     Attributes
     ----------
-    grad, value_and_grad : callables with the arguments of the function
+    grad, value_and_grad, jacobian, hessian : callables with the arguments of the function
+    hvp : callable with the arguments of the function, then a vector
     """
 
     def __init__(self, function: Any, argnums: ArgNums | None, options: Options) -> None:
@@ -52,6 +63,17 @@ class Differentiated(Differentiable):
         functools.update_wrapper(self, self.source.function, updated=())
         self.value_and_grad = ValueAndGradient(self, self.argnums)
         self.grad = Gradient(self.value_and_grad)
+        self.jacobian = EitherJacobian(self, self.argnums)
+        self.hessian = Jacobian(self.grad, self.argnums, True)
+        self.hvp = HessianVector(self, self.argnums)
+
+    def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
+        """The results at `primals` and their tangents, as `srcdiff.jvp` gives them."""
+        return jvp(self, primals, tangents)
+
+    def vjp(self, *primals: Any) -> tuple[Any, Pullback]:
+        """The results and the pullback, as `srcdiff.vjp` gives them."""
+        return vjp(self, *primals)
 
     def gradient_source(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
         """The source text of the gradient for arguments of these types: a module to read, keep or compile."""
@@ -159,48 +181,241 @@ def differentiate(
     return Differentiated(f, argnums, options)
 
 
-def grad(f: Any, argnums: ArgNums = 0) -> Gradient:
+def grad(f: Any, argnums: ArgNums = 0, has_aux: bool = False) -> Gradient:
     """The gradient of a function with one float as result.
 
     Parameters
     ----------
-    f : function, lambda, closure, `functools.partial`, Numba dispatcher, or what `differentiate` made
+    f : function, lambda, closure, `functools.partial`, Numba dispatcher, or what this library made of one
     argnums : int, str or a sequence of those
         The parameters to differentiate by.
+    has_aux : bool
+        Whether `f` returns a pair, of which only the first, a float, is differentiated.
 
     Returns
     -------
     callable
         Takes the arguments of `f`; gives a float for a float and an array of the same shape and dtype for an array;
-        a tuple of those if `argnums` is a sequence.
+        a tuple of those if `argnums` is a sequence. With `has_aux` a pair of that and the second result of `f`.
 
     Examples
     --------
     >>> grad(lambda x: x**3)(2.0)
     12.0
+    >>> grad(grad(lambda x: x**3))(2.0)
+    12.0
     """
-    return Gradient(ValueAndGradient(differentiable(f), argnums))
+    return Gradient(ValueAndGradient(differentiable(f), argnums, has_aux))
 
 
-def value_and_grad(f: Any, argnums: ArgNums = 0) -> ValueAndGradient:
+def value_and_grad(f: Any, argnums: ArgNums = 0, has_aux: bool = False) -> ValueAndGradient:
     """The value of a function and its gradient, from one run.
 
     Parameters
     ----------
-    f, argnums
+    f, argnums, has_aux
         As for `grad`.
 
     Returns
     -------
     callable
-        Gives `(value, gradient)`.
+        Gives `(value, gradient)`, with `has_aux` `((value, aux), gradient)`.
 
     Examples
     --------
     >>> value_and_grad(lambda x, y: x * y, argnums=(0, "y"))(2.0, 5.0)
     (10.0, (5.0, 2.0))
     """
-    return ValueAndGradient(differentiable(f), argnums)
+    return ValueAndGradient(differentiable(f), argnums, has_aux)
 
 
-__all__ = ["Differentiated", "TapeReport", "differentiate", "grad", "value_and_grad"]
+def jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The results of a function and their tangents (forward mode): the Jacobian times a vector.
+
+    Parameters
+    ----------
+    f : as for `grad`
+        All its results are floats; arguments that it writes count as results, after those it returns.
+    primals : tuple
+        The arguments.
+    tangents : tuple
+        One for each argument, with its shape; None for one that does not move (all that are no floats).
+
+    Returns
+    -------
+    (results, tangents of the results)
+
+    Examples
+    --------
+    >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, None))
+    (10.0, 5.0)
+    """
+    of = differentiable(f)
+    if len(primals) != len(tangents):
+        raise TypeError(f"{len(primals)} primals and {len(tangents)} tangents")
+    moving = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
+    if not moving:
+        raise TypeError("no argument has a tangent")
+    tangent = derived(of, Tangent, moving)
+    found: tuple[Any, Any] = tangent.at(of.bind(primals, {}), [tangents[k] for k in moving])
+    return found
+
+
+def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
+    """The results of a function, and its pullback: the vector-Jacobian product, without the Jacobian.
+
+    Parameters
+    ----------
+    f : as for `grad`
+        All its results are floats; arguments that it writes count as results, after those it returns.
+    *primals
+        The arguments.
+
+    Returns
+    -------
+    results : as `f` gives them
+    pullback : callable
+        Takes the cotangents, like the results, as often as wanted; gives a tuple with what is owed to each argument
+        (None for those that are no floats). It keeps the residuals of this call.
+
+    Examples
+    --------
+    >>> value, pullback = vjp(lambda x, y: x * y, 2.0, 5.0)
+    >>> value, pullback(1.0), pullback(10.0)
+    (10.0, (5.0, 2.0), (50.0, 20.0))
+    """
+    of = differentiable(f)
+    values = of.bind(primals, {})
+    specs = of.specs(values)
+    wrt = tuple(k for k, spec in enumerate(specs) if of.signature.moves(spec))
+    if not wrt:
+        raise TypeError("no argument is a float: there is nothing to differentiate by")
+    forward = derived(of, Forward, wrt)
+    results, residuals = forward.of_values(values)
+    function, _, _ = forward.pullback.entry(specs)
+    places = [wrt.index(k) if k in wrt else None for k in range(len(values))]
+    return results, Pullback(function, residuals, outline(results), places)
+
+
+def derived(of: Compiled, kind: Any, wrt: tuple[int, ...]) -> Any:
+    """A derivative by the parameters at `wrt`, made once for each function."""
+    known = of.derived.get((kind, wrt))
+    if known is None:
+        known = of.derived[kind, wrt] = kind(of, tuple(of.signature.names[k] for k in wrt))
+    return known
+
+
+def jacobian(f: Any, argnums: ArgNums = 0) -> EitherJacobian:
+    """The Jacobian of a function, by the mode that takes fewer sweeps for the sizes of arguments and results.
+
+    Parameters
+    ----------
+    f : as for `grad`
+        All its results are floats: numbers, arrays, tuples of those. Arguments that it writes count as results.
+    argnums : int, str or a sequence of those
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; gives for a result of shape `s` and a parameter of shape `t` an array of shape
+        `(*s, *t)` (denominator last), nested like the results, then like `argnums`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return EitherJacobian(differentiable(f), argnums)
+
+
+def jacfwd(f: Any, argnums: ArgNums = 0) -> Jacobian:
+    """The Jacobian by tangents, several at once: for few parameters and many results.
+
+    See Also
+    --------
+    jacobian
+
+    Examples
+    --------
+    >>> jacfwd(lambda x: (x**2, x**3))(2.0)
+    (4.0, 12.0)
+    """
+    return Jacobian(differentiable(f), argnums, True)
+
+
+def jacrev(f: Any, argnums: ArgNums = 0) -> Jacobian:
+    """The Jacobian by pullbacks, from one forward sweep for each result: for many parameters and few results.
+
+    See Also
+    --------
+    jacobian
+
+    Examples
+    --------
+    >>> jacrev(lambda x, y: x * y, (0, 1))(2.0, 5.0)
+    (5.0, 2.0)
+    """
+    return Jacobian(differentiable(f), argnums, False)
+
+
+def hessian(f: Any, argnums: ArgNums = 0) -> Jacobian:
+    """The Hessian of a function with one float as result: tangents of its gradient, several at once.
+
+    Parameters
+    ----------
+    f, argnums : as for `grad`
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; gives for a parameter of shape `t` an array of shape `(*t, *t)`; a tuple of
+        tuples of such blocks if `argnums` is a sequence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    return Jacobian(grad(f, argnums), argnums, True)
+
+
+def hvp(f: Any, argnums: ArgNums = 0) -> HessianVector:
+    """The Hessian of a function with one float as result, times a vector, without the Hessian.
+
+    Parameters
+    ----------
+    f, argnums : as for `grad`
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`, then the vector (a tuple of them if `argnums` is a sequence); gives the same as
+        `grad`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hvp(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]), np.array([1.0, 0.0]))
+    array([10.,  6.])
+    """
+    return HessianVector(differentiable(f), argnums)
+
+
+__all__ = [
+    "Differentiated",
+    "TapeReport",
+    "differentiate",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+]

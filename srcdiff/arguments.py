@@ -143,19 +143,18 @@ class Signature:
 
     def spec_in_compiled_code(self, type: Any, name: str) -> Any:
         """The same for an argument of which compiled code knows this type."""
-        match type:
-            case ty.nb.Omitted():
-                return self.spec(type.value, name)
-            case ty.nb.Number() | ty.nb.Boolean() | ty.nb.Array():
-                return type
-            case ty.nb.BaseTuple() if not isinstance(type, ty.nb.BaseNamedTuple):
-                return tuple(self.spec_in_compiled_code(part, name) for part in type.types)
-            case ty.nb.NoneType():
-                return Static(None)
-            case ty.nb.StringLiteral():
-                return Static(type.literal_value)
-            case ty.nb.Dispatcher():
-                return Static(getattr(type.dispatcher, "owner", type.dispatcher))
+        if isinstance(type, ty.nb.Omitted):
+            return self.spec(type.value, name)
+        if ty.is_scalar(type) or ty.is_array(type):
+            return type
+        if ty.is_tuple(type):
+            return tuple(self.spec_in_compiled_code(part, name) for part in type)
+        if isinstance(type, ty.nb.NoneType):
+            return Static(None)
+        if isinstance(type, ty.nb.StringLiteral):
+            return Static(type.literal_value)
+        if isinstance(type, ty.nb.Dispatcher):
+            return Static(getattr(type.dispatcher, "owner", type.dispatcher))
         raise NotDifferentiable(
             f"the argument `{name}` is of type `{type}` in compiled code",
             definition=self.definition,
@@ -191,6 +190,12 @@ class Signature:
             flat += indices
             nestings.append(nesting)
         return tuple(flat), nestings
+
+    def moves(self, spec: Any) -> bool:
+        """Whether an argument of this type can be differentiated by."""
+        if isinstance(spec, tuple):
+            return bool(spec) and all(map(self.moves, spec))
+        return not isinstance(spec, Static) and ty.is_differentiable(spec)
 
     def check_differentiable(self, spec: Any, name: str) -> None:
         if isinstance(spec, tuple) and spec:

@@ -63,6 +63,7 @@ class Compiled:
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
         self.quick: dict[Any, Entry] = {}  # by what is cheap to see of the arguments
+        self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
         self.made_in = made_in()
         self.call_by(self.first_call)
 
@@ -131,10 +132,10 @@ class Compiled:
         self.__call__ = callable  # type: ignore[method-assign]
 
     @property
-    def dispatcher(self) -> CompiledDispatcher:
-        """How Numba sees it."""
+    def dispatcher(self) -> Any:
+        """How Numba sees it: a `CompiledDispatcher`."""
         with MAKING:
-            found: CompiledDispatcher | None = self.__dict__.get("_dispatcher")
+            found = self.__dict__.get("_dispatcher")
             if found is None:
                 signature = self.signature
                 found = CompiledDispatcher(self, signature.source.function, signature.for_numba)
@@ -176,7 +177,8 @@ class Compiled:
             # What is captured has to be looked at in each call, so C must not go past us.
             self.call_by(self.call)
         elif specs == tuple(map(self.dispatcher.typeof_pyval, args)):
-            return self.dispatcher.insert(function, specs)
+            compiled: Callable[..., Any] = self.dispatcher.insert(function, specs)
+            return compiled
         return self.call
 
     # ---------------------------------------------------------------------------- from compiled functions

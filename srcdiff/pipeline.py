@@ -8,12 +8,14 @@ Each stage is a function from one immutable value to the next. A hook sees the o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .analysis.compensation import is_compensated
 from .emit.python import print_function
 from .frontend.build import Program, parse
 from .frontend.source import FunctionSource
+from .ir import types as ty
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
@@ -36,19 +38,30 @@ from .optimise.selections import remember_selections
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
+from .transform.jacobian import build_forward_jacobian, build_reverse_jacobian
+from .transform.primal import as_primal
+from .transform.pullback import cut_sweeps, keep_residuals
+from .transform.results import own_results
 from .transform.reverse import build_adjoint
+from .transform.tangent import build_tangent
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
+WIDTH = 4  # tangents at once: as many as the registers of a common machine hold
 Hook = Callable[[str, Function], None]
 Stage = tuple[bool, str, Callable[[Function], Function]]
 
 PREPARE: list[Stage] = [
+    (NEEDED, "primal", as_primal),
     (NEEDED, "protect", protect_arguments),
     (OPTIONAL, "simplify", simplified),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "privatise", privatise_arrays),
     (OPTIONAL, "simplify private", simplified),
+]
+PLACE: list[Stage] = [
+    (NEEDED, "residuals", place_residuals),
+    (NEEDED, "simplify placed", simplified),
 ]
 FINISH: list[Stage] = [
     (OPTIONAL, "hoist placed", hoist_invariants),
@@ -97,20 +110,70 @@ def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook)
     return function
 
 
-def adjoint(function: Function, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
-    """The value and the gradient by the parameters `wrt`, as a function that can be differentiated again."""
+def adjoint(
+    function: Function, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook, values: int = 1
+) -> Function:
+    """The first `values` results and the gradient of the first one by the parameters `wrt`, as a function that can
+    be differentiated again."""
     stages: list[Stage] = [
         *PREPARE,
         (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
-        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, values=values)),
         (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),
-        (NEEDED, "residuals", place_residuals),
-        (NEEDED, "simplify placed", simplified),
+        *PLACE,
     ]
     return run(stages, function, optimise, hook)
+
+
+def tangent(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The results and their tangents, for tangents of the parameters `wrt`."""
+    stages: list[Stage] = [
+        *PREPARE,
+        (NEEDED, "tangent", lambda f: build_tangent(f, wrt)),
+        (NEEDED, "results", own_results),
+        (NEEDED, "simplify tangent", simplified),
+    ]
+    return run(stages, function, optimise, no_hook)
+
+
+def pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
+    """The function with what its reverse sweep needs as further results, and the reverse sweep for given cotangents."""
+    values = len(function.results)
+    seeds = sum(ty.is_differentiable(r.type) for r in function.results)
+    stages: list[Stage] = [
+        *PREPARE,
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, True, values)),
+        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
+        (OPTIONAL, "simplify adjoint", simplified_adjoint),
+        *PLACE,
+    ]
+    forward, backward = cut_sweeps(run(stages, function, optimise, no_hook), seeds, values)
+    return simplified(forward), simplified(own_results(protect_arguments(backward)))
+
+
+def kept_pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
+    """The same for a pullback that is called later: nothing that the caller may change is shared with it."""
+    return keep_residuals(*pullback(function, wrt, optimise), len(function.results))
+
+
+def forward_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The derivative of each result by each of the parameters `wrt`, by tangents."""
+    prepared = run(PREPARE, function, optimise, no_hook)
+    return simplified(build_forward_jacobian(prepared, wrt, WIDTH))
+
+
+def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The derivative of each result by each of the parameters `wrt`, by pullbacks."""
+    prepared = run(PREPARE, function, optimise, no_hook)
+    pairs = [
+        pullback(replace(prepared, body=replace(prepared.body, results=(value,))), wrt, optimise)
+        for value in prepared.results
+        if ty.is_differentiable(value.type)
+    ]
+    return simplified(build_reverse_jacobian(prepared, pairs, wrt))
 
 
 def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
@@ -138,10 +201,14 @@ __all__ = [
     "Hook",
     "adjoint",
     "finish",
+    "forward_jacobian",
     "gradient",
+    "kept_pullback",
     "primal",
     "print_function",
     "read",
     "reorders_sums",
+    "reverse_jacobian",
+    "tangent",
     "tape_sizes",
 ]

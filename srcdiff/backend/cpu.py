@@ -146,7 +146,7 @@ def load_adapter(
     module = load_module(text, called)
     plain = getattr(module, f"{called}_call")
     space = {**module.__dict__, **frozen, called: function}
-    adapter = numba.njit(error_model="numpy")(FunctionType(plain.__code__, space, plain.__name__))
+    adapter: Any = numba.njit(error_model="numpy")(FunctionType(plain.__code__, space, plain.__name__))
     adapter.compile(types)
     adapter.overloads[types].environment.consts.append(made_from)
     return adapter

@@ -50,7 +50,7 @@ class Owner(Protocol):
         """The dispatcher that other compiled code calls with arguments of these types, compiled."""
 
 
-class CompiledDispatcher(Dispatcher):  # type: ignore[misc]
+class CompiledDispatcher(Dispatcher):
     """A dispatcher whose compiled forms are supplied by its owner.
 
     Parameters
@@ -141,7 +141,7 @@ class CompiledDispatcher(Dispatcher):  # type: ignore[misc]
         return make_concrete_template(f"call of {name}", name, signatures), self.parameters, plain, {}
 
 
-class CompiledType(types.Dispatcher):  # type: ignore[misc]
+class CompiledType(types.Dispatcher):
     """The type of such an object in compiled code."""
 
 
@@ -149,7 +149,7 @@ register_default(CompiledType)(models.OpaqueModel)
 
 
 @infer_getattr
-class OwnedAttributes(AttributeTemplate):  # type: ignore[misc]
+class OwnedAttributes(AttributeTemplate):
     """`f.grad` in compiled code, where `f.grad` is an object of ours."""
 
     key = CompiledType
@@ -160,7 +160,7 @@ class OwnedAttributes(AttributeTemplate):  # type: ignore[misc]
         return getattr(getattr(type.dispatcher.owner, name, None), "_numba_type_", None)
 
 
-@lower_getattr_generic(CompiledType)  # type: ignore[untyped-decorator]
+@lower_getattr_generic(CompiledType)
 def lower_owned_attribute(context: Any, builder: Any, type: Any, value: Any, name: str) -> Any:
     """It is known to the compiler; nothing is there at run time."""
     return context.get_dummy_value()

@@ -84,6 +84,7 @@ class Reader(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.captures = Captures()
+        self.files = set()
         self.stack = []
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
@@ -596,7 +597,7 @@ def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
     body = Block((*arguments, *hidden), ops, (*leaves, *written))
     function = Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written))
     captures = reader.captures
-    files = frozenset((source.file, *captures.files))
+    files = frozenset((source.file, *reader.files))
     return Program(function, tuple(captures.fetch), tuple(captures.statics), structure, things, files)
 
 

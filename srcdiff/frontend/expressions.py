@@ -81,7 +81,6 @@ class Captures:
         self.fetch: list[tuple[str, Any, str]] = []
         self.statics: list[tuple[tuple[str, Any, str], Any]] = []
         self.roots: dict[Any, Root] = {}
-        self.files: set[str] = set()  # of the functions that were read in place
 
 
 class Expressions(Calls):

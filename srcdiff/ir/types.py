@@ -30,6 +30,11 @@ def array(dtype: Type, ndim: int, layout: str = "C") -> Type:
     return nb_types.Array(dtype, ndim, layout)
 
 
+def owned(type: Type) -> Type:
+    """The type of a copy of an array."""
+    return type.copy(layout="F" if type.layout == "F" else "C", readonly=False)
+
+
 def typeof(value: object) -> Type:
     """Numba's type of a Python value; raises `TypeError` where Numba knows none."""
     try:
@@ -60,6 +65,11 @@ def is_scalar(type: Type) -> bool:
 
 def is_array(type: Type) -> bool:
     return isinstance(type, nb_types.Array)
+
+
+def is_tuple(type: Type) -> bool:
+    """Whether it is a plain tuple; a named one is another class."""
+    return isinstance(type, nb_types.BaseTuple) and not isinstance(type, nb_types.BaseNamedTuple)
 
 
 def is_text(type: Type) -> bool:

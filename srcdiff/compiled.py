@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,8 +137,7 @@ class Compiled:
         with MAKING:
             found = self.__dict__.get("_dispatcher")
             if found is None:
-                signature = self.signature
-                found = CompiledDispatcher(self, signature.source.function, signature.for_numba)
+                found = CompiledDispatcher(self, self.signature.source.function, self.parameters)
                 self.__dict__["_dispatcher"] = found
         return found
 
@@ -184,6 +183,15 @@ class Compiled:
     # ---------------------------------------------------------------------------- from compiled functions
 
     @property
+    def parameters(self) -> inspect.Signature:
+        """What a call in compiled code takes."""
+        return self.signature.for_numba
+
+    def seeds(self, specs: Sequence[Any], types: Sequence[Any]) -> tuple[list[str], list[tuple[str, str]]]:
+        """What is passed on besides the arguments, given its types, and which arrays must have the same shape."""
+        return [], []
+
+    @property
     def _numba_type_(self) -> Any:
         return self.dispatcher._numba_type_
 
@@ -193,7 +201,7 @@ class Compiled:
         What is captured, and what `functools.partial` binds, is frozen as Numba freezes globals.
         """
         signature = self.signature
-        given = dict(zip(signature.free, types, strict=True))
+        given = dict(zip(signature.free, types, strict=False))
         specs, arguments, frozen = [], [], {}
         for name, item in zip(signature.names, signature.bind((), given), strict=True):
             if name in given:
@@ -203,14 +211,15 @@ class Compiled:
                 frozen[name] = item
             specs.append(spec)
             arguments += leaves_of(name, nesting_of(spec))
+        seeds, alike = self.seeds(specs, types[len(given) :])
         function, fetch, statics = self.entry(tuple(specs))
         called = function.__name__
-        hidden = list(inspect.signature(function).parameters)[len(arguments) :]
+        hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]
         for parameter, where in zip(hidden, fetch, strict=True):
             name = f"captured_{parameter}"
             frozen[name] = fetched(where)
-            arguments.append(name)
-        text = print_adapter(called, signature.free, arguments)
+            seeds.append(name)
+        text = print_adapter(called, list(self.parameters.parameters), arguments + seeds, alike)
         captured = [*fetch, *(where for where, _ in statics)]
         made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
         return load_adapter(text, called, function, frozen, made_from, types)

@@ -11,6 +11,7 @@ Each is again a `Compiled`, so that a derivative can be made of it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,10 +19,12 @@ from typing import Any
 import numpy as np
 
 from . import pipeline
-from .arguments import ArgNums, fetched, flattened
+from .arguments import ArgNums, fetched, flattened, nesting_of
 from .compiled import Compiled, Specs, returned
+from .emit.adapter import leaves_of
 from .errors import NotDifferentiable
 from .frontend.build import Program
+from .frontend.things import Static
 from .ir import types as ty
 from .ir.core import Function, Value
 
@@ -190,6 +193,46 @@ def leaf_count(structure: Any) -> int:
 class Directional(Derivative):
     """A derivative in a direction: called with the arguments and tangents of the parameters."""
 
+    def tangents(self) -> dict[int, str]:
+        """The expression of the tangent of each of `wrt`, in terms of the last parameters of a call."""
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> inspect.Signature:
+        names = [p.name for p in super().parameters.parameters.values()]
+        names += dict.fromkeys(expression.partition("[")[0] for expression in self.tangents().values())
+        return inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names])
+
+    def seeds(self, specs: Sequence[Any], types: Sequence[Any]) -> tuple[list[str], list[tuple[str, str]]]:
+        seeds, alike = [], []
+        given = types[0] if len(types) < len(self.wrt) else types
+        for (k, expression), type in zip(self.tangents().items(), given, strict=True):
+            name = self.signature.names[k]
+            self.check_like(type, specs[k], name)
+            nesting = nesting_of(specs[k])
+            pairs = zip(leaves_of(expression, nesting), leaves_of(name, nesting), strict=True)
+            for (tangent, primal), spec in zip(pairs, flat_types(specs[k]), strict=True):
+                seeds.append(tangent)
+                if ty.is_array(spec):
+                    alike.append((tangent, primal))
+        return seeds, alike
+
+    def check_like(self, type: Any, spec: Any, name: str) -> None:
+        """A tangent in compiled code must have the type of its primal, but for the layout."""
+        given = self.signature.spec_in_compiled_code(type, name)
+        if nesting_of(given) == nesting_of(spec):
+            pairs = list(zip(flat_types(given), flat_types(spec), strict=True))
+            if all(ty.numpy_dtype(a) == ty.numpy_dtype(b) for a, b in pairs) and all(
+                getattr(a, "ndim", 0) == getattr(b, "ndim", 0) for a, b in pairs
+            ):
+                return
+        raise NotDifferentiable(
+            f"the tangent of `{name}` is of type `{type}`",
+            definition=self.signature.definition,
+            reason="a tangent in compiled code has the type of what it is the tangent of",
+            instead="floats and arrays of the same dtype and number of dimensions",
+        )
+
     def at(self, values: list[Any], tangents: Sequence[Any]) -> Any:
         """The results for bound arguments and one tangent for each of `argnums`."""
         function, fetch, _ = self.entry(self.specs(values))
@@ -215,6 +258,9 @@ class Tangent(Directional):
         check_floats(self, program)
         function = pipeline.tangent(program.function, flat, self.options.optimise)
         return replace(program, function=function, structure=(program.structure, program.structure))
+
+    def tangents(self) -> dict[int, str]:
+        return {k: f"{self.signature.names[k]}_dot" for k in self.wrt}
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         count = len(self.wrt)
@@ -244,9 +290,21 @@ class HessianVector(Directional):
         function = replace(function, name=f"{function.name.removesuffix('_grad_jvp')}_hvp", body=body)
         return replace(program, function=function, structure=self.one_or_all(nestings))
 
+    def tangents(self) -> dict[int, str]:
+        if self.single:
+            return {self.wrt[0]: "vector"}
+        return {k: f"vector[{place}]" for place, k in enumerate(self.wrt)}
+
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         *args, vector = args  # type: ignore[assignment]
         return self.at(self.bind(tuple(args), keywords), [vector] if self.single else vector)
+
+
+def flat_types(spec: Any) -> list[Any]:
+    """The types of the numbers and arrays of an argument."""
+    if isinstance(spec, tuple):
+        return [type for part in spec for type in flat_types(part)]
+    return [] if isinstance(spec, Static) else [spec]
 
 
 def check_floats(derivative: Derivative, program: Program) -> None:
@@ -407,6 +465,11 @@ class EitherJacobian:
 
     def __repr__(self) -> str:
         return f"<jacobian of {self.of.signature.name} by {self.argnums!r}>"
+
+    @property
+    def _numba_type_(self) -> Any:
+        # Sizes are not known to the compiler; tangents serve any results.
+        return self.by_tangents._numba_type_
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.chosen(args, keywords)(*args, **keywords)

@@ -17,11 +17,22 @@ from typing import Any
 __all__ = ["leaves_of", "print_adapter"]
 
 
-def print_adapter(called: str, parameters: Sequence[str], arguments: Sequence[str]) -> str:
-    """The text of an adapter that calls the global `called` with these expressions."""
+def print_adapter(
+    called: str, parameters: Sequence[str], arguments: Sequence[str], alike: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The text of an adapter that calls the global `called` with these expressions.
+
+    `alike` are pairs of arrays that must have the same shape, the tangent of an array and the array.
+    """
+    checks = [
+        f"    if {tangent}.shape != {primal}.shape:\n"
+        f'        raise ValueError("`{tangent}` must have the shape of `{primal}`")\n'
+        for tangent, primal in alike
+    ]
     return (
         f"def {called}_call({', '.join(parameters)}):\n"
         f'    """{called}, called from other compiled code."""\n'
+        f"{''.join(checks)}"
         f"    return {called}({', '.join(arguments)})\n"
     )
 

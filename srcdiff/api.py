@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import pipeline
-from .arguments import ArgNums, Signature, fetched, flattened
+from .arguments import ArgNums, Signature, flattened
+from .captured import fetched
 from .compiled import Compiled, Options, Specs
 from .derivatives import (
     EitherJacobian,

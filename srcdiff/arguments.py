@@ -1,4 +1,4 @@
-"""The arguments of a call: bound to parameters, typed, flattened; what is captured, as it is now.
+"""The arguments of a call: bound to parameters, typed, flattened.
 
 def f(x, pair, n=3): ...
 
@@ -21,7 +21,6 @@ from .ir import types as ty
 
 ArgNums = int | str | Sequence[int | str]
 NUMBERS = (np.ndarray, np.generic, float, int, bool, complex)
-PLAIN = (np.ndarray, float, int, bool, np.float64, np.float32, np.int64)
 
 
 class Signature:
@@ -238,31 +237,9 @@ def flattened(values: Sequence[Any]) -> list[Any]:
     return found
 
 
-def fingerprint(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What decides the types of arguments, for those that are plain numbers and arrays."""
-    return tuple([(x.dtype, x.ndim, x.flags.num) if type(x) is np.ndarray else type(x) for x in args])
-
-
-def fetched(where: tuple[str, Any, str]) -> Any:
-    """The present value of something captured."""
-    kind, owner, name = where
-    if kind == "global":
-        return owner.__globals__[name]
-    if kind == "closure":
-        return owner.__closure__[owner.__code__.co_freevars.index(name)].cell_contents
-    if kind == "module":
-        return getattr(owner, name)
-    return owner
-
-
-def same_known(a: Any, b: Any) -> bool:
-    """Whether what was taken as known is still the same."""
-    return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float)) and a == b)
-
-
 def nesting_of(spec: Any) -> Any:
     """How the numbers and arrays of an argument nest."""
     return leaves(spec, 0)[1]
 
 
-__all__ = ["PLAIN", "ArgNums", "Signature", "fetched", "fingerprint", "flattened", "nesting_of", "same_known"]
+__all__ = ["ArgNums", "Signature", "flattened", "nesting_of"]

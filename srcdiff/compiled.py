@@ -18,16 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import pipeline
-from .arguments import PLAIN, Signature, fetched, fingerprint, flattened, nesting_of, same_known
+from .arguments import Signature, flattened, nesting_of
 from .backend.cpu import load_adapter, load_function
 from .backend.dispatcher import CompiledDispatcher, is_interpreted
 from .backend.provenance import provenance
+from .captured import fetched, passing, same_captured, same_known
 from .emit.adapter import leaves_of, print_adapter
 from .frontend.build import Program
+from .ir import types as ty
 from .ir.core import Function
 
 Specs = tuple[Any, ...]
-Entry = tuple[Callable[..., Any], Any, Any]  # compiled, fetch, statics
+Entry = tuple[Any, Any, Any]  # a dispatcher (a plain function where Numba compiles nothing), fetch, statics
 MAKING = threading.Lock()
 
 
@@ -62,7 +64,7 @@ class Compiled:
         self.signature, self.options = signature, options
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
-        self.quick: dict[Any, Entry] = {}  # by what is cheap to see of the arguments
+        self.passes: tuple[Any, Any, CompiledDispatcher] | None = None
         self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
         self.made_in = made_in()
         self.call_by(self.first_call)
@@ -149,21 +151,11 @@ class Compiled:
 
     def call(self, *args: Any, **keywords: Any) -> Any:
         """Call the object, whatever it is given and has captured."""
-        if not keywords:
-            quick = self.quick.get(fingerprint(args))
-            if quick is not None:
-                function, fetch, statics = quick
-                if not statics or all(fetched(where) is known for where, known in statics):
-                    return function(*args, *map(fetched, fetch)) if fetch else function(*args)
         values = self.bind(args, keywords)
-        entry = function, fetch, _ = self.entry(self.specs(values))
-        if (
-            not keywords
-            and len(args) == len(values)
-            and not self.signature.is_partial
-            and all(type(x) in PLAIN for x in args)
-        ):
-            self.quick[fingerprint(args)] = entry
+        specs = self.specs(values)
+        entry = function, fetch, _ = self.entry(specs)
+        if all(map(ty.is_scalar_or_array, specs)) and not self.signature.is_partial and not is_interpreted():
+            self.pass_captured(specs, entry)
         return function(*flattened(values), *map(fetched, fetch))
 
     def resolve(self, *args: Any) -> Callable[..., Any]:
@@ -172,13 +164,20 @@ class Compiled:
             return lambda *args: self.call(*self.dispatcher.given(args))
         specs = self.specs(list(args))
         function, fetch, statics = self.entry(specs)
-        if fetch or statics:
-            # What is captured has to be looked at in each call, so C must not go past us.
-            self.call_by(self.call)
-        elif specs == tuple(map(self.dispatcher.typeof_pyval, args)):
+        if not fetch and not statics and specs == tuple(map(self.dispatcher.typeof_pyval, args)):
             compiled: Callable[..., Any] = self.dispatcher.insert(function, specs)
             return compiled
         return self.call
+
+    def pass_captured(self, specs: Specs, entry: Entry) -> None:
+        """Let further calls with such arguments pass on what is captured, with no more Python than that takes."""
+        function, fetch, statics = entry
+        known = self.passes
+        if known is None or not same_captured(known[:2], (fetch, statics)):
+            dispatcher = CompiledDispatcher(PassedOn(self), function.py_func, inspect.signature(function))
+            self.passes = known = fetch, statics, dispatcher
+            self.call_by(passing(dispatcher, len(specs), fetch, statics, self.call))
+        known[2].insert(function, (*specs, *(ty.typeof(fetched(where)) for where in fetch)))
 
     # ---------------------------------------------------------------------------- from compiled functions
 
@@ -223,6 +222,20 @@ class Compiled:
         captured = [*fetch, *(where for where, _ in statics)]
         made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
         return load_adapter(text, called, function, frozen, made_from, types)
+
+
+class PassedOn:
+    """The owner of the dispatcher that takes what is captured too; what that does not know goes the long way."""
+
+    def __init__(self, of: Compiled) -> None:
+        self.of = of
+
+    def resolve(self, *args: Any) -> Callable[..., Any]:
+        count = len(self.of.signature.names)
+        return lambda *args: self.of.call(*args[:count])
+
+    def link(self, types: tuple[Any, ...]) -> Any:
+        raise NotImplementedError
 
 
 def returned(structure: Any) -> str | None:

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from . import pipeline
-from .arguments import ArgNums, fetched, flattened, nesting_of
+from .arguments import ArgNums, flattened, nesting_of
+from .captured import fetched
 from .compiled import Compiled, Specs, returned
 from .emit.adapter import leaves_of
 from .errors import NotDifferentiable
@@ -122,8 +123,8 @@ class ValueAndGradient(Derivative):
 
     def make_program(self, specs: Specs, optimise: bool | None = None) -> Program:
         program = self.of.program(specs)
-        self.check_scalar(program)
         flat, nestings = self.signature.plan(specs, self.wrt)
+        self.check_scalar(program)
         optimised = self.options.optimise if optimise is None else optimise
         values = len(program.function.results) - program.function.written if self.has_aux else 1
         function = pipeline.adjoint(program.function, flat, optimised, values=values)
@@ -201,7 +202,9 @@ class Directional(Derivative):
     def parameters(self) -> inspect.Signature:
         names = [p.name for p in super().parameters.parameters.values()]
         names += dict.fromkeys(expression.partition("[")[0] for expression in self.tangents().values())
-        return inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names])
+        return inspect.Signature(
+            [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
+        )
 
     def seeds(self, specs: Sequence[Any], types: Sequence[Any]) -> tuple[list[str], list[tuple[str, str]]]:
         seeds, alike = [], []

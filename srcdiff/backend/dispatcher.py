@@ -16,11 +16,12 @@ import types as python_types
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
 from numba.core import config, sigutils, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.datamodel import models, register_default
 from numba.core.dispatcher import Dispatcher, OmittedArg
-from numba.core.errors import TypingError
+from numba.core.errors import NumbaTypeError, TypingError
 from numba.core.imputils import lower_getattr_generic
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import (
@@ -33,6 +34,9 @@ from numba.core.typing.templates import (
 from ..errors import DifferentiationError
 
 __all__ = ["CompiledDispatcher", "Owner", "is_interpreted"]
+
+# Numba refuses masked arrays, but its C code takes one for the array below where code for that is there already.
+setattr(np.ma.MaskedArray, "__numba_array_subtype_dispatch__", True)  # noqa: B010 (unknown to type checkers)
 
 
 def is_interpreted() -> bool:
@@ -81,6 +85,11 @@ class CompiledDispatcher(Dispatcher):
     def _numba_type_(self) -> types.Dispatcher:
         return CompiledType(self)
 
+    def __reduce__(self) -> Any:
+        # Only Numba pickles it, in the signature of a cached function that was given it as an argument: what is in the
+        # cache for another process's object must never be taken for this one's, so that function is compiled again.
+        return another_object, ()
+
     def _make_finalizer(self) -> Callable[[], None]:
         # The compiled forms belong to the generated functions, which outlive this.
         return lambda: None
@@ -88,6 +97,13 @@ class CompiledDispatcher(Dispatcher):
     def _compile_for_args(self, *args: Any, **keywords: Any) -> Any:
         self._compilation_chain_init_hook()
         return self.owner.resolve(*args)
+
+    def typeof_pyval(self, value: Any) -> Any:
+        """The type of an argument that C does not know at sight."""
+        try:
+            return super().typeof_pyval(value)
+        except NumbaTypeError:  # a masked array
+            return types.pyobject
 
     def insert(self, function: Any, args: tuple[Any, ...]) -> Callable[..., Any]:
         """Compile a function for these types, and let C find it; the compiled function."""
@@ -139,6 +155,17 @@ class CompiledDispatcher(Dispatcher):
         name = self.py_func.__name__
         signatures = [self.overloads[plain].signature]
         return make_concrete_template(f"call of {name}", name, signatures), self.parameters, plain, {}
+
+
+class AnotherObject:
+    """What a dispatcher of another process is here: not equal to any."""
+
+
+ANOTHER = AnotherObject()
+
+
+def another_object() -> AnotherObject:
+    return ANOTHER
 
 
 class CompiledType(types.Dispatcher):

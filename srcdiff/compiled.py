@@ -145,6 +145,7 @@ class Compiled:
 
     def first_call(self, *args: Any, **keywords: Any) -> Any:
         """Choose how calls go, and call."""
+        self.bind(args, keywords)  # C says less about a call that does not fit
         through_c = self.signature.is_positional and not is_interpreted()
         self.call_by(self.dispatcher if through_c else self.call)
         return self(*args, **keywords)

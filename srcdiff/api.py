@@ -11,7 +11,6 @@ from typing import Any
 
 from . import pipeline
 from .arguments import ArgNums, Signature, flattened
-from .captured import fetched
 from .compiled import Compiled, Options, Specs
 from .derivatives import (
     EitherJacobian,
@@ -27,6 +26,7 @@ from .derivatives import (
 from .emit.show import show
 from .errors import NotDifferentiable
 from .frontend.build import Program
+from .frontend.captures import fetched
 from .frontend.source import read_source
 from .ir.core import Function
 
@@ -405,6 +405,9 @@ def hvp(f: Any, argnums: ArgNums = 0) -> HessianVector:
     """
     return HessianVector(differentiable(f), argnums)
 
+
+for maker in (grad, value_and_grad, jacobian, jacfwd, jacrev, hessian, hvp):
+    maker.__srcdiff_maker__ = True  # type: ignore[attr-defined, union-attr]
 
 __all__ = [
     "Differentiated",

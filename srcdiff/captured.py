@@ -16,28 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-Place = tuple[str, Any, str]  # the kind, the owner, and the name in it
-
-
-def fetched(where: Place) -> Any:
-    """The present value of something captured."""
-    kind, owner, name = where
-    if kind == "global":
-        return owner.__globals__[name]
-    if kind == "closure":
-        return cell_of(owner, name).cell_contents
-    if kind == "module":
-        return getattr(owner, name)
-    return owner
-
-
-def cell_of(function: Any, name: str) -> Any:
-    return function.__closure__[function.__code__.co_freevars.index(name)]
-
-
-def same_known(a: Any, b: Any) -> bool:
-    """Whether what was taken as known is still the same."""
-    return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float)) and a == b)
+from .frontend.captures import Where, cell_of
 
 
 def same_captured(some: tuple[Any, Any], others: tuple[Any, Any]) -> bool:
@@ -50,7 +29,7 @@ def same_captured(some: tuple[Any, Any], others: tuple[Any, Any]) -> bool:
     )
 
 
-def same_places(some: Sequence[Place], others: Sequence[Place]) -> bool:
+def same_places(some: Sequence[Where], others: Sequence[Where]) -> bool:
     return len(some) == len(others) and all(
         a[0] == b[0] and a[1] is b[1] and a[2] == b[2] for a, b in zip(some, others, strict=True)
     )
@@ -66,8 +45,8 @@ def given(arguments: Sequence[Any], more: Sequence[Any]) -> list[Any]:
 def passing(
     compiled: Callable[..., Any],
     count: int,
-    fetch: Sequence[Place],
-    statics: Sequence[tuple[Place, Any]],
+    fetch: Sequence[Where],
+    statics: Sequence[tuple[Where, Any]],
     otherwise: Callable[..., Any],
 ) -> Callable[..., Any]:
     """A function that calls `compiled` with its `count` arguments and what is captured.
@@ -82,7 +61,7 @@ def passing(
     }
     arguments = [f"a{k}" for k in range(count)]
 
-    def expression(where: Place) -> str:
+    def expression(where: Where) -> str:
         kind, owner, name = where
         source = f"{kind}_{len(space)}"
         if kind == "global":
@@ -113,4 +92,4 @@ def passing(
     return call
 
 
-__all__ = ["Place", "fetched", "passing", "same_captured", "same_known"]
+__all__ = ["passing", "same_captured"]

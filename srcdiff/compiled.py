@@ -22,9 +22,10 @@ from .arguments import Signature, flattened, nesting_of
 from .backend.cpu import load_adapter, load_function
 from .backend.dispatcher import CompiledDispatcher, is_interpreted
 from .backend.provenance import provenance
-from .captured import fetched, passing, same_captured, same_known
+from .captured import passing, same_captured
 from .emit.adapter import leaves_of, print_adapter
 from .frontend.build import Program
+from .frontend.captures import fetched, same_known
 from .ir import types as ty
 from .ir.core import Function
 
@@ -101,6 +102,12 @@ class Compiled:
 
     def program_for(self, *args: Any, **keywords: Any) -> Program:
         return self.program(self.specs(self.bind(args, keywords)))
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """The arguments of a call inside another function that is read, and the tangents among them."""
+        return self.bind(args, keywords), []
 
     def text(self, program: Program) -> str:
         """The source text of the finished program."""

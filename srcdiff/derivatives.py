@@ -20,11 +20,11 @@ import numpy as np
 
 from . import pipeline
 from .arguments import ArgNums, flattened, nesting_of
-from .captured import fetched
 from .compiled import Compiled, Specs, returned
 from .emit.adapter import leaves_of
 from .errors import NotDifferentiable
 from .frontend.build import Program
+from .frontend.captures import fetched
 from .frontend.things import Static
 from .ir import types as ty
 from .ir.core import Function, Value
@@ -75,6 +75,11 @@ class Derivative(Compiled):
 
     def __repr__(self) -> str:
         return f"<{self.kind} of {self.of.signature.name} by {self.argnums!r}>"
+
+    def __srcdiff_program__(self, specs: Specs) -> Program:
+        """The program for a call inside another function that is read."""
+        program = self.program(specs)
+        return replace(program, function=pipeline.as_primal(program.function))
 
     @property
     def by(self) -> str:
@@ -236,6 +241,21 @@ class Directional(Derivative):
             instead="floats and arrays of the same dtype and number of dimensions",
         )
 
+    def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
+        """The arguments, and one tangent for each of `argnums`."""
+        count = len(self.wrt)
+        return args[:-count], args[-count:]
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        given, tangents = self.split(args)
+        return self.bind(given, keywords), list(tangents)
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        given, tangents = self.split(args)
+        return self.at(self.bind(given, keywords), tangents)
+
     def at(self, values: list[Any], tangents: Sequence[Any]) -> Any:
         """The results for bound arguments and one tangent for each of `argnums`."""
         function, fetch, _ = self.entry(self.specs(values))
@@ -264,10 +284,6 @@ class Tangent(Directional):
 
     def tangents(self) -> dict[int, str]:
         return {k: f"{self.signature.names[k]}_dot" for k in self.wrt}
-
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        count = len(self.wrt)
-        return self.at(self.bind(args[:-count], keywords), args[-count:])
 
 
 class HessianVector(Directional):
@@ -298,9 +314,9 @@ class HessianVector(Directional):
             return {self.wrt[0]: "vector"}
         return {k: f"vector[{place}]" for place, k in enumerate(self.wrt)}
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        *args, vector = args  # type: ignore[assignment]
-        return self.at(self.bind(tuple(args), keywords), [vector] if self.single else vector)
+    def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
+        *given, vector = args
+        return tuple(given), [vector] if self.single else vector
 
 
 def flat_types(spec: Any) -> list[Any]:
@@ -476,6 +492,18 @@ class EitherJacobian:
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.chosen(args, keywords)(*args, **keywords)
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        return self.by_tangents.__srcdiff_bind__(args, keywords)
+
+    def __srcdiff_program__(self, specs: Specs) -> Program:
+        """Inside another function sizes are not known: by pullbacks for numbers of arrays, else by tangents."""
+        program = self.of.program(specs)
+        numbers = not any(ty.is_array(r.type) for r in program.function.results)
+        arrays = any(isinstance(specs[k], tuple) or ty.is_array(specs[k]) for k in self.by_tangents.wrt)
+        return (self.by_pullbacks if numbers and arrays else self.by_tangents).__srcdiff_program__(specs)
 
     def chosen(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
         """The Jacobian for arguments of these sizes."""

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from . import pipeline
 from .arguments import Signature, flattened, nesting_of
@@ -28,6 +28,7 @@ from .frontend.build import Program
 from .frontend.captures import fetched, same_known
 from .ir import types as ty
 from .ir.core import Function
+from .pickling import reduced
 
 Specs = tuple[Any, ...]
 Entry = tuple[Any, Any, Any]  # a dispatcher (a plain function where Numba compiles nothing), fetch, statics
@@ -60,6 +61,16 @@ class Compiled:
     if TYPE_CHECKING:
 
         def __call__(self, *args: Any, **keywords: Any) -> Any: ...
+
+    def __new__(cls, *args: Any, **keywords: Any) -> Self:
+        made = super().__new__(cls)
+        made.made_with = cls, args, keywords
+        return made
+
+    made_with: tuple[Any, ...]  # the type and the arguments that make such an object in another process
+
+    def __reduce__(self) -> Any:
+        return reduced(self, self.made_with)
 
     def __init__(self, signature: Signature, options: Options) -> None:
         self.signature, self.options = signature, options

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import pipeline
 from .arguments import Signature, flattened, nesting_of
-from .backend.cpu import load_adapter, load_function
+from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import CompiledDispatcher, is_interpreted
 from .backend.provenance import provenance
 from .captured import passing, same_captured
@@ -214,9 +214,10 @@ class Compiled:
         return self.dispatcher._numba_type_
 
     def link(self, types: tuple[Any, ...]) -> Any:
-        """The adapter that other compiled code calls with arguments of these types.
+        """The dispatcher that other compiled code calls with arguments of these types, compiled.
 
-        What is captured, and what `functools.partial` binds, is frozen as Numba freezes globals.
+        That is the generated function, or an adapter where the arguments are not its own. What is captured, and what
+        `functools.partial` binds, is frozen as Numba freezes globals.
         """
         signature = self.signature
         given = dict(zip(signature.free, types, strict=False))
@@ -231,6 +232,10 @@ class Compiled:
             arguments += leaves_of(name, nesting_of(spec))
         seeds, alike = self.seeds(specs, types[len(given) :])
         function, fetch, statics = self.entry(tuple(specs))
+        captured = [*fetch, *(where for where, _ in statics)]
+        made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
+        if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
+            return compiled_for(function, types, made_from)
         called = function.__name__
         hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]
         for parameter, where in zip(hidden, fetch, strict=True):
@@ -238,9 +243,7 @@ class Compiled:
             frozen[name] = fetched(where)
             seeds.append(name)
         text = print_adapter(called, list(self.parameters.parameters), arguments + seeds, alike)
-        captured = [*fetch, *(where for where, _ in statics)]
-        made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
-        return load_adapter(text, called, function, frozen, made_from, types)
+        return compiled_for(load_adapter(text, called, function, frozen), types, made_from)
 
 
 class PassedOn:

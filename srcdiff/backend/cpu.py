@@ -10,7 +10,7 @@ cache, behind the interface that Numba has for it, because Numba's own
 - can confuse two signatures if two processes save at the same time (each picks the next free number);
 - goes to another folder when `__pycache__` cannot be written.
 
-Reads: `cache`, for folders and files. Nothing of the rest of the package.
+Reads: `cache`, for folders and files, and `provenance`. Nothing of the rest of the package.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from .cache import cache_folder, load_module, read_whole, write_whole
+from .provenance import Provenance
 
-__all__ = ["CompiledCode", "load_adapter", "load_function"]
+__all__ = ["CompiledCode", "compiled_for", "load_adapter", "load_function"]
 
 # Numba's environment settings that change the code it makes.
 SETTINGS = (
@@ -125,10 +126,8 @@ def dispatcher(
     return compiled
 
 
-def load_adapter(
-    text: str, called: str, function: Any, frozen: dict[str, Any], made_from: Any, types: tuple[Any, ...]
-) -> Any:
-    """Return the function of an adapter module, compiled for arguments of these types.
+def load_adapter(text: str, called: str, function: Any, frozen: dict[str, Any]) -> Any:
+    """Return the function of an adapter module, under Numba.
 
     Parameters
     ----------
@@ -140,16 +139,25 @@ def load_adapter(
         That function.
     frozen : dict
         Its other globals.
-    made_from : Provenance
-        What the code was made from: any code that Numba caches with this in it is compared with that when loaded.
     """
     module = load_module(text, called)
     plain = getattr(module, f"{called}_call")
     space = {**module.__dict__, **frozen, called: function}
-    adapter: Any = numba.njit(error_model="numpy")(FunctionType(plain.__code__, space, plain.__name__))
-    adapter.compile(types)
-    adapter.overloads[types].environment.consts.append(made_from)
-    return adapter
+    return numba.njit(error_model="numpy", forceinline=True)(
+        FunctionType(plain.__code__, space, plain.__name__)
+    )
+
+
+def compiled_for(dispatcher: Any, types: tuple[Any, ...], made_from: Provenance) -> Any:
+    """Compile for arguments of these types, and note there what the code was made from; the dispatcher.
+
+    Any code that Numba caches with this in it is compared with that when it is loaded.
+    """
+    dispatcher.compile(types)
+    noted = dispatcher.overloads[types].environment.consts
+    if made_from not in noted:
+        noted.append(made_from)
+    return dispatcher
 
 
 class CompiledCode(_Cache):

@@ -37,12 +37,13 @@ def log_density(w, X, y):
 @njit
 def newton(slope, curvature, w, X, y):
     """The point where the slope vanishes."""
-    for trip in range(50):
+    trips = 0
+    step = np.ones_like(w)
+    while np.max(np.abs(step)) > 1e-10:
         step = np.linalg.solve(curvature(w, X, y), slope(w, X, y))
         w = w - step
-        if np.max(np.abs(step)) < 1e-10:
-            break
-    return w, trip + 1
+        trips += 1
+    return w, trips
 
 
 @njit

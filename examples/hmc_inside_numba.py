@@ -4,7 +4,7 @@ The posterior of a logistic regression: Newton's iteration, with the gradient an
 its mode; Hamiltonian Monte Carlo, with some 50,000 gradients, samples around it. Both are ordinary functions under
 Numba's `njit`, and the function that they are given comes as an argument, with its derivatives.
 
-Prints
+Prints:
 
     mode after 6 steps of Newton: [ 0.941594 -1.417898  0.508135]
     largest slope there is below 1e-12: True

@@ -93,7 +93,7 @@ def test_single_precision_and_fortran_order_stay():
     a = np.asfortranarray(W, np.float32)
     found = jacobian(lambda a: a[0] * a[1])(a)
     assert found.dtype == np.float32 and found.shape == (3, 2, 3)
-    value, tangent = jvp(lambda a: a * a, (a,), (np.ones((2, 3)),))
+    _value, tangent = jvp(lambda a: a * a, (a,), (np.ones((2, 3)),))
     assert tangent.dtype == np.float32
     np.testing.assert_allclose(tangent, 2.0 * W, rtol=1e-6)
     _value, pullback = vjp(lambda a: np.sum(a * a), a)

@@ -72,6 +72,7 @@ class Derivative(Compiled):
         self.single = not isinstance(argnums, (list, tuple, range))
         self.__name__ = f"{of.signature.name}_{self.kind}"
         self.__doc__ = of.signature.source.function.__doc__
+        self.__signature__ = self.parameters
 
     def __repr__(self) -> str:
         return f"<{self.kind} of {self.of.signature.name} by {self.argnums!r}>"

@@ -47,7 +47,7 @@ def torch_function(f: Any) -> Callable[..., Any]:
 
     of = differentiable(f)
 
-    class Call(torch.autograd.Function):  # type: ignore[misc]
+    class Call(torch.autograd.Function):
         """One call: its pullback is kept until the cotangents of its results are known."""
 
         @staticmethod
@@ -161,7 +161,7 @@ def jax_function(f: Any, result: Any = None) -> Callable[..., Any]:
         )
 
     call.defvjp(forward, backward)
-    return call  # type: ignore[no-any-return]
+    return call
 
 
 def plain(value: Any) -> Any:

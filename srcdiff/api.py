@@ -224,6 +224,13 @@ class Differentiable:
             for part in spec:
                 self.check_differentiable(part, name)
             return
+        if not isinstance(spec, (Static, tuple)) and ty.is_complex(ty.element(spec)):
+            raise NotDifferentiable(
+                f"the argument `{name}` is {ty.name_of(spec)}: only floats can be differentiated",
+                definition=self.definition(),
+                reason="derivatives are of real numbers by real numbers; complex ones may come in between",
+                instead="its real and imaginary parts as arguments, and `x + 1j * y` in the function",
+            )
         if isinstance(spec, (Static, tuple)) or not ty.is_differentiable(spec):
             what = repr(spec.value) if isinstance(spec, Static) else ty.name_of(spec)
             raise NotDifferentiable(
@@ -303,7 +310,9 @@ class Differentiable:
             f"`{self.source.name}` returns {what}; its gradient needs one float",
             definition=self.definition(),
             reason="a gradient is the derivative of one number",
-            instead="return a sum, or one element",
+            instead="return a sum, or one element"
+            if not (structure == "leaf" and ty.is_complex(ty.element(results[0].type)))
+            else "its real part, or `abs(z)`",
         )
 
 

@@ -24,6 +24,7 @@ from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
 from .library import METHODS, call_library, entry_of, written
 from .library.axes import is_none
+from .library.complex_numbers import conjugate, is_complex
 from .library.shapes import CALLS as SHAPES
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
@@ -88,6 +89,10 @@ class Calls(Arrays):
         if keywords:
             out_too = ", and `out`" if isinstance(target, np.ufunc) else ""
             self.refuse(f"keyword arguments of `{name}`", instead=f"its operands alone{out_too}", node=node)
+        if getattr(target, "__module__", "") == "math" and any(is_complex(self, x) for x in arguments):
+            self.refuse(
+                f"`math.{target.__name__}` of a complex number", "Python raises an error", f"`np.{name}`"
+            )
         if target in (max, min):
             return self.builtin_extreme(name, arguments)
         if target is math.log and len(arguments) == 2:
@@ -120,7 +125,7 @@ class Calls(Arrays):
         """A number as a float."""
         if isinstance(thing, int):
             return float(thing)
-        if isinstance(thing, Value) and not ty.is_float(thing.type):
+        if isinstance(thing, Value) and not ty.is_differentiable(thing.type):
             return self.cast(thing, ty.float64)
         return thing
 
@@ -405,7 +410,7 @@ class Calls(Arrays):
         if is_arraylike(thing):
             return Static(np.ndarray)
         if isinstance(thing, Value):
-            python = {ty.float64: float, ty.int64: int, ty.boolean: bool}
+            python = {ty.float64: float, ty.int64: int, ty.boolean: bool, ty.complex128: complex}
             return Static(python.get(thing.type) or ty.numpy_dtype(thing.type).type)
         return Static(type(thing.value if isinstance(thing, Static) else thing))
 
@@ -427,6 +432,9 @@ class Calls(Arrays):
             if is_number(thing) and target is float:
                 return float(thing)
             return self.cast(self.as_value(thing, type), type)
+        if issubclass(target, np.complexfloating) and len(arguments) == 1 and not keywords:
+            type = ty.from_dtype(np.dtype(target))
+            return self.elementwise(lambda x: self.cast(self.as_value(x, type), type), arguments[0])
         if issubclass(target, np.integer) and len(arguments) == 1:
             type = ty.from_dtype(np.dtype(target))
             value = self.as_value(arguments[0])
@@ -467,7 +475,7 @@ class Calls(Arrays):
                 node=node,
             )
         if is_scalar(thing):
-            return thing
+            return conjugate(self, thing) if name in NUMBER_METHODS else thing
         if name in METHODS:
             target = METHODS[name]
             return call_library(self, target, entry_of(self, target), (thing, *arguments), keywords)
@@ -493,8 +501,6 @@ class Calls(Arrays):
             return Static(None)
         if name == "put":
             return self.call(Static(np.put), (thing, *arguments), keywords, node)
-        if name in NUMBER_METHODS:
-            return thing
         self.refuse(
             f"the method `{name}` of an array",
             "neither its meaning nor its derivative is known here",
@@ -517,8 +523,6 @@ class Calls(Arrays):
                 type = value if isinstance(value, BY_NUMBA_TYPE) else ty.from_dtype(np.dtype(value))
             except TypeError:
                 type = None
-            if ty.is_complex(type):
-                self.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
             if type is not None and ty.is_scalar(type):
                 return type
         self.refuse(f"{describe(thing)} as a dtype", "only numbers carry a derivative", "`np.float64`, say")

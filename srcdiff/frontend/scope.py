@@ -91,9 +91,15 @@ class Scope:
     def cast(self, value: Value, type: Type) -> Value:
         if value.type == type:
             return value
+        if ty.is_complex(value.type) and not ty.is_complex(type):
+            self.refuse(
+                "a complex number made real",
+                "NumPy drops the imaginary part with a warning, Python raises an error",
+                "`z.real`",
+            )
         if value.is_constant:
             return constant(value.constant, type)
-        if ty.is_boolean(value.type) and ty.is_float(type):
+        if ty.is_boolean(value.type) and ty.is_differentiable(type):
             value = self.cast(value, ty.int64)  # Numba has no `float` of a boolean
         return current_builder().emit("cast", (value,), type)
 
@@ -351,7 +357,7 @@ class Joiner:
             with self.otherwise:
                 v2 = self.scope.cast(self.scope.as_value(b, type), type)
             result = self.result(v1, v2, name, type)
-            if {v1, v2} <= self.scope.nonnegative | {
+            if not ty.is_complex(type) and {v1, v2} <= self.scope.nonnegative | {
                 v for v in (v1, v2) if v.is_constant and v.constant >= 0
             }:
                 self.scope.nonnegative.add(result)

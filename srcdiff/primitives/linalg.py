@@ -31,6 +31,7 @@ matmul = whole(
     evaluate=np.matmul,
     points=[{"m": 3, "k": 4, "n": 2}, {"m": 1, "k": 1, "n": 1}, {"m": 2, "k": 1, "n": 3}],
     precedence=10,
+    holomorphic=True,
     doc="[G] 2.2.2",
 )
 matvec = whole(
@@ -42,6 +43,7 @@ matvec = whole(
     evaluate=np.matmul,
     points=[{"m": 3, "k": 4}, {"m": 1, "k": 1}],
     precedence=10,
+    holomorphic=True,
     doc="[G] 2.2.2",
 )
 
@@ -63,6 +65,7 @@ inv = whole(
     layouts="F",
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
+    holomorphic=True,
     doc="[G] 2.2.3",
 )
 solve = whole(
@@ -75,6 +78,7 @@ solve = whole(
     layouts="F",
     points=[{"n": 3, "k": 2}, {"n": 1, "k": 1}],
     sample=regular,
+    holomorphic=True,
     doc="[G] 2.3.1",
 )
 solve_vector = whole(
@@ -86,6 +90,7 @@ solve_vector = whole(
     evaluate=np.linalg.solve,
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
+    holomorphic=True,
     doc="[G] 2.3.1",
 )
 det = whole(
@@ -97,6 +102,7 @@ det = whole(
     double=True,
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
+    holomorphic=True,
     doc="[G] 2.2.4",
 )
 slogdet = whole(

@@ -1,0 +1,133 @@
+"""Complex numbers inside functions from reals to a real: against extrapolated differences, and closed forms.
+
+Complex steps mean something else here; the differences are taken in float64.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from srcdiff import differentiate, grad, value_and_grad
+from tests.programs import complex_numbers
+from tests.programs.complex_numbers import A, abs_at_zero
+from tests.programs.table import Program
+from tests.truth import (
+    as_tuple,
+    assert_alike,
+    assert_near,
+    compare,
+    copied,
+    gradient_by_richardson,
+    has_single,
+)
+
+ROWS = [
+    pytest.param(program, args, id=f"{program.name}-{k}")
+    for program in complex_numbers.PROGRAMS
+    for k, args in enumerate(program.args)
+]
+
+
+def widened(arg: Any) -> Any:
+    return np.float64(arg)[()] if getattr(arg, "dtype", None) == np.float32 else arg
+
+
+@pytest.mark.parametrize(("program", "args"), ROWS)
+def test_gradient(program: Program, args: tuple[Any, ...]) -> None:
+    single = has_single(args)
+    value = program.function(*copied(args))
+    want, error = gradient_by_richardson(
+        program.function, tuple(map(widened, args)), program.argnums, number=np.float64
+    )
+    got_value, got = value_and_grad(program.function, argnums=program.argnums)(*copied(args))
+    assert_near(got_value, value, 1e-5 if single else 1e-10, 1e-11, what="value")
+    for k, part in zip(as_tuple(program.argnums), got if isinstance(got, tuple) else (got,), strict=True):
+        assert_alike(part, args[k], f"gradient of argument {k}")
+    compare(got, want, error, 2e-4 if single else 2e-7, 1e-5 if single else 1e-9, "gradient")
+
+
+def test_slope_of_abs_at_zero() -> None:
+    assert grad(abs_at_zero)(0.0) == 1.0
+
+
+# ---------------------------------------------------------------------------------------------- closed forms
+
+
+def test_modulus_and_argument() -> None:
+    def log_polar(x, y):
+        z = np.log(complex(x, y))
+        return 2.0 * z.real + 3.0 * z.imag
+
+    x, y = 0.6, -1.1
+    r = x * x + y * y
+    _, (dx, dy) = value_and_grad(log_polar, argnums=(0, 1))(x, y)
+    assert (dx, dy) == pytest.approx(((2 * x - 3 * y) / r, (2 * y + 3 * x) / r), rel=1e-14)
+
+
+def test_derivative_of_a_holomorphic_function_is_its_complex_derivative() -> None:
+    """Along the real axis d Re f = Re f' and d Im f = Im f'."""
+
+    def parts(x, which):
+        z = np.exp((0.3 + 0.8j) * x) / (x - 2j)
+        return z.real if which == 0 else z.imag
+
+    x, c = 0.7, 0.3 + 0.8j
+    f = np.exp(c * x) / (x - 2j)
+    slope = c * f - f / (x - 2j)
+    assert grad(parts)(x, 0) == pytest.approx(slope.real, rel=1e-14)
+    assert grad(parts)(x, 1) == pytest.approx(slope.imag, rel=1e-14)
+
+
+def test_phase_of_a_rotation() -> None:
+    assert grad(lambda t: np.angle(np.exp(3j * t)))(0.4) == pytest.approx(3.0, rel=1e-14)
+
+
+def test_energy_of_a_transform_is_that_of_the_signal() -> None:
+    """Parseval: the gradient of the sum of |X|^2 is 2 n x."""
+
+    def energy(x):
+        return complex_numbers.power_spectrum(x, np.ones(len(x)))
+
+    np.testing.assert_allclose(grad(energy)(A), 2.0 * len(A) * A, rtol=1e-12)
+
+
+def test_decorated_function_takes_and_gives_complex_numbers() -> None:
+    @differentiate
+    def turned(z, x):
+        return z * np.exp(1j * x)
+
+    assert turned(2.0 - 1j, 0.3) == pytest.approx((2.0 - 1j) * np.exp(0.3j), rel=1e-15)
+
+
+# --------------------------------------------------------------------------------------------- printed source
+
+
+def test_generated_source_reads_like_complex_arithmetic() -> None:
+    @differentiate
+    def power(r, x):
+        z = r + 1j * x
+        return abs(1.0 / z) ** 2 * r
+
+    text = power.gradient_source(3.0, 4.0)
+    assert "z = r + 1j * x" in text
+    assert ".conjugate()" in text
+    assert ".real" in text
+    assert power.grad(3.0, 4.0) == pytest.approx(1 / 25 - 18 / 625, rel=1e-14)
+
+
+def test_constants_keep_the_signs_of_their_zeros() -> None:
+    """`-1j` has the real part -0.0, which decides on which side of a cut a root lies."""
+
+    def below(x):
+        return np.sqrt(-x + complex(0.0, -0.0)).imag
+
+    def above(x):
+        return np.sqrt(complex(-1.0, -0.0) * x).imag
+
+    assert grad(below)(4.0) == pytest.approx(-0.25)
+    assert value_and_grad(above)(4.0)[0] == np.sqrt(complex(-1.0, -0.0) * 4.0).imag
+    assert math.copysign(1.0, value_and_grad(lambda x: (x - 1.0) + (-1j).real)(1.0)[0]) == 1.0

@@ -30,6 +30,11 @@ def array(dtype: Type, ndim: int, layout: str = "C") -> Type:
     return nb_types.Array(dtype, ndim, layout)
 
 
+def owned(type: Type) -> Type:
+    """The type of a copy of an array."""
+    return type.copy(layout="F" if type.layout == "F" else "C", readonly=False)
+
+
 def typeof(value: object) -> Type:
     """Numba's type of a Python value; raises `TypeError` where Numba knows none."""
     try:
@@ -74,6 +79,11 @@ def element(type: Type) -> Type:
 def is_differentiable(type: Type) -> bool:
     """Whether a value of this type can carry a derivative."""
     return is_float(element(type)) or is_complex(element(type))
+
+
+def is_real(type: Type) -> bool:
+    """Whether a function can be differentiated by this type, or as its result: complex numbers only come in between."""
+    return is_float(element(type))
 
 
 def real_of(type: Type) -> Type:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srcdiff import differentiate, grad, value_and_grad
+from srcdiff import differentiate, grad, hvp, jacfwd, jacrev, jvp, value_and_grad
 from tests.programs import complex_numbers
 from tests.programs.complex_numbers import A, abs_at_zero
 from tests.programs.table import Program
@@ -48,6 +48,72 @@ def test_gradient(program: Program, args: tuple[Any, ...]) -> None:
     for k, part in zip(as_tuple(program.argnums), got if isinstance(got, tuple) else (got,), strict=True):
         assert_alike(part, args[k], f"gradient of argument {k}")
     compare(got, want, error, 2e-4 if single else 2e-7, 1e-5 if single else 1e-9, "gradient")
+
+
+def directions(args: tuple[Any, ...], argnums: tuple[int, ...]) -> tuple[Any, ...]:
+    """A random tangent for each argument that is differentiated by, None for the others."""
+    random = np.random.default_rng(11)
+    drawn = [random.normal(size=np.shape(arg)) for arg in args]
+    return tuple(None if k not in argnums else x if np.ndim(x) else float(x) for k, x in enumerate(drawn))
+
+
+MOVED = ["damped_oscillator", "impedance_network", "escape_potential", "powers", "polar_form", "branches",
+         "real_becomes_complex", "inactive_complex_argument", "radix_two_transform", "nodal_analysis", "evolution",
+         "reductions", "products", "matrix_functions", "rearranged", "complex_in_place", "picked"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_tangent_is_the_gradient_times_the_direction(name: str) -> None:
+    program = next(p for p in complex_numbers.PROGRAMS if p.name == name)
+    args, argnums = program.args[0], as_tuple(program.argnums)
+    tangents = directions(args, argnums)
+    _, gradients = value_and_grad(program.function, argnums=argnums)(*copied(args))
+    value, tangent = jvp(program.function, copied(args), tangents)
+    want = sum(float(np.sum(g * tangents[k])) for k, g in zip(argnums, gradients, strict=True))
+    assert value == pytest.approx(program.function(*copied(args)), rel=1e-10)
+    assert tangent == pytest.approx(want, rel=1e-9, abs=1e-10)
+
+
+SMOOTH = [
+    "impedance_network",
+    "newton_root",
+    "elementary",
+    "parts",
+    "spin_chain",
+    "reductions",
+    "matrix_functions",
+]
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_second_derivatives(name: str) -> None:
+    """Those of a gradient along a direction, by tangents of it and by its own gradient, against differences."""
+    program = next(p for p in complex_numbers.PROGRAMS if p.name == name)
+    args, argnums = program.args[0], as_tuple(program.argnums)
+    first = argnums[0]
+    slope = grad(program.function, argnums=first)
+    direction = directions(args, (first,))[first]
+
+    def along(*args: Any) -> float:
+        return float(np.sum(slope(*args) * direction))
+
+    want, error = gradient_by_richardson(along, args, first, number=np.float64, start=0.002)
+    _, got = jvp(slope, copied(args), directions(args, (first,)))
+    compare(got, want, error, 1e-6, 1e-7, "tangent of the gradient")
+    got = hvp(program.function, argnums=first)(*copied(args), direction)
+    compare(got, want, error, 1e-6, 1e-7, "Hessian times a vector")
+
+
+def test_jacobian_by_tangents_and_by_pullbacks() -> None:
+    def polar(x):
+        z = complex(x[0], x[1])
+        return np.array([abs(z), np.angle(z), (z * z).real])
+
+    x = np.array([0.6, -1.1])
+    r, (a, b) = np.hypot(*x), x
+    want = np.array([[a / r, b / r], [-b / r**2, a / r**2], [2 * a, -2 * b]])
+    np.testing.assert_allclose(jacfwd(polar)(x), want, rtol=1e-13)
+    np.testing.assert_allclose(jacrev(polar)(x), want, rtol=1e-13)
 
 
 def test_slope_of_abs_at_zero() -> None:

@@ -62,9 +62,9 @@ def loaded(text: str, folder: Path, name: str) -> Callable[..., Any]:
 
 def stages(f: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Function]:
     of = differentiable(f)
-    specs, found = of.specialise(of.arguments(args, {}))
+    specs = of.specs(of.bind(args, {}))
     seen: dict[str, Function] = {}
-    pipeline.gradient(found.program, of.plan(specs, (0, 1))[0], True, seen.__setitem__)
+    pipeline.gradient(of.program(specs), of.signature.plan(specs, (0, 1))[0], True, seen.__setitem__)
     return seen
 
 

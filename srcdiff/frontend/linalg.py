@@ -32,7 +32,9 @@ def apply_whole(calls: Calls, name: str, *things: Any) -> Any:
     """Call a primitive on whole arrays; gives its result, or a tuple of them."""
     row = ARRAYS[name]
     dtype = common_float(calls, things)
-    if ty.is_complex(dtype) and not row.holomorphic:
+    if row.numbers == "complex":
+        dtype = ty.complex_of(ty.real_of(dtype))
+    if ty.is_complex(dtype) and row.numbers == "real":
         calls.refuse(
             f"`{name}` of complex matrices",
             "its derivative there is not known here",

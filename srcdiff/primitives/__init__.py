@@ -1,6 +1,6 @@
 """The primitives: one row, all facts. Importing the package fills the registry."""
 
-from . import arithmetic, complex_numbers, elementwise, linalg, special
+from . import arithmetic, complex_numbers, elementwise, fourier, linalg, special
 from .arrays import ARRAYS, ArrayPrimitive
 from .record import BY_SPELLING, NONE, REGISTRY, ZERO, Primitive
 
@@ -15,6 +15,7 @@ __all__ = [
     "arithmetic",
     "complex_numbers",
     "elementwise",
+    "fourier",
     "linalg",
     "special",
 ]

@@ -46,7 +46,7 @@ class ArrayPrimitive:
         gives the tangent of the result, or a tuple of them (None where zero).
     evaluate : the primitive on NumPy arrays.
     layouts : of the results as Numba makes them.
-    holomorphic : whether the rules, with their plain transposes, hold for complex matrices; else those are refused.
+    numbers : what the matrices may hold, "real", "complex" or "any": where the rules, with plain transposes, hold.
     double : whether Numba computes the results in float64 whatever the operands are.
     points : lengths of the axes at which the registry's test checks the row.
     sample : a matrix for an operand, made from one of independent normal numbers.
@@ -66,7 +66,7 @@ class ArrayPrimitive:
     sample: Callable[[Any], Any] = lambda x: x
     precedence: int = 100
     doc: str = field(default="")
-    holomorphic: bool = False
+    numbers: str = "real"
 
     def __call__(self, *operands: Any) -> Any:
         if not any(isinstance(x, Expression) for x in operands):
@@ -138,7 +138,7 @@ def whole(
     sample: Callable[[Any], Any] = lambda x: x,
     precedence: int = 100,
     doc: str = "",
-    holomorphic: bool = False,
+    numbers: str = "real",
 ) -> ArrayPrimitive:
     """Register a row; the signature is written as for NumPy's generalised functions."""
     operands, results = (
@@ -159,7 +159,7 @@ def whole(
         sample,
         precedence,
         doc,
-        holomorphic,
+        numbers,
     )
     assert name not in ARRAYS, name
     ARRAYS[name] = row

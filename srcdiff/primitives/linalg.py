@@ -59,7 +59,7 @@ matmul = whole(
     evaluate=np.matmul,
     points=[{"m": 3, "k": 4, "n": 2}, {"m": 1, "k": 1, "n": 1}, {"m": 2, "k": 1, "n": 3}],
     precedence=10,
-    holomorphic=True,
+    numbers="any",
     doc="[G] 2.2.2",
 )
 matvec = whole(
@@ -72,7 +72,7 @@ matvec = whole(
     evaluate=np.matmul,
     points=[{"m": 3, "k": 4}, {"m": 1, "k": 1}],
     precedence=10,
-    holomorphic=True,
+    numbers="any",
     doc="[G] 2.2.2",
 )
 
@@ -103,7 +103,7 @@ inv = whole(
     layouts="F",
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
-    holomorphic=True,
+    numbers="any",
     doc="[G] 2.2.3",
 )
 solve = whole(
@@ -117,7 +117,7 @@ solve = whole(
     layouts="F",
     points=[{"n": 3, "k": 2}, {"n": 1, "k": 1}],
     sample=regular,
-    holomorphic=True,
+    numbers="any",
     doc="[G] 2.3.1",
 )
 solve_vector = whole(
@@ -130,7 +130,7 @@ solve_vector = whole(
     evaluate=np.linalg.solve,
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
-    holomorphic=True,
+    numbers="any",
     doc="[G] 2.3.1",
 )
 det = whole(
@@ -143,7 +143,7 @@ det = whole(
     double=True,
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
-    holomorphic=True,
+    numbers="any",
     doc="[G] 2.2.4",
 )
 slogdet = whole(

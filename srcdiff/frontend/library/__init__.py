@@ -26,6 +26,7 @@ from . import (
     complex_numbers,
     construction,
     elementwise,
+    fourier,
     joining,
     products,
     rearranging,
@@ -53,7 +54,9 @@ TABLES = (
     calculus.CALLS,
     elementwise.CALLS,
     complex_numbers.CALLS,
+    fourier.CALLS,
 )
+TAKING_COMPLEX = complex_numbers.TAKING_COMPLEX | fourier.CALLS.keys()
 NUMPY_CALLS: dict[Any, Any] = {target: entry for table in TABLES for target, entry in table.items()}
 assert len(NUMPY_CALLS) == sum(map(len, TABLES)), "a function is in two tables"
 
@@ -94,7 +97,7 @@ def call_library(
     """Call an entry with the arguments it has; those it has not are refused by name."""
     keywords = dict(keywords)
     if any(complex_numbers.is_complex(calls, x) for x in (*arguments, *keywords.values())):
-        if not (target in complex_numbers.TAKING_COMPLEX or is_ufunc_method(target)):
+        if not (target in TAKING_COMPLEX or is_ufunc_method(target)):
             calls.refuse(
                 f"`{getattr(target, '__name__', target)}` of complex numbers",
                 "what it means there, or its derivative, is not known here",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import pipeline
-from .arguments import ArgNums, Signature, fetched, flattened
+from .arguments import ArgNums, Signature, flattened
 from .compiled import Compiled, Options, Specs
 from .derivatives import (
     EitherJacobian,
@@ -26,6 +26,7 @@ from .derivatives import (
 from .emit.show import show
 from .errors import NotDifferentiable
 from .frontend.build import Program
+from .frontend.captures import fetched
 from .frontend.source import read_source
 from .ir.core import Function
 
@@ -404,6 +405,9 @@ def hvp(f: Any, argnums: ArgNums = 0) -> HessianVector:
     """
     return HessianVector(differentiable(f), argnums)
 
+
+for maker in (grad, value_and_grad, jacobian, jacfwd, jacrev, hessian, hvp):
+    maker.__srcdiff_maker__ = True  # type: ignore[attr-defined, union-attr]
 
 __all__ = [
     "Differentiated",

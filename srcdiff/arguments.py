@@ -231,21 +231,4 @@ def fingerprint(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple([(x.dtype, x.ndim, x.flags.num) if type(x) is np.ndarray else type(x) for x in args])
 
 
-def fetched(where: tuple[str, Any, str]) -> Any:
-    """The present value of something captured."""
-    kind, owner, name = where
-    if kind == "global":
-        return owner.__globals__[name]
-    if kind == "closure":
-        return owner.__closure__[owner.__code__.co_freevars.index(name)].cell_contents
-    if kind == "module":
-        return getattr(owner, name)
-    return owner
-
-
-def same_known(a: Any, b: Any) -> bool:
-    """Whether what was taken as known is still the same."""
-    return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float)) and a == b)
-
-
-__all__ = ["PLAIN", "ArgNums", "Signature", "fetched", "fingerprint", "flattened", "restored", "same_known"]
+__all__ = ["PLAIN", "ArgNums", "Signature", "fingerprint", "flattened", "restored"]

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from . import pipeline
-from .arguments import PLAIN, Signature, fetched, fingerprint, flattened, restored, same_known
+from .arguments import PLAIN, Signature, fingerprint, flattened, restored
 from .backend.cpu import load_function
 from .frontend.build import Program
+from .frontend.captures import fetched, same_known
 from .ir.core import Function
 
 Specs = tuple[Any, ...]
@@ -80,6 +81,12 @@ class Compiled:
 
     def program_for(self, *args: Any, **keywords: Any) -> Program:
         return self.program(self.specs(self.bind(args, keywords)))
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """The arguments of a call inside another function that is read, and the tangents among them."""
+        return self.bind(args, keywords), []
 
     def text(self, program: Program) -> str:
         """The source text of the finished program."""

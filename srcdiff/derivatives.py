@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from . import pipeline
-from .arguments import ArgNums, fetched, flattened, restored
+from .arguments import ArgNums, flattened, restored
 from .compiled import Compiled, Specs
 from .errors import NotDifferentiable
 from .frontend.build import Program
+from .frontend.captures import fetched
 from .ir import types as ty
 from .ir.core import Function, Value
 
@@ -71,6 +72,11 @@ class Derivative(Compiled):
 
     def __repr__(self) -> str:
         return f"<{self.kind} of {self.of.signature.name} by {self.argnums!r}>"
+
+    def __srcdiff_program__(self, specs: Specs) -> Program:
+        """The program for a call inside another function that is read."""
+        program = self.program(specs)
+        return replace(program, function=pipeline.as_primal(program.function))
 
     @property
     def by(self) -> str:
@@ -190,6 +196,21 @@ def leaf_count(structure: Any) -> int:
 class Directional(Derivative):
     """A derivative in a direction: called with the arguments and tangents of the parameters."""
 
+    def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
+        """The arguments, and one tangent for each of `argnums`."""
+        count = len(self.wrt)
+        return args[:-count], args[-count:]
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        given, tangents = self.split(args)
+        return self.bind(given, keywords), list(tangents)
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        given, tangents = self.split(args)
+        return self.at(self.bind(given, keywords), tangents)
+
     def at(self, values: list[Any], tangents: Sequence[Any]) -> Any:
         """The results for bound arguments and one tangent for each of `argnums`."""
         function, structure, fetch, _ = self.entry(self.specs(values))
@@ -217,10 +238,6 @@ class Tangent(Directional):
         function = pipeline.tangent(program.function, flat, self.options.optimise)
         return replace(program, function=function, structure=(program.structure, program.structure))
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        count = len(self.wrt)
-        return self.at(self.bind(args[:-count], keywords), args[-count:])
-
 
 class HessianVector(Directional):
     """The Hessian of a function with one float as result, times a vector: the tangent of its gradient.
@@ -245,9 +262,9 @@ class HessianVector(Directional):
         function = replace(function, name=f"{function.name.removesuffix('_grad_jvp')}_hvp", body=body)
         return replace(program, function=function, structure=self.one_or_all(nestings))
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        *args, vector = args  # type: ignore[assignment]
-        return self.at(self.bind(tuple(args), keywords), [vector] if self.single else vector)
+    def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
+        *given, vector = args
+        return tuple(given), [vector] if self.single else vector
 
 
 def check_floats(derivative: Derivative, program: Program) -> None:
@@ -414,6 +431,18 @@ class EitherJacobian:
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.chosen(args, keywords)(*args, **keywords)
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        return self.by_tangents.__srcdiff_bind__(args, keywords)
+
+    def __srcdiff_program__(self, specs: Specs) -> Program:
+        """Inside another function sizes are not known: by pullbacks for numbers of arrays, else by tangents."""
+        program = self.of.program(specs)
+        numbers = not any(ty.is_array(r.type) for r in program.function.results)
+        arrays = any(isinstance(specs[k], tuple) or ty.is_array(specs[k]) for k in self.by_tangents.wrt)
+        return (self.by_pullbacks if numbers and arrays else self.by_tangents).__srcdiff_program__(specs)
 
     def chosen(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
         """The Jacobian for arguments of these sizes."""

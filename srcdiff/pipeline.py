@@ -200,6 +200,7 @@ def tape_sizes(function: Function) -> tuple[Function, list[str]]:
 __all__ = [
     "Hook",
     "adjoint",
+    "as_primal",
     "finish",
     "forward_jacobian",
     "gradient",

@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 
 from srcdiff import differentiate, grad, hvp, jacfwd, jacrev, jvp, value_and_grad
+from srcdiff.emit.parse import parse_ir
+from srcdiff.emit.show import show
+from srcdiff.ir.verify import verify
+from tests.ir.stages import stages_of
 from tests.programs import complex_numbers
 from tests.programs.complex_numbers import A, abs_at_zero
 from tests.programs.table import Program
@@ -170,6 +174,30 @@ def test_decorated_function_takes_and_gives_complex_numbers() -> None:
 
 
 # --------------------------------------------------------------------------------------------- printed source
+
+
+@pytest.mark.parametrize("program", complex_numbers.PROGRAMS, ids=lambda program: program.name)
+def test_every_stage_keeps_the_rules_and_can_be_read_back(program: Program) -> None:
+    for stage, function, ideal in stages_of(program):
+        verify(function, stage, ideal)
+        text = show(function)
+        assert show(parse_ir(text)) == text, stage
+
+
+@pytest.mark.parametrize(
+    "name", ["impedance_network", "powers", "parts", "spin_chain", "reductions", "picked"]
+)
+def test_printed_text_runs_without_compiling(name: str) -> None:
+    program = next(p for p in complex_numbers.PROGRAMS if p.name == name)
+    args = program.args[0]
+    derived = differentiate(program.function, argnums=program.argnums)
+    space: dict[str, Any] = {}
+    exec(derived.gradient_source(*args), space)
+    value, *gradients = space[f"{name}_grad"](*copied(args))
+    want_value, want = derived.value_and_grad(*copied(args))
+    assert value == pytest.approx(want_value, rel=1e-12)
+    for got, part in zip(gradients, want if isinstance(want, tuple) else (want,), strict=True):
+        np.testing.assert_allclose(got, part, rtol=1e-10, atol=1e-12)
 
 
 def test_generated_source_reads_like_complex_arithmetic() -> None:

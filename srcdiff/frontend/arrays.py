@@ -705,6 +705,13 @@ class Arrays(Scalars):
         """The elements in C order, as a new array (a written `ravel` is refused where it would be a view)."""
         if isinstance(thing, ArrayView) and thing.ndim == 1:
             return thing
+        flat = self.flattened(thing)
+        if isinstance(thing, ArrayView):
+            flat.root.may_be(thing.root)
+        return flat
+
+    def flattened(self, thing: Any) -> ArrayView:
+        """The elements in C order, as an array of its own."""
         shape = self.shape(thing)
         size = self.product(shape)
         flat = self.allocate((size,), self.dtype(thing))
@@ -716,8 +723,6 @@ class Arrays(Scalars):
             self.store(flat, (place,), self.at(thing, indices))
 
         self.nest(shape, put)
-        if isinstance(thing, ArrayView):
-            flat.root.may_be(thing.root)
         return flat
 
     def reshaped(self, thing: Any, shape: tuple[Length, ...]) -> ArrayView:

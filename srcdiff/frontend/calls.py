@@ -23,10 +23,9 @@ from ..primitives.record import Primitive, row_of
 from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
 from .captures import Captures, Where
-from .library import METHODS, call_library, entry_of, written
+from .library import METHODS, OWN_METHODS, call_library, entry_of, written
 from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
-from .library.shapes import CALLS as SHAPES
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
@@ -486,22 +485,14 @@ class Calls(Arrays):
         if name in METHODS:
             target = METHODS[name]
             return call_library(self, target, entry_of(self, target), (thing, *arguments), keywords)
-        if name in ("reshape", "transpose"):
-            given = arguments[0] if len(arguments) == 1 else (arguments or Static(None))
-            target = np.reshape if name == "reshape" else np.transpose
-            return call_library(self, target, SHAPES[target], (thing, given), keywords)
-        if name == "copy":
-            return self.copy(thing) if isinstance(thing, ArrayView) else self.materialise(thing)
-        if name == "astype":
-            return self.construct_array(thing, arguments[0])
+        if name in OWN_METHODS:
+            target = getattr(np.ndarray, name)
+            return call_library(self, target, OWN_METHODS[name], (thing, *arguments), keywords)
         if name == "fill":
             self.fill(thing, arguments[0])
             return Static(None)
         if name == "item" and not arguments:
             return self.at(thing, (0,) * thing.ndim)
-        if name == "flatten":
-            flat = self.raveled(thing)
-            return self.copy(flat) if thing is flat else flat
         if name in ("sort", "partition"):
             axis = keywords.get("axis", arguments[0] if arguments and name == "sort" else -1)
             self.fill(thing, self.call(Static(np.sort), (thing, axis), {}, node))

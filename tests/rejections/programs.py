@@ -1375,8 +1375,8 @@ def axis_not_constant(m):
 
 
 @refused(M)
-def reshape_in_fortran_order(m):
-    return np.reshape(m, (3, 2), order="F")[0, 1]
+def reshape_in_the_order_of_memory(m):
+    return np.reshape(m, (3, 2), order="A")[0, 1]
 
 
 @refused(M)

@@ -69,6 +69,8 @@ METHODS = {
         "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
     )
 }  # fmt: skip
+# Methods that have no function of the same arguments.
+OWN_METHODS = construction.METHODS | shapes.METHODS
 WITH_OUT = {
     getattr(np, name)
     for name in (
@@ -131,4 +133,4 @@ def written(calls: Calls, out: Any, result: Any) -> ArrayView:
     return out
 
 
-__all__ = ["METHODS", "NUMPY_CALLS", "call_library", "entry_of", "written"]
+__all__ = ["METHODS", "NUMPY_CALLS", "OWN_METHODS", "call_library", "entry_of", "written"]

@@ -149,6 +149,7 @@ TAKING_COMPLEX = frozenset({
     *(getattr(np.linalg, name) for name in (
         "det", "inv", "matrix_power", "multi_dot", "norm", "solve",
     )),
+    *(getattr(np.ndarray, name) for name in (*construction.METHODS, *shapes.METHODS)),
     operator.matmul, len, sum, any, all, type, enumerate, zip, reversed, isinstance, print,
     *(getattr(np, name) for name in ("astype", "trapezoid", "trapz") if hasattr(np, name)),
 }) - {np.logspace, np.arange}  # fmt: skip

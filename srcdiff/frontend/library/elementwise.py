@@ -14,6 +14,7 @@ import numpy as np
 from ...ir import types as ty
 from ..things import Scalar, is_arraylike, is_scalar
 from .axes import is_none, whole_number
+from .construction import astype
 from .rearranging import CALLS as PICKING
 
 if TYPE_CHECKING:
@@ -117,10 +118,6 @@ def _modf(calls: Calls, x: Any) -> Any:
     return calls.elementwise(lambda v, w: calls.scalar("sub", v, w), x, whole), whole
 
 
-def _astype(calls: Calls, x: Any, dtype: Any, *, copy: Any = True) -> Any:
-    return calls.construct_array(x, dtype)
-
-
 def _isclose(calls: Calls, a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any:
     def near(x: Scalar, y: Scalar) -> Scalar:
         x, y = calls.floating(x), calls.floating(y)
@@ -156,4 +153,4 @@ CALLS: dict[Any, Any] = {
     np.isclose: _isclose,
 }
 if hasattr(np, "astype"):  # NumPy 2.1
-    CALLS[np.astype] = _astype
+    CALLS[np.astype] = lambda calls, x, dtype, *, copy=True: astype(calls, x, dtype, copy=copy)

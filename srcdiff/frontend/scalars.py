@@ -85,7 +85,24 @@ class Scalars(Scope):
         result = current_builder().emit(name, values, type)
         if name in KEEPS_NONNEGATIVE and ty.is_integer(type) and all(map(self.never_negative, values)):
             self.nonnegative.add(result)
+        if name in ("add", "sub") and ty.is_integer(type):
+            self.note_bound(name, values[0], values[1], result)
         return result
+
+    def note_bound(self, name: str, a: Value, b: Value, result: Value) -> None:
+        """`n - 1 - i` is not negative where `i` ends at `n`, nor `n - 1` in that loop."""
+        base, shift = self.shifted(a)
+        if b.is_constant:
+            self.shifts[result] = base, shift + (b.constant if name == "add" else -b.constant)
+        elif name == "sub":
+            index, moved = self.shifted(b)
+            end = self.ends.get(index) if index is not None else None
+            last, beyond = self.shifted(end) if end is not None else (index, 0)
+            if end is not None and last is base:
+                self.least[result] = shift - moved - beyond + 1
+        base, shift = self.shifted(result)
+        if base is not None and self.least.get(base, -1 - shift) + shift >= 0:
+            self.nonnegative.add(result)
 
     def narrow(self, name: str, operands: tuple[Scalar, ...], type: Type) -> Value:
         """Arithmetic of integers of less than 64 bits: NumPy wraps them around, Numba widens them."""

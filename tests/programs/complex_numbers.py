@@ -221,6 +221,22 @@ def transform_in_stages(x, w, R, K):
     return np.sum(w * y.real) + np.sum(y.imag**2)
 
 
+def stockham(xr, xi, R, K):
+    N = len(xr)
+    grid = np.arange(R)
+    dft_mat = np.exp(-2.0j * np.pi * grid[:, None] * grid[None, :] / R)
+    y = xr + 1j * xi
+    for i in range(K):
+        yv = np.reshape(y, (R**i, R, R ** (K - i - 1)))
+        tmp_perm = np.transpose(yv, axes=(1, 0, 2))
+        D = np.empty((R, R**i, R ** (K - i - 1)), dtype=np.complex128)
+        tmp = np.exp(-2.0j * np.pi * grid[:, None] * np.arange(R**i)[None, :] / R ** (i + 1))
+        D[:] = np.repeat(np.reshape(tmp, (R, R**i, 1)), R ** (K - i - 1), axis=2)
+        tmp_twid = np.reshape(tmp_perm, (N,)) * np.reshape(D, (N,))
+        y[:] = np.reshape(dft_mat @ np.reshape(tmp_twid, (R, R ** (K - 1))), (N,))
+    return np.sum(np.abs(y) ** 2 * np.arange(N)) + y[1].real
+
+
 def transfer_matrices(n, thickness, wavelength):
     m = np.eye(2, dtype=np.complex128)
     for j in range(len(n)):
@@ -402,6 +418,7 @@ PROGRAMS = [
     case(power_spectrum, (A, B), argnums=(0, 1)),
     case(radix_two_transform, (numbers(8), numbers(8, seed=3)), argnums=(0, 1)),
     case(transform_in_stages, (numbers(9), numbers(9, seed=3), 3, 2), argnums=(0, 1)),
+    case(stockham, (numbers(8), numbers(8, seed=3), 2, 3), argnums=(0, 1)),
     case(transfer_matrices, (1.5 + 0.1 * A, 0.3 + 0.1 * B, 0.6), argnums=(0, 1, 2)),
     case(contour_integral, (numbers(3, 3, 3), 2, np.array([0.7 + 0.4j, -1.1 + 0.3j, 0.2 - 0.6j]), 0),
          (numbers(3, 3, 3), 2, np.array([0.7 + 0.4j, -1.1 + 0.3j, 0.2 - 0.6j]), 1)),

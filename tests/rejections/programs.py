@@ -281,6 +281,13 @@ def comprehension_over_two(m):
     return sum([m[i, j] for i in range(2) for j in range(3)])
 
 
+@refused(1.5, 3)
+def integer_power_behind_the_loop_where_it_is_known(x, n):
+    for i in range(n):
+        x = x * 2 ** (n - 1) + 2 ** (n - i - 1)
+    return x * 2 ** (n - 1)
+
+
 @refused(1.5)
 def complex_result(x):
     return x * 2.0j

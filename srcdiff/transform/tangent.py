@@ -145,10 +145,11 @@ class Pusher:
             if row.rules == NONE and any(live):
                 refuse(op)
             return
-        rules = row.alone if row.alone is not None and sum(live) == 1 else row.rules
+        rules = row.alone if row.alone is not None and sum(live) == 1 else row.tangents or row.rules
         used = [(x, rule) for x, rule, on in zip(op.operands, rules, live, strict=True) if on and rule]
         one = constant(1.0, op.result.type)
-        shares = [rule(one, op.result, *op.operands) for _, rule in used] if self.width > 1 else []
+        alike = self.width > 1 and row.tangents is None
+        shares = [rule(one, op.result, *op.operands) for _, rule in used] if alike else []
         found = []
         for k in range(self.width):
             total = None

@@ -18,6 +18,7 @@ from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.combine import combine_updates
+from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
@@ -90,6 +91,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "factor", shorten_chains),
         (OPTIONAL, "sums", factor_sums),
         (OPTIONAL, "guards", scale_guards),
+        (OPTIONAL, "delay", delay_stores),
         (OPTIONAL, "unsigned", unsigned_indices),
         (NEEDED, "clean", simplified),
         (OPTIONAL, "share", share_work_arrays),

@@ -18,6 +18,7 @@ from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.combine import combine_updates
+from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.factor import shorten_chains
@@ -70,6 +71,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
         (OPTIONAL, "simplify", simplified),
         (OPTIONAL, "hoist", hoist_invariants),
         (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+        (OPTIONAL, "contract", contract_arrays),
         (OPTIONAL, "privatise", privatise_arrays),
         (OPTIONAL, "simplify private", simplified),
         (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),

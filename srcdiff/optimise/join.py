@@ -10,7 +10,9 @@
 What the first loop stores is used while it is near, and often needs no memory any more; in the adjoint one loop goes
 back instead of two. The second loop's trip j then runs before the first loop's trips behind j: affine analysis has to
 show that it reads nothing that those store, and stores nothing that they read. Loops whose trips wait for each other
-stay alone, since they would keep the others from being vectorised. Reads: structure, affine forms.
+stay alone, since they would keep the others from being vectorised. Where one loop begins a trip or two earlier, and
+where one reads again what it read in the trip before, `align.py` makes loops of them that may be joined.
+Reads: structure, affine forms.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_within, substitute, substitute_in
 from ..primitives import REGISTRY
+from .align import align_loops, indices
 from .fuse import accumulates
 
 ACCESSES = ("load", "store")
@@ -32,9 +35,9 @@ MOVABLE = ("load", "store", "cast", "shape", "alloc")
 
 def join_loops(function: Function) -> Function:
     """Join until no two loops can be joined."""
+    refused: set[tuple[Op, Op]] = set()
     for _ in range(64):
-        structure = find_structure(function.body)
-        body = Joiner(structure, Affine(structure)).block(function.body)
+        body = Joiner(function.body, refused).joined()
         if body is None:
             break
         function = replace(function, body=body)
@@ -42,30 +45,71 @@ def join_loops(function: Function) -> Function:
 
 
 class Joiner:
-    def __init__(self, structure: Structure, affine: Affine) -> None:
-        self.structure, self.affine = structure, affine
+    """`refused` are pairs of loops that cannot be aligned either."""
 
-    def block(self, block: Block) -> Block | None:
-        """The block with one pair of loops joined; None if there is none."""
+    def __init__(self, body: Block, refused: set[tuple[Op, Op]]) -> None:
+        self.body, self.refused = body, refused
+        self.structure = find_structure(body)
+        self.affine = Affine(self.structure)
+
+    def joined(self) -> Block | None:
+        """The body with one pair of loops joined; None if there is none."""
+        return self.block(self.body, [])
+
+    def block(self, block: Block, touched: list[Op]) -> Block | None:
+        """A block with one pair joined. `touched` are accesses that have been made when it begins."""
+        before = list(touched)
         for k, op in enumerate(block.ops):
             for n, region in enumerate(op.regions):
-                inner = self.block(region)
+                inner = self.block(region, before)
                 if inner is not None:
                     regions = (*op.regions[:n], inner, *op.regions[n + 1 :])
                     ops = (*block.ops[:k], replace(op, regions=regions), *block.ops[k + 1 :])
                     return replace(block, ops=ops)
+            if op.primitive in ACCESSES:
+                before.append(op)
         for k, first in enumerate(block.ops):
             if not is_joinable(first, self.structure):
                 continue
             at = next((n for n in range(k + 1, len(block.ops)) if block.ops[n].regions), None)
             if at is None or not is_joinable(block.ops[at], self.structure):
                 continue
-            joined = self.pair(first, block.ops[k + 1 : at], block.ops[at])
-            if joined is not None:
-                made, renames = joined
-                rest = substitute(Block((), block.ops[at + 1 :], block.results), renames)
-                return Block(block.parameters, (*block.ops[:k], *made, *rest.ops), rest.results)
+            head, between, second, tail = (
+                block.ops[:k],
+                block.ops[k + 1 : at],
+                block.ops[at],
+                block.ops[at + 1 :],
+            )
+            made = self.pair(first, between, second)
+            if made is None and (first, second) not in self.refused:
+                known = [*touched, *(op for op in (*head, *between) if op.primitive in ACCESSES)]
+                made = self.aligned_pair(block, first, second, known)
+                if made is None:
+                    self.refused.add((first, second))
+            if made is not None:
+                joined, renames = made
+                rest = substitute(Block((), tail, block.results), renames)
+                return Block(block.parameters, (*head, *joined, *rest.ops), rest.results)
         return None
+
+    def aligned_pair(
+        self, block: Block, first: Op, second: Op, touched: list[Op]
+    ) -> tuple[list[Op], dict[Value, Value]] | None:
+        """As `pair`, of the loops after `align_loops`."""
+        if not self.share_an_array(first, second):
+            return None
+        aligned = align_loops(first, second, touched, self.affine)
+        if aligned is None:
+            return None
+        above, start, middle, end = aligned
+        k, at = block.ops.index(first), block.ops.index(second)
+        between = (*block.ops[k + 1 : at], *middle)
+        ops = (*block.ops[:k], *above, start, *between, end, *block.ops[at + 1 :])
+        joiner = Joiner(exchanged(self.body, block, replace(block, ops=ops)), self.refused)
+        if not all(is_joinable(loop, joiner.structure) for loop in (start, end)):
+            return None
+        made = joiner.pair(start, between, end)
+        return None if made is None else ([*above, *made[0]], made[1])
 
     # -------------------------------------------------------------------------------------- one pair
 
@@ -199,48 +243,63 @@ def is_joinable(op: Op, structure: Structure) -> bool:
             return False
         if inner.primitive in ACCESSES and len(indices(inner)) < inner.operands[0].type.ndim:
             return False
-    sums = (slot for slot in loop_slots(op) if not ty.is_array(slot[1].type))
-    return all(accumulates(body, p, y) for _, p, y, _ in sums) and not has_recurrence(body, structure)
+    return not has_recurrence(op, structure)
 
 
-def has_recurrence(body: Block, structure: Structure) -> bool:
-    """Whether an element depends on one that an earlier trip stored into the same array, directly or through others.
+def has_recurrence(op: Op, structure: Structure) -> bool:
+    """Whether an element or a number depends on itself in an earlier trip, directly or through others.
 
-    A store that only feeds other arrays in the next trip is none: its value can be carried in a number.
+    A store that only feeds other arrays in the next trip is none: its value can be carried in a number. Nor is a sum.
     """
+    body = loop_body(op)
     places: dict[Value, list[tuple[Value, ...]]] = {}
-    for op in body.ops:
-        if op.primitive == "store":
-            places.setdefault(structure.storage(op.operands[0]), []).append(indices(op))
-    reads: dict[Value, set[Value]] = {}  # value -> storages of this loop that it is made from
+    for inner in body.ops:
+        if inner.primitive == "store":
+            places.setdefault(structure.storage(inner.operands[0]), []).append(indices(inner))
+    numbers = [
+        (p, y) for _, p, y, _ in loop_slots(op) if not ty.is_array(p.type) and not accumulates(body, p, y)
+    ]
+    # Of each value the storages of this loop and the carried numbers that it is made from, and which of them as an
+    # earlier trip has left them.
+    reads: dict[Value, set[Value]] = {p: {p} for p, _ in numbers}
+    lagging: dict[Value, set[Value]] = {p: {p} for p, _ in numbers}
     made_from: dict[Value, set[Value]] = {storage: set() for storage in places}
-    elsewhere: set[tuple[Value, Value]] = set()  # (stored, read at another element)
-    lagging: dict[Value, set[Value]] = {}
-    for op in body.ops:
-        found: set[Value] = set().union(*(reads.get(v, set()) for v in op.operands))
-        late: set[Value] = set().union(*(lagging.get(v, set()) for v in op.operands))
-        storage = structure.storage(op.operands[0]) if op.primitive in ACCESSES else None
-        if op.primitive == "load" and storage in places:
+    elsewhere: set[tuple[Value, Value]] = set()  # (stored, read as it was earlier)
+    for inner in body.ops:
+        found: set[Value] = set().union(*(reads.get(v, set()) for v in inner.operands))
+        late: set[Value] = set().union(*(lagging.get(v, set()) for v in inner.operands))
+        storage = structure.storage(inner.operands[0]) if inner.primitive in ACCESSES else None
+        if inner.primitive == "load" and storage in places:
             found = found | {storage}
-            if any(where != indices(op) for where in places[storage]):
+            if any(where != indices(inner) for where in places[storage]):
                 late = late | {storage}
-        elif op.primitive == "store" and storage is not None:
+        elif inner.primitive == "store" and storage is not None:
             made_from[storage] |= found
             elsewhere.update((storage, other) for other in late)
-        for result in op.results:
+        for result in inner.results:
             reads[result], lagging[result] = found, late
+    for parameter, yielded in numbers:
+        made_from[parameter] = set(reads.get(yielded, ()))
+        elsewhere.update((parameter, other) for other in lagging.get(yielded, ()))
     for _ in made_from:
         for sources in made_from.values():
             sources.update(*(made_from[other] for other in tuple(sources)))
     return any(a is b or a in made_from[b] for a, b in elsewhere)
 
 
+def exchanged(block: Block, old: Block, new: Block) -> Block:
+    """The block with one of the blocks in it exchanged."""
+    if block is old:
+        return new
+    ops = tuple(
+        replace(op, regions=tuple(exchanged(region, old, new) for region in op.regions)) if op.regions else op
+        for op in block.ops
+    )
+    return replace(block, ops=ops)
+
+
 def accesses(loop: Op) -> Iterator[Op]:
     return (op for op in ops_within(loop_body(loop)) if op.primitive in ACCESSES)
-
-
-def indices(op: Op) -> tuple[Value, ...]:
-    return op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
 
 
 def together(first: Op, second: Op) -> Op:

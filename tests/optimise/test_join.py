@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from srcdiff import differentiate
+from srcdiff import differentiate, pipeline
+from srcdiff.api import differentiable
+from srcdiff.emit.python import print_function
+from srcdiff.ir.core import Function
+from srcdiff.ir.verify import verify
+from tests.optimise.ranges import random_loops
 from tests.programs.table import numbers
-from tests.truth import assert_gradient
+from tests.truth import assert_gradient, assert_near, gradient_by_complex_step
+
+
+def loaded(text: str, folder: Path, name: str) -> Callable[..., Any]:
+    path = folder / f"{name}.py"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Callable[..., Any] = module.f
+    return found
 
 
 def same_element(x, n):
@@ -75,9 +94,89 @@ def recurrence_beside(x, n):
     return b[1] * b[n - 1]
 
 
+def second_starts_earlier(x, n):
+    a = np.zeros(n)
+    b = np.zeros(n)
+    a[0] = x[0]
+    for i in range(1, n):
+        a[i] = x[i] * x[i - 1]
+    for i in range(n):
+        b[i] = a[i] * x[i]
+    return b[0] * b[n - 1] + b[1]
+
+
+def first_starts_earlier(x, n):
+    a = np.zeros(n)
+    b = np.zeros(n)
+    b[1] = x[0]
+    for i in range(n):
+        a[i] = x[i] * x[i]
+    for i in range(2, n):
+        b[i] = a[i] * a[i - 1]
+    return b[1] * b[n - 1] + b[2]
+
+
+def starts_earlier_without_a_trip_for_sure(x, n):
+    a = np.zeros(n)
+    b = np.zeros(n)
+    for i in range(1, n):
+        a[i] = x[i] * x[i - 1]
+    for i in range(n):
+        b[i] = a[i] * x[i]
+    return b[0] * b[n - 1] + b[1]
+
+
+def changes_what_the_next_trip_reads(x, n):
+    a = x.copy()
+    k = np.zeros(n)
+    for _ in range(3):
+        k[0] = -a[0]
+        for i in range(1, n):
+            k[i] = a[i - 1] * a[i]
+        for i in range(n):
+            a[i] += 0.1 * k[i]
+    return a[0] * a[n - 1] + a[1] * a[2]
+
+
+def changes_what_the_trip_after_reads(x, n):
+    a = x.copy()
+    k = np.zeros(n)
+    for i in range(n - 1):
+        k[i] = a[i + 1] * a[i]
+    for i in range(n - 1):
+        a[i + 1] += 0.1 * k[i]
+    return a[0] * a[n - 1] + a[1] * a[2]
+
+
+def upwind(x, n):
+    a = x.copy()
+    flux = np.zeros(n)
+    for _ in range(3):
+        flux[0] = a[0] * a[0]
+        for i in range(1, n):
+            flux[i] = a[i] * a[i - 1]
+        for i in range(1, n):
+            a[i] -= 0.1 * (flux[i] - flux[i - 1])
+    return a[0] * a[n - 1] + a[1] * a[2]
+
+
 X = numbers(6, seed=5)
-JOINED = [same_element, element_behind]
-APART = [element_ahead, stores_what_was_read, fixed_element_between, recurrence_beside]
+JOINED = [
+    same_element,
+    element_behind,
+    second_starts_earlier,
+    first_starts_earlier,
+    changes_what_the_next_trip_reads,
+    upwind,
+]
+APART = [
+    element_ahead,
+    stores_what_was_read,
+    fixed_element_between,
+    recurrence_beside,
+    starts_earlier_without_a_trip_for_sure,
+    changes_what_the_trip_after_reads,
+]
 
 
 def joins(function: Any, monkeypatch: pytest.MonkeyPatch) -> bool:
@@ -99,6 +198,52 @@ def joins(function: Any, monkeypatch: pytest.MonkeyPatch) -> bool:
 @pytest.mark.parametrize("function", JOINED + APART, ids=lambda f: f.__name__)
 def test_gradient(function: Any) -> None:
     assert_gradient(function, (X, 6), 0)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_gradient_of_few_trips(n: int) -> None:
+    def f(x, n):
+        a = x.copy()
+        k = np.zeros(n)
+        k[0] = -a[0]
+        for i in range(1, n):
+            k[i] = a[i - 1] * a[i]
+        for i in range(n):
+            a[i] += 0.1 * k[i]
+        return a[0] * a[n - 1]
+
+    assert_gradient(f, (X[:n], n), 0)
+
+
+def test_a_trip_that_is_not_there_is_refused_as_before() -> None:
+    with pytest.raises(IndexError):
+        differentiate(second_starts_earlier).grad(np.zeros(0), 0)
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_random_loops(chunk: int, tmp_path: Path) -> None:
+    for seed in range(12 * chunk, 12 * chunk + 12):
+        text = random_loops(seed)
+        f = loaded(text, tmp_path, f"loops{seed}")
+        of = differentiable(f)
+        specs, found = of.specialise(of.arguments((X, X, 6), {}))
+        seen: dict[str, Function] = {}
+        pipeline.gradient(found.program, of.plan(specs, (0, 1))[0], True, seen.__setitem__)
+        for stage in ("join", "contract"):
+            verify(seen[stage], stage)
+        names: dict[str, Any] = {}
+        exec(print_function(seen["clean"]), names)
+        for n in (1, 2, 3, 6):
+            args = (numbers(n, seed=seed), numbers(n, seed=seed + 1), n)
+            try:
+                value = f(*(np.copy(a) for a in args[:2]), n)
+            except IndexError:
+                continue
+            got = names["f_grad"](*(np.copy(a) for a in args[:2]), n)
+            assert_near(got[0], value, f"seed {seed}, n = {n}")
+            truth = gradient_by_complex_step(f, args, (0, 1))
+            for mine, want in zip(got[1:], truth, strict=True):
+                assert_near(mine, want, f"seed {seed}, n = {n}\n{text}")
 
 
 @pytest.mark.parametrize("function", JOINED + APART, ids=lambda f: f.__name__)

@@ -240,10 +240,11 @@ def test_random_loops(chunk: int, tmp_path: Path) -> None:
             except IndexError:
                 continue
             got = names["f_grad"](*(np.copy(a) for a in args[:2]), n)
-            assert_near(got[0], value, f"seed {seed}, n = {n}")
+            where = f"seed {seed}, n = {n}\n{text}"
+            assert_near(got[0], value, 1e-10, 1e-12, what=where)
             truth = gradient_by_complex_step(f, args, (0, 1))
             for mine, want in zip(got[1:], truth, strict=True):
-                assert_near(mine, want, f"seed {seed}, n = {n}\n{text}")
+                assert_near(mine, want, 1e-9, 1e-11, what=where)
 
 
 @pytest.mark.parametrize("function", JOINED + APART, ids=lambda f: f.__name__)

@@ -1,6 +1,19 @@
 """Source-transformation automatic differentiation of numeric Python, compiled by Numba."""
 
-from .api import Differentiated, TapeReport, differentiate, grad, value_and_grad
+from .api import (
+    Differentiated,
+    TapeReport,
+    differentiate,
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 from .errors import (
     AliasError,
     DifferentiationError,
@@ -21,5 +34,12 @@ __all__ = [
     "UnsupportedConstruct",
     "differentiate",
     "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
     "value_and_grad",
+    "vjp",
 ]

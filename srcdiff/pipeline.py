@@ -8,12 +8,14 @@ Each stage is a function from one immutable value to the next. A hook sees the o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .analysis.compensation import is_compensated
 from .emit.python import print_function
 from .frontend.build import Program, parse
 from .frontend.source import FunctionSource
+from .ir import types as ty
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
@@ -38,10 +40,49 @@ from .optimise.selections import remember_selections
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
+from .transform.jacobian import build_forward_jacobian, build_reverse_jacobian
+from .transform.primal import as_primal
+from .transform.pullback import cut_sweeps, keep_residuals
+from .transform.results import own_results
 from .transform.reverse import build_adjoint
+from .transform.tangent import build_tangent
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
+WIDTH = 4  # tangents at once: as many as the registers of a common machine hold
 Hook = Callable[[str, Function], None]
+Stage = tuple[bool, str, Callable[[Function], Function]]
+
+PREPARE: list[Stage] = [
+    (NEEDED, "primal", as_primal),
+    (NEEDED, "protect", protect_arguments),
+    (OPTIONAL, "simplify", simplified),
+    (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "contract", contract_arrays),
+    (OPTIONAL, "privatise", privatise_arrays),
+    (OPTIONAL, "simplify private", simplified),
+]
+PLACE: list[Stage] = [
+    (NEEDED, "residuals", place_residuals),
+    (NEEDED, "simplify placed", simplified),
+]
+FINISH: list[Stage] = [
+    (OPTIONAL, "hoist placed", hoist_invariants),
+    (OPTIONAL, "combine", combine_updates),
+    (OPTIONAL, "promote", promote_sums),
+    (OPTIONAL, "assign", assign_first),
+    (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
+    (OPTIONAL, "reorder", reorder_loops),
+    (OPTIONAL, "rotate", rotate_elements),
+    (OPTIONAL, "unread after rotation", eliminate_dead_stores),
+    (OPTIONAL, "factor", shorten_chains),
+    (OPTIONAL, "sums", factor_sums),
+    (OPTIONAL, "guards", scale_guards),
+    (OPTIONAL, "delay", delay_stores),
+    (OPTIONAL, "unsigned", unsigned_indices),
+    (NEEDED, "clean", simplified),
+    (OPTIONAL, "share", share_work_arrays),
+]
 
 
 def no_hook(stage: str, function: Function) -> None:
@@ -64,46 +105,89 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     return function
 
 
-def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
-    """The value and the gradient by the parameters `wrt`."""
-    stages: list[tuple[bool, str, Callable[[Function], Function]]] = [
-        (NEEDED, "protect", protect_arguments),
-        (OPTIONAL, "simplify", simplified),
-        (OPTIONAL, "hoist", hoist_invariants),
-        (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
-        (OPTIONAL, "contract", contract_arrays),
-        (OPTIONAL, "privatise", privatise_arrays),
-        (OPTIONAL, "simplify private", simplified),
-        (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
-        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
-        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
-        (OPTIONAL, "simplify adjoint", simplified_adjoint),
-        (OPTIONAL, "fuse", fuse_sweeps),
-        (OPTIONAL, "simplify fused", simplified),
-        (NEEDED, "residuals", place_residuals),
-        (NEEDED, "simplify placed", simplified),
-        (OPTIONAL, "hoist placed", hoist_invariants),
-        (OPTIONAL, "combine", combine_updates),
-        (OPTIONAL, "promote", promote_sums),
-        (OPTIONAL, "assign", assign_first),
-        (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
-        (OPTIONAL, "reorder", reorder_loops),
-        (OPTIONAL, "rotate", rotate_elements),
-        (OPTIONAL, "unread after rotation", eliminate_dead_stores),
-        (OPTIONAL, "factor", shorten_chains),
-        (OPTIONAL, "sums", factor_sums),
-        (OPTIONAL, "guards", scale_guards),
-        (OPTIONAL, "delay", delay_stores),
-        (OPTIONAL, "unsigned", unsigned_indices),
-        (NEEDED, "clean", simplified),
-        (OPTIONAL, "share", share_work_arrays),
-    ]
-    function = program.function
+def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:
+    """What the stages make of a function, one after the other."""
     for needed, name, stage in stages:
         if optimise or needed:
             function = stage(function)
             hook(name, function)
     return function
+
+
+def adjoint(
+    function: Function, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook, values: int = 1
+) -> Function:
+    """The first `values` results and the gradient of the first one by the parameters `wrt`, as a function that can
+    be differentiated again."""
+    stages: list[Stage] = [
+        *PREPARE,
+        (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, values=values)),
+        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
+        (OPTIONAL, "simplify adjoint", simplified_adjoint),
+        (OPTIONAL, "fuse", fuse_sweeps),
+        (OPTIONAL, "simplify fused", simplified),
+        *PLACE,
+    ]
+    return run(stages, function, optimise, hook)
+
+
+def tangent(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The results and their tangents, for tangents of the parameters `wrt`."""
+    stages: list[Stage] = [
+        *PREPARE,
+        (NEEDED, "tangent", lambda f: build_tangent(f, wrt)),
+        (NEEDED, "results", own_results),
+        (NEEDED, "simplify tangent", simplified),
+    ]
+    return run(stages, function, optimise, no_hook)
+
+
+def pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
+    """The function with what its reverse sweep needs as further results, and the reverse sweep for given cotangents."""
+    values = len(function.results)
+    seeds = sum(ty.is_differentiable(r.type) for r in function.results)
+    stages: list[Stage] = [
+        *PREPARE,
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, True, values)),
+        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
+        (OPTIONAL, "simplify adjoint", simplified_adjoint),
+        *PLACE,
+    ]
+    forward, backward = cut_sweeps(run(stages, function, optimise, no_hook), seeds, values)
+    return simplified(forward), simplified(own_results(protect_arguments(backward)))
+
+
+def kept_pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
+    """The same for a pullback that is called later: nothing that the caller may change is shared with it."""
+    return keep_residuals(*pullback(function, wrt, optimise), len(function.results))
+
+
+def forward_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The derivative of each result by each of the parameters `wrt`, by tangents."""
+    prepared = run(PREPARE, function, optimise, no_hook)
+    return simplified(build_forward_jacobian(prepared, wrt, WIDTH))
+
+
+def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The derivative of each result by each of the parameters `wrt`, by pullbacks."""
+    prepared = run(PREPARE, function, optimise, no_hook)
+    pairs = [
+        pullback(replace(prepared, body=replace(prepared.body, results=(value,))), wrt, optimise)
+        for value in prepared.results
+        if ty.is_differentiable(value.type)
+    ]
+    return simplified(build_reverse_jacobian(prepared, pairs, wrt))
+
+
+def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """A derivative as it is printed and compiled."""
+    return run(FINISH, function, optimise, hook)
+
+
+def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The value and the gradient by the parameters `wrt`, as it is printed and compiled."""
+    return finish(adjoint(program.function, wrt, optimise, hook), optimise, hook)
 
 
 def reorders_sums(program: Program) -> bool:
@@ -117,4 +201,19 @@ def tape_sizes(function: Function) -> tuple[Function, list[str]]:
     return simplified(sizes), names
 
 
-__all__ = ["Hook", "gradient", "primal", "print_function", "read", "reorders_sums", "tape_sizes"]
+__all__ = [
+    "Hook",
+    "adjoint",
+    "as_primal",
+    "finish",
+    "forward_jacobian",
+    "gradient",
+    "kept_pullback",
+    "primal",
+    "print_function",
+    "read",
+    "reorders_sums",
+    "reverse_jacobian",
+    "tangent",
+    "tape_sizes",
+]

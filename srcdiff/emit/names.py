@@ -235,8 +235,10 @@ class Variables:
         taken = {*RESERVED, *called_functions(function)}
         names: dict[Value, str] = {}
         for value in function.parameters:
-            names[self.find(value)] = value.name
-            taken.add(value.name)
+            is_free = value.name.isidentifier() and value.name not in names.values()
+            name = value.name if is_free else unique(clean(value.name) or "kept", taken)
+            names[self.find(value)] = name
+            taken.add(name)
         wishes: dict[Value, str] = {}
         for value in self.order:
             leader = self.find(value)

@@ -266,7 +266,7 @@ class Printer:
     # ------------------------------------------------------------------------------------ statements
 
     def function_lines(self, doc: str, results: Sequence[str] | None) -> list[str]:
-        parameters = ", ".join(v.name for v in self.function.parameters)
+        parameters = ", ".join(map(self.variables.of, self.function.parameters))
         head = [f"def {self.function.name}({parameters}):"]
         if doc:
             head.append(f'{INDENT}"""{doc}"""')

@@ -20,7 +20,8 @@ from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from .canonicalise import assigned_names, read_names
-from .expressions import BINARY, Captures, Expressions
+from .captures import Captures
+from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
 from .scope import Frame, LoopParts, describe
 from .searches import halves_bracket

@@ -22,9 +22,11 @@ from ..ir.types import Type
 from ..primitives.record import Primitive, row_of
 from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
+from .captures import Captures, Where
 from .library import METHODS, call_library, entry_of, written
 from .library.axes import is_none
 from .library.shapes import CALLS as SHAPES
+from .nested import call_derivative, is_derivative, is_maker, make_derivative
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
 from .things import (
@@ -45,6 +47,7 @@ Arguments = tuple[Any, ...]
 
 class Calls(Arrays):
     stack: list[Any]
+    captures: Captures
 
     def statements(self, body: list[ast.stmt]) -> None:
         raise NotImplementedError
@@ -70,6 +73,10 @@ class Calls(Arrays):
             return self.apply(row, target, arguments, dict(keywords), node)
         if isinstance(target, type):
             return self.construct(target, arguments, keywords, node)
+        if is_derivative(target):
+            return call_derivative(self, target, arguments, keywords, node)
+        if is_maker(target):
+            return make_derivative(self, target, arguments, keywords, node)
         if is_readable(target):
             return self.inline(target, arguments, dict(keywords), node)
         return self.opaque(target, arguments, keywords, node)
@@ -525,6 +532,10 @@ class Calls(Arrays):
 
     def lifted(self, value: Any) -> Any:
         """A Python value that is known when the function is read, as a thing."""
+        raise NotImplementedError
+
+    def captured(self, value: Any, where: Where, name: str, node: ast.AST | None) -> Any:
+        """A value from outside, as a thing."""
         raise NotImplementedError
 
 

@@ -73,19 +73,7 @@ REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
 }
 
 
-class Captures:
-    """Numbers and arrays from outside the function: hidden parameters, read again at each call."""
-
-    def __init__(self) -> None:
-        self.values: dict[Any, Value] = {}
-        self.fetch: list[tuple[str, Any, str]] = []
-        self.statics: list[tuple[tuple[str, Any, str], Any]] = []
-        self.roots: dict[Any, Root] = {}
-
-
 class Expressions(Calls):
-    captures: Captures
-
     # ----------------------------------------------------------------------------------------- names
 
     def lookup(self, name: str, node: ast.AST | None = None) -> Any:
@@ -729,4 +717,4 @@ class Expressions(Calls):
         )
 
 
-__all__ = ["Captures", "Expressions"]
+__all__ = ["Expressions"]

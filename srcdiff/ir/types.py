@@ -30,6 +30,11 @@ def array(dtype: Type, ndim: int, layout: str = "C") -> Type:
     return nb_types.Array(dtype, ndim, layout)
 
 
+def owned(type: Type) -> Type:
+    """The type of a copy of an array."""
+    return type.copy(layout="F" if type.layout == "F" else "C", readonly=False)
+
+
 def typeof(value: object) -> Type:
     """Numba's type of a Python value; raises `TypeError` where Numba knows none."""
     try:

@@ -35,7 +35,7 @@ def check_indices(function: Function, wrt: Sequence[int]) -> Function:
     """Put the checks into the forward sweep of an ideal adjoint by the parameters `wrt`."""
     ops = function.body.ops
     border = next(k for k, op in enumerate(ops) if op.primitive == "reverse_sweep")
-    forward = Block(function.parameters, ops[:border], function.results[:1])
+    forward = Block(function.parameters, ops[:border], function.results[: -len(wrt)])
     independents = [function.parameters[k] for k in wrt]
     active = find_active(replace(function, body=forward), independents, forward.results)
     structure = find_structure(forward)

@@ -25,11 +25,10 @@ from .fold import simplified
 
 def contract_arrays(function: Function) -> Function:
     """Contract the arrays that vanish by it."""
+    affine = Affine(find_structure(function.body))
     for made in [op.result for op in ops_within(function.body) if op.primitive == "alloc"]:
-        structure = find_structure(function.body)
-        if made not in structure.maker or structure.is_mixed(made):
+        if made not in affine.structure.maker or affine.structure.is_mixed(made):
             continue
-        affine = Affine(structure)
         carrying = {
             op: found
             for op in ops_within(function.body)
@@ -38,7 +37,7 @@ def contract_arrays(function: Function) -> Function:
         if carrying:
             contracted = simplified(replace(function, body=exchanged(function.body, carrying)))
             if not any(made in op.results for op in ops_within(contracted.body)):
-                function = contracted
+                function, affine = contracted, Affine(find_structure(contracted.body))
     return function
 
 

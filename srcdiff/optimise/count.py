@@ -97,9 +97,10 @@ class Counter:
             return None
         low, high = map(self.affine.form, rest[0].operands[:2])
         count = (high - low).scaled(rest[0].operands[2].constant)
-        return (
-            count.coefficient(loop_body(head).parameters[0]) if self.affine.is_not_negative(count) else None
-        )
+        index = loop_body(head).parameters[0]
+        if any(value is not index and self.needs(value, index) for value, _ in count.terms):
+            return None
+        return count.coefficient(index) if self.affine.is_not_negative(count) else None
 
     def series(
         self, builder: Builder, head: Op, inner: Op, slope: int, known: Mapping[Value, Value]

@@ -42,7 +42,14 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
             if term in reverser.active:
                 reverser.owe(owed, term, builder.emit("load", (held, *where), held.type.dtype))
             reverser.owe(owed, array, held)
-        case "copy":
+        case "accumulate_array":
+            array, term = op.operands
+            held = owed.pop(op.result)
+            if term in reverser.active:
+                own = held if term in owed else builder.emit("copy", (held,), held.type, name=held.name)
+                reverser.owe(owed, term, own)
+            reverser.owe(owed, array, held)
+        case "copy" | "ensure":
             reverser.owe(owed, op.operands[0], owed.pop(op.result))
         case "cast":
             g = owed.pop(op.result)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn
 
 from ..analysis.activity import Activity, channels, find_active
 from ..errors import NotDifferentiable
@@ -37,34 +37,45 @@ from .memory import reverse_memory
 Cotangents = dict[Value, Value]
 
 
-def build_adjoint(function: Function, wrt: Sequence[int]) -> Function:
-    """The ideal adjoint of a function with one scalar result.
+def build_adjoint(function: Function, wrt: Sequence[int], seeded: bool = False, values: int = 1) -> Function:
+    """The ideal adjoint of a function.
 
     Parameters
     ----------
     function : Function
-        Its first result is differentiated.
+        Its first result, a scalar, is differentiated; all its results if `seeded`.
     wrt : indices of parameters
+    seeded : bool
+        Whether the cotangents of the results are parameters; else that of the first result is 1.
+    values : int
+        How many of the results of the function are results of the adjoint.
 
     Returns
     -------
     Function
-        Results: the value, then the gradient with respect to each parameter of `wrt`.
+        Parameters: those of `function`; if `seeded` the cotangents of the float results before the hidden ones.
+        Results: the values, then what is owed to each parameter of `wrt`.
     """
     function = replace(function, body=mark_loops(function.body, count(1)))
     independents = [function.parameters[k] for k in wrt]
-    value = function.results[0]
-    active = find_active(function, independents, [value])
-    reverser = Reverser(active, function.body)
+    dependents = (
+        [r for r in function.results if ty.is_differentiable(r.type)] if seeded else function.results[:1]
+    )
+    reverser = Reverser(find_active(function, independents, dependents), function.body)
+    visible = len(function.parameters) - function.hidden
+    seeds = (
+        [Value(bar(value) or "seed", cotangent_type(value.type)) for value in dependents] if seeded else []
+    )
     owed: Cotangents = {}
-    if value in active:
-        owed[value] = constant(1.0, value.type)
     with Builder() as builder:
+        for k, value in enumerate(dependents):
+            reverser.owe(owed, value, seeds[k] if seeded else constant(1.0, value.type))
         reverser.block(function.body, owed)
         gradients = [reverser.settle(owed, parameter) for parameter in independents]
     ops = (*function.body.ops, Op("reverse_sweep", (), ()), *builder.ops)
-    body = Block(function.parameters, ops, (value, *gradients))
-    return drop_attachments(Function(f"{function.name}_grad", body, function.hidden))
+    parameters = (*function.parameters[:visible], *seeds, *function.parameters[visible:])
+    body = Block(parameters, ops, (*function.results[:values], *gradients))
+    return drop_attachments(Function(f"{function.name}_{'vjp' if seeded else 'grad'}", body, function.hidden))
 
 
 def mark_loops(block: Block, tokens: Any) -> Block:
@@ -140,12 +151,12 @@ class Reverser:
             return
         row = REGISTRY.get(op.primitive)
         if row is None:
-            if not reverse_memory(self, op, owed):
-                self.refuse(op)
+            if not reverse_memory(self, op, owed) and any(x in self.active for x in channels(op)):
+                refuse(op)
             return
         if isinstance(row.rules, str):
             if row.rules == NONE and any(x in self.active for x in op.operands):
-                self.refuse(op)
+                refuse(op)
             return
         g = owed.pop(op.result)
         live = [x in self.active for x in op.operands]
@@ -177,17 +188,6 @@ class Reverser:
             return 1
         below = self.exponent(lower)
         return below + 1 if below > 1 else 1
-
-    def refuse(self, op: Op) -> None:
-        if not any(x in self.active for x in channels(op)):
-            return
-        what = op.attributes.get("text", op.primitive)
-        raise NotDifferentiable(
-            f"the derivative of `{str(what).partition('(')[0]}` is not known",
-            op.location,
-            "an active value goes in and a float comes out",
-            "a function written in Python, or keep active values out of the call",
-        )
 
     # --------------------------------------------------------------------------------------- control
 
@@ -330,6 +330,17 @@ class Reverser:
         )
         forward = loop_body(op).parameters[0]
         return trip, bounds, {forward: builder.emit("add", (low, away), ty.int64, name=forward.name)}
+
+
+def refuse(op: Op) -> NoReturn:
+    """An active value goes through an op that has no derivative."""
+    what = op.attributes.get("text", op.primitive)
+    raise NotDifferentiable(
+        f"the derivative of `{str(what).partition('(')[0]}` is not known",
+        op.location,
+        "an active value goes in and a float comes out",
+        "a function written in Python, or keep active values out of the call",
+    )
 
 
 def vanishing(cotangents: list[Value]) -> tuple[Value, int] | None:

@@ -61,4 +61,4 @@ def random_loops(seed: int) -> str:
     lines += ["for i in range(n):"]
     lines += [f"    s += {array}[i] * (0.3 + 0.1 * i) * {array}[i]" for array in read]
     lines += ["return s"]
-    return "import numpy as np\n\n\ndef f(x, c, n):\n" + "".join(f"    {line}\n" for line in lines)
+    return "def f(x, c, n):\n" + "".join(f"    {line}\n" for line in lines)

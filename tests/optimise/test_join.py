@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from srcdiff import differentiate, pipeline
-from srcdiff.api import differentiable
+from srcdiff import differentiate
 from srcdiff.emit.python import print_function
-from srcdiff.ir.core import Function
 from srcdiff.ir.verify import verify
 from tests.optimise.ranges import random_loops
+from tests.optimise.stages import loaded, stages
 from tests.programs.table import numbers
 from tests.truth import assert_gradient, assert_near, gradient_by_complex_step
-
-
-def loaded(text: str, folder: Path, name: str) -> Callable[..., Any]:
-    path = folder / f"{name}.py"
-    path.write_text(text)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: Callable[..., Any] = module.f
-    return found
 
 
 def same_element(x, n):
@@ -225,10 +211,7 @@ def test_random_loops(chunk: int, tmp_path: Path) -> None:
     for seed in range(12 * chunk, 12 * chunk + 12):
         text = random_loops(seed)
         f = loaded(text, tmp_path, f"loops{seed}")
-        of = differentiable(f)
-        specs, found = of.specialise(of.arguments((X, X, 6), {}))
-        seen: dict[str, Function] = {}
-        pipeline.gradient(found.program, of.plan(specs, (0, 1))[0], True, seen.__setitem__)
+        seen = stages(f, (X, X, 6))
         for stage in ("join", "contract"):
             verify(seen[stage], stage)
         names: dict[str, Any] = {}

@@ -28,6 +28,7 @@ from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
+from .optimise.jam import jam_loops
 from .optimise.join import join_loops
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
@@ -79,6 +80,7 @@ FINISH: list[Stage] = [
     (OPTIONAL, "sums", factor_sums),
     (OPTIONAL, "guards", scale_guards),
     (OPTIONAL, "delay", delay_stores),
+    (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
     (OPTIONAL, "share", share_work_arrays),

@@ -12,8 +12,8 @@
                                              for j in range(n - n % 2, n):
                                                  ...
 
-What both trips read is loaded once, what both add to is stored once, and there are half as many inner loops: where
-those are short, starting and ending them costs more than their trips. Inner ranges that differ by a trip at one end,
+What both trips read is loaded once, what both add to is stored once, and half as many sums are finished: where inner
+loops are short, starting and ending them costs more than their trips. Inner ranges that differ by a trip at one end,
 as over a triangle, have that trip made apart. The second trip then begins before the first one ends: affine forms have
 to show that nothing is stored that the other reads or stores in another order. Reads: structure, affine forms.
 
@@ -153,10 +153,11 @@ def begins_alone(loop: Op, before: Iterable[Op], inner: Op, sums: frozenset[Valu
 
 
 def shares_elements(nest: Nest, affine: Affine) -> bool:
-    """Whether the inner loops of two trips read or write the same elements."""
+    """Whether the inner loops of two trips write the same elements, or sum up what they read of the same ones."""
     inside = {*loop_body(nest.loop).parameters, *(r for op in nest.before for r in op.results)}
+    sums_up = any(not ty.is_array(p.type) for _, p, _, _ in loop_slots(nest.inner))
     for op in loop_body(nest.inner).ops:
-        if op.primitive in ACCESSES:
+        if op.primitive in ACCESSES and (sums_up or op.primitive != "load"):
             forms = [affine.form(i) for i in indices(op)]
             if any(form.coefficient(nest.inner_index) for form in forms) and not any(
                 v in inside for form in forms for v, _ in form.terms

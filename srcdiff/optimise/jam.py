@@ -37,7 +37,7 @@ from .fuse import accumulates
 
 ACCESSES = ("load", "store", "accum")
 PLAIN = (*ACCESSES, "cast", "shape")
-LARGEST = 16  # ops of a body: twice as many still fit into the registers
+LARGEST = 8  # ops of a body: of a larger one the trips cost more than what two at once save
 
 
 def jam_loops(function: Function) -> Function:
@@ -155,7 +155,7 @@ def begins_alone(loop: Op, before: Iterable[Op], inner: Op, sums: frozenset[Valu
 def shares_elements(nest: Nest, affine: Affine) -> bool:
     """Whether the inner loops of two trips write the same elements, or sum up what they read of the same ones."""
     inside = {*loop_body(nest.loop).parameters, *(r for op in nest.before for r in op.results)}
-    sums_up = any(not ty.is_array(p.type) for _, p, _, _ in loop_slots(nest.inner))
+    sums_up = any(not ty.is_array(p.type) and i not in nest.sums for i, p, _, _ in loop_slots(nest.inner))
     for op in loop_body(nest.inner).ops:
         if op.primitive in ACCESSES and (sums_up or op.primitive != "load"):
             forms = [affine.form(i) for i in indices(op)]

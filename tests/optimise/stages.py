@@ -25,9 +25,11 @@ def loaded(text: str, folder: Path, name: str) -> Callable[..., Any]:
     return found
 
 
-def stages(f: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Function]:
+def stages(
+    f: Callable[..., Any], args: tuple[Any, ...], argnums: tuple[int, ...] = (0, 1)
+) -> dict[str, Function]:
     of = differentiable(f)
     specs = of.specs(of.bind(args, {}))
     seen: dict[str, Function] = {}
-    pipeline.gradient(of.program(specs), of.signature.plan(specs, (0, 1))[0], True, seen.__setitem__)
+    pipeline.gradient(of.program(specs), of.signature.plan(specs, argnums)[0], True, seen.__setitem__)
     return seen

@@ -135,4 +135,4 @@ def test_random_nests(chunk: int, tmp_path: Path) -> None:
                 want = gradient_by_complex_step(f, args, (0, 1))
             for mine, theirs in zip(got[1:], want, strict=True):
                 assert_near(mine, theirs, 1e-9, 1e-11, what=where)
-    assert jammed > 1
+    assert jammed

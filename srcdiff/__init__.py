@@ -22,6 +22,7 @@ from .errors import (
     SourceUnavailable,
     UnsupportedConstruct,
 )
+from .runtime.marks import checkpoint
 
 __all__ = [
     "AliasError",
@@ -32,6 +33,7 @@ __all__ = [
     "SourceUnavailable",
     "TapeReport",
     "UnsupportedConstruct",
+    "checkpoint",
     "differentiate",
     "grad",
     "hessian",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import NotDifferentiable
@@ -36,6 +36,7 @@ from .things import (
     Reversed,
     Root,
     Scalar,
+    Segmented,
     Static,
     Zipped,
     is_arraylike,
@@ -381,31 +382,51 @@ class Reader(Expressions):
         assigned = self.rebound([node])
         stop: str = getattr(node, "stop", "")
         assigned = [name for name in assigned if name != stop]
+        parts = LoopParts(
+            lambda: self.statements(node.body),
+            assigned,
+            stop,
+            self.exposed(node),
+            bind=lambda index: self.bind_target(node.target, index),
+        )
+        if isinstance(over, Segmented):
+            self.segmented(over, parts)
+            return
         if isinstance(over, Range):
-            bounds = self.range_of(over)
-            self.loop(
-                LoopParts(
-                    lambda: self.statements(node.body),
-                    assigned,
-                    stop,
-                    self.exposed(node),
-                    bounds=bounds,
-                    bind=lambda index: self.bind_target(node.target, index),
-                )
-            )
+            self.loop(replace(parts, bounds=self.range_of(over)))
             return
         over = self.settled_iterable(over)
         length, item = self.iteration(over)
-        self.loop(
-            LoopParts(
-                lambda: self.statements(node.body),
-                assigned,
-                stop,
-                self.exposed(node),
-                bounds=(constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64)),
-                bind=lambda index: self.bind_target(node.target, item(index)),
+        bounds = (constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64))
+        bind = lambda index: self.bind_target(node.target, item(index))  # noqa: E731
+        self.loop(replace(parts, bounds=bounds, bind=bind))
+
+    def segmented(self, over: Segmented, parts: LoopParts) -> None:
+        """A loop over segments around the loop over the trips of one."""
+        if parts.stop:
+            self.refuse(
+                "`break` or `return` in a loop with `checkpoint`", instead="a condition around its body"
             )
-        )
+        start, stop, step = self.range_of(over.of)
+        span = self.as_value(self.scalar("mul", over.every, step), ty.int64)
+        bounds, index = (start, stop, span), "first"
+        if not span.is_constant:
+            # A range with a step that is not known is reversed by the number of the trip.
+            length = self.scalar("add", range_length(self, over.of), self.scalar("sub", over.every, 1))
+            segments = self.as_value(self.scalar("floordiv", length, over.every), ty.int64)
+            bounds, index = (constant(0, ty.int64), segments, constant(1, ty.int64)), "segment"
+        current: list[Value] = []
+
+        def segment() -> None:
+            first = current[-1]
+            if not span.is_constant:
+                first = self.as_value(self.scalar("add", start, self.scalar("mul", first, span)), ty.int64)
+            beyond = self.scalar("add", first, span)
+            end = self.as_value(self.scalar("min" if step.constant > 0 else "max", beyond, stop), ty.int64)
+            self.loop(replace(parts, bounds=(first, end, step)))
+
+        around = replace(parts, body=segment, bounds=bounds, bind=current.append, index=index)
+        self.loop(replace(around, checkpoint=True))
 
     def rebound(self, body: list[ast.stmt]) -> list[str]:
         """The names that the body of a loop may bind to something else; `a += b` leaves an array where it is."""

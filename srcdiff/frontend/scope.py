@@ -494,6 +494,7 @@ class LoopParts:
     bind: Callable[[Value], None] | None = None
     condition: Callable[[], Value] | None = None
     index: str = ""  # what the index is called if the user has no name for it
+    checkpoint: bool = False  # whether the reverse sweep makes its trips again
 
 
 class LoopJoin:
@@ -580,7 +581,10 @@ class LoopJoin:
             [*(parts.bounds or ()), *(slot.initial for slot in slots)],
             regions,
             [*trips, *(slot.result for slot in slots if slot.result is not None)],
-            {"leaves": True} if parts.stop else {},
+            {
+                **({"leaves": True} if parts.stop else {}),
+                **({"checkpoint": True} if parts.checkpoint else {}),
+            },
             location,
         )
         scope.frame.env = behind

@@ -47,7 +47,7 @@ from .arrays import (
 from .count import can_be_counted
 from .dce import eliminate_dead
 from .estimate import estimate
-from .replay import replay_trips, stepping_loops
+from .replay import replay_segments, replay_trips, stepping_loops
 from .tapes import LOOPS, Plan, Recorder, Tape
 
 CHEAP = 12  # additions: what one tape write and read are worth
@@ -63,6 +63,7 @@ WORDS = {
 
 def place_residuals(function: Function) -> Function:
     """Supply what the reverse sweep reads out of scope, in the way that is estimated to cost the least."""
+    function = replay_segments(function)
     best = cheapest(function)
     for token in stepping_loops(function):
         replayed = replay_trips(function, token)

@@ -440,7 +440,34 @@ class Placer:
                 found = self.element(store, store.result, tuple(where))
                 if found is not None:
                     return found
-        return None
+        return self.carried(value)
+
+    def carried(self, value: Value) -> Value | None:
+        """The element that the trip before loaded, where a loop carries that, if it still holds it."""
+        maker = self.structure.maker.get(value)
+        if maker is None or maker.primitive != "for" or value not in loop_body(maker).parameters[1:]:
+            return None
+        found = self.overwrites.carried_element(maker, value)
+        if found is None:
+            return None
+        loads, where = found
+        arrays = {self.holding(load, load.operands[0], load.operands[1:]) for load in loads}
+        array = arrays.pop()
+        places = self.shifted(where)
+        if arrays or array is None or places is None:
+            return None
+        return self.builder.emit("load", (array, *places), value.type)
+
+    def shifted(self, where: list[tuple[Value, int]]) -> list[Value] | None:
+        """Indices that are given as a value and what is to be added to it."""
+        places = []
+        for index, shift in where:
+            place = self.source(index, may_record=False)
+            if place is None:
+                return None
+            with self.builder:
+                places.append(place - -shift if shift < 0 else place + shift if shift else place)
+        return places
 
     # ----------------------------------------------------------------------------------------- states
 
@@ -477,13 +504,9 @@ class Placer:
         array, where = found
         if not self.records_states(array):
             return None
-        places: list[Value] = []
-        for index, shift in where:
-            place = self.source(index, may_record=False)
-            if place is None:
-                return None
-            with self.builder:
-                places.append(place - -shift if shift < 0 else place + shift if shift else place)
+        places = self.shifted(where)
+        if places is None:
+            return None
         return self.builder.emit("load", (self.state_here(array), *places), value.type)
 
     def state_here(self, array: Value) -> Value:
@@ -512,16 +535,22 @@ class Placer:
         return [op for op in self._stores.get(value, []) if self.structure.around.get(op) == home]
 
     def element(self, op: Op, array: Value, where: tuple[Value, ...]) -> Value | None:
-        if array in self.scope and array not in self.spent:
-            held: Value | None = array
-        else:
-            held = self.holder(array)
-            if held is None or held in self.spent or not self.overwrites.survives(op, where, array):
-                return None
+        held = self.holding(op, array, where)
+        if held is None:
+            return None
         places = [self.source(i, may_record=False) for i in where]
-        if held is None or any(p is None for p in places):
+        if any(p is None for p in places):
             return None
         return self.builder.emit("load", [held, *(p for p in places if p is not None)], held.type.dtype)
+
+    def holding(self, op: Op, array: Value, where: tuple[Value, ...]) -> Value | None:
+        """The array version in scope in which the element that `op` accesses is what it was then."""
+        if self.is_held(array):
+            return array
+        held = self.holder(array)
+        if held is None or held in self.spent or not self.overwrites.survives(op, where, array):
+            return None
+        return held
 
     def recompute(self, value: Value, budget: int) -> Value | None:
         """Compute again from free values, if that costs no more than a tape."""

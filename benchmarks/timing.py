@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numba
@@ -134,10 +134,26 @@ def fresh_arguments(function: Callable[..., Any], args: tuple[Any, ...]) -> Call
     return lambda: tuple(arg.copy() if w else arg for arg, w in zip(args, written, strict=True))
 
 
+def under_numba(function: FunctionType) -> Any:
+    """A function under Numba, and those of its module that it calls."""
+    names = {
+        name: under_numba(thing)
+        if isinstance(thing, FunctionType)
+        and thing.__module__ == function.__module__
+        and thing is not function
+        else thing
+        for name, thing in function.__globals__.items()
+        if name in function.__code__.co_names
+    }
+    names["__name__"] = function.__module__
+    twin = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+    return numba.njit(twin, error_model="numpy")
+
+
 def compiled_primal(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Callable[..., Any]:
     """The primal under Numba; as it stands where Numba does not know a function that it calls."""
     function: Callable[..., Any] = getattr(kernel, style)
-    compiled = numba.njit(function, error_model="numpy")
+    compiled = under_numba(function)
     try:
         compiled.compile(tuple(numba.typeof(arg) for arg in args))
     except numba.core.errors.TypingError:

@@ -14,29 +14,28 @@ def make(size, rng):
 
 
 def slices(a, c4, weight):
-    nr, nq, np_ = a.shape
-    for r in range(nr):
-        for q in range(nq):
+    for r in range(a.shape[0]):
+        for q in range(a.shape[1]):
             a[r, q, :] = a[r, q] @ c4
     return np.sum(weight * a)
 
 
 def loops(a, c4, weight):
-    nr, nq, np_ = a.shape
+    nr, nq, width = a.shape
     total = 0.0
-    row = np.empty(np_)
+    row = np.empty(width)
     for r in range(nr):
         for q in range(nq):
-            for p in range(np_):
+            for p in range(width):
                 row[p] = 0.0
-            for s in range(np_):
-                for p in range(np_):
+            for s in range(width):
+                for p in range(width):
                     row[p] += a[r, q, s] * c4[s, p]
-            for p in range(np_):
+            for p in range(width):
                 a[r, q, p] = row[p]
     for r in range(nr):
         for q in range(nq):
-            for p in range(np_):
+            for p in range(width):
                 total += weight[r, q, p] * a[r, q, p]
     return total
 

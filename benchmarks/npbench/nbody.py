@@ -16,7 +16,7 @@ REPORT_SIZES = [(40, 50)]
 def make(size, rng):
     n, steps = size
     velocity = rng.standard_normal((n, 3))
-    mass = 20.0 * (1.0 + rng.random((n, 1))) / n
+    mass = 20.0 * (1.0 + rng.random(n)) / n
     return (
         mass,
         rng.standard_normal((n, 3)),
@@ -41,25 +41,25 @@ def acceleration_of(pos, mass, g, softening):
     ax = g * (dx * inv_r3) @ mass
     ay = g * (dy * inv_r3) @ mass
     az = g * (dz * inv_r3) @ mass
-    return np.hstack((ax, ay, az))
+    return np.stack((ax, ay, az), axis=1)
 
 
 def energy_of(pos, vel, mass, g):
-    kinetic = 0.5 * np.sum(np.sum(mass * vel**2))
+    kinetic = 0.5 * np.sum(np.sum(mass[:, np.newaxis] * vel**2))
     x = pos[:, 0:1]
     y = pos[:, 1:2]
     z = pos[:, 2:3]
     dx = x.T - x
     dy = y.T - y
     dz = z.T - z
-    inv_r = np.sqrt(dx**2 + dy**2 + dz**2)
-    inv_r = np.where(inv_r > 0, 1.0 / inv_r, inv_r)
-    potential = g * np.sum(np.sum(np.triu(-(mass * mass.T) * inv_r, 1)))
+    r2 = dx**2 + dy**2 + dz**2
+    inv_r = np.where(r2 > 0, 1.0 / np.sqrt(np.where(r2 > 0, r2, 1.0)), 0.0)
+    potential = g * np.sum(np.sum(np.triu(-np.outer(mass, mass) * inv_r, 1)))
     return kinetic, potential
 
 
 def slices(mass, pos, vel, steps, dt, g, softening, weight):
-    vel -= np.mean(mass * vel, axis=0) / np.mean(mass)
+    vel -= np.mean(mass[:, np.newaxis] * vel, axis=0) / np.mean(mass)
     acc = acceleration_of(pos, mass, g, softening)
     kinetic = np.empty(steps + 1)
     potential = np.empty(steps + 1)
@@ -84,9 +84,9 @@ def accelerate(pos, mass, g, softening, acc):
             dy = pos[j, 1] - pos[i, 1]
             dz = pos[j, 2] - pos[i, 2]
             inv_r3 = (dx * dx + dy * dy + dz * dz + softening * softening) ** -1.5
-            ax += g * mass[j, 0] * dx * inv_r3
-            ay += g * mass[j, 0] * dy * inv_r3
-            az += g * mass[j, 0] * dz * inv_r3
+            ax += g * mass[j] * dx * inv_r3
+            ay += g * mass[j] * dy * inv_r3
+            az += g * mass[j] * dz * inv_r3
         acc[i, 0] = ax
         acc[i, 1] = ay
         acc[i, 2] = az
@@ -97,12 +97,12 @@ def weighted_energy(pos, vel, mass, g, weight_kinetic, weight_potential):
     kinetic = 0.0
     potential = 0.0
     for i in range(n):
-        kinetic += 0.5 * mass[i, 0] * (vel[i, 0] ** 2 + vel[i, 1] ** 2 + vel[i, 2] ** 2)
+        kinetic += 0.5 * mass[i] * (vel[i, 0] ** 2 + vel[i, 1] ** 2 + vel[i, 2] ** 2)
         for j in range(i + 1, n):
             dx = pos[j, 0] - pos[i, 0]
             dy = pos[j, 1] - pos[i, 1]
             dz = pos[j, 2] - pos[i, 2]
-            potential -= g * mass[i, 0] * mass[j, 0] / math.sqrt(dx * dx + dy * dy + dz * dz)
+            potential -= g * mass[i] * mass[j] / math.sqrt(dx * dx + dy * dy + dz * dz)
     return weight_kinetic * kinetic + weight_potential * potential
 
 
@@ -110,11 +110,11 @@ def loops(mass, pos, vel, steps, dt, g, softening, weight):
     n = pos.shape[0]
     total_mass = 0.0
     for i in range(n):
-        total_mass += mass[i, 0]
+        total_mass += mass[i]
     for k in range(3):
         momentum = 0.0
         for i in range(n):
-            momentum += mass[i, 0] * vel[i, k]
+            momentum += mass[i] * vel[i, k]
         for i in range(n):
             vel[i, k] -= momentum / total_mass
     acc = np.empty((n, 3))
@@ -137,7 +137,6 @@ def jax_loss(mass, pos, vel, steps, dt, g, softening, weight):
     import jax
     import jax.numpy as jnp
 
-    mass = mass[:, 0]
     rows, columns = np.triu_indices(mass.size, 1)
 
     def acceleration(pos):

@@ -74,7 +74,12 @@ class Arrays(Scalars):
         if not isinstance(thing, ArrayView):
             self.refuse(f"{describe(thing)} has no length")
         extent = self.extent(thing, k)
-        return extent if self.never_negative(extent) else self.scalar("max", extent, 0)
+        if self.never_negative(extent):
+            return extent
+        length = self.scalar("max", extent, 0)
+        if extent in self.at_most_one:
+            self.at_most_one.add(length)
+        return length
 
     def shape(self, thing: Any) -> tuple[Length, ...]:
         return tuple(self.length(thing, k) for k in range(thing.ndim))
@@ -198,6 +203,8 @@ class Arrays(Scalars):
             extent = stop if same(start, 0) else self.scalar("sub", stop, start)
             if step != 1:
                 extent = self.scalar("floordiv", self.scalar("add", extent, step - 1), step)
+            elif isinstance(extent, Value) and self.is_single(item):
+                self.at_most_one.add(extent)
         else:
             if item.start is not None or item.stop is not None:
                 self.refuse("a slice with a negative step and a bound", instead="a loop over the index")
@@ -207,6 +214,20 @@ class Arrays(Scalars):
         first = first if same(axis.start, 0) else self.scalar("add", axis.start, first)
         stride = step if same(axis.step, 1) else self.scalar("mul", step, axis.step)
         return Axis(axis.of, first, stride, extent)
+
+    def is_single(self, item: Slice) -> bool:
+        """Whether a slice has one element, or none at the end: `0:1`, `-1:`, `i : i + 1`."""
+        if is_number(item.start) and (is_number(item.stop) or item.stop is None):
+            stop = 0 if item.stop is None else item.stop
+            return bool(stop - item.start == 1) and (item.start < 0) == (item.stop is None or stop < 0)
+        if not isinstance(item.start, Value) or not isinstance(item.stop, Value):
+            return False
+        made = next((op for op in reversed(current_builder().ops) if item.stop in op.results), None)
+        if made is None or made.primitive != "add":
+            return False
+        a, b = made.operands
+        one = b if a is item.start else a if b is item.start else None
+        return one is not None and one.is_constant and one.constant == 1
 
     def clamped(self, bound: Any, n: Length, upper: bool = False) -> Scalar:
         """A slice bound as Python understands it. A start past the end only makes the extent negative."""
@@ -292,7 +313,8 @@ class Arrays(Scalars):
         """The indices of an operand that is broadcast to more axes, or along axes of length 1."""
         own = indices[len(indices) - array.ndim :]
         lengths = array.shape if isinstance(array, Elementwise) else self.known_lengths(array)
-        return tuple(0 if same(n, 1) else i for n, i in zip(lengths, own, strict=True))
+        single = (same(n, 1) or (isinstance(n, Value) and n in self.at_most_one) for n in lengths)
+        return tuple(0 if one else i for one, i in zip(single, own, strict=True))
 
     def known_lengths(self, view: ArrayView) -> list[Length]:
         """The lengths of a view as far as they are known without asking the array."""
@@ -319,6 +341,13 @@ class Arrays(Scalars):
                 if same(known, 1):
                     known = length
                 elif not same(known, length):
+                    small = [isinstance(n, Value) and n in self.at_most_one for n in (known, length)]
+                    if small[0] != small[1]:
+                        one, known = (known, length) if small[0] else (length, known)
+                        self.require(
+                            self.scalar("eq", one, 1), "ValueError", "an empty slice beside an array"
+                        )
+                        continue
                     if is_number(known) and is_number(length):
                         self.refuse(
                             f"shapes that do not fit: {known} and {length}", instead="arrays of one length"

@@ -59,6 +59,7 @@ class Scope:
         self.memory: dict[Root, Value | Poison] = {}
         self.dead = False
         self.nonnegative: set[Value] = set()
+        self.at_most_one: set[Value] = set()  # lengths of slices such as `x[i : i + 1]`
         self.current_node: ast.AST | None = None
         self.loops: list[tuple[Frame, LoopParts, set[str], dict[Any, Any]]] = []  # those being built
 

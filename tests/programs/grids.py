@@ -27,6 +27,17 @@ def quadratic_form(a, x):
     return s
 
 
+def differences_of_columns(a, w):
+    """A slice of one element keeps its axis, and is broadcast along it."""
+    x = a[:, 0:1]
+    d = x.T - x
+    s = np.sum(d * d * w[0, 0])
+    for i in range(a.shape[1]):
+        s += np.sum(w * a[:, i : i + 1] * a[:, -1:])
+        s += np.sum(a[-2:-1] * w)
+    return s
+
+
 def matrix_product(a, b, w):
     c = np.zeros((a.shape[0], b.shape[1]))
     for i in range(a.shape[0]):
@@ -271,6 +282,7 @@ PROGRAMS = [
     case(weighted_grid, *LAYOUTS, (M[:0], V[:0]), argnums=(0, 1)),
     case(row_and_opposite_row, *LAYOUTS, argnums=(0, 1)),
     case(quadratic_form, (S, B), (S.T, B), argnums=(0, 1)),
+    case(differences_of_columns, *LAYOUTS, argnums=(0, 1)),
     case(matrix_product, (M, V.T, S), (np.asfortranarray(M), V.T.copy(), T), argnums=(0, 1)),
     case(transposed_access, (S, T), (S.T, T), argnums=(0, 1)),
     case(rows_as_views, *LAYOUTS, argnums=(0, 1)),

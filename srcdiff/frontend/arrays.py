@@ -19,7 +19,7 @@ from ..ir.operators import current_builder
 from ..ir.types import Type
 from .indexing import gathered, positions, scattered
 from .scalars import Scalars
-from .scope import LoopParts, describe, same
+from .scope import LoopParts, describe, same, same_axis
 from .things import (
     ArrayView,
     Axis,
@@ -220,14 +220,24 @@ class Arrays(Scalars):
         if is_number(item.start) and (is_number(item.stop) or item.stop is None):
             stop = 0 if item.stop is None else item.stop
             return bool(stop - item.start == 1) and (item.start < 0) == (item.stop is None or stop < 0)
-        if not isinstance(item.start, Value) or not isinstance(item.stop, Value):
-            return False
-        made = next((op for op in reversed(current_builder().ops) if item.stop in op.results), None)
-        if made is None or made.primitive != "add":
-            return False
-        a, b = made.operands
-        one = b if a is item.start else a if b is item.start else None
-        return one is not None and one.is_constant and one.constant == 1
+        (start, low), (stop, high) = self.offset(item.start), self.offset(item.stop)
+        return isinstance(start, Value) and start is stop and high - low == 1
+
+    def offset(self, index: Scalar) -> tuple[Scalar | None, int]:
+        """An index as a value, None if there is none, and a constant that is added, as far as this block shows."""
+        moved = 0
+        while isinstance(index, Value):
+            made = next((op for op in reversed(current_builder().ops) if index in op.results), None)
+            if made is None or made.primitive not in ("add", "sub"):
+                return index, moved
+            a, b = made.operands
+            if made.primitive == "add" and a.is_constant:
+                a, b = b, a
+            if not b.is_constant:
+                return index, moved
+            moved += b.constant if made.primitive == "add" else -b.constant
+            index = a
+        return None, moved + (index or 0)
 
     def clamped(self, bound: Any, n: Length, upper: bool = False) -> Scalar:
         """A slice bound as Python understands it. A start past the end only makes the extent negative."""
@@ -538,10 +548,25 @@ class Arrays(Scalars):
         if not {view.root, *view.root.aliases} & self.reads(thing):
             return True
         if isinstance(thing, ArrayView):
-            return same(view, thing)
+            return same(view, thing) or self.apart(view, thing)
         return bool(thing.operands) and all(
             self.reads_in_step(view, x) for x in thing.operands if is_arraylike(x)
         )
+
+    def apart(self, view: ArrayView, other: ArrayView) -> bool:
+        """Whether two views of one array have no element in common: rows `i` and `i - 1`, columns 0 and 1."""
+        if view.root is not other.root:
+            return False
+        elsewhere = dict(other.fixed)
+        in_line = len(view.axes) == len(other.axes) and all(map(same_axis, view.axes, other.axes))
+        for axis, index in view.fixed:
+            if axis not in elsewhere:
+                continue
+            (base, moved), (base2, moved2) = self.offset(index), self.offset(elsewhere[axis])
+            if base is base2 and moved != moved2:
+                # Where one of them counts from the end both may be the same row after all, of an array of one row.
+                return in_line or (self.never_negative(index) and self.never_negative(elsewhere[axis]))
+        return False
 
     def update(self, view: ArrayView, function: Callable[..., Scalar], thing: Any) -> None:
         """`view op= thing` in place."""

@@ -299,6 +299,25 @@ class Overwrites:
                 return False
         return True
 
+    def original(self, load: Op) -> Value | None:
+        """What an array was copied from, if a load of it finds the element as it was then, and it still is so there."""
+        s = self.structure
+        array, *where = load.operands
+        made = s.maker.get(s.origin(array))
+        if made is None or made.primitive != "copy" or s.is_mixed(array) or s.is_mixed(made.operands[0]):
+            return None
+        if s.stores.get(s.storage(made.operands[0])):
+            return None
+        if not all(self.affine.is_never_negative(i) for i in where):
+            return None
+        for store in s.stores.get(s.storage(array), []):
+            target = store.operands[1:-1]
+            if store.primitive != "store" or not all(self.affine.is_never_negative(i) for i in target):
+                return None
+            if not self.apart(store, target, load, tuple(where)):
+                return None
+        return made.operands[0]
+
     def entry_element(
         self, value: Value, loops: Iterable[Op]
     ) -> tuple[Value, list[tuple[Value, int]]] | None:

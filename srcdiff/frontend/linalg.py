@@ -3,6 +3,7 @@
     X @ W           ->  matmul X W              a call of BLAS
     W.T @ x         ->  matvec transposed='0' W x
     W @ x, x @ y    ->  loops over rows: as fast as BLAS, and they fuse with what is around them
+    x @ W[:, 1:]    ->  loops that add up rows: in the order of memory
 
 An operand of an op is an array in C or Fortran order, or the transpose of one; parts of arrays and elementwise
 expressions are copied into one first.
@@ -104,11 +105,10 @@ def product(calls: Calls, a: Any, b: Any) -> Any:
     if a.ndim == b.ndim == 2:
         return apply_whole(calls, "matmul", a, b)
     matrix, vector = (a, b) if a.ndim == 2 else (calls.transposed(b), a)
-    return (
-        apply_whole(calls, "matvec", matrix, vector)
-        if down_columns(calls, matrix)
-        else product_loops(calls, a, b)
-    )
+    if not down_columns(calls, matrix):
+        return product_loops(calls, a, b)
+    whole = not matrix.fixed and (matrix.whole or is_transpose(matrix))
+    return apply_whole(calls, "matvec", matrix, vector) if whole else sum_of_columns(calls, matrix, vector)
 
 
 def few(na: tuple[Length, ...], nb: tuple[Length, ...]) -> bool:
@@ -116,12 +116,32 @@ def few(na: tuple[Length, ...], nb: tuple[Length, ...]) -> bool:
     return all(map(is_number, (*na, *nb))) and int(np.prod((*na, *nb[1:]))) <= FEW
 
 
-def down_columns(calls: Calls, matrix: ArrayView) -> bool:
-    """Whether loops over the rows of a matrix would walk through its memory in leaps, and BLAS would not."""
-    if not isinstance(matrix, ArrayView) or matrix.fixed or None in matrix.axes:
+def down_columns(calls: Calls, matrix: Any) -> bool:
+    """Whether loops along the rows of a matrix would walk through its memory in leaps."""
+    rows, columns = matrix.axes if isinstance(matrix, ArrayView) else (None, None)
+    if rows is None or columns is None:
         return False
     layout = calls.version(matrix.root).type.layout
-    return layout == ("C" if is_transpose(matrix) else "F") and (matrix.whole or is_transpose(matrix))
+    return bool(layout == ("C" if columns.of < rows.of else "F"))
+
+
+def sum_of_columns(calls: Calls, matrix: ArrayView, vector: Any) -> ArrayView:
+    """`matrix @ vector` as the sum of the columns that the vector weights, which lie together in memory."""
+    n, m = calls.shape(matrix)
+    require_equal(calls, m, calls.shape(vector)[0])
+    result = calls.allocate((n,), ty.promote(calls.dtype(matrix), calls.dtype(vector)), "zeros")
+
+    def add(k: Scalar) -> None:
+        weight = calls.at(vector, (k,))
+
+        def put(i: Scalar) -> None:
+            term = calls.scalar("mul", calls.at(matrix, (i, k)), weight)
+            calls.store(result, (i,), calls.scalar("add", calls.at(result, (i,)), term))
+
+        calls.count_loop(n, put)
+
+    calls.count_loop(m, add)
+    return result
 
 
 def product_loops(calls: Calls, a: Any, b: Any) -> Any:

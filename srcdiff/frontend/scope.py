@@ -63,6 +63,7 @@ class Scope:
         self.ends: dict[Value, Value] = {}  # where the indices of loops that count up end
         self.shifts: dict[Value, tuple[Value | None, int]] = {}  # sums of an integer and a constant
         self.least: dict[Value, int] = {}  # lower bounds of integers
+        self.at_most_one: set[Value] = set()  # lengths of slices such as `x[i : i + 1]`
         self.current_node: ast.AST | None = None
         self.loops: list[tuple[Frame, LoopParts, set[str], dict[Any, Any]]] = []  # those being built
 
@@ -121,6 +122,8 @@ class Scope:
 
     def write(self, root: Root, version: Value) -> None:
         """Make `version` the content of `root`; what may share its memory can no longer be read."""
+        if root.in_place_of:
+            self.refuse(root.in_place_of, instead="make it a copy before the loop: `x = y[i].copy()`")
         self.memory[root] = version
         for other in root.aliases:
             if other in self.memory:
@@ -130,6 +133,10 @@ class Scope:
                     instead="make one of them a copy: `x = y.copy()`",
                     kind=AliasError,
                 )
+
+    def copy(self, view: ArrayView, name: str = "") -> ArrayView:
+        """An array of its own with the elements of a view; `arrays.py` has it."""
+        raise NotImplementedError
 
     def new_root(self, version: Value, shape: tuple[Any, ...] | None = None, is_list: bool = False) -> Root:
         root = Root(version.type, version.name, shape, is_list=is_list)
@@ -406,7 +413,8 @@ class Joiner:
         type = join_array_types(v1.type, v2.type)
         result = self.result(v1, v2, name, type)
         shape = a.root.shape if a.root.shape and b.root.shape and same(a.root.shape, b.root.shape) else None
-        root = Root(type, name, shape, is_list=a.root.is_list)
+        in_place_of = a.root.in_place_of or b.root.in_place_of
+        root = Root(type, name, shape, is_list=a.root.is_list, in_place_of=in_place_of)
         self.new_memory[root] = result
         return whole_view(self.placed(root, a.root, b.root))
 
@@ -680,15 +688,14 @@ class LoopJoin:
             )
         if isinstance(thing, ArrayView):
             version = memory[thing.root]
-            if not thing.whole:
-                return Poison(
-                    f"`{name}` names a part of an array before this loop, and another one in it",
-                    "give it another name inside the loop",
-                )
             if isinstance(version, Poison):
                 return version
+            in_place_of = thing.root.in_place_of
+            if not thing.whole:
+                version = self.copied(thing, name, memory)
+                in_place_of = f"{said(name)} may still be the part of an array that it names before the loop"
             slot = self.slot(version, version.type, name, path)
-            root = Root(slot.parameter.type, name, is_list=thing.root.is_list)
+            root = Root(slot.parameter.type, name, is_list=thing.root.is_list, in_place_of=in_place_of)
             root.may_be(thing.root, apart=self.pointers)
             for other in self.widened.get((ALIASES, path), ()):
                 root.may_alias(other)
@@ -700,6 +707,13 @@ class LoopJoin:
             scope.memory[root] = slot.parameter
             return whole_view(root)
         return thing
+
+    def copied(self, view: ArrayView, name: str, memory: dict[Root, Value | Poison]) -> Value:
+        """A copy, before the loop, of a part of an array that a name stands for until the loop gives it another."""
+        inside, self.scope.memory = self.scope.memory, dict(memory)
+        version = self.scope.version(self.scope.copy(view, name).root)
+        self.scope.memory = inside
+        return version
 
     def leave(self, initial: Any, parameter: Any, after: Any, name: str, path: Any) -> Any:
         """Close the slots of one name; gives what it stands for behind the loop."""
@@ -730,6 +744,9 @@ class LoopJoin:
                 and after.root.is_list == parameter.root.is_list
             ):
                 return self.leave_array(initial, parameter.root, after.root, name, path)
+            case ArrayView(), ArrayView() if not after.whole:
+                what = f"{said(name)} names a part of an array before this loop, and another one in it"
+                self.poison(path, Poison(what, "give it another name inside the loop"))
             case _:
                 return (
                     initial
@@ -744,9 +761,15 @@ class LoopJoin:
             self.poison(path, version)
         self.fit(version.type, slot, path)
         self.follow(path, parameter, after)
-        shapes = initial.root.shape, initial.root.shape if after is parameter else after.shape
-        known = shapes[0] is not None and shapes[1] is not None and same(*shapes)
-        root = Root(slot.parameter.type, name, initial.root.shape if known else None, is_list=after.is_list)
+        shape = initial.root.shape if initial.whole else None
+        known = shape is not None and (after is parameter or (after.shape and same(shape, after.shape)))
+        root = Root(
+            slot.parameter.type,
+            name,
+            shape if known else None,
+            is_list=after.is_list,
+            in_place_of=parameter.in_place_of,
+        )
         for other in parameter.aliases:
             if other not in self.pointers:
                 root.may_alias(other)

@@ -6,7 +6,8 @@
     for i in range(n), descending:     ->    for i in range(n), descending:
         x_bar = x_bar * cos(recalled x)          x_bar = x_bar * cos(x_tape[i])
 
-In order of preference a value is (1) still in scope, or in an array element that nothing overwrites afterwards;
+In order of preference a value is (1) still in scope, or in an array element that nothing overwrites afterwards, or
+in the same one of what the array was copied from, if nothing was stored there before;
 (2) cheap to compute again from such values; (3) recorded on a tape: an array indexed by trip where the trip counts
 are known at loop entry, one that grows where they are not. The walk is made until the choice settles: what has a
 tape counts as free, so that what follows from it is computed again rather than recorded too.
@@ -431,7 +432,7 @@ class Placer:
         maker = self.structure.maker.get(value)
         if maker is not None and maker.primitive == "load" and value in maker.results:
             array, *where = maker.operands
-            found = self.element(maker, array, tuple(where))
+            found = self.element(maker, array, tuple(where)) or self.element_of_original(maker)
             if found is not None:
                 return found
         for store in self.stored_by(value):
@@ -536,12 +537,20 @@ class Placer:
 
     def element(self, op: Op, array: Value, where: tuple[Value, ...]) -> Value | None:
         held = self.holding(op, array, where)
-        if held is None:
+        return None if held is None else self.loaded(held, where)
+
+    def element_of_original(self, load: Op) -> Value | None:
+        """The element of what the array was copied from, if nothing was stored there before it was read."""
+        held = self.overwrites.original(load)
+        if held is None or not self.is_held(held):
             return None
+        return self.loaded(held, load.operands[1:])
+
+    def loaded(self, array: Value, where: tuple[Value, ...]) -> Value | None:
         places = [self.source(i, may_record=False) for i in where]
         if any(p is None for p in places):
             return None
-        return self.builder.emit("load", [held, *(p for p in places if p is not None)], held.type.dtype)
+        return self.builder.emit("load", [array, *(p for p in places if p is not None)], array.type.dtype)
 
     def holding(self, op: Op, array: Value, where: tuple[Value, ...]) -> Value | None:
         """The array version in scope in which the element that `op` accesses is what it was then."""

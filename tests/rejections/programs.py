@@ -725,6 +725,26 @@ def view_changes_from_trip_to_trip(m, n):
     return s
 
 
+@refused(M)
+def view_or_array_written_behind_loop(m):
+    row = m[0]
+    for i in range(len(m) - 2):
+        row = row * m[i]
+    row[0] = 1.0
+    return row.sum()
+
+
+@refused(M)
+def array_behind_a_view_written_in_loop(m):
+    row = m[0]
+    s = 0.0
+    for i in range(len(m)):
+        m[i, 0] = 2.0
+        s += row[0]
+        row = row * 0.5
+    return s
+
+
 @refused(X)
 def reshaped_view_after_write(x):
     m = x.copy()

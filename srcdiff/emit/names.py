@@ -19,7 +19,7 @@ from .special import called_functions
 
 Interval = tuple[int, int]
 IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
-RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba"}
+RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba", "cuda", "block_add"}
 
 
 class Liveness:
@@ -293,4 +293,4 @@ def unique(wish: str, taken: set[str]) -> str:
     return f"{wish}{joint}{k}"
 
 
-__all__ = ["IN_PLACE", "Variables"]
+__all__ = ["IN_PLACE", "Variables", "unique"]

@@ -66,6 +66,7 @@ class Scope:
         self.at_most_one: set[Value] = set()  # lengths of slices such as `x[i : i + 1]`
         self.current_node: ast.AST | None = None
         self.loops: list[tuple[Frame, LoopParts, set[str], dict[Any, Any]]] = []  # those being built
+        self.carried_float: Type = ty.float64  # the least type of a float that is written in the source and carried
 
     # ------------------------------------------------------------------------------------- locations
 
@@ -679,7 +680,8 @@ class LoopJoin:
         if isinstance(self.widened.get(path), Poison):
             return self.widened[path]
         if is_scalar(thing):
-            type = self.widened.get(path) or scope.as_value(thing).type
+            first = scope.carried_float if isinstance(thing, float) else scope.as_value(thing).type
+            type = self.widened.get(path) or first
             initial = scope.cast(scope.as_value(thing, type), type)
             return self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
         if isinstance(thing, tuple):

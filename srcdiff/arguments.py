@@ -3,19 +3,23 @@
 def f(x, pair, n=3): ...
 
 f(a, (b, c))      bound: [a, (b, c), 3]      specs: [f64[:], (f64, f64), i64]      flat: [a, b, c, 3]
+
+Lists, named tuples, dicts and dataclasses are opened like tuples; their types are a `Tree` (`frontend/trees.py`).
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from .errors import Location, NotDifferentiable, UnsupportedConstruct
+from .errors import AliasError, Location, NotDifferentiable, UnsupportedConstruct
+from .frontend.build import Program
 from .frontend.source import FunctionSource, location_of
 from .frontend.things import Static
+from .frontend.trees import Tree, closed, leaves_of, opened, parts_of, with_parts
 from .ir import types as ty
 
 ArgNums = int | str | Sequence[int | str]
@@ -107,7 +111,10 @@ class Signature:
         return tuple(found)
 
     def spec(self, value: Any, name: str) -> Any:
-        """The type of an argument, or the argument itself where it is known to the compiler."""
+        """The type of an argument, or the argument itself where it is known to the compiler.
+
+        `name` is how source text reaches it: `params["W"]`.
+        """
         if isinstance(value, tuple) and type(value) is tuple:
             return tuple(self.spec(part, name) for part in value)
         if isinstance(value, np.ma.MaskedArray):
@@ -127,18 +134,62 @@ class Signature:
                     definition=self.definition,
                     reason=str(error).splitlines()[0],
                 ) from error
+        tree = opened(value)
+        if tree is not None:
+            self.check_structure(tree, name)
+            parts = zip(tree.names, tree.parts, strict=True)
+            return with_parts(tree, [self.spec(part, tree.path(name, key)) for key, part in parts])
         if value is None or isinstance(value, str) or callable(value) or isinstance(value, np.dtype):
             return Static(value)
         raise NotDifferentiable(
             f"the argument `{name}` is a `{type(value).__name__}`",
             definition=self.definition,
-            reason="only numbers, arrays, tuples of those, strings, functions and None can be passed",
+            reason="only numbers, arrays, strings, functions, None, and tuples, lists, dicts and dataclasses "
+            "of those can be passed",
             instead="separate arguments, or `np.array(...)`",
         )
+
+    def check_structure(self, tree: Tree, name: str) -> None:
+        if tree.is_dict:
+            wrong = next((key for key in tree.names if type(key) not in (str, int)), None)
+            if wrong is not None:
+                raise NotDifferentiable(
+                    f"the argument `{name}` is a dict with the key {wrong!r}",
+                    definition=self.definition,
+                    reason="keys are known to the compiler: strings and integers",
+                    instead="a dict with such keys, or a tuple",
+                )
+        if tree.kind is list and tree.parts and all(isinstance(x, NUMBERS[1:]) for x in tree.parts):
+            raise NotDifferentiable(
+                f"the argument `{name}` is a list of numbers",
+                definition=self.definition,
+                reason="the length of a list is known to the compiler: it is for arrays and structures",
+                instead="`np.array(...)`, or a tuple",
+            )
 
     def specs(self, values: list[Any]) -> tuple[Any, ...]:
         """The types of bound arguments."""
         return tuple(self.spec(v, n) for v, n in zip(values, self.names, strict=True))
+
+    def kept_apart(self, function: Callable[..., Any], program: Program) -> Callable[..., Any]:
+        """The compiled function, for a program that writes arrays: they must not be memory of other arguments."""
+        parameters, hidden = program.function.parameters, len(program.fetch)
+        places = [*range(program.arguments), *range(-hidden, 0)]
+
+        def checked(*args: Any) -> Any:
+            for k in program.written:
+                for other in places:
+                    if other != k and shares_memory(args[k], args[other]):
+                        raise AliasError(
+                            f"`{parameters[k].name}` is written, and shares its memory with "
+                            f"`{parameters[other].name}`",
+                            definition=self.definition,
+                            reason="derivatives are made for arguments that are apart",
+                            instead="a copy of one of them",
+                        )
+            return function(*args)
+
+        return checked
 
     def plan(self, specs: tuple[Any, ...], wrt: tuple[int, ...]) -> tuple[tuple[int, ...], list[Any]]:
         """The flat parameters to differentiate by, and how the derivatives by each of `wrt` nest."""
@@ -157,12 +208,25 @@ class Signature:
         return tuple(flat), nestings
 
     def moves(self, spec: Any) -> bool:
-        """Whether an argument of this type can be differentiated by."""
+        """Whether an argument of this type can be differentiated by; of a structure, whether anything in it can."""
+        if isinstance(spec, Tree):
+            return any(map(self.moves, spec.parts))
         if isinstance(spec, tuple):
             return bool(spec) and all(map(self.moves, spec))
         return not isinstance(spec, Static) and ty.is_differentiable(spec)
 
     def check_differentiable(self, spec: Any, name: str) -> None:
+        if isinstance(spec, Tree):
+            if all(isinstance(leaf, Static) for leaf in leaves_of(spec)):
+                raise NotDifferentiable(
+                    f"the argument `{name}` has no float in it: only floats can be differentiated",
+                    definition=self.definition,
+                    instead="other `argnums`",
+                )
+            for key, part in zip(spec.names, spec.parts, strict=True):
+                if not all(isinstance(leaf, Static) for leaf in leaves_of(part)):
+                    self.check_differentiable(part, spec.path(name, key))
+            return
         if isinstance(spec, tuple) and spec:
             for part in spec:
                 self.check_differentiable(part, name)
@@ -181,35 +245,59 @@ def leaves(spec: Any, start: int) -> tuple[list[int], Any, int]:
     """The flat parameters of one argument: their indices, their nesting, and where the next argument starts."""
     if isinstance(spec, Static):
         return [], None, start
-    if isinstance(spec, tuple):
-        indices: list[int] = []
-        nesting = []
-        for part in spec:
-            inner, shape, start = leaves(part, start)
-            indices += inner
-            nesting.append(shape)
-        return indices, tuple(nesting), start
-    return [start], "leaf", start + 1
+    parts = parts_of(spec)
+    if parts is None:
+        return [start], "leaf", start + 1
+    indices: list[int] = []
+    nesting = []
+    for part in parts:
+        inner, shape, start = leaves(part, start)
+        indices += inner
+        nesting.append(part if isinstance(spec, Tree) and isinstance(part, Static) else shape)
+    return indices, with_parts(spec, nesting), start
 
 
 def flattened(values: Sequence[Any]) -> list[Any]:
-    """The numbers and arrays among values, those in tuples too."""
+    """The numbers and arrays among values, those in structures too."""
     found: list[Any] = []
     for value in values:
-        if isinstance(value, tuple):
-            found += flattened(value)
-        elif isinstance(value, NUMBERS):
+        if isinstance(value, NUMBERS):
             found.append(value)
+        elif isinstance(value, tuple):
+            found += flattened(value)
+        elif (tree := opened(value)) is not None:
+            found += flattened(tree.parts)
     return found
+
+
+def matching(given: Any, primal: Any, what: str) -> list[Any]:
+    """The flat parts of a tangent or cotangent, which must have the structure of its primal."""
+    if isinstance(primal, NUMBERS):
+        return [given]
+    tree, own = opened(primal), opened(given)
+    if tree is not None:
+        if own is None or own.kind is not tree.kind or set(own.names) != set(tree.names):
+            raise TypeError(f"{what} has not the structure of what it belongs to, a {tree.kind.__name__}")
+        pairs = zip(tree.names, tree.parts, strict=True)
+        return [
+            leaf for name, part in pairs for leaf in matching(own.part(name), part, tree.path(what, name))
+        ]
+    if isinstance(primal, tuple):
+        if type(given) is not tuple or len(given) != len(primal):
+            raise TypeError(f"a tuple of {len(primal)} is needed for {what}, not {type(given).__name__}")
+        return [leaf for pair in zip(given, primal, strict=True) for leaf in matching(*pair, what)]
+    return []
 
 
 def nested(nesting: Any, values: Iterator[Any]) -> Any:
     """Values in the nesting of a structure."""
     if nesting == "leaf":
         return next(values)
-    if nesting is None:
-        return None
-    return tuple(nested(part, values) for part in nesting)
+    if isinstance(nesting, Tree):
+        return closed(with_parts(nesting, [nested(part, values) for part in nesting.parts]))
+    if isinstance(nesting, tuple):
+        return tuple([nested(part, values) for part in nesting])
+    return nesting.value if isinstance(nesting, Static) else None
 
 
 def restored(structure: Any, result: Any) -> Any:
@@ -219,9 +307,18 @@ def restored(structure: Any, result: Any) -> Any:
     return nested(structure, iter(result if type(result) is tuple else (result,)))
 
 
+def shares_memory(a: Any, b: Any) -> bool:
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+        return False
+    try:
+        return np.shares_memory(a, b, 1000)  # type: ignore[arg-type]  # any bound on the work
+    except np.exceptions.TooHardError:
+        return True
+
+
 def fingerprint(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """What decides the types of arguments, for those that are plain numbers and arrays."""
     return tuple([(x.dtype, x.ndim, x.flags.num) if type(x) is np.ndarray else type(x) for x in args])
 
 
-__all__ = ["PLAIN", "ArgNums", "Signature", "fingerprint", "flattened", "restored"]
+__all__ = ["PLAIN", "ArgNums", "Signature", "fingerprint", "flattened", "matching", "restored"]

@@ -97,6 +97,8 @@ class Compiled:
         found = self.compiled.get(specs)
         if found is None:
             function = self.load(self.text(program), program.function.name, program)
+            if program.written:
+                function = self.signature.kept_apart(function, program)
             found = function, program.structure, program.fetch, program.statics
             self.compiled[specs] = found
         return found

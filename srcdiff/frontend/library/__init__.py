@@ -31,6 +31,7 @@ from . import (
     reductions,
     shapes,
     sorting,
+    structures,
 )
 from .axes import is_none
 from .special import SCIPY_CALLS
@@ -51,6 +52,7 @@ TABLES = (
     linalg.CALLS,
     calculus.CALLS,
     elementwise.CALLS,
+    structures.CALLS,
 )
 NUMPY_CALLS: dict[Any, Any] = {target: entry for table in TABLES for target, entry in table.items()}
 assert len(NUMPY_CALLS) == sum(map(len, TABLES)), "a function is in two tables"

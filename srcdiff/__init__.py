@@ -11,6 +11,8 @@ from .api import (
     jacobian,
     jacrev,
     jvp,
+    sparse_hessian,
+    sparse_jacobian,
     value_and_grad,
     vjp,
 )
@@ -40,6 +42,8 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "sparse_hessian",
+    "sparse_jacobian",
     "value_and_grad",
     "vjp",
 ]

@@ -388,8 +388,8 @@ def hessian(f: Any, argnums: ArgNums = 0) -> Jacobian:
 def sparse_jacobian(f: Any, argnums: ArgNums = 0) -> SparseJacobian:
     """The Jacobian of a function as a `scipy.sparse.csr_matrix`, by few tangents for many columns.
 
-    Where it may be nonzero is found from the program, for any values of the floats: with other sizes, or other values of
-    integers and booleans, it is found anew. Columns that share no row are found together.
+    Where it may be nonzero is found from the program, for any values of the floats: with other sizes, or other values
+    of integers and booleans, it is found anew. Columns that share no row are found together.
 
     Parameters
     ----------

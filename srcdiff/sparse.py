@@ -131,7 +131,10 @@ class SparseJacobian:
 
     def plan(self, values: list[Any]) -> Plan:
         program = self.dependence.program(self.dependence.specs(values))
-        key = self.dependence.specs(values), *map(known_of, (*flattened(values), *map(fetched, program.fetch)))
+        key = (
+            self.dependence.specs(values),
+            *map(known_of, (*flattened(values), *map(fetched, program.fetch))),
+        )
         found = self.plans.get(key)
         if found is None:
             found = self.plans[key] = self.make_plan(values)
@@ -146,7 +149,9 @@ class SparseJacobian:
             """A number for each column, in the shapes of the parameters."""
             parts = np.split(numbers, np.cumsum(sizes)[:-1])
             return [
-                np.ascontiguousarray(part.reshape(leaf.shape)) if isinstance(leaf, np.ndarray) else int(part[0])
+                np.ascontiguousarray(part.reshape(leaf.shape))
+                if isinstance(leaf, np.ndarray)
+                else int(part[0])
                 for part, leaf in zip(parts, like, strict=True)
             ]
 
@@ -250,7 +255,11 @@ def coloured(starts: Array, columns: Array, width: int, symmetric: bool) -> Arra
     name = "colour_symmetric" if symmetric else "colour_columns"
     colour = load_function(inspect.getsource(colouring), name, stem=name)
     found: Array = colour(
-        starts.astype(np.int64), columns.astype(np.int64), column_starts, rows[order].astype(np.int64), largest
+        starts.astype(np.int64),
+        columns.astype(np.int64),
+        column_starts,
+        rows[order].astype(np.int64),
+        largest,
     )
     return found
 

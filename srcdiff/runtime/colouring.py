@@ -6,10 +6,12 @@ A. H. Gebremedhin, F. Manne, A. Pothen, What Color Is Your Jacobian? Graph Color
 Review 47 (2005), algorithms 3.1 and 4.1.
 """
 
+from typing import Any
+
 import numpy as np
 
 
-def colour_columns(starts, columns, column_starts, rows, order):
+def colour_columns(starts: Any, columns: Any, column_starts: Any, rows: Any, order: Any) -> Any:
     """Colours such that no two columns of one colour meet in a row: the entries can be read off directly."""
     colours = np.full(len(order), -1, np.int64)
     forbidden = np.full(len(order) + 1, -1, np.int64)
@@ -26,7 +28,7 @@ def colour_columns(starts, columns, column_starts, rows, order):
     return colours
 
 
-def colour_symmetric(starts, columns, column_starts, rows, order):
+def colour_symmetric(starts: Any, columns: Any, column_starts: Any, rows: Any, order: Any) -> Any:
     """A star colouring of a symmetric matrix: each entry, or its mirror image, can be read off directly."""
     colours = np.full(len(order), -1, np.int64)
     forbidden = np.full(len(order) + 1, -1, np.int64)

@@ -21,12 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NoReturn
+
+import numpy as np
 
 from ..analysis.activity import channels, find_active
 from ..analysis.structure import find_structure
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
-from ..ir.builder import Builder, constant, zero
+from ..ir.builder import Builder, zero
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
@@ -135,9 +138,7 @@ def trips_are_open(op: Op, found: frozenset[Value] | set[Value]) -> bool:
 class Tracer:
     """The walk. `bits` has the bits of each value that carries a derivative, `now` what open values became."""
 
-    def __init__(
-        self, function: Function, independents: Sequence[Value], outputs: Sequence[Value]
-    ) -> None:
+    def __init__(self, function: Function, independents: Sequence[Value], outputs: Sequence[Value]) -> None:
         self.active = find_active(function, independents, outputs)
         self.structure = find_structure(function.body)
         self.open = find_open(function)
@@ -172,9 +173,9 @@ class Tracer:
             if ty.is_array(value.type) and value not in self.bits and self.is_active(value):
                 self.bits[value] = self.nothing(self.at(value))
 
-    def refuse(self, op: Op, problem: str, instead: str = "`jacobian`, which is dense") -> None:
+    def refuse(self, op: Op, problem: str) -> NoReturn:
         reason = "where derivatives may be nonzero must be known without the values of floats"
-        raise UnsupportedConstruct(problem, op.location, reason, instead)
+        raise UnsupportedConstruct(problem, op.location, reason, "`jacobian`, which is dense")
 
     def need_known(self, op: Op, values: Sequence[Value]) -> None:
         if not self.open.isdisjoint(values):
@@ -223,6 +224,10 @@ class Tracer:
                     self.now[result] = zero(result.type)
             if op.results[0] in self.open:
                 return
+        elif op.attributes.get("target") is np.argsort:
+            like = self.at(op.operands[0])
+            self.now[op.result] = current_builder().emit("zeros_like", (like,), op.result.type)
+            return
         elif op.primitive == "opaque":
             self.need_known(op, op.operands)
         operands = tuple(map(self.at, op.operands))
@@ -252,7 +257,9 @@ class Tracer:
 
     def dependence(self, op: Op, certain: bool) -> None:
         if op.primitive in REGISTRY:
-            self.bits[op.result] = self.union([self.total(self.of(x)) for x in channels(op) if self.is_active(x)])
+            self.bits[op.result] = self.union(
+                [self.total(self.of(x)) for x in channels(op) if self.is_active(x)]
+            )
             return
         if op.primitive in ("matmul", "matvec"):
             self.product(op)
@@ -338,7 +345,9 @@ class Tracer:
         elif bits is NO_BITS:
             changed = held
         else:
-            changed = self.guarded(held, places, lambda: store(held, places, either(load(held, places), bits)), held)
+            changed = self.guarded(
+                held, places, lambda: store(held, places, either(load(held, places), bits)), held
+            )
         self.became(op, held, changed, certain)
 
     def became(self, op: Op, held: Value, changed: Value, certain: bool) -> None:
@@ -364,7 +373,9 @@ class Tracer:
         with Builder(current_builder().location) as arm:
             value = then()
         result = Value(otherwise.name, value.type)
-        current_builder().region("if", (inside,), [arm.block((), (value,)), Block((), (), (otherwise,))], [result])
+        current_builder().region(
+            "if", (inside,), [arm.block((), (value,)), Block((), (), (otherwise,))], [result]
+        )
         return result
 
     def guarded_load(self, array: Value, where: Sequence[Value]) -> Value:
@@ -386,7 +397,9 @@ class Tracer:
             length = shape_of(held)[axis]
             line = current_builder().emit("alloc", (length,), ty.array(BITS, 1, "C"), {"fill": "zeros"})
 
-            def visit(lines: tuple[Value, ...], where: tuple[Value, ...], held: Value = held, axis: int = axis) -> tuple[Value, ...]:
+            def visit(
+                lines: tuple[Value, ...], where: tuple[Value, ...], held: Value = held, axis: int = axis
+            ) -> tuple[Value, ...]:
                 place = (where[axis],)
                 return (store(lines[0], place, either(load(lines[0], place), load(held, where))),)
 
@@ -395,7 +408,11 @@ class Tracer:
         def found(_: Value, where: tuple[Value, ...]) -> Value:
             parts = zip(edges, (where[0], where[-1]), strict=True)
             return self.union(
-                [load(edge, (k,)) if ty.is_array(edge.type) else edge for edge, k in parts if edge is not None]
+                [
+                    load(edge, (k,)) if ty.is_array(edge.type) else edge
+                    for edge, k in parts
+                    if edge is not None
+                ]
             )
 
         self.bits[op.result] = self.each(self.nothing(self.at(op.result)), found)
@@ -437,7 +454,9 @@ class Tracer:
     def check_sizes(self, a: Value, b: Value) -> None:
         for n, m in zip(shape_of(a), shape_of(b), strict=True):
             fits = current_builder().emit("eq", (n, m), ty.boolean)
-            message = "the size of an array depends on the values of floats: its Jacobian has no fixed pattern"
+            message = (
+                "the size of an array depends on the values of floats: its Jacobian has no fixed pattern"
+            )
             current_builder().effect("require", (fits,), {"error": "ValueError", "message": message})
 
     def both_arms(self, op: Op) -> None:
@@ -450,8 +469,9 @@ class Tracer:
                 if self.is_active(result):
                     self.bits[result] = either(self.of(a), self.of(b))
                 continue
+            a, b = (b, a) if self.is_nothing(a) else (a, b)
             self.now[result] = self.at(a)
-            one = self.structure.origin(a) is self.structure.origin(b)
+            one = self.structure.origin(a) is self.structure.origin(b) or self.is_nothing(b)
             if not one:
                 self.check_sizes(self.at(a), self.at(b))
             if self.is_active(result):
@@ -460,6 +480,13 @@ class Tracer:
                     first = current_builder().emit("copy", (first,), first.type)
                     first = self.each(first, lambda held, where, b=second: either(held, load(b, where)))  # type: ignore[misc]
                 self.bits[result] = first
+
+    def is_nothing(self, array: Value) -> bool:
+        """Whether an array stands for one that does not exist in an arm."""
+        maker = self.structure.maker.get(array)
+        return (
+            maker is not None and maker.primitive == "alloc" and all(n.constant == 0 for n in maker.operands)
+        )
 
     def branch(self, op: Op, certain: bool) -> None:
         """A branch that is decided by integers."""
@@ -477,12 +504,15 @@ class Tracer:
         moved = [v for v in before if any(arm[3][v] is not before[v] for arm in arms)]
         pairs = list(dict.fromkeys(zip(*([*a[2], *(a[3][v] for v in moved)] for a in arms), strict=True)))
         results = {pair: Value(pair[0].name, pair[0].type) for pair in pairs}
-        regions = [
-            arm[0].block((), (*arm[1], *(pair[n] for pair in pairs))) for n, arm in enumerate(arms)
-        ]
+        regions = [arm[0].block((), (*arm[1], *(pair[n] for pair in pairs))) for n, arm in enumerate(arms)]
         condition = self.at(op.operands[0])
         current_builder().region(
-            "if", (condition,), regions, (*op.results, *(results[pair] for pair in pairs)), op.attributes, op.location
+            "if",
+            (condition,),
+            regions,
+            (*op.results, *(results[pair] for pair in pairs)),
+            op.attributes,
+            op.location,
         )
         for v in moved:
             self.bits[v] = results[arms[0][3][v], arms[1][3][v]]

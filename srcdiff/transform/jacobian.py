@@ -187,14 +187,15 @@ def build_compressed_jacobian(function: Function, wrt: Sequence[int], width: int
                 first = arrays.index(k) * width
                 dtype = parameter.type.dtype
 
-                def fill(
-                    lanes: Values, at: Values, colour: Value = colour, dtype: ty.Type = dtype
-                ) -> Values:
+                def fill(lanes: Values, at: Values, colour: Value = colour, dtype: ty.Type = dtype) -> Values:
                     builder = current_builder()
                     own = builder.emit("load", (colour, *at), ty.int64)
                     return tuple(
                         builder.emit(
-                            "store", (array, *at, lane_is(own, start, lane, dtype)), array.type, name=array.name
+                            "store",
+                            (array, *at, lane_is(own, start, lane, dtype)),
+                            array.type,
+                            name=array.name,
                         )
                         for lane, array in enumerate(lanes)
                     )

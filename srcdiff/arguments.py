@@ -1,4 +1,4 @@
-"""The arguments of a call: bound to parameters, typed, flattened; what is captured, as it is now.
+"""The arguments of a call: bound to parameters, typed, flattened.
 
 def f(x, pair, n=3): ...
 
@@ -10,6 +10,7 @@ Lists, named tuples, dicts and dataclasses are opened like tuples; their types a
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,12 +20,11 @@ from .errors import AliasError, Location, NotDifferentiable, UnsupportedConstruc
 from .frontend.build import Program
 from .frontend.source import FunctionSource, location_of
 from .frontend.things import Static
-from .frontend.trees import Tree, closed, leaves_of, opened, parts_of, with_parts
+from .frontend.trees import Tree, all_leaves, closed, opened, parts_of, with_parts
 from .ir import types as ty
 
 ArgNums = int | str | Sequence[int | str]
 NUMBERS = (np.ndarray, np.generic, float, int, bool, complex)
-PLAIN = (np.ndarray, float, int, bool, np.float64, np.float32, np.int64)
 
 
 class Signature:
@@ -171,25 +171,52 @@ class Signature:
         """The types of bound arguments."""
         return tuple(self.spec(v, n) for v, n in zip(values, self.names, strict=True))
 
-    def kept_apart(self, function: Callable[..., Any], program: Program) -> Callable[..., Any]:
-        """The compiled function, for a program that writes arrays: they must not be memory of other arguments."""
-        parameters, hidden = program.function.parameters, len(program.fetch)
-        places = [*range(program.arguments), *range(-hidden, 0)]
+    def spec_in_compiled_code(self, type: Any, name: str) -> Any:
+        """The same for an argument of which compiled code knows this type."""
+        if isinstance(type, ty.nb.Omitted):
+            return self.spec(type.value, name)
+        if ty.is_scalar(type) or ty.is_array(type):
+            return type
+        if isinstance(type, (ty.nb.NamedTuple, ty.nb.NamedUniTuple)):
+            parts = [self.spec_in_compiled_code(part, name) for part in type]
+            return Tree(type.instance_class, type.fields, tuple(parts))
+        if ty.is_tuple(type):
+            return tuple(self.spec_in_compiled_code(part, name) for part in type)
+        if isinstance(type, ty.nb.NoneType):
+            return Static(None)
+        if isinstance(type, ty.nb.StringLiteral):
+            return Static(type.literal_value)
+        if isinstance(type, ty.nb.Dispatcher):
+            return Static(getattr(type.dispatcher, "owner", type.dispatcher))
+        raise NotDifferentiable(
+            f"the argument `{name}` is of type `{type}` in compiled code",
+            definition=self.definition,
+            reason="only numbers, arrays, tuples of those, compiled functions, None and literal strings can be passed",
+            instead="separate arguments",
+        )
 
-        def checked(*args: Any) -> Any:
-            for k in program.written:
-                for other in places:
-                    if other != k and shares_memory(args[k], args[other]):
-                        raise AliasError(
-                            f"`{parameters[k].name}` is written, and shares its memory with "
-                            f"`{parameters[other].name}`",
-                            definition=self.definition,
-                            reason="derivatives are made for arguments that are apart",
-                            instead="a copy of one of them",
-                        )
-            return function(*args)
+    def check_compiled_call(self, function: Around) -> None:
+        """Compiled code gets what compiled code can return."""
+        if function.structure is not None:
+            raise NotDifferentiable(
+                f"`{self.name}` is called in compiled code and returns a structure",
+                definition=self.definition,
+                reason="compiled code knows numbers, arrays and tuples",
+                instead="results in a tuple",
+            )
 
-        return checked
+    @property
+    def for_numba(self) -> inspect.Signature:
+        """The parameters that are not bound by `functools.partial`, with their defaults."""
+        of_function = inspect.signature(self.source.function).parameters
+        return inspect.Signature(
+            [of_function[name].replace(annotation=inspect.Parameter.empty) for name in self.free]
+        )
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether each parameter can be given by position, and none is bound by `functools.partial`."""
+        return not self.is_partial and not self.source.tree.args.kwonlyargs
 
     def plan(self, specs: tuple[Any, ...], wrt: tuple[int, ...]) -> tuple[tuple[int, ...], list[Any]]:
         """The flat parameters to differentiate by, and how the derivatives by each of `wrt` nest."""
@@ -213,25 +240,32 @@ class Signature:
             return any(map(self.moves, spec.parts))
         if isinstance(spec, tuple):
             return bool(spec) and all(map(self.moves, spec))
-        return not isinstance(spec, Static) and ty.is_differentiable(spec)
+        return not isinstance(spec, Static) and ty.is_real(spec)
 
     def check_differentiable(self, spec: Any, name: str) -> None:
         if isinstance(spec, Tree):
-            if all(isinstance(leaf, Static) for leaf in leaves_of(spec)):
+            if all(isinstance(leaf, Static) for leaf in all_leaves(spec)):
                 raise NotDifferentiable(
                     f"the argument `{name}` has no float in it: only floats can be differentiated",
                     definition=self.definition,
                     instead="other `argnums`",
                 )
             for key, part in zip(spec.names, spec.parts, strict=True):
-                if not all(isinstance(leaf, Static) for leaf in leaves_of(part)):
+                if not all(isinstance(leaf, Static) for leaf in all_leaves(part)):
                     self.check_differentiable(part, spec.path(name, key))
             return
         if isinstance(spec, tuple) and spec:
             for part in spec:
                 self.check_differentiable(part, name)
             return
-        if isinstance(spec, (Static, tuple)) or not ty.is_differentiable(spec):
+        if not isinstance(spec, (Static, tuple)) and ty.is_complex(ty.element(spec)):
+            raise NotDifferentiable(
+                f"the argument `{name}` is {ty.name_of(spec)}: only floats can be differentiated",
+                definition=self.definition,
+                reason="derivatives are of real numbers by real numbers; complex ones may come in between",
+                instead="its real and imaginary parts as arguments, and `x + 1j * y` in the function",
+            )
+        if isinstance(spec, (Static, tuple)) or not ty.is_real(spec):
             what = repr(spec.value) if isinstance(spec, Static) else ty.name_of(spec)
             raise NotDifferentiable(
                 f"the argument `{name}` is {what}: only floats can be differentiated",
@@ -307,6 +341,41 @@ def restored(structure: Any, result: Any) -> Any:
     return nested(structure, iter(result if type(result) is tuple else (result,)))
 
 
+def fits_compiled_code(structure: Any) -> bool:
+    """Whether compiled code can return such a structure: numbers, arrays and tuples of those."""
+    if isinstance(structure, tuple):
+        return all(map(fits_compiled_code, structure))
+    return not isinstance(structure, Tree)
+
+
+class Around:
+    """A compiled function, with what Python must do around a call of it.
+
+    Arrays that it writes must not be the memory of other arguments; what no compiled code can return (dicts, named
+    tuples, dataclasses, lists) is made of the numbers and arrays that it returns.
+    """
+
+    def __init__(self, function: Callable[..., Any], program: Program, signature: Signature) -> None:
+        self.function, self.definition = function, signature.definition
+        self.written = program.written
+        self.names = [parameter.name for parameter in program.function.parameters]
+        self.places = [*range(program.arguments), *range(-len(program.fetch), 0)]
+        self.structure = None if fits_compiled_code(program.structure) else program.structure
+
+    def __call__(self, *args: Any) -> Any:
+        for k in self.written:
+            for other in self.places:
+                if other != k and shares_memory(args[k], args[other]):
+                    raise AliasError(
+                        f"`{self.names[k]}` is written, and shares its memory with `{self.names[other]}`",
+                        definition=self.definition,
+                        reason="derivatives are made for arguments that are apart",
+                        instead="a copy of one of them",
+                    )
+        result = self.function(*args)
+        return result if self.structure is None else restored(self.structure, result)
+
+
 def shares_memory(a: Any, b: Any) -> bool:
     if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
         return False
@@ -316,9 +385,9 @@ def shares_memory(a: Any, b: Any) -> bool:
         return True
 
 
-def fingerprint(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What decides the types of arguments, for those that are plain numbers and arrays."""
-    return tuple([(x.dtype, x.ndim, x.flags.num) if type(x) is np.ndarray else type(x) for x in args])
+def nesting_of(spec: Any) -> Any:
+    """How the numbers and arrays of an argument nest."""
+    return leaves(spec, 0)[1]
 
 
-__all__ = ["PLAIN", "ArgNums", "Signature", "fingerprint", "flattened", "matching", "restored"]
+__all__ = ["ArgNums", "Around", "Signature", "fits_compiled_code", "flattened", "matching", "nesting_of"]

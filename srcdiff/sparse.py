@@ -125,7 +125,7 @@ class SparseJacobian:
 
     def run(self, derivative: Derivative, values: list[Any], further: Sequence[Any]) -> tuple[Any, ...]:
         """A compiled program for bound arguments, with further ones before those that are captured."""
-        function, _, fetch, _ = derivative.entry(derivative.specs(values))
+        function, fetch, _ = derivative.entry(derivative.specs(values))
         found = function(*flattened(values), *further, *map(fetched, fetch))
         return found if isinstance(found, tuple) else (found,)
 
@@ -182,7 +182,7 @@ class SparseJacobian:
 def known_of(value: Any) -> Any:
     """What a pattern depends on: the sizes of floats, the values of all else."""
     array = np.asarray(value)
-    if array.dtype.kind == "f":
+    if array.dtype.kind in "fc":
         return array.shape
     return array.shape, hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=16).digest()
 

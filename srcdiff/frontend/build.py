@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import NotDifferentiable
@@ -37,6 +37,7 @@ from .things import (
     Reversed,
     Root,
     Scalar,
+    Segmented,
     Static,
     Zipped,
     is_arraylike,
@@ -71,8 +72,8 @@ class Program:
 
     `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
     at each call; `structure` is the nesting of the results: "leaf", None, a tuple or a `Tree` (in which what is known
-    is `Static`); the first `arguments` parameters are the arguments; `written` says which
-    parameters are arrays that are written, hidden ones counted from the end.
+    is `Static`); the first `arguments` parameters are the arguments; `written` says which parameters are arrays that
+    are written, hidden ones counted from the end; `files` are those that were read.
     """
 
     function: Function
@@ -81,6 +82,7 @@ class Program:
     structure: Any
     arguments: int
     written: tuple[int, ...]
+    files: frozenset[str] = frozenset()
 
 
 class Reader(Expressions):
@@ -89,6 +91,7 @@ class Reader(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.captures = Captures()
+        self.files = set()
         self.stack = []
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
@@ -407,31 +410,51 @@ class Reader(Expressions):
         assigned = self.rebound([node])
         stop: str = getattr(node, "stop", "")
         assigned = [name for name in assigned if name != stop]
+        parts = LoopParts(
+            lambda: self.statements(node.body),
+            assigned,
+            stop,
+            self.exposed(node),
+            bind=lambda index: self.bind_target(node.target, index),
+        )
+        if isinstance(over, Segmented):
+            self.segmented(over, parts)
+            return
         if isinstance(over, Range):
-            bounds = self.range_of(over)
-            self.loop(
-                LoopParts(
-                    lambda: self.statements(node.body),
-                    assigned,
-                    stop,
-                    self.exposed(node),
-                    bounds=bounds,
-                    bind=lambda index: self.bind_target(node.target, index),
-                )
-            )
+            self.loop(replace(parts, bounds=self.range_of(over)))
             return
         over = self.settled_iterable(over)
         length, item = self.iteration(over)
-        self.loop(
-            LoopParts(
-                lambda: self.statements(node.body),
-                assigned,
-                stop,
-                self.exposed(node),
-                bounds=(constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64)),
-                bind=lambda index: self.bind_target(node.target, item(index)),
+        bounds = (constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64))
+        bind = lambda index: self.bind_target(node.target, item(index))  # noqa: E731
+        self.loop(replace(parts, bounds=bounds, bind=bind))
+
+    def segmented(self, over: Segmented, parts: LoopParts) -> None:
+        """A loop over segments around the loop over the trips of one."""
+        if parts.stop:
+            self.refuse(
+                "`break` or `return` in a loop with `checkpoint`", instead="a condition around its body"
             )
-        )
+        start, stop, step = self.range_of(over.of)
+        span = self.as_value(self.scalar("mul", over.every, step), ty.int64)
+        bounds, index = (start, stop, span), "first"
+        if not span.is_constant:
+            # A range with a step that is not known is reversed by the number of the trip.
+            length = self.scalar("add", range_length(self, over.of), self.scalar("sub", over.every, 1))
+            segments = self.as_value(self.scalar("floordiv", length, over.every), ty.int64)
+            bounds, index = (constant(0, ty.int64), segments, constant(1, ty.int64)), "segment"
+        current: list[Value] = []
+
+        def segment() -> None:
+            first = current[-1]
+            if not span.is_constant:
+                first = self.as_value(self.scalar("add", start, self.scalar("mul", first, span)), ty.int64)
+            beyond = self.scalar("add", first, span)
+            end = self.as_value(self.scalar("min" if step.constant > 0 else "max", beyond, stop), ty.int64)
+            self.loop(replace(parts, bounds=(first, end, step)))
+
+        around = replace(parts, body=segment, bounds=bounds, bind=current.append, index=index)
+        self.loop(replace(around, checkpoint=True))
 
     def picks_parts(self, node: ast.For) -> bool:
         """Whether the index of a loop is one into items of known number that are no numbers: `Ws[k]`, `p.layers[k]`."""
@@ -590,15 +613,16 @@ def text_of(node: ast.expr) -> str:
     return text[2:-1] if isinstance(node, ast.JoinedStr) else text
 
 
-def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
+def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = None) -> Program:
     """Read a function for the given argument types.
 
     Parameters
     ----------
     source : the function, from `read_source`.
     specs : for each argument a Numba type, a tuple of such, or `Static` for what is known beforehand.
+    reader : what reads it, if not a plain `Reader`.
     """
-    reader = Reader()
+    reader = reader or Reader()
     reader.frame = Frame(source)
     reader.current_node = source.tree
     parameters: list[Value] = []
@@ -637,7 +661,8 @@ def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
     function = Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written))
     captures, count = reader.captures, len(arguments)
     fetch, statics = tuple(captures.fetch), tuple(captures.statics)
-    return Program(function, fetch, statics, structure, count, tuple(places))
+    files = frozenset((source.file, *reader.files))
+    return Program(function, fetch, statics, structure, count, tuple(places), files)
 
 
 def valid_name(name: str) -> str:

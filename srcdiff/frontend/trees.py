@@ -108,9 +108,9 @@ def mapped(function: Callable[[Any], Any], node: Any) -> Any:
     return function(node) if parts is None else with_parts(node, [mapped(function, part) for part in parts])
 
 
-def leaves_of(node: Any) -> list[Any]:
+def all_leaves(node: Any) -> list[Any]:
     parts = parts_of(node)
-    return [node] if parts is None else [leaf for part in parts for leaf in leaves_of(part)]
+    return [node] if parts is None else [leaf for part in parts for leaf in all_leaves(part)]
 
 
 def alike(a: Any, b: Any) -> bool:
@@ -130,10 +130,10 @@ __all__ = [
     "DICTS",
     "Tree",
     "alike",
+    "all_leaves",
     "closed",
     "is_named_tuple",
     "kind_of",
-    "leaves_of",
     "mapped",
     "opened",
     "part_of",

@@ -3,7 +3,8 @@
     reverse_sweep                              ->
     for (0, n, 1; ...) descending                    for (n - 1, -1, -1; ...)
 
-The marks by which the two sweeps know each other go, and loops that run backwards count down.
+The marks by which the two sweeps know each other go, and loops that run backwards count down. Tapes become ordinary
+arrays whose indices need no check.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ def unmarked(block: Block) -> Block:
             if op.primitive == "reverse_sweep":
                 continue
             attributes = {k: v for k, v in op.attributes.items() if k not in MARKS}
+            if op.attributes.get("tape"):
+                attributes["trusted"] = True
             if op.regions:
                 operands = (*counted_down(builder, op), *op.operands[3:]) if runs_down(op) else op.operands
                 regions = tuple(map(unmarked, op.regions))
                 op = replace(op, operands=operands, regions=regions, attributes=attributes)
-            elif len(attributes) < len(op.attributes):
+            elif attributes != op.attributes:
                 op = replace(op, attributes=attributes)
             builder.append(op)
     return replace(block, ops=tuple(builder.ops))

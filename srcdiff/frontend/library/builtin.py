@@ -14,6 +14,7 @@ import numpy as np
 from ...ir import types as ty
 from ...ir.core import Value
 from ...ir.operators import current_builder
+from ...runtime.marks import checkpoint
 from ..things import (
     Elementwise,
     Enumerated,
@@ -22,6 +23,7 @@ from ..things import (
     Range,
     Reversed,
     Scalar,
+    Segmented,
     Static,
     Zipped,
     is_arraylike,
@@ -29,6 +31,7 @@ from ..things import (
     is_scalar,
 )
 from ..trees import Tree, kind_of
+from .axes import is_none
 from .reductions import any_all
 from .structures import is_dict, known_items
 
@@ -81,6 +84,17 @@ def range_(calls: Calls, *arguments: Any) -> Range:
     arguments = tuple(calls.integer(x) for x in arguments)
     start, stop, step = (0, *arguments, 1) if len(arguments) == 1 else (*arguments, 1)[:3]
     return Range(start, stop, step)
+
+
+def checkpoint_(calls: Calls, steps: Any, every: Any = None) -> Segmented:
+    if not isinstance(steps, Range) or not is_number(steps.step):
+        calls.refuse(
+            "`checkpoint` of what is no range with a constant step", instead="`checkpoint(range(n))`"
+        )
+    if is_none(every):
+        length = calls.as_value(range_length(calls, steps), ty.int64)
+        every = calls.cast(calls.scalar("sqrt", length), ty.int64)
+    return Segmented(steps, calls.scalar("max", calls.integer(every), 1))
 
 
 def reversed_(calls: Calls, thing: Any) -> Any:
@@ -136,7 +150,13 @@ def isinstance_(calls: Calls, thing: Any, kinds: Any) -> bool:
         return any(issubclass(kind, k) for k in classes)
     if is_scalar(thing):
         type = thing.type if isinstance(thing, Value) else calls.as_value(thing).type
-        python = bool if ty.is_boolean(type) else int if ty.is_integer(type) else float
+        kinds_of_numbers = {
+            bool: ty.is_boolean,
+            int: ty.is_integer,
+            float: ty.is_float,
+            complex: ty.is_complex,
+        }
+        python = next(python for python, holds in kinds_of_numbers.items() if holds(type))
         return any(issubclass(python, k) for k in classes)
     calls.refuse("`isinstance` of this")
 
@@ -153,6 +173,7 @@ CALLS: dict[Any, Any] = {
     enumerate: lambda calls, thing, start=0: Enumerated(thing, start),
     zip: zip_,
     reversed: reversed_,
+    checkpoint: checkpoint_,
     isinstance: isinstance_,
     print: print_,
 }

@@ -44,7 +44,8 @@ from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
-from .transform.jacobian import build_forward_jacobian, build_reverse_jacobian
+from .transform.dependence import build_dependence
+from .transform.jacobian import build_compressed_jacobian, build_forward_jacobian, build_reverse_jacobian
 from .transform.primal import as_primal
 from .transform.pullback import cut_sweeps, keep_residuals
 from .transform.results import own_results
@@ -196,6 +197,17 @@ def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = Tr
     return simplified(build_reverse_jacobian(prepared, pairs, wrt))
 
 
+def dependence(function: Function, wrt: Sequence[int]) -> Function:
+    """The bits of the results, for bits of the parameters `wrt`."""
+    return simplified(build_dependence(simplified(as_primal(function)), wrt))
+
+
+def compressed_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The sums of those columns of the Jacobian that have the same colour, for colours of the parameters `wrt`."""
+    prepared = run(PREPARE, function, optimise, no_hook)
+    return simplified(build_compressed_jacobian(prepared, wrt, WIDTH))
+
+
 def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """A derivative as it is printed and compiled."""
     return run(FINISH, function, optimise, hook)
@@ -263,6 +275,8 @@ __all__ = [
     "Hook",
     "adjoint",
     "as_primal",
+    "compressed_jacobian",
+    "dependence",
     "finish",
     "forward_jacobian",
     "gradient",

@@ -17,6 +17,7 @@ from .frontend.source import FunctionSource
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
+from .optimise.clips import drop_clips
 from .optimise.combine import combine_updates
 from .optimise.dse import eliminate_dead_stores
 from .optimise.factor import shorten_chains
@@ -57,7 +58,7 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     """The function itself, as it is compiled."""
     function = drop_attachments(program.function)
     if optimise:
-        function = hoist_invariants(simplified(function))
+        function = hoist_invariants(simplified(drop_clips(simplified(function))))
         hook("simplify", function)
     return function
 
@@ -67,6 +68,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
     stages: list[tuple[bool, str, Callable[[Function], Function]]] = [
         (NEEDED, "protect", protect_arguments),
         (OPTIONAL, "simplify", simplified),
+        (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
         (OPTIONAL, "hoist", hoist_invariants),
         (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
         (OPTIONAL, "privatise", privatise_arrays),

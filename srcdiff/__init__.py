@@ -1,6 +1,22 @@
 """Source-transformation automatic differentiation of numeric Python, compiled by Numba."""
 
-from .api import Differentiated, TapeReport, differentiate, grad, value_and_grad
+import importlib
+from typing import Any
+
+from .api import (
+    Differentiated,
+    TapeReport,
+    differentiate,
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 from .errors import (
     AliasError,
     DifferentiationError,
@@ -9,6 +25,7 @@ from .errors import (
     SourceUnavailable,
     UnsupportedConstruct,
 )
+from .runtime.marks import checkpoint
 
 __all__ = [
     "AliasError",
@@ -19,7 +36,22 @@ __all__ = [
     "SourceUnavailable",
     "TapeReport",
     "UnsupportedConstruct",
+    "checkpoint",
     "differentiate",
     "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
     "value_and_grad",
+    "vjp",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`srcdiff.cuda`, imported when it is asked for."""
+    if name == "cuda":
+        return importlib.import_module("srcdiff.cuda")
+    raise AttributeError(f"module 'srcdiff' has no attribute '{name}'")

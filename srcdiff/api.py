@@ -1,4 +1,4 @@
-"""What people call: `differentiate`, `grad`, `value_and_grad`.
+"""What people call: `differentiate`, `grad`, `value_and_grad`, `jvp`, `vjp`, `jacobian`, `hessian`, `hvp`.
 
 value, slope = value_and_grad(loss)(w, X, y)
 """
@@ -6,419 +6,112 @@ value, slope = value_and_grad(loss)(w, X, y)
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from . import pipeline
-from .backend.cpu import load_function
+from .arguments import ArgNums, Signature, flattened
+from .compiled import Compiled, Options, Specs
+from .derivatives import (
+    EitherJacobian,
+    Forward,
+    Gradient,
+    HessianVector,
+    Jacobian,
+    Pullback,
+    Tangent,
+    ValueAndGradient,
+    outline,
+)
 from .emit.show import show
-from .errors import NotDifferentiable, UnsupportedConstruct
+from .errors import NotDifferentiable
 from .frontend.build import Program
-from .frontend.source import FunctionSource, location_of, read_source
-from .frontend.things import Static
-from .ir import types as ty
-from .ir.core import Function, Value
+from .frontend.captures import fetched
+from .frontend.source import read_source
+from .ir.core import Function
 
-ArgNums = int | str | Sequence[int | str]
-
-
-class Options:
-    """How a function is differentiated and compiled."""
-
-    def __init__(
-        self, cache: bool = True, fastmath: Any = None, parallel: bool = False, optimise: bool = True
-    ) -> None:
-        self.cache, self.fastmath, self.parallel, self.optimise = cache, fastmath, parallel, optimise
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class Specialisation:
-    """One function for one signature: the program read, and what was compiled from it."""
-
-    def __init__(self, source: FunctionSource, specs: tuple[Any, ...], options: Options) -> None:
-        self.source, self.specs, self.options = source, specs, options
-        self.program: Program = pipeline.read(source, specs)
-        self._gradients: dict[tuple[int, ...], Function] = {}
-
-    def gradient(self, wrt: tuple[int, ...], optimise: bool = True) -> Function:
-        if not optimise:
-            return pipeline.gradient(self.program, wrt, False)
-        if wrt not in self._gradients:
-            self._gradients[wrt] = pipeline.gradient(self.program, wrt, self.options.optimise)
-        return self._gradients[wrt]
-
-
-class Differentiable:
-    """A function that was read, with its compiled forms for each signature."""
+class Differentiable(Compiled):
+    """A Python function that was read: its compiled form, and what derivatives are made of."""
 
     def __init__(self, function: Any, options: Options | None = None) -> None:
         self.__srcdiff_function__ = function
-        self.options = options or Options()
         self.source = read_source(function)
-        spec = self.source.tree.args
-        star = spec.vararg or spec.kwarg
-        if star is not None:
-            raise UnsupportedConstruct(
-                f"`{'*' if spec.vararg else '**'}{star.arg}` in the signature",
-                location_of(self.source, star),
-                "the number of arguments must be known",
-                "named parameters",
-            )
-        self.names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
-        self.free = [
-            name
-            for name in self.names[len(self.source.partial_args) :]
-            if name not in self.source.partial_keywords
-        ]
-        self.specialisations: dict[Any, Specialisation] = {}
-        self.compiled: dict[Any, Callable[..., Any]] = {}
-        self.quick: dict[
-            Any, tuple[Callable[..., Any], Any, Any]
-        ] = {}  # by what is cheap to see of the arguments
+        super().__init__(Signature(self.source), options or Options())
 
-    # ------------------------------------------------------------------------------------ arguments
+    def title(self) -> str:
+        return f"{self.signature.name}."
 
-    def arguments(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
-        """The arguments in the order of the parameters, defaults and partial ones filled in."""
-        source = self.source
-        if (
-            len(args) == len(self.names)
-            and not keywords
-            and not source.partial_args
-            and not source.partial_keywords
-        ):
-            return list(args)
-        args = (*source.partial_args, *args)
-        keywords = {**source.partial_keywords, **keywords}
-        if len(args) > len(self.names):
-            raise TypeError(f"{source.name}() takes {len(self.names)} arguments, {len(args)} were given")
-        bound = dict(zip(self.names, args, strict=False))
-        for name, value in keywords.items():
-            if name not in self.names or name in bound:
-                raise TypeError(f"{source.name}() got an unexpected or repeated argument '{name}'")
-            bound[name] = value
-        function = source.function
-        spec = source.tree.args
-        positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-        defaults = function.__defaults__ or ()
-        for name, value in zip(positional[len(positional) - len(defaults) :], defaults, strict=True):
-            bound.setdefault(name, value)
-        for name, value in (function.__kwdefaults__ or {}).items():
-            bound.setdefault(name, value)
-        missing = [name for name in self.names if name not in bound]
-        if missing:
-            raise TypeError(f"{source.name}() is called without {', '.join(missing)}")
-        return [bound[name] for name in self.names]
+    def make_program(self, specs: Specs) -> Program:
+        return pipeline.read(self.source, specs)
 
-    def spec(self, value: Any, name: str) -> Any:
-        """The type of an argument, or the argument itself where it is known to the compiler."""
-        if isinstance(value, tuple) and type(value) is tuple:
-            return tuple(self.spec(part, name) for part in value)
-        if isinstance(value, np.ma.MaskedArray):
-            raise NotDifferentiable(
-                f"the argument `{name}` is a masked array",
-                definition=self.definition(),
-                reason="Numba does not know masked arrays",
-                instead="the array and its mask as two arguments",
-            )
-        if isinstance(value, (np.ndarray, np.generic, float, int, bool, complex)):
-            try:
-                return ty.typeof(value)
-            except (TypeError, NotImplementedError) as error:
-                raise NotDifferentiable(
-                    f"the argument `{name}` of type `{type(value).__name__}`"
-                    + (f" and dtype {value.dtype}" if isinstance(value, np.ndarray) else ""),
-                    definition=self.definition(),
-                    reason=str(error).splitlines()[0],
-                ) from error
-        if value is None or isinstance(value, str) or callable(value) or isinstance(value, np.dtype):
-            return Static(value)
-        raise NotDifferentiable(
-            f"the argument `{name}` is a `{type(value).__name__}`",
-            definition=self.definition(),
-            reason="only numbers, arrays, tuples of those, strings, functions and None can be passed",
-            instead="separate arguments, or `np.array(...)`",
-        )
-
-    def definition(self) -> Any:
-        return location_of(self.source, self.source.tree)
-
-    def flat(self, values: list[Any]) -> list[Any]:
-        found: list[Any] = []
-        for value in values:
-            if isinstance(value, tuple):
-                found += self.flat(list(value))
-            elif isinstance(value, (np.ndarray, np.generic, float, int, bool, complex)):
-                found.append(value)
-        return found
-
-    def specialise(self, values: list[Any]) -> tuple[Any, Specialisation]:
-        specs = tuple(self.spec(v, n) for v, n in zip(values, self.names, strict=True))
-        found = self.specialisations.get(specs)
-        if found is not None and not self.is_current(found):
-            self.compiled = {k: v for k, v in self.compiled.items() if k[0] != specs}
-            found = None
-        if found is None:
-            found = self.specialisations[specs] = Specialisation(self.source, specs, self.options)
-        return specs, found
-
-    def is_current(self, found: Specialisation) -> bool:
-        """Whether the things taken as known are still the same."""
-        return all(same_known(fetched(where), value) for where, value in found.program.statics)
-
-    # ---------------------------------------------------------------------------------- derivatives
-
-    def indices(self, argnums: ArgNums) -> tuple[int, ...]:
-        """Positions of the parameters that `argnums` names."""
-        chosen = argnums if isinstance(argnums, (list, tuple, range)) else (argnums,)
-        found = []
-        if not chosen:
-            raise TypeError("argnums is empty: name at least one parameter")
-        for item in chosen:  # type: ignore[union-attr]
-            if isinstance(item, str):
-                if item not in self.names:
-                    raise TypeError(f"{self.source.name}() has no parameter '{item}'")
-                found.append(self.names.index(item))
-            elif not isinstance(item, (int, np.integer)):
-                raise TypeError(f"argnums takes parameter numbers and names, not {item!r}")
-            else:
-                if not -len(self.free) <= item < len(self.free):
-                    raise TypeError(f"{self.source.name}() has no parameter number {item}")
-                found.append(self.names.index(self.free[item]))
-        return tuple(found)
-
-    def leaves(self, spec: Any, start: int) -> tuple[list[int], Any, int]:
-        """The flat parameters of one argument: their indices, their nesting, and where the next argument starts."""
-        if isinstance(spec, Static):
-            return [], None, start
-        if isinstance(spec, tuple):
-            indices: list[int] = []
-            nesting = []
-            for part in spec:
-                inner, shape, start = self.leaves(part, start)
-                indices += inner
-                nesting.append(shape)
-            return indices, tuple(nesting), start
-        return [start], "leaf", start + 1
-
-    def plan(self, specs: tuple[Any, ...], wrt: tuple[int, ...]) -> tuple[list[int], list[Any]]:
-        """The flat parameters to differentiate by, and how the gradients nest."""
-        places = []
-        start = 0
-        for spec in specs:
-            indices, nesting, start = self.leaves(spec, start)
-            places.append((indices, nesting))
-        flat: list[int] = []
-        nestings = []
-        for k in wrt:
-            indices, nesting = places[k]
-            self.check_differentiable(specs[k], self.names[k])
-            flat += indices
-            nestings.append(nesting)
-        return flat, nestings
-
-    def check_differentiable(self, spec: Any, name: str) -> None:
-        if isinstance(spec, tuple) and spec:
-            for part in spec:
-                self.check_differentiable(part, name)
-            return
-        if isinstance(spec, (Static, tuple)) or not ty.is_differentiable(spec):
-            what = repr(spec.value) if isinstance(spec, Static) else ty.name_of(spec)
-            raise NotDifferentiable(
-                f"the argument `{name}` is {what}: only floats can be differentiated",
-                definition=self.definition(),
-                reason="a derivative by an integer does not exist",
-                instead=f"pass a float (`float({name})`, `{name}.astype(float)`), or choose other `argnums`",
-            )
-
-    def value_and_gradients(
-        self, wrt: tuple[int, ...], args: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> Any:
-        if not keywords:
-            quick = self.quick.get((wrt, fingerprint(args)))
-            if quick is not None:
-                function, fetch, statics = quick
-                if not statics or all(fetched(where) is known for where, known in statics):
-                    results = function(*args, *map(fetched, fetch)) if fetch else function(*args)
-                    return results[0], results[1:]
-        values = self.arguments(args, keywords)
-        specs, found = self.specialise(values)
-        key = (specs, wrt)
-        entry = self.compiled.get(key)
-        if entry is None:
-            entry = self.compiled[key] = self.compile_gradient(found, specs, wrt)
-        function, nestings, fetch = entry  # type: ignore[misc]
-        if not keywords and len(args) == len(values):
-            plain = all(type(x) in PLAIN for x in args) and all(nesting == "leaf" for nesting in nestings)
-            if plain and not self.source.partial_args:
-                self.quick[wrt, fingerprint(args)] = (function, fetch, found.program.statics)
-        hidden = [fetched(where) for where in fetch]
-        value, *gradients = function(*self.flat(values), *hidden)
-        gradients_iterator = iter(gradients)
-        return value, tuple(nested(nesting, gradients_iterator) for nesting in nestings)
-
-    def compile_gradient(self, found: Specialisation, specs: tuple[Any, ...], wrt: tuple[int, ...]) -> Any:
-        text, nestings = self.gradient_text(found, specs, wrt)
-        function = self.load(text, f"{found.program.function.name}_grad", found.program)
-        return function, nestings, found.program.fetch
-
-    def load(self, text: str, name: str, program: Program) -> Callable[..., Any]:
-        """The compiled function `name` of a generated module."""
-        fastmath = self.options.fastmath
-        if fastmath is None:
-            fastmath = {"reassoc"} if pipeline.reorders_sums(program) else False
-        loaded: Callable[..., Any] = load_function(
-            text,
-            name,
-            stem=name,
-            cache=self.options.cache,
-            fastmath=fastmath,
-            parallel=self.options.parallel,
-        )
-        return loaded
-
-    def gradient_text(
-        self, found: Specialisation, specs: tuple[Any, ...], wrt: tuple[int, ...], optimise: bool = True
-    ) -> tuple[str, list[Any]]:
-        self.check_scalar(found)
-        flat, nestings = self.plan(specs, wrt)
-        function = found.gradient(tuple(flat), optimise)
-        names = ", ".join(self.names[k] for k in wrt)
-        return pipeline.print_function(function, f"{self.source.name} and its gradient by {names}."), nestings
-
-    def check_scalar(self, found: Specialisation) -> None:
-        structure = found.program.structure
-        results: tuple[Value, ...] = found.program.function.results
-        if structure == "leaf" and ty.is_float(results[0].type):
-            return
-        if structure == "leaf" and ty.is_array(results[0].type):
-            what = f"an array of {results[0].type.ndim} dimensions"
-        elif structure == "leaf":
-            what = f"a value of type {ty.name_of(results[0].type)}"
-        else:
-            what = "nothing" if structure is None else "several values"
-        raise NotDifferentiable(
-            f"`{self.source.name}` returns {what}; its gradient needs one float",
-            definition=self.definition(),
-            reason="a gradient is the derivative of one number",
-            instead="return a sum, or one element",
-        )
+    def finish(self, program: Program) -> Function:
+        return pipeline.primal(program, self.options.optimise)
 
 
-PLAIN = (np.ndarray, float, int, bool, np.float64, np.float32, np.int64)
-
-
-def fingerprint(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What decides the types of arguments, for those that are plain numbers and arrays."""
-    return tuple([(x.dtype, x.ndim, x.flags.num) if type(x) is np.ndarray else type(x) for x in args])
-
-
-def nested(nesting: Any, gradients: Any) -> Any:
-    if nesting == "leaf":
-        return next(gradients)
-    if nesting is None:
-        return None
-    return tuple(nested(part, gradients) for part in nesting)
-
-
-def fetched(where: tuple[str, Any, str]) -> Any:
-    """The present value of something captured."""
-    kind, owner, name = where
-    if kind == "global":
-        return owner.__globals__[name]
-    if kind == "closure":
-        return owner.__closure__[owner.__code__.co_freevars.index(name)].cell_contents
-    if kind == "module":
-        return getattr(owner, name)
-    return owner
-
-
-def same_known(a: Any, b: Any) -> bool:
-    return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float)) and a == b)
-
-
-class Gradient:
-    """The callable that `grad` and `value_and_grad` return."""
-
-    def __init__(self, of: Differentiable, argnums: ArgNums, with_value: bool) -> None:
-        self.of, self.argnums, self.with_value = of, argnums, with_value
-        self.wrt = of.indices(argnums)
-        self.single = not isinstance(argnums, (list, tuple, range))
-        self.__name__ = getattr(of.source, "name", "function") + "_grad"
-        self.__doc__ = of.source.function.__doc__
-
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        value, gradients = self.of.value_and_gradients(self.wrt, args, keywords)
-        result = gradients[0] if self.single else gradients
-        return (value, result) if self.with_value else result
-
-    def __repr__(self) -> str:
-        kind = "value_and_grad" if self.with_value else "grad"
-        return f"<{kind} of {self.of.source.name} by {self.argnums!r}>"
-
-
-class Differentiated(Differentiable):
+class Differentiated(Differentiable, Generic[P, R]):
     """What the decorator `differentiate` makes of a function: the compiled primal, with its derivatives.
 
     Attributes
     ----------
-    grad, value_and_grad : callables with the arguments of the function
+    grad, value_and_grad, jacobian, hessian : callables with the arguments of the function
+    hvp : callable with the arguments of the function, then a vector
     """
+
+    value_and_grad: Callable[P, tuple[R, Any]]
+    grad: Callable[P, Any]
+    jacobian: Callable[P, Any]
+    hessian: Callable[P, Any]
+    hvp: Callable[..., Any]
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **keywords: P.kwargs) -> R: ...
 
     def __init__(self, function: Any, argnums: ArgNums | None, options: Options) -> None:
         super().__init__(function, options)
         self.argnums: ArgNums = 0 if argnums is None else argnums
         functools.update_wrapper(self, self.source.function, updated=())
-        self.grad = Gradient(self, self.argnums, False)
-        self.value_and_grad = Gradient(self, self.argnums, True)
+        self.value_and_grad = self._value_and_gradient = ValueAndGradient(self, self.argnums)
+        self.grad = without_value = Gradient(self._value_and_gradient)
+        self.jacobian = EitherJacobian(self, self.argnums)
+        self.hessian = Jacobian(without_value, self.argnums, True)
+        self.hvp = HessianVector(self, self.argnums)
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        """The function itself, compiled."""
-        values = self.arguments(args, keywords)
-        specs, found = self.specialise(values)
-        entry = self.compiled.get((specs, None))
-        if entry is None:
-            entry = self.compiled[specs, None] = self.compile_primal(found)
-        function, structure, fetch = entry  # type: ignore[misc]
-        result = function(*self.flat(values), *(fetched(where) for where in fetch))
-        return nested(structure, iter(result if isinstance(structure, tuple) else (result,)))
+    def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
+        """The results at `primals` and their tangents, as `srcdiff.jvp` gives them."""
+        return jvp(self, primals, tangents)
 
-    def compile_primal(self, found: Specialisation) -> Any:
-        program = found.program
-        function = pipeline.primal(program, self.options.optimise)
-        text = pipeline.print_function(function, f"{self.source.name}.")
-        loaded = self.load(text, function.name, program)
-        return loaded, program.structure, program.fetch
+    def vjp(self, *primals: Any) -> tuple[Any, Pullback]:
+        """The results and the pullback, as `srcdiff.vjp` gives them."""
+        return vjp(self, *primals)
 
     def gradient_source(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
         """The source text of the gradient for arguments of these types: a module to read, keep or compile."""
-        specs, found = self.specialise(self.arguments(args, keywords))
-        return self.gradient_text(found, specs, self.indices(self.argnums), optimise)[0]
+        return self._value_and_gradient.source_text(self.specs(self.bind(args, keywords)), optimise)
 
     def ir(self, *args: Any, **keywords: Any) -> str:
         """The dump of the function in the IR, as it was read."""
-        return show(self.specialise(self.arguments(args, keywords))[1].program.function)
+        return show(self.program_for(*args, **keywords).function)
 
     def gradient_ir(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
         """The dump of the gradient in the IR, as it is printed."""
-        specs, found = self.specialise(self.arguments(args, keywords))
-        flat, _ = self.plan(specs, self.indices(self.argnums))
-        return show(found.gradient(tuple(flat), optimise))
+        program = self._value_and_gradient.make_program(self.specs(self.bind(args, keywords)), optimise)
+        return show(pipeline.finish(program.function, optimise))
 
     def tape_report(self, *args: Any, **keywords: Any) -> TapeReport:
         """What the gradient records between its sweeps, and how many bytes that takes for these arguments."""
-        values = self.arguments(args, keywords)
-        specs, found = self.specialise(values)
-        flat, _ = self.plan(specs, self.indices(self.argnums))
-        function, names = pipeline.tape_sizes(found.gradient(tuple(flat)))
+        values = self.bind(args, keywords)
+        program = self._value_and_gradient.program(self.specs(values))
+        function, names = pipeline.tape_sizes(self._value_and_gradient.finish(program))
         if not names:
             return TapeReport({})
         text = pipeline.print_function(function)
-        sizes = self.load(text, function.name, found.program)(
-            *self.flat(values), *(fetched(w) for w in found.program.fetch)
-        )
+        sizes = self.load(text, function.name, program)(*flattened(values), *map(fetched, program.fetch))
         listed = sizes if isinstance(sizes, tuple) else (sizes,)
         tapes: dict[str, int] = {}
         for name, size in zip(names, listed, strict=True):
@@ -445,8 +138,35 @@ class TapeReport:
         return "\n".join([*lines, f"{'total':<{width}}  {self.bytes:>12,} bytes"])
 
 
-def differentiable(function: Any) -> Differentiable:
-    return function if isinstance(function, Differentiable) else Differentiable(function)
+def differentiable(function: Any) -> Compiled:
+    """The function as something that derivatives are made of."""
+    return function if isinstance(function, Compiled) else Differentiable(function)
+
+
+@overload
+def differentiate(
+    f: Callable[P, R],
+    *,
+    argnums: ArgNums | None = None,
+    cache: bool = True,
+    fastmath: Any = None,
+    parallel: bool = False,
+    target: str = "cpu",
+    optimise: bool = True,
+) -> Differentiated[P, R]: ...
+
+
+@overload
+def differentiate(
+    f: None = None,
+    *,
+    argnums: ArgNums | None = None,
+    cache: bool = True,
+    fastmath: Any = None,
+    parallel: bool = False,
+    target: str = "cpu",
+    optimise: bool = True,
+) -> Callable[[Callable[P, R]], Differentiated[P, R]]: ...
 
 
 def differentiate(
@@ -471,8 +191,10 @@ def differentiate(
     fastmath : bool or set of str, optional
         Passed to Numba. By default the compiler may reorder sums, unless the function does compensated arithmetic;
         `False` keeps every operation as written.
-    parallel, target
-        Only False and "cpu" for now.
+    parallel
+        Only False for now.
+    target : "cpu" or "cuda"
+        With "cuda", `f` is a CUDA kernel (`srcdiff.cuda.CudaKernel`). `srcdiff.cuda.batch` runs functions on a GPU.
     optimise : bool
         Fuse, fold and combine; switch off to read the plain adjoint.
 
@@ -494,56 +216,258 @@ def differentiate(
     >>> f(2.0), f.grad(2.0)
     (1.8185948536513634, 0.0770037537313969)
     """
-    if parallel or target != "cpu":
-        raise NotDifferentiable("`parallel=True` and other targets than the CPU are not supported yet")
+    if parallel or target not in ("cpu", "cuda"):
+        raise NotDifferentiable("`parallel=True` and targets but the CPU and CUDA are not supported yet")
+    if target == "cuda":
+        from .cuda import kernel
+
+        return functools.partial(kernel, argnums=argnums) if f is None else kernel(f, argnums)
     options = Options(cache, fastmath, parallel, optimise)
     if f is None:
         return lambda function: Differentiated(function, argnums, options)
     return Differentiated(f, argnums, options)
 
 
-def grad(f: Any, argnums: ArgNums = 0) -> Gradient:
+def grad(f: Callable[P, Any], argnums: ArgNums = 0, has_aux: bool = False) -> Callable[P, Any]:
     """The gradient of a function with one float as result.
 
     Parameters
     ----------
-    f : function, lambda, closure, `functools.partial`, Numba dispatcher, or what `differentiate` made
+    f : function, lambda, closure, `functools.partial`, Numba dispatcher, or what this library made of one
     argnums : int, str or a sequence of those
         The parameters to differentiate by.
+    has_aux : bool
+        Whether `f` returns a pair, of which only the first, a float, is differentiated.
 
     Returns
     -------
     callable
         Takes the arguments of `f`; gives a float for a float and an array of the same shape and dtype for an array;
-        a tuple of those if `argnums` is a sequence.
+        a tuple of those if `argnums` is a sequence. With `has_aux` a pair of that and the second result of `f`.
 
     Examples
     --------
     >>> grad(lambda x: x**3)(2.0)
     12.0
+    >>> grad(grad(lambda x: x**3))(2.0)
+    12.0
     """
-    return Gradient(differentiable(f), argnums, False)
+    return Gradient(ValueAndGradient(differentiable(f), argnums, has_aux))
 
 
-def value_and_grad(f: Any, argnums: ArgNums = 0) -> Gradient:
+def value_and_grad(
+    f: Callable[P, R], argnums: ArgNums = 0, has_aux: bool = False
+) -> Callable[P, tuple[R, Any]]:
     """The value of a function and its gradient, from one run.
 
     Parameters
     ----------
-    f, argnums
+    f, argnums, has_aux
         As for `grad`.
 
     Returns
     -------
     callable
-        Gives `(value, gradient)`.
+        Gives `(value, gradient)`, with `has_aux` `((value, aux), gradient)`.
 
     Examples
     --------
     >>> value_and_grad(lambda x, y: x * y, argnums=(0, "y"))(2.0, 5.0)
     (10.0, (5.0, 2.0))
     """
-    return Gradient(differentiable(f), argnums, True)
+    return ValueAndGradient(differentiable(f), argnums, has_aux)
 
 
-__all__ = ["Differentiated", "TapeReport", "differentiate", "grad", "value_and_grad"]
+def jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The results of a function and their tangents (forward mode): the Jacobian times a vector.
+
+    Parameters
+    ----------
+    f : as for `grad`
+        All its results are floats; arguments that it writes count as results, after those it returns.
+    primals : tuple
+        The arguments.
+    tangents : tuple
+        One for each argument, with its shape; None for one that does not move (all that are no floats).
+
+    Returns
+    -------
+    (results, tangents of the results)
+
+    Examples
+    --------
+    >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, None))
+    (10.0, 5.0)
+    """
+    of = differentiable(f)
+    if len(primals) != len(tangents):
+        raise TypeError(f"{len(primals)} primals and {len(tangents)} tangents")
+    moving = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
+    if not moving:
+        raise TypeError("no argument has a tangent")
+    tangent = derived(of, Tangent, moving)
+    found: tuple[Any, Any] = tangent.at(of.bind(primals, {}), [tangents[k] for k in moving])
+    return found
+
+
+def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
+    """The results of a function, and its pullback: the vector-Jacobian product, without the Jacobian.
+
+    Parameters
+    ----------
+    f : as for `grad`
+        All its results are floats; arguments that it writes count as results, after those it returns.
+    *primals
+        The arguments.
+
+    Returns
+    -------
+    results : as `f` gives them
+    pullback : callable
+        Takes the cotangents, like the results, as often as wanted; gives a tuple with what is owed to each argument
+        (None for those that are no floats). It keeps the residuals of this call.
+
+    Examples
+    --------
+    >>> value, pullback = vjp(lambda x, y: x * y, 2.0, 5.0)
+    >>> value, pullback(1.0), pullback(10.0)
+    (10.0, (5.0, 2.0), (50.0, 20.0))
+    """
+    of = differentiable(f)
+    values = of.bind(primals, {})
+    specs = of.specs(values)
+    wrt = tuple(k for k, spec in enumerate(specs) if of.signature.moves(spec))
+    if not wrt:
+        raise TypeError("no argument is a float: there is nothing to differentiate by")
+    forward = derived(of, Forward, wrt)
+    results, residuals = forward.of_values(values)
+    function, _, _ = forward.pullback.entry(specs)
+    places = [wrt.index(k) if k in wrt else None for k in range(len(values))]
+    return results, Pullback(function, residuals, outline(results), places)
+
+
+def derived(of: Compiled, kind: Any, wrt: tuple[int, ...]) -> Any:
+    """A derivative by the parameters at `wrt`, made once for each function."""
+    known = of.derived.get((kind, wrt))
+    if known is None:
+        known = of.derived[kind, wrt] = kind(of, tuple(of.signature.names[k] for k in wrt))
+    return known
+
+
+def jacobian(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
+    """The Jacobian of a function, by the mode that takes fewer sweeps for the sizes of arguments and results.
+
+    Parameters
+    ----------
+    f : as for `grad`
+        All its results are floats: numbers, arrays, tuples of those. Arguments that it writes count as results.
+    argnums : int, str or a sequence of those
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; gives for a result of shape `s` and a parameter of shape `t` an array of shape
+        `(*s, *t)` (denominator last), nested like the results, then like `argnums`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return EitherJacobian(differentiable(f), argnums)
+
+
+def jacfwd(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
+    """The Jacobian by tangents, several at once: for few parameters and many results.
+
+    See Also
+    --------
+    jacobian
+
+    Examples
+    --------
+    >>> jacfwd(lambda x: (x**2, x**3))(2.0)
+    (4.0, 12.0)
+    """
+    return Jacobian(differentiable(f), argnums, True)
+
+
+def jacrev(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
+    """The Jacobian by pullbacks, from one forward sweep for each result: for many parameters and few results.
+
+    See Also
+    --------
+    jacobian
+
+    Examples
+    --------
+    >>> jacrev(lambda x, y: x * y, (0, 1))(2.0, 5.0)
+    (5.0, 2.0)
+    """
+    return Jacobian(differentiable(f), argnums, False)
+
+
+def hessian(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
+    """The Hessian of a function with one float as result: tangents of its gradient, several at once.
+
+    Parameters
+    ----------
+    f, argnums : as for `grad`
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; gives for a parameter of shape `t` an array of shape `(*t, *t)`; a tuple of
+        tuples of such blocks if `argnums` is a sequence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    return Jacobian(Gradient(ValueAndGradient(differentiable(f), argnums)), argnums, True)
+
+
+def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
+    """The Hessian of a function with one float as result, times a vector, without the Hessian.
+
+    Parameters
+    ----------
+    f, argnums : as for `grad`
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`, then the vector (a tuple of them if `argnums` is a sequence); gives the same as
+        `grad`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hvp(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]), np.array([1.0, 0.0]))
+    array([10.,  6.])
+    """
+    return HessianVector(differentiable(f), argnums)
+
+
+for maker in (grad, value_and_grad, jacobian, jacfwd, jacrev, hessian, hvp):
+    maker.__srcdiff_maker__ = True  # type: ignore[attr-defined, union-attr]
+
+__all__ = [
+    "Differentiated",
+    "TapeReport",
+    "differentiate",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+]

@@ -8,23 +8,30 @@ Each stage is a function from one immutable value to the next. A hook sees the o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .analysis.compensation import is_compensated
 from .emit.python import print_function
-from .frontend.build import Program, parse
+from .frontend.build import Program, Reader, parse
+from .frontend.kernels import KernelReader
 from .frontend.source import FunctionSource
+from .ir import types as ty
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.clips import drop_clips
 from .optimise.combine import combine_updates
+from .optimise.contract import contract_arrays
+from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
+from .optimise.elements import over_elements
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
+from .optimise.jam import jam_loops
 from .optimise.join import join_loops
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
@@ -34,13 +41,56 @@ from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
 from .optimise.selections import remember_selections
+from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
+from .transform.jacobian import build_forward_jacobian, build_reverse_jacobian
+from .transform.primal import as_primal
+from .transform.pullback import cut_sweeps, keep_residuals
+from .transform.results import own_results
 from .transform.reverse import build_adjoint
+from .transform.shadows import build_shadowed_adjoint
+from .transform.tangent import build_tangent
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
+WIDTH = 4  # tangents at once: as many as the registers of a common machine hold
 Hook = Callable[[str, Function], None]
+Stage = tuple[bool, str, Callable[[Function], Function]]
+
+PREPARE: list[Stage] = [
+    (NEEDED, "primal", as_primal),
+    (NEEDED, "protect", protect_arguments),
+    (OPTIONAL, "simplify", simplified),
+    (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
+    (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "contract", contract_arrays),
+    (OPTIONAL, "privatise", privatise_arrays),
+    (OPTIONAL, "simplify private", simplified),
+]
+PLACE: list[Stage] = [
+    (NEEDED, "residuals", place_residuals),
+    (NEEDED, "simplify placed", simplified),
+]
+FINISH: list[Stage] = [
+    (OPTIONAL, "hoist placed", hoist_invariants),
+    (OPTIONAL, "combine", combine_updates),
+    (OPTIONAL, "promote", promote_sums),
+    (OPTIONAL, "assign", assign_first),
+    (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
+    (OPTIONAL, "reorder", reorder_loops),
+    (OPTIONAL, "rotate", rotate_elements),
+    (OPTIONAL, "unread after rotation", eliminate_dead_stores),
+    (OPTIONAL, "factor", shorten_chains),
+    (OPTIONAL, "sums", factor_sums),
+    (OPTIONAL, "guards", scale_guards),
+    (OPTIONAL, "delay", delay_stores),
+    (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
+    (OPTIONAL, "unsigned", unsigned_indices),
+    (NEEDED, "clean", simplified),
+    (OPTIONAL, "share", share_work_arrays),
+]
 
 
 def no_hook(stage: str, function: Function) -> None:
@@ -54,6 +104,16 @@ def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> 
     return program
 
 
+def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: bool = False) -> Program:
+    """The function in the IR, where sums that start at `0.0` are float32 if all numbers are (doubles are slow)."""
+    reader = KernelReader() if is_kernel else Reader()
+    arguments = [spec for spec in specs if ty.is_scalar(spec) or ty.is_array(spec)]
+    dtypes = {spec.dtype if ty.is_array(spec) else spec for spec in arguments}
+    if ty.float32 in dtypes and ty.float64 not in dtypes:
+        reader.carried_float = ty.float32
+    return parse(source, specs, reader)
+
+
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
     function = drop_attachments(program.function)
@@ -63,45 +123,129 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     return function
 
 
-def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
-    """The value and the gradient by the parameters `wrt`."""
-    stages: list[tuple[bool, str, Callable[[Function], Function]]] = [
-        (NEEDED, "protect", protect_arguments),
-        (OPTIONAL, "simplify", simplified),
-        (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
-        (OPTIONAL, "hoist", hoist_invariants),
-        (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
-        (OPTIONAL, "privatise", privatise_arrays),
-        (OPTIONAL, "simplify private", simplified),
-        (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
-        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt)),
-        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
-        (OPTIONAL, "simplify adjoint", simplified_adjoint),
-        (OPTIONAL, "fuse", fuse_sweeps),
-        (OPTIONAL, "simplify fused", simplified),
-        (NEEDED, "residuals", place_residuals),
-        (NEEDED, "simplify placed", simplified),
-        (OPTIONAL, "hoist placed", hoist_invariants),
-        (OPTIONAL, "combine", combine_updates),
-        (OPTIONAL, "promote", promote_sums),
-        (OPTIONAL, "assign", assign_first),
-        (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
-        (OPTIONAL, "reorder", reorder_loops),
-        (OPTIONAL, "rotate", rotate_elements),
-        (OPTIONAL, "unread after rotation", eliminate_dead_stores),
-        (OPTIONAL, "factor", shorten_chains),
-        (OPTIONAL, "sums", factor_sums),
-        (OPTIONAL, "guards", scale_guards),
-        (OPTIONAL, "unsigned", unsigned_indices),
-        (NEEDED, "clean", simplified),
-        (OPTIONAL, "share", share_work_arrays),
-    ]
-    function = program.function
+def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:
+    """What the stages make of a function, one after the other."""
     for needed, name, stage in stages:
         if optimise or needed:
             function = stage(function)
             hook(name, function)
     return function
+
+
+def adjoint(
+    function: Function, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook, values: int = 1
+) -> Function:
+    """The first `values` results and the gradient of the first one by the parameters `wrt`, as a function that can
+    be differentiated again."""
+    stages: list[Stage] = [
+        *PREPARE,
+        (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, values=values)),
+        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
+        (OPTIONAL, "simplify adjoint", simplified_adjoint),
+        (OPTIONAL, "fuse", fuse_sweeps),
+        (OPTIONAL, "simplify fused", simplified),
+        *PLACE,
+    ]
+    return run(stages, function, optimise, hook)
+
+
+def tangent(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The results and their tangents, for tangents of the parameters `wrt`."""
+    stages: list[Stage] = [
+        *PREPARE,
+        (NEEDED, "tangent", lambda f: build_tangent(f, wrt)),
+        (NEEDED, "results", own_results),
+        (NEEDED, "simplify tangent", simplified),
+    ]
+    return run(stages, function, optimise, no_hook)
+
+
+def pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
+    """The function with what its reverse sweep needs as further results, and the reverse sweep for given cotangents."""
+    values = len(function.results)
+    seeds = sum(ty.is_differentiable(r.type) for r in function.results)
+    stages: list[Stage] = [
+        *PREPARE,
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, True, values)),
+        (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
+        (OPTIONAL, "simplify adjoint", simplified_adjoint),
+        *PLACE,
+    ]
+    forward, backward = cut_sweeps(run(stages, function, optimise, no_hook), seeds, values)
+    return simplified(forward), simplified(own_results(protect_arguments(backward)))
+
+
+def kept_pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
+    """The same for a pullback that is called later: nothing that the caller may change is shared with it."""
+    return keep_residuals(*pullback(function, wrt, optimise), len(function.results))
+
+
+def forward_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The derivative of each result by each of the parameters `wrt`, by tangents."""
+    prepared = run(PREPARE, function, optimise, no_hook)
+    return simplified(build_forward_jacobian(prepared, wrt, WIDTH))
+
+
+def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The derivative of each result by each of the parameters `wrt`, by pullbacks."""
+    prepared = run(PREPARE, function, optimise, no_hook)
+    pairs = [
+        pullback(replace(prepared, body=replace(prepared.body, results=(value,))), wrt, optimise)
+        for value in prepared.results
+        if ty.is_differentiable(value.type)
+    ]
+    return simplified(build_reverse_jacobian(prepared, pairs, wrt))
+
+
+def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """A derivative as it is printed and compiled."""
+    return run(FINISH, function, optimise, hook)
+
+
+def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The value and the gradient by the parameters `wrt`, as it is printed and compiled."""
+    return finish(adjoint(program.function, wrt, optimise, hook), optimise, hook)
+
+
+# Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
+# exceptions of its own for indices, and int64 and uint64 together make a float64.
+NOT_IN_THREADS = {"rotate", "unread after rotation", "unsigned", "share"}
+
+
+def threaded(
+    function: Function, wrt: Sequence[int], in_place: bool, optimise: bool = True, hook: Hook = no_hook
+) -> Function:
+    """The adjoint that each of many threads runs, as it is printed: with shadows, and loops over elements.
+
+    With `in_place`, what the function writes into its parameters are its results, else it has one float as result.
+    """
+    stages: list[Stage] = [
+        *(stage for stage in PREPARE if not (in_place and stage[1] == "protect")),
+        (OPTIONAL, "selections", lambda f: f if in_place else remember_selections(f, wrt)),
+        (NEEDED, "adjoint", lambda f: build_shadowed_adjoint(f, wrt, in_place)),
+        (OPTIONAL, "simplify adjoint", simplified_adjoint),
+        (OPTIONAL, "fuse", fuse_sweeps),
+        (OPTIONAL, "simplify fused", simplified),
+        *PLACE,
+        *(stage for stage in FINISH if stage[1] not in NOT_IN_THREADS),
+        (NEEDED, "elements", lambda f: simplified(over_elements(f))),
+        (OPTIONAL, "strides", lambda f: simplified(write_strides(f))),
+    ]
+    return run(stages, function, optimise, hook)
+
+
+def threaded_primal(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The function itself, as each of many threads runs it on arguments that it must not change."""
+    stages: list[Stage] = [
+        (NEEDED, "primal", as_primal),
+        (NEEDED, "protect", protect_arguments),
+        (NEEDED, "attachments", drop_attachments),
+        (OPTIONAL, "simplify", simplified),
+        (OPTIONAL, "hoist", hoist_invariants),
+        (NEEDED, "elements", lambda f: simplified(over_elements(f))),
+    ]
+    return run(stages, function, optimise, hook)
 
 
 def reorders_sums(program: Program) -> bool:
@@ -115,4 +259,22 @@ def tape_sizes(function: Function) -> tuple[Function, list[str]]:
     return simplified(sizes), names
 
 
-__all__ = ["Hook", "gradient", "primal", "print_function", "read", "reorders_sums", "tape_sizes"]
+__all__ = [
+    "Hook",
+    "adjoint",
+    "as_primal",
+    "finish",
+    "forward_jacobian",
+    "gradient",
+    "kept_pullback",
+    "primal",
+    "print_function",
+    "read",
+    "read_for_device",
+    "reorders_sums",
+    "reverse_jacobian",
+    "tangent",
+    "tape_sizes",
+    "threaded",
+    "threaded_primal",
+]

@@ -158,9 +158,9 @@ def test_one_object_for_several_signatures():
     single = gradient(np.array([1.0, 2.0], np.float32), np.float32(3.0))
     assert single.dtype == np.float32 and np.array_equal(single, [6.0, 12.0])
     assert np.array_equal(gradient(np.array([1.0, 2.0]), 3), [6.0, 12.0])
-    assert len(gradient.of.specialisations) == 3
+    assert len(gradient.of.programs) == 3
     gradient(np.array([5.0]), 3.0)
-    assert len(gradient.of.specialisations) == 3
+    assert len(gradient.of.programs) == 3
 
 
 def test_known_arguments_specialise():
@@ -320,14 +320,14 @@ def test_a_new_closure_of_the_same_code_is_not_compiled_again(monkeypatch):
     x = np.array([1.0, 2.0])
     assert np.array_equal(grad(make(2.0, np.ones(2)))(x), [4.0, 8.0])
     loaded = []
-    load = srcdiff.api.load_function
+    load = srcdiff.compiled.load_function
 
     def watched(*args, **options):
         function = load(*args, **options)
         loaded.append((function, len(function.signatures)))
         return function
 
-    monkeypatch.setattr(srcdiff.api, "load_function", watched)
+    monkeypatch.setattr(srcdiff.compiled, "load_function", watched)
     assert np.array_equal(grad(make(3.0, np.full(2, 0.5)))(x), [3.0, 6.0])
     assert all(len(function.signatures) == before > 0 for function, before in loaded)
 

@@ -129,6 +129,11 @@ class Arrays(Scalars):
     def subscript(self, array: Any, items: tuple[Any, ...]) -> Any:
         """`array[items]`: an element, a view, or the elements that an array of integers picks."""
         if isinstance(array, Elementwise):
+            if array.cheap and len(items) == array.ndim and all(map(is_scalar, items)):
+                place = functools.partial(self.length, array)
+                return array.at(
+                    tuple(self.wrapped(i, functools.partial(place, k)) for k, i in enumerate(items))
+                )
             array = self.materialise(array)
         if any(is_arraylike(item) for item in items):
             return gathered(self, array, items)
@@ -506,7 +511,14 @@ class Arrays(Scalars):
         """`view[indices] = scalar` for indices that are in range and not negative."""
         root = view.root
         version = self.version(root)
-        value = self.as_value(scalar, version.type.dtype)
+        dtype = version.type.dtype
+        value = self.as_value(scalar, None if isinstance(scalar, complex) else dtype)
+        if ty.is_complex(value.type) and not ty.is_complex(dtype):
+            self.refuse(
+                "a complex number stored into an array of real numbers",
+                "NumPy would raise an error here, or drop the imaginary part",
+                "`z.real`, or an array of `np.complex128`",
+            )
         where = [self.as_value(i) for i in self.root_indices(view, indices)]
         new = current_builder().emit("store", (version, *where, value), version.type, name=version.name)
         self.write(root, new)
@@ -747,6 +759,13 @@ class Arrays(Scalars):
         """The elements in C order, as a new array (a written `ravel` is refused where it would be a view)."""
         if isinstance(thing, ArrayView) and thing.ndim == 1:
             return thing
+        flat = self.flattened(thing)
+        if isinstance(thing, ArrayView):
+            flat.root.may_be(thing.root)
+        return flat
+
+    def flattened(self, thing: Any) -> ArrayView:
+        """The elements in C order, as an array of its own."""
         shape = self.shape(thing)
         size = self.product(shape)
         flat = self.allocate((size,), self.dtype(thing))
@@ -758,8 +777,6 @@ class Arrays(Scalars):
             self.store(flat, (place,), self.at(thing, indices))
 
         self.nest(shape, put)
-        if isinstance(thing, ArrayView):
-            flat.root.may_be(thing.root)
         return flat
 
     def reshaped(self, thing: Any, shape: tuple[Length, ...]) -> ArrayView:

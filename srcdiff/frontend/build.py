@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import NotDifferentiable
@@ -20,7 +20,8 @@ from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from .canonicalise import assigned_names, read_names
-from .expressions import BINARY, Captures, Expressions
+from .captures import Captures
+from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
 from .scope import Frame, LoopParts, describe
 from .searches import halves_bracket
@@ -35,6 +36,7 @@ from .things import (
     Reversed,
     Root,
     Scalar,
+    Segmented,
     Static,
     Zipped,
     is_arraylike,
@@ -67,7 +69,7 @@ class Program:
     """A function in the IR, and what a call of it must supply.
 
     `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
-    at each call; `structure` is the nesting of the results: "leaf", None or a tuple.
+    at each call; `structure` is the nesting of the results: "leaf", None or a tuple; `files` are those that were read.
     """
 
     function: Function
@@ -75,6 +77,7 @@ class Program:
     statics: tuple[tuple[tuple[str, Any, str], Any], ...]
     structure: Any
     parameters: Any
+    files: frozenset[str] = frozenset()
 
 
 class Reader(Expressions):
@@ -83,6 +86,7 @@ class Reader(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.captures = Captures()
+        self.files = set()
         self.stack = []
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
@@ -380,31 +384,51 @@ class Reader(Expressions):
         assigned = self.rebound([node])
         stop: str = getattr(node, "stop", "")
         assigned = [name for name in assigned if name != stop]
+        parts = LoopParts(
+            lambda: self.statements(node.body),
+            assigned,
+            stop,
+            self.exposed(node),
+            bind=lambda index: self.bind_target(node.target, index),
+        )
+        if isinstance(over, Segmented):
+            self.segmented(over, parts)
+            return
         if isinstance(over, Range):
-            bounds = self.range_of(over)
-            self.loop(
-                LoopParts(
-                    lambda: self.statements(node.body),
-                    assigned,
-                    stop,
-                    self.exposed(node),
-                    bounds=bounds,
-                    bind=lambda index: self.bind_target(node.target, index),
-                )
-            )
+            self.loop(replace(parts, bounds=self.range_of(over)))
             return
         over = self.settled_iterable(over)
         length, item = self.iteration(over)
-        self.loop(
-            LoopParts(
-                lambda: self.statements(node.body),
-                assigned,
-                stop,
-                self.exposed(node),
-                bounds=(constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64)),
-                bind=lambda index: self.bind_target(node.target, item(index)),
+        bounds = (constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64))
+        bind = lambda index: self.bind_target(node.target, item(index))  # noqa: E731
+        self.loop(replace(parts, bounds=bounds, bind=bind))
+
+    def segmented(self, over: Segmented, parts: LoopParts) -> None:
+        """A loop over segments around the loop over the trips of one."""
+        if parts.stop:
+            self.refuse(
+                "`break` or `return` in a loop with `checkpoint`", instead="a condition around its body"
             )
-        )
+        start, stop, step = self.range_of(over.of)
+        span = self.as_value(self.scalar("mul", over.every, step), ty.int64)
+        bounds, index = (start, stop, span), "first"
+        if not span.is_constant:
+            # A range with a step that is not known is reversed by the number of the trip.
+            length = self.scalar("add", range_length(self, over.of), self.scalar("sub", over.every, 1))
+            segments = self.as_value(self.scalar("floordiv", length, over.every), ty.int64)
+            bounds, index = (constant(0, ty.int64), segments, constant(1, ty.int64)), "segment"
+        current: list[Value] = []
+
+        def segment() -> None:
+            first = current[-1]
+            if not span.is_constant:
+                first = self.as_value(self.scalar("add", start, self.scalar("mul", first, span)), ty.int64)
+            beyond = self.scalar("add", first, span)
+            end = self.as_value(self.scalar("min" if step.constant > 0 else "max", beyond, stop), ty.int64)
+            self.loop(replace(parts, bounds=(first, end, step)))
+
+        around = replace(parts, body=segment, bounds=bounds, bind=current.append, index=index)
+        self.loop(replace(around, checkpoint=True))
 
     def rebound(self, body: list[ast.stmt]) -> list[str]:
         """The names that the body of a loop may bind to something else; `a += b` leaves an array where it is."""
@@ -551,15 +575,16 @@ def text_of(node: ast.expr) -> str:
     return text[2:-1] if isinstance(node, ast.JoinedStr) else text
 
 
-def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
+def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = None) -> Program:
     """Read a function for the given argument types.
 
     Parameters
     ----------
     source : the function, from `read_source`.
     specs : for each argument a Numba type, a tuple of such, or `Static` for what is known beforehand.
+    reader : what reads it, if not a plain `Reader`.
     """
-    reader = Reader()
+    reader = reader or Reader()
     reader.frame = Frame(source)
     reader.current_node = source.tree
     parameters: list[Value] = []
@@ -594,7 +619,9 @@ def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
     ops = (*reader.prologue.ops, *builder.ops)
     body = Block((*arguments, *hidden), ops, (*leaves, *written))
     function = Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written))
-    return Program(function, tuple(reader.captures.fetch), tuple(reader.captures.statics), structure, things)
+    captures = reader.captures
+    files = frozenset((source.file, *reader.files))
+    return Program(function, tuple(captures.fetch), tuple(captures.statics), structure, things, files)
 
 
 def valid_name(name: str) -> str:

@@ -33,6 +33,14 @@ def apply_whole(calls: Calls, name: str, *things: Any) -> Any:
     """Call a primitive on whole arrays; gives its result, or a tuple of them."""
     row = ARRAYS[name]
     dtype = common_float(calls, things)
+    if row.numbers == "complex":
+        dtype = ty.complex_of(ty.real_of(dtype))
+    if ty.is_complex(dtype) and row.numbers == "real":
+        calls.refuse(
+            f"`{name}` of complex matrices",
+            "its derivative there is not known here",
+            "products, `inv`, `solve` and `det`, or real and imaginary parts",
+        )
     operands = [whole_operand(calls, thing, dtype) for thing in things]
     lengths: dict[str, Length] = {}
     for thing, axes in zip(things, row.operands, strict=True):
@@ -62,9 +70,7 @@ def common_float(calls: Calls, things: Any) -> Type:
     dtype = calls.dtype(things[0])
     for thing in things[1:]:
         dtype = ty.promote(dtype, calls.dtype(thing))
-    if ty.is_complex(dtype):
-        calls.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
-    return dtype if ty.is_float(dtype) else ty.float64
+    return dtype if ty.is_differentiable(dtype) else ty.float64
 
 
 def whole_operand(calls: Calls, thing: Any, dtype: Type) -> tuple[Value, bool]:
@@ -94,7 +100,7 @@ def product(calls: Calls, a: Any, b: Any) -> Any:
     if a.ndim < 1 or b.ndim < 1 or max(a.ndim, b.ndim) > 2:
         calls.refuse(f"a product of arrays of {a.ndim} and {b.ndim} dimensions", instead="loops")
     na, nb = calls.shape(a), calls.shape(b)
-    if a.ndim == b.ndim == 1 or not any(ty.is_float(calls.dtype(x)) for x in (a, b)) or few(na, nb):
+    if a.ndim == b.ndim == 1 or not any(ty.is_differentiable(calls.dtype(x)) for x in (a, b)) or few(na, nb):
         return product_loops(calls, a, b)
     if a.ndim == b.ndim == 2:
         return apply_whole(calls, "matmul", a, b)

@@ -7,7 +7,8 @@ at a branch and joined behind it: what differs becomes a result of the `if`, or 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -59,9 +60,13 @@ class Scope:
         self.memory: dict[Root, Value | Poison] = {}
         self.dead = False
         self.nonnegative: set[Value] = set()
+        self.ends: dict[Value, Value] = {}  # where the indices of loops that count up end
+        self.shifts: dict[Value, tuple[Value | None, int]] = {}  # sums of an integer and a constant
+        self.least: dict[Value, int] = {}  # lower bounds of integers
         self.at_most_one: set[Value] = set()  # lengths of slices such as `x[i : i + 1]`
         self.current_node: ast.AST | None = None
         self.loops: list[tuple[Frame, LoopParts, set[str], dict[Any, Any]]] = []  # those being built
+        self.carried_float: Type = ty.float64  # the least type of a float that is written in the source and carried
 
     # ------------------------------------------------------------------------------------- locations
 
@@ -89,12 +94,22 @@ class Scope:
             return constant(thing, type if type is not None else number_type(thing))
         self.refuse(f"a number is needed here, not {describe(thing)}")
 
+    def shifted(self, value: Value) -> tuple[Value | None, int]:
+        """An integer as another one and what is added to it; None for zero."""
+        return (None, value.constant) if value.is_constant else self.shifts.get(value, (value, 0))
+
     def cast(self, value: Value, type: Type) -> Value:
         if value.type == type:
             return value
+        if ty.is_complex(value.type) and not ty.is_complex(type):
+            self.refuse(
+                "a complex number made real",
+                "NumPy drops the imaginary part with a warning, Python raises an error",
+                "`z.real`",
+            )
         if value.is_constant:
             return constant(value.constant, type)
-        if ty.is_boolean(value.type) and ty.is_float(type):
+        if ty.is_boolean(value.type) and ty.is_differentiable(type):
             value = self.cast(value, ty.int64)  # Numba has no `float` of a boolean
         return current_builder().emit("cast", (value,), type)
 
@@ -358,7 +373,7 @@ class Joiner:
             with self.otherwise:
                 v2 = self.scope.cast(self.scope.as_value(b, type), type)
             result = self.result(v1, v2, name, type)
-            if {v1, v2} <= self.scope.nonnegative | {
+            if not ty.is_complex(type) and {v1, v2} <= self.scope.nonnegative | {
                 v for v in (v1, v2) if v.is_constant and v.constant >= 0
             }:
                 self.scope.nonnegative.add(result)
@@ -502,6 +517,7 @@ class LoopParts:
     bind: Callable[[Value], None] | None = None
     condition: Callable[[], Value] | None = None
     index: str = ""  # what the index is called if the user has no name for it
+    checkpoint: bool = False  # whether the reverse sweep makes its trips again
 
 
 class LoopJoin:
@@ -538,6 +554,8 @@ class LoopJoin:
 
         condition = self.condition(env) if parts.condition else None
         index = Value(parts.index, ty.int64)
+        if parts.bounds is not None and parts.bounds[2].is_constant and parts.bounds[2].constant > 0:
+            scope.ends[index] = parts.bounds[1]
         if parts.bounds is not None and self.never_negative(parts.bounds):
             scope.nonnegative.add(index)
         scope.frame.env = dict(env)
@@ -546,7 +564,8 @@ class LoopJoin:
         with Builder(location) as builder:
             if parts.bind is not None:
                 parts.bind(index)
-            parts.body()
+            with self.body_runs(index):
+                parts.body()
             after, memory = scope.frame.env, scope.memory
             stops = [scope.as_value(after.pop(parts.stop))] if parts.stop else []
             scope.dead = False
@@ -588,7 +607,10 @@ class LoopJoin:
             [*(parts.bounds or ()), *(slot.initial for slot in slots)],
             regions,
             [*trips, *(slot.result for slot in slots if slot.result is not None)],
-            {"leaves": True} if parts.stop else {},
+            {
+                **({"leaves": True} if parts.stop else {}),
+                **({"checkpoint": True} if parts.checkpoint else {}),
+            },
             location,
         )
         scope.frame.env = behind
@@ -608,6 +630,20 @@ class LoopJoin:
         if any(thing is not env.get(name) for name, thing in scope.frame.env.items()):
             scope.refuse("`:=` in the condition of a `while`", instead="`while True:` with a `break`")
         return tuple(builder.ops), holds
+
+    @contextmanager
+    def body_runs(self, index: Value) -> Iterator[None]:
+        """Within it, a loop that counts up from zero or more has an end above zero."""
+        scope = self.scope
+        end = scope.ends.get(index) if index in scope.nonnegative else None
+        base, shift = scope.shifted(end) if end is not None else (None, 0)
+        before = dict(scope.least)
+        if base is not None:
+            scope.least[base] = max(scope.least.get(base, 1 - shift), 1 - shift)
+        try:
+            yield
+        finally:
+            scope.least = before
 
     def never_negative(self, bounds: tuple[Value, Value, Value]) -> bool:
         """Whether the index of a `for` with these bounds is certainly not negative."""
@@ -644,7 +680,8 @@ class LoopJoin:
         if isinstance(self.widened.get(path), Poison):
             return self.widened[path]
         if is_scalar(thing):
-            type = self.widened.get(path) or scope.as_value(thing).type
+            first = scope.carried_float if isinstance(thing, float) else scope.as_value(thing).type
+            type = self.widened.get(path) or first
             initial = scope.cast(scope.as_value(thing, type), type)
             return self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
         if isinstance(thing, tuple):

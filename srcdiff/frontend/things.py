@@ -155,6 +155,14 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Segmented:
+    """A range in segments of `every` trips, as `checkpoint` makes it."""
+
+    of: Range
+    every: Scalar
+
+
+@dataclass(frozen=True)
 class Enumerated:
     of: Any
     start: Scalar

@@ -35,7 +35,7 @@ def check_indices(function: Function, wrt: Sequence[int]) -> Function:
     """Put the checks into the forward sweep of an ideal adjoint by the parameters `wrt`."""
     ops = function.body.ops
     border = next(k for k, op in enumerate(ops) if op.primitive == "reverse_sweep")
-    forward = Block(function.parameters, ops[:border], function.results[:1])
+    forward = Block(function.parameters, ops[:border], function.results[: -len(wrt)])
     independents = [function.parameters[k] for k in wrt]
     active = find_active(replace(function, body=forward), independents, forward.results)
     structure = find_structure(forward)
@@ -165,6 +165,8 @@ class Checker:
 
     def access(self, op: Op) -> None:
         array, *where = op.operands
+        if self.is_trusted(array):
+            return
         if op.primitive == "load":
             if not (op.result in self.again or (array in self.active and op.result in self.active)):
                 return
@@ -179,6 +181,11 @@ class Checker:
                 if not self.ranges.proves(form):
                     self.place(Condition(form, self.structure.origin(array), op.location))
                     self.ranges.assume([form])
+
+    def is_trusted(self, array: Value) -> bool:
+        """Whether all indices of an array are in range by construction: the tapes of a derivative are so."""
+        made = [self.structure.maker.get(source) for source in self.structure.sources(array)]
+        return bool(made) and all(op is not None and op.attributes.get("trusted") for op in made)
 
     def place(self, condition: Condition) -> None:
         """Put a check before the outermost loop where it can stand, or before the op that is being read."""

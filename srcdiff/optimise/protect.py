@@ -23,9 +23,8 @@ def protect_arguments(function: Function) -> Function:
     with Builder() as builder:
         for parameter in function.parameters:
             if ty.is_array(parameter.type) and structure.stores.get(structure.storage(parameter)):
-                type = parameter.type.copy(
-                    layout="F" if parameter.type.layout == "F" else "C", readonly=False
+                copies[parameter] = builder.emit(
+                    "copy", (parameter,), ty.owned(parameter.type), name=parameter.name
                 )
-                copies[parameter] = builder.emit("copy", (parameter,), type, name=parameter.name)
     body = substitute(function.body, copies)
     return replace(function, body=replace(body, ops=(*builder.ops, *body.ops)))

@@ -24,6 +24,7 @@ from dataclasses import replace
 
 from ..analysis.affine import Overwrites
 from ..analysis.structure import Structure, find_structure, has_states
+from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body
 from ..ir.walk import ops_within, rename, substitute, uses_in
@@ -45,6 +46,31 @@ def stepping_loops(function: Function) -> list[int]:
         and not op.attributes.get("fused")
         and any(inner.primitive in LOOPS for inner in loop_body(op).ops)
     ]
+
+
+def replay_segments(function: Function) -> Function:
+    """The function whose reverse sweep makes again the trips of every loop that is marked for it."""
+    marked = [
+        op for op in ops_within(function.body) if op.attributes.get("checkpoint") and "token" in op.attributes
+    ]
+    for loop in marked:
+        token = loop.attributes["token"]
+        reverse = next(
+            (op for op in ops_within(function.body) if op.attributes.get("reverses") == token), None
+        )
+        if reverse is None or not needs_trip(reverse, loop):
+            continue
+        replayed = replay_trips(function, token)
+        if replayed is None:
+            raise UnsupportedConstruct(
+                "`checkpoint` of this loop",
+                loop.location,
+                "its trips cannot be made again from what it carries: arrays that swap or are made anew in it, "
+                "bounds that change, or something around it that is overwritten",
+                "arrays made before the loop and changed in place",
+            )
+        function = replayed
+    return function
 
 
 def replay_trips(function: Function, token: int) -> Function | None:
@@ -225,4 +251,4 @@ def exchanged(block: Block, old: Op, new: Op) -> Block:
     return replace(block, ops=ops)
 
 
-__all__ = ["replay_trips", "stepping_loops"]
+__all__ = ["replay_segments", "replay_trips", "stepping_loops"]

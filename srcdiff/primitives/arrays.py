@@ -26,6 +26,7 @@ from ..ir.core import Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 from .arithmetic import select
+from .complex_numbers import real_part
 from .record import Rule
 
 Indices = tuple[Value, ...]
@@ -41,8 +42,11 @@ class ArrayPrimitive:
     text : how generated source writes it, `{}` for each operand.
     operands, results : the axes of each, by letters; the axis `min` is the shorter of `m` and `n`.
     rules : one rule for each operand; None for a zero derivative.
+    tangent : the rule for tangents: gets those of the operands (None where zero), the results and the operands, and
+        gives the tangent of the result, or a tuple of them (None where zero).
     evaluate : the primitive on NumPy arrays.
     layouts : of the results as Numba makes them.
+    numbers : what the matrices may hold, "real", "complex" or "any": where the rules, with plain transposes, hold.
     double : whether Numba computes the results in float64 whatever the operands are.
     points : lengths of the axes at which the registry's test checks the row.
     sample : a matrix for an operand, made from one of independent normal numbers.
@@ -54,6 +58,7 @@ class ArrayPrimitive:
     operands: tuple[tuple[str, ...], ...]
     results: tuple[tuple[str, ...], ...]
     rules: tuple[Rule | None, ...]
+    tangent: Rule
     evaluate: Callable[..., Any]
     layouts: tuple[str, ...]
     double: bool = False
@@ -61,6 +66,7 @@ class ArrayPrimitive:
     sample: Callable[[Any], Any] = lambda x: x
     precedence: int = 100
     doc: str = field(default="")
+    numbers: str = "real"
 
     def __call__(self, *operands: Any) -> Any:
         if not any(isinstance(x, Expression) for x in operands):
@@ -86,7 +92,9 @@ class ArrayPrimitive:
 
     def types(self, *operands: Type) -> tuple[Type, ...]:
         """The types of the results."""
-        dtype = ty.float64 if self.double else operands[0].dtype
+        dtype = operands[0].dtype
+        if self.double:
+            dtype = ty.complex128 if ty.is_complex(dtype) else ty.float64
         return tuple(
             ty.array(dtype, len(axes), layout) if axes else dtype
             for axes, layout in zip(self.results, self.layouts, strict=True)
@@ -122,6 +130,7 @@ def whole(
     text: str,
     signature: str,
     *rules: Rule | None,
+    tangent: Rule,
     evaluate: Callable[..., Any],
     layouts: str = "",
     double: bool = False,
@@ -129,6 +138,7 @@ def whole(
     sample: Callable[[Any], Any] = lambda x: x,
     precedence: int = 100,
     doc: str = "",
+    numbers: str = "real",
 ) -> ArrayPrimitive:
     """Register a row; the signature is written as for NumPy's generalised functions."""
     operands, results = (
@@ -141,6 +151,7 @@ def whole(
         operands,
         results,
         rules,
+        tangent,
         evaluate,
         tuple(layouts or "C" * len(results)),
         double,
@@ -148,6 +159,7 @@ def whole(
         sample,
         precedence,
         doc,
+        numbers,
     )
     assert name not in ARRAYS, name
     ARRAYS[name] = row
@@ -328,6 +340,8 @@ def over_elements(update: str, array: Value, x: Expression) -> Value:
         builder = current_builder()
         if len(indices) == len(lengths):
             element = x.at(indices)
+            if not ty.is_complex(held.type.dtype):
+                element = real_part(element)
             if element.type != held.type.dtype:
                 element = builder.emit("cast", (element,), held.type.dtype)
             return builder.emit(update, (held, *indices, element), held.type, name=held.name)
@@ -340,6 +354,26 @@ def over_elements(update: str, array: Value, x: Expression) -> Value:
         return builder.region("for", (*bounds, held), (block,), (result,)).results[0]
 
     return level(array, ())
+
+
+def summed(x: Expression) -> Value:
+    """The sum of the elements of an expression."""
+    lengths = x.lengths
+    with Builder():
+        dtype = x.at(tuple(Value("", ty.int64) for _ in lengths)).type
+
+    def level(total: Value, indices: Indices) -> Value:
+        if len(indices) == len(lengths):
+            return total + x.at(indices)
+        bounds = (constant(0, ty.int64), lengths[len(indices)], constant(1, ty.int64))
+        index, parameter, result = Value("", ty.int64), Value("", dtype), Value("", dtype)
+        builder = current_builder()
+        with Builder(builder.location) as body:
+            last = level(parameter, (*indices, index))
+        builder.region("for", (*bounds, total), (body.block((index, parameter), (last,)),), (result,))
+        return result
+
+    return level(constant(0.0, dtype), ())
 
 
 # -------------------------------------------------------------------------------- arrays made from arrays
@@ -363,12 +397,35 @@ def diagonal(v: Any) -> Any:
     return by_place(v.lengths * 2, lambda i: v.at(i[:1]), nothing, nothing)
 
 
+def diagonal_of(x: Any) -> Any:
+    """The diagonal of a square matrix."""
+    if not isinstance(x, Expression):
+        return np.diag(x)
+    x = computed(x)
+    return Elements(x.lengths[:1], lambda i: x.at((*i, *i)))
+
+
+def inner(x: Any, y: Any) -> Any:
+    """The sum of the products of the elements of two arrays."""
+    if not isinstance(x, Expression):
+        return np.sum(x * y)
+    return Held(summed(x * y))
+
+
 def lower_half(x: Any) -> Any:
     """The lower triangle with half the diagonal."""
     if not isinstance(x, Expression):
         return np.tril(x) - 0.5 * np.diag(np.diag(x))
     x = computed(x)
     return by_place(x.lengths, lambda i: x.at(i) * 0.5, x.at, nothing)
+
+
+def upper_fold(x: Any) -> Any:
+    """The upper triangle of `x`, with what is below the diagonal added to its mirror image."""
+    if not isinstance(x, Expression):
+        return np.triu(x) + np.tril(x, -1).T
+    x = computed(x)
+    return by_place(x.lengths, x.at, nothing, lambda i: x.at(i) + x.at(i[::-1]))
 
 
 def from_lower(x: Any) -> Any:
@@ -439,12 +496,15 @@ __all__ = [
     "complement",
     "computed",
     "diagonal",
+    "diagonal_of",
     "from_lower",
+    "inner",
     "lower_half",
     "materialised",
     "outer",
     "over_gaps",
     "sharing",
     "steady",
+    "upper_fold",
     "whole",
 ]

@@ -18,7 +18,34 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import complement, diagonal, from_lower, lower_half, outer, over_gaps, steady, whole
+from .arrays import (
+    complement,
+    diagonal,
+    diagonal_of,
+    from_lower,
+    inner,
+    lower_half,
+    outer,
+    over_gaps,
+    steady,
+    upper_fold,
+    whole,
+)
+
+
+def sum_of(*terms: Any) -> Any:
+    """The sum of those terms that are there."""
+    total = None
+    for term in terms:
+        if term is not None:
+            total = term if total is None else total + term
+    return total
+
+
+def product_tangent(t: Any, ans: Any, a: Any, b: Any) -> Any:
+    to_a, to_b = t
+    return sum_of(None if to_a is None else to_a @ b, None if to_b is None else a @ to_b)
+
 
 # ------------------------------------------------------------------------------------------------ products
 
@@ -28,9 +55,11 @@ matmul = whole(
     "(m,k),(k,n)->(m,n)",
     lambda g, ans, a, b: g @ b.T,
     lambda g, ans, a, b: a.T @ g,
+    tangent=product_tangent,
     evaluate=np.matmul,
     points=[{"m": 3, "k": 4, "n": 2}, {"m": 1, "k": 1, "n": 1}, {"m": 2, "k": 1, "n": 3}],
     precedence=10,
+    numbers="any",
     doc="[G] 2.2.2",
 )
 matvec = whole(
@@ -39,9 +68,11 @@ matvec = whole(
     "(m,k),(k)->(m)",
     lambda g, ans, a, x: outer(g, x),
     lambda g, ans, a, x: a.T @ g,
+    tangent=product_tangent,
     evaluate=np.matmul,
     points=[{"m": 3, "k": 4}, {"m": 1, "k": 1}],
     precedence=10,
+    numbers="any",
     doc="[G] 2.2.2",
 )
 
@@ -54,15 +85,25 @@ def regular(x: Any) -> Any:
     return x + 3.0 * np.eye(len(x)) if x.ndim == 2 and x.shape[0] == x.shape[1] else x
 
 
+def perturbed(t: Any, x: Any) -> Any:
+    """How the right side of `a x = b` moves for a fixed matrix: `b_dot - a_dot @ x`."""
+    to_a, to_b = t
+    if to_a is None:
+        return to_b
+    return -(to_a @ x) if to_b is None else to_b - to_a @ x
+
+
 inv = whole(
     "inv",
     "np.linalg.inv({})",
     "(n,n)->(n,n)",
     lambda g, ans, a: -(ans.T @ g @ ans.T),
+    tangent=lambda t, ans, a: -(ans @ t[0] @ ans),
     evaluate=np.linalg.inv,
     layouts="F",
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
+    numbers="any",
     doc="[G] 2.2.3",
 )
 solve = whole(
@@ -71,10 +112,12 @@ solve = whole(
     "(n,n),(n,k)->(n,k)",
     lambda g, ans, a, b: -outer(solve(a.T, g), ans),
     lambda g, ans, a, b: solve(a.T, g),
+    tangent=lambda t, ans, a, b: solve(a, perturbed(t, ans)),
     evaluate=np.linalg.solve,
     layouts="F",
     points=[{"n": 3, "k": 2}, {"n": 1, "k": 1}],
     sample=regular,
+    numbers="any",
     doc="[G] 2.3.1",
 )
 solve_vector = whole(
@@ -83,9 +126,11 @@ solve_vector = whole(
     "(n,n),(n)->(n)",
     lambda g, ans, a, b: -outer(solve_vector(a.T, g), ans),
     lambda g, ans, a, b: solve_vector(a.T, g),
+    tangent=lambda t, ans, a, b: solve_vector(a, perturbed(t, ans)),
     evaluate=np.linalg.solve,
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
+    numbers="any",
     doc="[G] 2.3.1",
 )
 det = whole(
@@ -93,10 +138,12 @@ det = whole(
     "np.linalg.det({})",
     "(n,n)->()",
     lambda g, ans, a: g * ans * inv(a).T,
+    tangent=lambda t, ans, a: ans * inner(inv(a).T, t[0]),
     evaluate=np.linalg.det,
     double=True,
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
+    numbers="any",
     doc="[G] 2.2.4",
 )
 slogdet = whole(
@@ -104,6 +151,7 @@ slogdet = whole(
     "np.linalg.slogdet({})",
     "(n,n)->(),()",
     lambda g, ans, a: None if g[1] is None else g[1] * inv(a).T,
+    tangent=lambda t, ans, a: (None, inner(inv(a).T, t[0])),
     evaluate=lambda a: tuple(np.linalg.slogdet(a)),
     double=True,
     points=[{"n": 3}, {"n": 1}],
@@ -119,11 +167,19 @@ def pinv_rule(g: Any, p: Any, a: Any) -> Any:
     return along + left + p.T @ p @ g.T @ complement(p @ a)
 
 
+def pinv_tangent(t: Any, p: Any, a: Any) -> Any:
+    """[P] (4.12)"""
+    flipped = t[0].T
+    along = -(p @ t[0] @ p)
+    return along + p @ p.T @ flipped @ complement(a @ p) + complement(p @ a) @ flipped @ p.T @ p
+
+
 pinv = whole(
     "pinv",
     "np.linalg.pinv({})",
     "(m,n)->(n,m)",
     pinv_rule,
+    tangent=pinv_tangent,
     evaluate=np.linalg.pinv,
     layouts="F",
     points=[{"m": 4, "n": 2}, {"m": 2, "n": 4}, {"m": 3, "n": 3}],
@@ -138,6 +194,17 @@ def lstsq_matrix_rule(g: Any, x: Any, a: Any, b: Any) -> Any:
     return outer(p.T @ x, g - a.T @ owed) - outer(owed, x) + outer(b - a @ x, p @ owed)
 
 
+def lstsq_tangent(t: Any, x: Any, a: Any, b: Any) -> Any:
+    """[P] (4.12) applied to `pinv(a) @ b`, and `pinv(a) @ b_dot`."""
+    p = pinv(a)
+    moved = p @ perturbed(t, x)
+    if t[0] is None:
+        return moved
+    flipped = t[0].T
+    aside = flipped @ (p.T @ x)
+    return moved + p @ (p.T @ (flipped @ (b - a @ x))) + (aside - p @ (a @ aside))
+
+
 def _solution(a: Any, b: Any) -> Any:
     return np.linalg.lstsq(a, b, rcond=None)[0]
 
@@ -148,6 +215,7 @@ lstsq = whole(
     "(m,n),(m,k)->(n,k)",
     lstsq_matrix_rule,
     lambda g, ans, a, b: pinv(a).T @ g,
+    tangent=lstsq_tangent,
     evaluate=_solution,
     points=[{"m": 5, "n": 3, "k": 2}, {"m": 2, "n": 3, "k": 2}],
     doc="the solution of smallest norm, for constant rank",
@@ -158,6 +226,7 @@ lstsq_vector = whole(
     "(m,n),(m)->(n)",
     lstsq_matrix_rule,
     lambda g, ans, a, b: pinv(a).T @ g,
+    tangent=lstsq_tangent,
     evaluate=_solution,
     points=[{"m": 5, "n": 3}, {"m": 2, "n": 3}],
     doc="the solution of smallest norm, for constant rank",
@@ -188,11 +257,18 @@ def cholesky_rule(g: Any, ans: Any, a: Any) -> Any:
     return read_below(solve(ans.T, solve(ans.T, inner.T).T))
 
 
+def cholesky_tangent(t: Any, ans: Any, a: Any) -> Any:
+    """[M] (8)"""
+    inside = solve(ans, solve(ans, from_lower(t[0])).T)
+    return ans @ lower_half(inside)
+
+
 cholesky = whole(
     "cholesky",
     "np.linalg.cholesky({})",
     "(n,n)->(n,n)",
     cholesky_rule,
+    tangent=cholesky_tangent,
     evaluate=np.linalg.cholesky,
     points=[{"n": 3}, {"n": 1}],
     sample=positive,
@@ -211,11 +287,19 @@ def eigh_rule(g: Any, ans: Any, a: Any) -> Any:
     return read_below(vectors @ inner @ vectors.T)
 
 
+def eigh_tangent(t: Any, ans: Any, a: Any) -> Any:
+    """[G] 3.1"""
+    values, vectors = ans
+    turned = steady(vectors.T @ from_lower(t[0]) @ vectors)
+    return diagonal_of(turned), vectors @ over_gaps(turned, values)
+
+
 eigh = whole(
     "eigh",
     "np.linalg.eigh({})",
     "(n,n)->(n),(n,n)",
     eigh_rule,
+    tangent=eigh_tangent,
     evaluate=lambda a: tuple(np.linalg.eigh(a)),
     layouts="CF",
     points=[{"n": 3}, {"n": 1}],
@@ -244,8 +328,16 @@ def svd_rule(g: Any, ans: Any, a: Any) -> Any:
     return total
 
 
-def sum_of(a: Any, b: Any) -> Any:
-    return b if a is None else a + b
+def svd_tangent(t: Any, ans: Any, a: Any) -> Any:
+    """[T] (15) to (20)"""
+    u, s, vt = ans
+    along, across = steady(t[0] @ vt.T), steady(u.T @ t[0])
+    core = steady(across @ vt.T)
+    scaled, mirrored = steady(core * s), steady((core.T * s).T)
+    to_u = u @ over_gaps(scaled + scaled.T, s * s) + (along - u @ core) / s
+    outside = ((across - core @ vt).T / s).T
+    to_vt = over_gaps(mirrored + mirrored.T, s * s).T @ vt + outside
+    return to_u, diagonal_of(core), to_vt
 
 
 svd = whole(
@@ -253,6 +345,7 @@ svd = whole(
     "np.linalg.svd({}, False)",
     "(m,n)->(m,min),(min),(min,n)",
     svd_rule,
+    tangent=svd_tangent,
     evaluate=lambda a: tuple(np.linalg.svd(a, full_matrices=False)),
     layouts="FCF",
     points=[{"m": 4, "n": 3}, {"m": 3, "n": 4}, {"m": 3, "n": 3}],
@@ -272,11 +365,20 @@ def qr_rule(g: Any, ans: Any, a: Any) -> Any:
     return solve(r, inner.T).T
 
 
+def qr_tangent(t: Any, ans: Any, a: Any) -> Any:
+    """[W] (5.11) to (5.14)"""
+    q, r = ans
+    moved = steady(solve(r.T, t[0].T).T)
+    folded = steady(upper_fold(q.T @ moved))
+    return moved - q @ folded, folded @ r
+
+
 qr = whole(
     "qr",
     "np.linalg.qr({})",
     "(m,n)->(m,min),(min,n)",
     qr_rule,
+    tangent=qr_tangent,
     evaluate=lambda a: tuple(np.linalg.qr(a)),
     layouts="AF",
     points=[{"m": 4, "n": 3}, {"m": 3, "n": 3}],

@@ -14,7 +14,7 @@ import numpy as np
 from ..runtime import special as compute
 from .arithmetic import select
 from .elementwise import exp, log, log1p
-from .record import NONE, elementwise
+from .record import elementwise
 
 TWO_OVER_ROOT_PI = 2.0 / math.sqrt(math.pi)
 ROOT_TWO_OVER_PI = math.sqrt(2.0 / math.pi)
@@ -28,29 +28,22 @@ def scipy(*names: str) -> tuple[str, ...]:
 
 # ------------------------------------------------------------------------------------------------- gamma
 
-pentagamma = elementwise(
-    "pentagamma",
+polygamma = elementwise(
+    "polygamma",
     (),
-    "polygamma(3, {})",
-    NONE,
-    evaluate=lambda x: compute.polygamma(3.0, x),
-    points=[(0.3,), (5.1,)],
+    "polygamma({}, {})",
+    None,
+    lambda g, ans, n, x: g * polygamma(n + 1.0, x),
+    evaluate=compute.polygamma,
+    points=[(2.0, 0.3), (2.0, 5.1), (3.0, 0.3), (3.0, 5.1), (4.0, -1.3)],
     cost=60,
-)
-tetragamma = elementwise(
-    "tetragamma",
-    (),
-    "polygamma(2, {})",
-    lambda g, ans, x: g * pentagamma(x),
-    evaluate=lambda x: compute.polygamma(2.0, x),
-    points=[(0.3,), (5.1,)],
-    cost=60,
+    doc="the derivative of order n > 1 of digamma",
 )
 trigamma = elementwise(
     "trigamma",
     (compute.trigamma,),
     "trigamma({})",
-    lambda g, ans, x: g * tetragamma(x),
+    lambda g, ans, x: g * polygamma(2.0, x),
     points=[(0.3,), (5.1,)],
     cost=40,
 )

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn
 
 from ..analysis.activity import Activity, channels, find_active
 from ..errors import NotDifferentiable
@@ -30,6 +30,7 @@ from ..ir.trips import trip_count
 from ..ir.types import Type
 from ..ir.walk import free_values, ops_within, substitute
 from ..primitives import ARRAYS, NONE, REGISTRY
+from ..primitives.complex_numbers import conjugate, real_part
 from .arrays import reverse_array
 from .attach import drop_attachments
 from .memory import reverse_memory
@@ -37,34 +38,45 @@ from .memory import reverse_memory
 Cotangents = dict[Value, Value]
 
 
-def build_adjoint(function: Function, wrt: Sequence[int]) -> Function:
-    """The ideal adjoint of a function with one scalar result.
+def build_adjoint(function: Function, wrt: Sequence[int], seeded: bool = False, values: int = 1) -> Function:
+    """The ideal adjoint of a function.
 
     Parameters
     ----------
     function : Function
-        Its first result is differentiated.
+        Its first result, a scalar, is differentiated; all its results if `seeded`.
     wrt : indices of parameters
+    seeded : bool
+        Whether the cotangents of the results are parameters; else that of the first result is 1.
+    values : int
+        How many of the results of the function are results of the adjoint.
 
     Returns
     -------
     Function
-        Results: the value, then the gradient with respect to each parameter of `wrt`.
+        Parameters: those of `function`; if `seeded` the cotangents of the float results before the hidden ones.
+        Results: the values, then what is owed to each parameter of `wrt`.
     """
     function = replace(function, body=mark_loops(function.body, count(1)))
     independents = [function.parameters[k] for k in wrt]
-    value = function.results[0]
-    active = find_active(function, independents, [value])
-    reverser = Reverser(active, function.body)
+    dependents = (
+        [r for r in function.results if ty.is_differentiable(r.type)] if seeded else function.results[:1]
+    )
+    reverser = Reverser(find_active(function, independents, dependents), function.body)
+    visible = len(function.parameters) - function.hidden
+    seeds = (
+        [Value(bar(value) or "seed", cotangent_type(value.type)) for value in dependents] if seeded else []
+    )
     owed: Cotangents = {}
-    if value in active:
-        owed[value] = constant(1.0, value.type)
     with Builder() as builder:
+        for k, value in enumerate(dependents):
+            reverser.owe(owed, value, seeds[k] if seeded else constant(1.0, value.type))
         reverser.block(function.body, owed)
         gradients = [reverser.settle(owed, parameter) for parameter in independents]
     ops = (*function.body.ops, Op("reverse_sweep", (), ()), *builder.ops)
-    body = Block(function.parameters, ops, (value, *gradients))
-    return drop_attachments(Function(f"{function.name}_grad", body, function.hidden))
+    parameters = (*function.parameters[:visible], *seeds, *function.parameters[visible:])
+    body = Block(parameters, ops, (*function.results[:values], *gradients))
+    return drop_attachments(Function(f"{function.name}_{'vjp' if seeded else 'grad'}", body, function.hidden))
 
 
 def mark_loops(block: Block, tokens: Any) -> Block:
@@ -90,7 +102,7 @@ class Reverser:
 
     def __init__(self, active: Activity, body: Block) -> None:
         self.active = active
-        self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive == "mul"}
+        self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive in ("mul", "modulus")}
         self.fresh = {op.result for op in ops_within(body) if op.attributes.get("work")}
 
     # ----------------------------------------------------------------------------------- accumulation
@@ -99,6 +111,8 @@ class Reverser:
         """Add `term` to what is owed to `value`."""
         if value.is_constant or (value not in self.active and value not in self.fresh):
             return
+        if ty.is_complex(term.type) and not ty.is_complex(value.type):
+            term = real_part(term)  # `dL = Re(owed * dx)`, and `dx` is real
         # The first term is stored, not added to zero: that would put one needless array into every gradient.
         held = owed.get(value)
         if held is None:
@@ -140,12 +154,12 @@ class Reverser:
             return
         row = REGISTRY.get(op.primitive)
         if row is None:
-            if not reverse_memory(self, op, owed):
-                self.refuse(op)
+            if not reverse_memory(self, op, owed) and any(x in self.active for x in channels(op)):
+                refuse(op)
             return
         if isinstance(row.rules, str):
             if row.rules == NONE and any(x in self.active for x in op.operands):
-                self.refuse(op)
+                refuse(op)
             return
         g = owed.pop(op.result)
         live = [x in self.active for x in op.operands]
@@ -155,6 +169,10 @@ class Reverser:
             # x * x * x owes 3 * x * x to x: one share instead of one for each factor.
             lower, base = op.operands
             self.owe(owed, base, named(float(exponent) * g * lower, base))
+            return
+        z = self.squared_modulus(op)
+        if z is not None:
+            self.owe(owed, z, named(2.0 * g * conjugate(z), z))
             return
         for operand, rule, is_live in zip(op.operands, rules, live, strict=True):
             if is_live and rule is not None:
@@ -167,27 +185,27 @@ class Reverser:
     def exponent(self, power: Value) -> int:
         """How many equal factors are multiplied, one after the other, to make a value: 3 for `x * x * x`."""
         op = self.maker.get(power)
-        if op is None:
+        if op is None or op.primitive != "mul":
             return 1
         lower, base = op.operands
         if lower is base:
             return 2
         made = self.maker.get(lower)
-        if made is None or made.operands[1] is not base:
+        if made is None or made.primitive != "mul" or made.operands[1] is not base:
             return 1
         below = self.exponent(lower)
         return below + 1 if below > 1 else 1
 
-    def refuse(self, op: Op) -> None:
-        if not any(x in self.active for x in channels(op)):
-            return
-        what = op.attributes.get("text", op.primitive)
-        raise NotDifferentiable(
-            f"the derivative of `{str(what).partition('(')[0]}` is not known",
-            op.location,
-            "an active value goes in and a float comes out",
-            "a function written in Python, or keep active values out of the call",
+    def squared_modulus(self, op: Op) -> Value | None:
+        """The number whose absolute value is squared, which owes nothing to a root that is taken on the way."""
+        base, *exponent = op.operands
+        made = self.maker.get(base)
+        if made is None or made.primitive != "modulus":
+            return None
+        squared = op.primitive == "square" or (
+            op.primitive == "pow" and exponent[0].is_constant and exponent[0].constant == 2
         )
+        return made.operands[0] if squared else None
 
     # --------------------------------------------------------------------------------------- control
 
@@ -332,6 +350,17 @@ class Reverser:
         return trip, bounds, {forward: builder.emit("add", (low, away), ty.int64, name=forward.name)}
 
 
+def refuse(op: Op) -> NoReturn:
+    """An active value goes through an op that has no derivative."""
+    what = op.attributes.get("text", op.primitive)
+    raise NotDifferentiable(
+        f"the derivative of `{str(what).partition('(')[0]}` is not known",
+        op.location,
+        "an active value goes in and a float comes out",
+        "a function written in Python, or keep active values out of the call",
+    )
+
+
 def vanishing(cotangents: list[Value]) -> tuple[Value, int] | None:
     """(condition, arm) if all cotangents are results of one `if` just emitted that are zero in its other arm."""
     ops = current_builder().ops
@@ -379,4 +408,7 @@ def as_type(value: Value, type: Type) -> Value:
         return value
     if value.is_constant:
         return constant(value.constant, type)
+    if ty.is_complex(value.type) and not ty.is_complex(type):
+        value = real_part(value)
+        return value if value.type == type else as_type(value, type)
     return current_builder().emit("cast", (value,), type, name=value.name)

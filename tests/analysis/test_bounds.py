@@ -27,7 +27,6 @@ BOUNDS = [
 
 @pytest.mark.parametrize(("function", "bound"), BOUNDS, ids=lambda x: getattr(x, "__name__", str(x)))
 def test_most_trips(function: Callable[..., float], bound: int | None) -> None:
-    program = differentiable(function)
-    _, found = program.specialise(program.arguments((0.8,), {}))
-    (loop,) = (op for op in ops_within(found.program.function.body) if op.primitive in ("for", "while"))
+    program = differentiable(function).program_for(0.8)
+    (loop,) = (op for op in ops_within(program.function.body) if op.primitive in ("for", "while"))
     assert most_trips(loop) == bound

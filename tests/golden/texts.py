@@ -17,14 +17,16 @@ STAGES = ("parse", "adjoint", "residuals", "clean")
 def stages(function: Any, args: tuple[Any, ...], argnums: Any) -> dict[str, str]:
     """The dump of each stage, and the printed source."""
     of = differentiable(function)
-    specs, found = of.specialise(of.arguments(args, {}))
-    texts = {"parse": show(found.program.function)}
+    specs = of.specs(of.bind(args, {}))
+    program = of.program(specs)
+    texts = {"parse": show(program.function)}
 
     def hook(stage: str, outcome: Any) -> None:
         if stage in STAGES:
             texts[stage] = show(outcome)
 
-    pipeline.gradient(found.program, of.plan(specs, of.indices(argnums))[0], True, hook)
+    wrt, _ = of.signature.plan(specs, of.signature.indices(argnums))
+    pipeline.gradient(program, wrt, True, hook)
     return texts
 
 

@@ -17,10 +17,11 @@ __all__ = ["readable_programs", "stages_of"]
 def stages_of(program: Program, optimise: bool = True) -> Iterator[tuple[str, Function, bool]]:
     """(stage, its outcome, whether that is ideal) of a program at its first arguments."""
     function = differentiable(program.function)
-    specs, found = function.specialise(function.arguments(program.args[0], {}))
-    seen = [("parse", found.program.function)]
-    wrt = function.plan(specs, function.indices(program.argnums))[0]
-    pipeline.gradient(found.program, wrt, optimise, lambda name, outcome: seen.append((name, outcome)))
+    specs = function.specs(function.bind(program.args[0], {}))
+    found = function.program(specs)
+    seen = [("parse", found.function)]
+    wrt, _ = function.signature.plan(specs, function.signature.indices(program.argnums))
+    pipeline.gradient(found, wrt, optimise, lambda name, outcome: seen.append((name, outcome)))
     names = [name for name, _ in seen]
     first, last = names.index("adjoint"), names.index("residuals")
     for k, (name, outcome) in enumerate(seen):
@@ -34,7 +35,7 @@ def readable_programs() -> tuple[Program, ...]:
     for program in PROGRAMS:
         function = differentiable(program.function)
         try:
-            function.specialise(function.arguments(program.args[0], {}))
+            function.program_for(*program.args[0])
         except InternalError:
             raise
         except DifferentiationError:

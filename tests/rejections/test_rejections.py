@@ -36,7 +36,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     def compile_nothing(*_: Any, **__: Any) -> Any:
         pytest.fail("the construct was accepted: something was about to be compiled")
 
-    monkeypatch.setattr("srcdiff.api.load_function", compile_nothing)
+    monkeypatch.setattr("srcdiff.compiled.load_function", compile_nothing)
 
 
 LINES = {

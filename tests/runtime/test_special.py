@@ -28,8 +28,7 @@ ALL_POSITIVE = [(a, b) for a, b in PAIRS if a > 0.0 < b]
 SWEEPS = [
     ("digamma", scipy.special.digamma, POSITIVE, 1e-15),
     ("trigamma", lambda x: scipy.special.polygamma(1, x), POSITIVE, 0.0),
-    ("tetragamma", lambda x: scipy.special.polygamma(2, x), POSITIVE, 0.0),
-    ("pentagamma", lambda x: scipy.special.polygamma(3, x), POSITIVE, 0.0),
+    ("polygamma", scipy.special.polygamma, [(n, x) for n in (2, 3, 7, 20) for x in POSITIVE], 1e-300),
     ("lgamma", scipy.special.gammaln, POSITIVE, 1e-15),
     ("gamma", scipy.special.gamma, POSITIVE[POSITIVE < 170.0], 0.0),
     ("beta", scipy.special.beta, ALL_POSITIVE, 0.0),

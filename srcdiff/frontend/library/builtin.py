@@ -14,6 +14,7 @@ import numpy as np
 from ...ir import types as ty
 from ...ir.core import Value
 from ...ir.operators import current_builder
+from ...runtime.marks import checkpoint
 from ..things import (
     Elementwise,
     Enumerated,
@@ -21,12 +22,14 @@ from ..things import (
     Range,
     Reversed,
     Scalar,
+    Segmented,
     Static,
     Zipped,
     is_arraylike,
     is_number,
     is_scalar,
 )
+from .axes import is_none
 from .reductions import any_all
 
 if TYPE_CHECKING:
@@ -78,6 +81,17 @@ def range_(calls: Calls, *arguments: Any) -> Range:
     return Range(start, stop, step)
 
 
+def checkpoint_(calls: Calls, steps: Any, every: Any = None) -> Segmented:
+    if not isinstance(steps, Range) or not is_number(steps.step):
+        calls.refuse(
+            "`checkpoint` of what is no range with a constant step", instead="`checkpoint(range(n))`"
+        )
+    if is_none(every):
+        length = calls.as_value(range_length(calls, steps), ty.int64)
+        every = calls.cast(calls.scalar("sqrt", length), ty.int64)
+    return Segmented(steps, calls.scalar("max", calls.integer(every), 1))
+
+
 def reversed_(calls: Calls, thing: Any) -> Any:
     return tuple(reversed(thing)) if isinstance(thing, tuple) else Reversed(thing)
 
@@ -110,7 +124,13 @@ def isinstance_(calls: Calls, thing: Any, kinds: Any) -> bool:
         return isinstance(thing.value, classes)
     if is_scalar(thing):
         type = thing.type if isinstance(thing, Value) else calls.as_value(thing).type
-        python = bool if ty.is_boolean(type) else int if ty.is_integer(type) else float
+        kinds_of_numbers = {
+            bool: ty.is_boolean,
+            int: ty.is_integer,
+            float: ty.is_float,
+            complex: ty.is_complex,
+        }
+        python = next(python for python, holds in kinds_of_numbers.items() if holds(type))
         return any(issubclass(python, k) for k in classes)
     calls.refuse("`isinstance` of this")
 
@@ -127,6 +147,7 @@ CALLS: dict[Any, Any] = {
     enumerate: lambda calls, thing, start=0: Enumerated(thing, start),
     zip: lambda calls, *things: Zipped(things),
     reversed: reversed_,
+    checkpoint: checkpoint_,
     isinstance: isinstance_,
     print: print_,
 }

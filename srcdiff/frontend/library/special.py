@@ -17,6 +17,8 @@ from .reductions import logsumexp, reduced, shifted_log_of_sum
 if TYPE_CHECKING:
     from ..calls import Calls
 
+HIGHEST_POLYGAMMA = 20
+
 
 def _normalised(calls: Calls, x: Any, axis: Any, finish: Callable[[Scalar, Scalar], Scalar]) -> Any:
     x = calls.steady(calls.any_array(x))
@@ -34,10 +36,11 @@ def _log_softmax(calls: Calls, x: Any, axis: Any = None) -> Any:
 
 def _polygamma(calls: Calls, n: Any, x: Any) -> Any:
     order = whole_number(calls, n, "the order of `polygamma`")
-    names = ("digamma", "trigamma", "tetragamma", "pentagamma")
-    if not 0 <= order < len(names):
-        calls.refuse(f"`polygamma` of order {order}", instead="an order from 0 to 3")
-    return calls.elementwise(lambda v: calls.scalar(names[order], v), x)
+    if not 0 <= order <= HIGHEST_POLYGAMMA:
+        calls.refuse(f"`polygamma` of order {order}", instead=f"an order from 0 to {HIGHEST_POLYGAMMA}")
+    if order < 2:
+        return calls.elementwise(lambda v: calls.scalar("trigamma" if order else "digamma", v), x)
+    return calls.elementwise(lambda v: calls.scalar("polygamma", float(order), v), x)
 
 
 SCIPY_CALLS: dict[str, Any] = {

@@ -1,0 +1,252 @@
+"""The arguments of a call: bound to parameters, typed, flattened.
+
+def f(x, pair, n=3): ...
+
+f(a, (b, c))      bound: [a, (b, c), 3]      specs: [f64[:], (f64, f64), i64]      flat: [a, b, c, 3]
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import Location, NotDifferentiable, UnsupportedConstruct
+from .frontend.source import FunctionSource, location_of
+from .frontend.things import Static
+from .ir import types as ty
+
+ArgNums = int | str | Sequence[int | str]
+NUMBERS = (np.ndarray, np.generic, float, int, bool, complex)
+
+
+class Signature:
+    """The parameters of a function that was read.
+
+    Attributes
+    ----------
+    name : str
+        The name of the function.
+    names : list of str
+        All its parameters, in order.
+    free : list of str
+        Those that are not bound by `functools.partial`.
+    definition : Location
+        Where the function is defined.
+    """
+
+    def __init__(self, source: FunctionSource) -> None:
+        spec = source.tree.args
+        star = spec.vararg or spec.kwarg
+        if star is not None:
+            raise UnsupportedConstruct(
+                f"`{'*' if spec.vararg else '**'}{star.arg}` in the signature",
+                location_of(source, star),
+                "the number of arguments must be known",
+                "named parameters",
+            )
+        self.source = source
+        self.name = source.name
+        self.definition: Location = location_of(source, source.tree)
+        self.names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+        self.free = [
+            name for name in self.names[len(source.partial_args) :] if name not in source.partial_keywords
+        ]
+
+    @property
+    def is_partial(self) -> bool:
+        return bool(self.source.partial_args or self.source.partial_keywords)
+
+    def bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
+        """The arguments in the order of the parameters, defaults and partial ones filled in."""
+        source = self.source
+        if len(args) == len(self.names) and not keywords and not self.is_partial:
+            return list(args)
+        args = (*source.partial_args, *args)
+        keywords = {**source.partial_keywords, **keywords}
+        if len(args) > len(self.names):
+            raise TypeError(f"{self.name}() takes {len(self.names)} arguments, {len(args)} were given")
+        bound = dict(zip(self.names, args, strict=False))
+        for name, value in keywords.items():
+            if name not in self.names or name in bound:
+                raise TypeError(f"{self.name}() got an unexpected or repeated argument '{name}'")
+            bound[name] = value
+        function = source.function
+        spec: ast.arguments = source.tree.args
+        positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        defaults = function.__defaults__ or ()
+        for name, value in zip(positional[len(positional) - len(defaults) :], defaults, strict=True):
+            bound.setdefault(name, value)
+        for name, value in (function.__kwdefaults__ or {}).items():
+            bound.setdefault(name, value)
+        missing = [name for name in self.names if name not in bound]
+        if missing:
+            raise TypeError(f"{self.name}() is called without {', '.join(missing)}")
+        return [bound[name] for name in self.names]
+
+    def indices(self, argnums: ArgNums) -> tuple[int, ...]:
+        """Positions of the parameters that `argnums` names."""
+        chosen = argnums if isinstance(argnums, (list, tuple, range)) else (argnums,)
+        found = []
+        if not chosen:
+            raise TypeError("argnums is empty: name at least one parameter")
+        for item in chosen:  # type: ignore[union-attr]
+            if isinstance(item, str):
+                if item not in self.names:
+                    raise TypeError(f"{self.name}() has no parameter '{item}'")
+                found.append(self.names.index(item))
+            elif not isinstance(item, (int, np.integer)):
+                raise TypeError(f"argnums takes parameter numbers and names, not {item!r}")
+            else:
+                if not -len(self.free) <= item < len(self.free):
+                    raise TypeError(f"{self.name}() has no parameter number {item}")
+                found.append(self.names.index(self.free[item]))
+        return tuple(found)
+
+    def spec(self, value: Any, name: str) -> Any:
+        """The type of an argument, or the argument itself where it is known to the compiler."""
+        if isinstance(value, tuple) and type(value) is tuple:
+            return tuple(self.spec(part, name) for part in value)
+        if isinstance(value, np.ma.MaskedArray):
+            raise NotDifferentiable(
+                f"the argument `{name}` is a masked array",
+                definition=self.definition,
+                reason="Numba does not know masked arrays",
+                instead="the array and its mask as two arguments",
+            )
+        if isinstance(value, NUMBERS):
+            try:
+                return ty.typeof(value)
+            except (TypeError, NotImplementedError) as error:
+                raise NotDifferentiable(
+                    f"the argument `{name}` of type `{type(value).__name__}`"
+                    + (f" and dtype {value.dtype}" if isinstance(value, np.ndarray) else ""),
+                    definition=self.definition,
+                    reason=str(error).splitlines()[0],
+                ) from error
+        if value is None or isinstance(value, str) or callable(value) or isinstance(value, np.dtype):
+            return Static(value)
+        raise NotDifferentiable(
+            f"the argument `{name}` is a `{type(value).__name__}`",
+            definition=self.definition,
+            reason="only numbers, arrays, tuples of those, strings, functions and None can be passed",
+            instead="separate arguments, or `np.array(...)`",
+        )
+
+    def specs(self, values: list[Any]) -> tuple[Any, ...]:
+        """The types of bound arguments."""
+        return tuple(self.spec(v, n) for v, n in zip(values, self.names, strict=True))
+
+    def spec_in_compiled_code(self, type: Any, name: str) -> Any:
+        """The same for an argument of which compiled code knows this type."""
+        if isinstance(type, ty.nb.Omitted):
+            return self.spec(type.value, name)
+        if ty.is_scalar(type) or ty.is_array(type):
+            return type
+        if ty.is_tuple(type):
+            return tuple(self.spec_in_compiled_code(part, name) for part in type)
+        if isinstance(type, ty.nb.NoneType):
+            return Static(None)
+        if isinstance(type, ty.nb.StringLiteral):
+            return Static(type.literal_value)
+        if isinstance(type, ty.nb.Dispatcher):
+            return Static(getattr(type.dispatcher, "owner", type.dispatcher))
+        raise NotDifferentiable(
+            f"the argument `{name}` is of type `{type}` in compiled code",
+            definition=self.definition,
+            reason="only numbers, arrays, tuples of those, compiled functions, None and literal strings can be passed",
+            instead="separate arguments",
+        )
+
+    @property
+    def for_numba(self) -> inspect.Signature:
+        """The parameters that are not bound by `functools.partial`, with their defaults."""
+        of_function = inspect.signature(self.source.function).parameters
+        return inspect.Signature(
+            [of_function[name].replace(annotation=inspect.Parameter.empty) for name in self.free]
+        )
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether each parameter can be given by position, and none is bound by `functools.partial`."""
+        return not self.is_partial and not self.source.tree.args.kwonlyargs
+
+    def plan(self, specs: tuple[Any, ...], wrt: tuple[int, ...]) -> tuple[tuple[int, ...], list[Any]]:
+        """The flat parameters to differentiate by, and how the derivatives by each of `wrt` nest."""
+        places = []
+        start = 0
+        for spec in specs:
+            indices, nesting, start = leaves(spec, start)
+            places.append((indices, nesting))
+        flat: list[int] = []
+        nestings = []
+        for k in wrt:
+            indices, nesting = places[k]
+            self.check_differentiable(specs[k], self.names[k])
+            flat += indices
+            nestings.append(nesting)
+        return tuple(flat), nestings
+
+    def moves(self, spec: Any) -> bool:
+        """Whether an argument of this type can be differentiated by."""
+        if isinstance(spec, tuple):
+            return bool(spec) and all(map(self.moves, spec))
+        return not isinstance(spec, Static) and ty.is_real(spec)
+
+    def check_differentiable(self, spec: Any, name: str) -> None:
+        if isinstance(spec, tuple) and spec:
+            for part in spec:
+                self.check_differentiable(part, name)
+            return
+        if not isinstance(spec, (Static, tuple)) and ty.is_complex(ty.element(spec)):
+            raise NotDifferentiable(
+                f"the argument `{name}` is {ty.name_of(spec)}: only floats can be differentiated",
+                definition=self.definition,
+                reason="derivatives are of real numbers by real numbers; complex ones may come in between",
+                instead="its real and imaginary parts as arguments, and `x + 1j * y` in the function",
+            )
+        if isinstance(spec, (Static, tuple)) or not ty.is_real(spec):
+            what = repr(spec.value) if isinstance(spec, Static) else ty.name_of(spec)
+            raise NotDifferentiable(
+                f"the argument `{name}` is {what}: only floats can be differentiated",
+                definition=self.definition,
+                reason="a derivative by an integer does not exist",
+                instead=f"pass a float (`float({name})`, `{name}.astype(float)`), or choose other `argnums`",
+            )
+
+
+def leaves(spec: Any, start: int) -> tuple[list[int], Any, int]:
+    """The flat parameters of one argument: their indices, their nesting, and where the next argument starts."""
+    if isinstance(spec, Static):
+        return [], None, start
+    if isinstance(spec, tuple):
+        indices: list[int] = []
+        nesting = []
+        for part in spec:
+            inner, shape, start = leaves(part, start)
+            indices += inner
+            nesting.append(shape)
+        return indices, tuple(nesting), start
+    return [start], "leaf", start + 1
+
+
+def flattened(values: Sequence[Any]) -> list[Any]:
+    """The numbers and arrays among values, those in tuples too."""
+    found: list[Any] = []
+    for value in values:
+        if isinstance(value, tuple):
+            found += flattened(value)
+        elif isinstance(value, NUMBERS):
+            found.append(value)
+    return found
+
+
+def nesting_of(spec: Any) -> Any:
+    """How the numbers and arrays of an argument nest."""
+    return leaves(spec, 0)[1]
+
+
+__all__ = ["ArgNums", "Signature", "flattened", "nesting_of"]

@@ -1,0 +1,536 @@
+"""What a derivative is: a program made from the program of another function.
+
+    ValueAndGradient, Gradient     of a function with one float as result
+    Tangent                        values and tangents (jvp)
+    Pullback                       what is owed to the arguments, for given cotangents of the results (vjp)
+    Jacobian                       by tangents or by pullbacks
+    HessianVector                  the tangent of a gradient
+
+Each is again a `Compiled`, so that a derivative can be made of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from . import pipeline
+from .arguments import ArgNums, flattened, nesting_of
+from .compiled import Compiled, Specs, returned
+from .emit.adapter import leaves_of
+from .errors import NotDifferentiable
+from .frontend.build import Program
+from .frontend.captures import fetched
+from .frontend.things import Static
+from .ir import types as ty
+from .ir.core import Function, Value
+
+
+def with_written(program: Program) -> Program:
+    """The program with the arguments that it writes among its results, after the value if there is one."""
+    function, structure = program.function, program.structure
+    if not function.written:
+        return program
+    written = ("leaf",) * function.written
+    parts = written if structure is None else (structure, *written)
+    return replace(
+        program,
+        function=replace(function, written=0),
+        structure=parts[0] if len(parts) == 1 else parts,
+    )
+
+
+def spread(structure: Any, inner: Any) -> Any:
+    """The structure with another one at each leaf."""
+    if isinstance(structure, tuple):
+        return tuple(spread(part, inner) for part in structure)
+    return inner if structure == "leaf" else None
+
+
+class Derivative(Compiled):
+    """A derivative of a function by some of its parameters.
+
+    Attributes
+    ----------
+    of : Compiled
+        The function.
+    argnums : int, str or a sequence of those
+    wrt : positions of those parameters.
+    single : whether `argnums` names one parameter, not a sequence of them.
+    """
+
+    kind = ""
+
+    def __init__(self, of: Compiled, argnums: ArgNums) -> None:
+        super().__init__(of.signature, of.options)
+        self.of, self.argnums = of, argnums
+        self.wrt = of.signature.indices(argnums)
+        self.single = not isinstance(argnums, (list, tuple, range))
+        self.__name__ = f"{of.signature.name}_{self.kind}"
+        self.__doc__ = of.signature.source.function.__doc__
+        self.__signature__ = self.parameters
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} of {self.of.signature.name} by {self.argnums!r}>"
+
+    def __srcdiff_program__(self, specs: Specs) -> Program:
+        """The program for a call inside another function that is read."""
+        program = self.program(specs)
+        return replace(program, function=pipeline.as_primal(program.function))
+
+    @property
+    def by(self) -> str:
+        return ", ".join(self.signature.names[k] for k in self.wrt)
+
+    def finish(self, program: Program) -> Function:
+        return pipeline.finish(program.function, self.options.optimise)
+
+    def one_or_all(self, nestings: Sequence[Any]) -> Any:
+        """The structure of what there is for each parameter, as `argnums` was written."""
+        return nestings[0] if self.single else tuple(nestings)
+
+    def refuse_results(self, what: str, needs: str, reason: str, instead: str) -> Any:
+        raise NotDifferentiable(
+            f"`{self.signature.name}` returns {what}; its {needs}",
+            definition=self.signature.definition,
+            reason=reason,
+            instead=instead,
+        )
+
+
+def said(program: Program) -> str:
+    """What a function returns."""
+    structure, results = program.structure, program.function.results
+    if structure == "leaf" and ty.is_array(results[0].type):
+        return f"an array of {results[0].type.ndim} dimensions"
+    if structure == "leaf":
+        return f"a value of type {ty.name_of(results[0].type)}"
+    return "nothing" if structure is None else "several values"
+
+
+# ------------------------------------------------------------------------------------------- gradients
+
+
+class ValueAndGradient(Derivative):
+    """The value of a function with one float as result, and its gradient; with `has_aux` its first of two results."""
+
+    kind = "value_and_grad"
+
+    def __init__(self, of: Compiled, argnums: ArgNums, has_aux: bool = False) -> None:
+        super().__init__(of, argnums)
+        self.has_aux = has_aux
+
+    def title(self) -> str:
+        return f"{self.signature.name} and its gradient by {self.by}."
+
+    def make_program(self, specs: Specs, optimise: bool | None = None) -> Program:
+        program = self.of.program(specs)
+        flat, nestings = self.signature.plan(specs, self.wrt)
+        self.check_scalar(program)
+        optimised = self.options.optimise if optimise is None else optimise
+        values = len(program.function.results) - program.function.written if self.has_aux else 1
+        function = pipeline.adjoint(program.function, flat, optimised, values=values)
+        return replace(program, function=function, structure=(program.structure, self.one_or_all(nestings)))
+
+    def source_text(self, specs: Specs, optimise: bool) -> str:
+        """The text with or without optimisation."""
+        if optimise:
+            return self.text(self.program(specs))
+        program = self.make_program(specs, False)
+        function = pipeline.finish(program.function, False)
+        return pipeline.print_function(function, self.title(), returned(program.structure))
+
+    def check_scalar(self, program: Program) -> None:
+        structure, results = program.structure, program.function.results
+        if self.has_aux:
+            if isinstance(structure, tuple) and len(structure) == 2 and structure[0] == "leaf":
+                structure = "leaf"
+            elif structure == "leaf":
+                structure = None
+        if structure == "leaf" and ty.is_float(results[0].type):
+            return
+        of_complex = structure == "leaf" and ty.is_complex(ty.element(results[0].type))
+        self.refuse_results(
+            said(program),
+            "gradient needs one float" + (" and something beside it" if self.has_aux else ""),
+            "a gradient is the derivative of one number",
+            "return its real part, or `abs(z)`" if of_complex else "return a sum, or one element",
+        )
+
+
+class Gradient(Derivative):
+    """The gradient without the value, from the compiled program of both."""
+
+    kind = "grad"
+
+    def __init__(self, full: ValueAndGradient) -> None:
+        super().__init__(full.of, full.argnums)
+        self.full = full
+
+    def title(self) -> str:
+        return f"The gradient of {self.signature.name} by {self.by}."
+
+    def make_program(self, specs: Specs) -> Program:
+        program = self.full.program(specs)
+        function, (value, gradients) = program.function, program.structure
+        if not self.full.has_aux:
+            body = replace(function.body, results=function.results[1:])
+            return replace(program, function=replace(function, body=body), structure=gradients)
+        count = leaf_count(value)
+        body = replace(function.body, results=(*function.results[count:], *function.results[1:count]))
+        return replace(program, function=replace(function, body=body), structure=(gradients, value[1]))
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        value, gradient = self.full(*args, **keywords)
+        return (gradient, value[1]) if self.full.has_aux else gradient
+
+
+def leaf_count(structure: Any) -> int:
+    if isinstance(structure, tuple):
+        return sum(map(leaf_count, structure))
+    return int(structure == "leaf")
+
+
+# ------------------------------------------------------------------------------------ tangents, pullbacks
+
+
+class Directional(Derivative):
+    """A derivative in a direction: called with the arguments and tangents of the parameters."""
+
+    def tangents(self) -> dict[int, str]:
+        """The expression of the tangent of each of `wrt`, in terms of the last parameters of a call."""
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> inspect.Signature:
+        names = [p.name for p in super().parameters.parameters.values()]
+        names += dict.fromkeys(expression.partition("[")[0] for expression in self.tangents().values())
+        return inspect.Signature(
+            [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
+        )
+
+    def seeds(self, specs: Sequence[Any], types: Sequence[Any]) -> tuple[list[str], list[tuple[str, str]]]:
+        seeds, alike = [], []
+        given = types[0] if len(types) < len(self.wrt) else types
+        for (k, expression), type in zip(self.tangents().items(), given, strict=True):
+            name = self.signature.names[k]
+            self.check_like(type, specs[k], name)
+            nesting = nesting_of(specs[k])
+            pairs = zip(leaves_of(expression, nesting), leaves_of(name, nesting), strict=True)
+            for (tangent, primal), spec in zip(pairs, flat_types(specs[k]), strict=True):
+                seeds.append(tangent)
+                if ty.is_array(spec):
+                    alike.append((tangent, primal))
+        return seeds, alike
+
+    def check_like(self, type: Any, spec: Any, name: str) -> None:
+        """A tangent in compiled code must have the type of its primal, but for the layout."""
+        given = self.signature.spec_in_compiled_code(type, name)
+        if nesting_of(given) == nesting_of(spec):
+            pairs = list(zip(flat_types(given), flat_types(spec), strict=True))
+            if all(ty.numpy_dtype(a) == ty.numpy_dtype(b) for a, b in pairs) and all(
+                getattr(a, "ndim", 0) == getattr(b, "ndim", 0) for a, b in pairs
+            ):
+                return
+        raise NotDifferentiable(
+            f"the tangent of `{name}` is of type `{type}`",
+            definition=self.signature.definition,
+            reason="a tangent in compiled code has the type of what it is the tangent of",
+            instead="floats and arrays of the same dtype and number of dimensions",
+        )
+
+    def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
+        """The arguments, and one tangent for each of `argnums`."""
+        count = len(self.wrt)
+        return args[:-count], args[-count:]
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        given, tangents = self.split(args)
+        return self.bind(given, keywords), list(tangents)
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        given, tangents = self.split(args)
+        return self.at(self.bind(given, keywords), tangents)
+
+    def at(self, values: list[Any], tangents: Sequence[Any]) -> Any:
+        """The results for bound arguments and one tangent for each of `argnums`."""
+        function, fetch, _ = self.entry(self.specs(values))
+        seeds = [
+            like(tangent, primal, f"the tangent of `{self.signature.names[k]}`")
+            for k, given in zip(self.wrt, tangents, strict=True)
+            for tangent, primal in zip(matching(given, values[k]), flattened([values[k]]), strict=True)
+        ]
+        return function(*flattened(values), *seeds, *map(fetched, fetch))
+
+
+class Tangent(Directional):
+    """Results and their tangents; called with the arguments, then one tangent for each of `argnums`."""
+
+    kind = "jvp"
+
+    def title(self) -> str:
+        return f"{self.signature.name} and its tangent for tangents of {self.by}."
+
+    def make_program(self, specs: Specs) -> Program:
+        program = with_written(self.of.program(specs))
+        flat, _ = self.signature.plan(specs, self.wrt)
+        check_floats(self, program)
+        function = pipeline.tangent(program.function, flat, self.options.optimise)
+        return replace(program, function=function, structure=(program.structure, program.structure))
+
+    def tangents(self) -> dict[int, str]:
+        return {k: f"{self.signature.names[k]}_dot" for k in self.wrt}
+
+
+class HessianVector(Directional):
+    """The Hessian of a function with one float as result, times a vector: the tangent of its gradient.
+
+    Called with the arguments, then the vector: like the parameter, or a tuple where `argnums` is a sequence.
+    """
+
+    kind = "hvp"
+
+    def __init__(self, of: Compiled, argnums: ArgNums) -> None:
+        super().__init__(of, argnums)
+        self.gradient = Gradient(ValueAndGradient(of, argnums))
+
+    def title(self) -> str:
+        return f"The Hessian of {self.signature.name} by {self.by}, times a vector."
+
+    def make_program(self, specs: Specs) -> Program:
+        program = self.gradient.program(specs)
+        flat, nestings = self.signature.plan(specs, self.wrt)
+        function = pipeline.tangent(program.function, flat, self.options.optimise)
+        body = replace(function.body, results=function.results[len(flat) :])
+        function = replace(function, name=f"{function.name.removesuffix('_grad_jvp')}_hvp", body=body)
+        return replace(program, function=function, structure=self.one_or_all(nestings))
+
+    def tangents(self) -> dict[int, str]:
+        if self.single:
+            return {self.wrt[0]: "vector"}
+        return {k: f"vector[{place}]" for place, k in enumerate(self.wrt)}
+
+    def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
+        *given, vector = args
+        return tuple(given), [vector] if self.single else vector
+
+
+def flat_types(spec: Any) -> list[Any]:
+    """The types of the numbers and arrays of an argument."""
+    if isinstance(spec, tuple):
+        return [type for part in spec for type in flat_types(part)]
+    return [] if isinstance(spec, Static) else [spec]
+
+
+def check_floats(derivative: Derivative, program: Program) -> None:
+    """Every result must carry a derivative."""
+    results: tuple[Value, ...] = program.function.results
+    wrong = next((r for r in results if not ty.is_real(r.type)), None)
+    if wrong is not None or not results:
+        what = "nothing" if wrong is None else f"a value of type {ty.name_of(wrong.type)}"
+        derivative.refuse_results(
+            what, f"{derivative.kind} needs floats", "only floats have a derivative", "return floats alone"
+        )
+
+
+def matching(given: Any, primal: Any) -> list[Any]:
+    """The flat parts of a tangent, which must be nested like its primal."""
+    if isinstance(primal, tuple):
+        if not isinstance(given, tuple) or len(given) != len(primal):
+            raise TypeError(f"a tuple of {len(primal)} is needed for a tuple, not {type(given).__name__}")
+        return [part for pair in zip(given, primal, strict=True) for part in matching(*pair)]
+    return [given]
+
+
+def like(given: Any, primal: Any, what: str) -> Any:
+    """A tangent or cotangent with the type and the shape of its primal."""
+    dtype = np.asarray(primal).dtype
+    if isinstance(primal, np.ndarray):
+        array = np.ascontiguousarray(given, dtype)
+        if np.shape(given) != primal.shape:
+            raise ValueError(f"{what} has the shape {np.shape(given)}, not {primal.shape}")
+        return array
+    if np.shape(given) != ():
+        raise ValueError(f"{what} has the shape {np.shape(given)}, not that of a number")
+    return dtype.type(given) if isinstance(primal, np.generic) else float(given)
+
+
+class Forward(Derivative):
+    """The results of a function and what its pullback needs."""
+
+    kind = "forward"
+
+    def title(self) -> str:
+        return f"{self.signature.name} and the residuals of its pullback by {self.by}."
+
+    def __init__(self, of: Compiled, argnums: ArgNums) -> None:
+        super().__init__(of, argnums)
+        self.backward: dict[Specs, Function] = {}
+        self.pullback = Backward(self)
+
+    def make_program(self, specs: Specs) -> Program:
+        program = with_written(self.of.program(specs))
+        check_floats(self, program)
+        flat, _ = self.signature.plan(specs, self.wrt)
+        forward, backward = pipeline.kept_pullback(program.function, flat, self.options.optimise)
+        self.backward[specs] = backward
+        residuals = ("leaf",) * (len(forward.results) - len(program.function.results))
+        return replace(program, function=forward, structure=(program.structure, residuals))
+
+    def of_values(self, values: list[Any]) -> Any:
+        """The results and the residuals for bound arguments."""
+        function, fetch, _ = self.entry(self.specs(values))
+        return function(*flattened(values), *map(fetched, fetch))
+
+
+class Backward(Derivative):
+    """What is owed to the parameters, from residuals and cotangents."""
+
+    kind = "pullback"
+
+    def __init__(self, forward: Forward) -> None:
+        super().__init__(forward.of, forward.argnums)
+        self.forward = forward
+
+    def title(self) -> str:
+        return f"What is owed to {self.by} of {self.signature.name}, for given cotangents of its results."
+
+    def make_program(self, specs: Specs) -> Program:
+        program = self.forward.program(specs)
+        _, nestings = self.signature.plan(specs, self.wrt)
+        return replace(
+            program, function=self.forward.backward[specs], structure=tuple(nestings), fetch=(), statics=()
+        )
+
+
+class Pullback:
+    """What `vjp` returns: takes the cotangents of the results, gives what is owed to each argument."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        residuals: Sequence[Any],
+        results: Any,
+        places: Sequence[int | None],
+    ) -> None:
+        self.function, self.residuals = function, residuals
+        self.shapes = results
+        self.places = places
+
+    def __call__(self, cotangent: Any) -> tuple[Any, ...]:
+        """
+        Parameters
+        ----------
+        cotangent : like the result of the function
+
+        Returns
+        -------
+        tuple
+            One for each argument: like it, or None for one that is no float.
+        """
+        seeds = [
+            like(given, primal, "the cotangent")
+            for given, primal in zip(matching(cotangent, self.shapes), flattened([self.shapes]), strict=True)
+        ]
+        owed = self.function(*self.residuals, *seeds)
+        return tuple(None if place is None else owed[place] for place in self.places)
+
+
+def outline(results: Any) -> Any:
+    """Something with the types and shapes of results, and no memory of its own."""
+    if isinstance(results, tuple):
+        return tuple(map(outline, results))
+    if isinstance(results, np.ndarray):
+        return np.broadcast_to(np.zeros((), results.dtype), results.shape)
+    return results
+
+
+# --------------------------------------------------------------------------------------------- Jacobians
+
+
+class Jacobian(Derivative):
+    """The derivatives of all results by the parameters, by tangents or by pullbacks."""
+
+    def __init__(self, of: Compiled, argnums: ArgNums, forward: bool) -> None:
+        self.forward = forward
+        self.kind = "jacfwd" if forward else "jacrev"
+        super().__init__(of, argnums)
+
+    def title(self) -> str:
+        return f"The Jacobian of {self.signature.name} by {self.by}."
+
+    def make_program(self, specs: Specs) -> Program:
+        program = with_written(self.of.program(specs))
+        check_floats(self, program)
+        flat, nestings = self.signature.plan(specs, self.wrt)
+        make = pipeline.forward_jacobian if self.forward else pipeline.reverse_jacobian
+        function = make(program.function, flat, self.options.optimise)
+        structure = spread(program.structure, self.one_or_all(nestings))
+        return replace(program, function=function, structure=structure)
+
+
+class EitherJacobian:
+    """The Jacobian by the mode that takes fewer sweeps, chosen by the sizes of arguments and results."""
+
+    def __init__(self, of: Compiled, argnums: ArgNums) -> None:
+        self.by_tangents, self.by_pullbacks = Jacobian(of, argnums, True), Jacobian(of, argnums, False)
+        self.of, self.argnums = of, argnums
+        self.__name__ = f"{of.signature.name}_jacobian"
+        self.__doc__ = of.signature.source.function.__doc__
+
+    def __repr__(self) -> str:
+        return f"<jacobian of {self.of.signature.name} by {self.argnums!r}>"
+
+    @property
+    def _numba_type_(self) -> Any:
+        # Sizes are not known to the compiler; tangents serve any results.
+        return self.by_tangents._numba_type_
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        return self.chosen(args, keywords)(*args, **keywords)
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        return self.by_tangents.__srcdiff_bind__(args, keywords)
+
+    def __srcdiff_program__(self, specs: Specs) -> Program:
+        """Inside another function sizes are not known: by pullbacks for numbers of arrays, else by tangents."""
+        program = self.of.program(specs)
+        numbers = not any(ty.is_array(r.type) for r in program.function.results)
+        arrays = any(isinstance(specs[k], tuple) or ty.is_array(specs[k]) for k in self.by_tangents.wrt)
+        return (self.by_pullbacks if numbers and arrays else self.by_tangents).__srcdiff_program__(specs)
+
+    def chosen(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
+        """The Jacobian for arguments of these sizes."""
+        forward = self.by_tangents
+        values = forward.bind(args, keywords)
+        function = self.of.program(self.of.specs(values)).function
+        inputs = sum(np.size(x) for k in forward.wrt for x in flattened([values[k]]))
+        if inputs <= pipeline.WIDTH or function.written:
+            return forward
+        if not any(ty.is_array(r.type) for r in function.results):
+            return self.by_pullbacks
+        outputs = sum(np.size(x) for x in flattened([self.of(*args, **keywords)]))
+        return forward if inputs <= pipeline.WIDTH * outputs else self.by_pullbacks
+
+
+__all__ = [
+    "Backward",
+    "Derivative",
+    "EitherJacobian",
+    "Forward",
+    "Gradient",
+    "HessianVector",
+    "Jacobian",
+    "Pullback",
+    "Tangent",
+    "ValueAndGradient",
+    "outline",
+]

@@ -1,0 +1,129 @@
+"""Calls of derivatives: their programs are put in place, so that they are differentiated like everything else.
+
+    slope = grad(f)
+    def loss(x): return slope(x) ** 2        # the ops of the gradient of `f` at `x`, then `pow`
+
+An object that has `__srcdiff_program__` supplies a program for the types of its arguments, with the derivative's
+parameters in the order: arguments, tangents, hidden ones. A maker of such objects (`grad`, `jvp`, ...), marked by
+`__srcdiff_maker__`, is called while the function is read, where it is given a function that is known.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..ir import types as ty
+from ..ir.core import Value
+from ..ir.inline import inline
+from .captures import fetched
+from .scope import describe
+from .things import ArrayView, Elementwise, Static, is_arraylike, is_number, is_scalar, whole_view
+
+if TYPE_CHECKING:
+    from .calls import Calls
+
+
+def is_derivative(target: Any) -> bool:
+    return hasattr(type(target), "__srcdiff_program__")
+
+
+def is_maker(target: Any) -> bool:
+    return hasattr(target, "__srcdiff_maker__")
+
+
+def make_derivative(
+    calls: Calls,
+    maker: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+    node: ast.AST,
+) -> Static:
+    """`grad(f)` inside a function: a derivative of a function that is known."""
+
+    def known(thing: Any) -> Any:
+        if isinstance(thing, Static):
+            return thing.value
+        if is_number(thing):
+            return thing
+        if isinstance(thing, tuple):
+            return tuple(map(known, thing))
+        calls.refuse(
+            f"`{maker.__name__}` of {describe(thing)} inside a function",
+            "which function it is must be known when this one is read",
+            "a function of the module, or the derivative made outside",
+            node=node,
+        )
+
+    return Static(maker(*map(known, arguments), **{k: known(v) for k, v in keywords.items()}))
+
+
+def call_derivative(
+    calls: Calls, target: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any], node: ast.AST
+) -> Any:
+    """Put the program of a derivative in place of its call."""
+    given = [*arguments, *keywords.values()]
+    bound, tangents = target.__srcdiff_bind__(arguments, dict(keywords))
+    primals = [thing if any(thing is x for x in given) else calls.lifted(thing) for thing in bound]
+    operands: list[Value] = []
+    specs = tuple(spec_of(calls, thing, operands, node) for thing in primals)
+    program = target.__srcdiff_program__(specs)
+    parameters = iter(program.function.parameters[len(operands) :])
+    for thing in tangents:
+        operands += tangent_values(calls, thing, parameters, node)
+    for where in program.fetch:
+        thing = calls.captured(fetched(where), where, where[2], node)
+        operands.append(calls.version(thing.root) if isinstance(thing, ArrayView) else calls.as_value(thing))
+    calls.captures.statics.extend(program.statics)
+    calls.files.update(program.files)
+    results = iter(inline(program.function, operands))
+    return things_of(calls, program.structure, results)
+
+
+def spec_of(calls: Calls, thing: Any, operands: list[Value], node: ast.AST) -> Any:
+    """The type of an argument as a derivative takes it, its values appended to `operands`."""
+    if isinstance(thing, tuple):
+        return tuple(spec_of(calls, part, operands, node) for part in thing)
+    if isinstance(thing, Static):
+        return thing
+    if is_scalar(thing):
+        operands.append(calls.as_value(thing))
+        return operands[-1].type
+    if is_arraylike(thing):
+        operands.append(array_value(calls, thing))
+        return operands[-1].type
+    calls.refuse(f"{describe(thing)} as argument of a derivative", instead="numbers and arrays", node=node)
+
+
+def array_value(calls: Calls, thing: Any) -> Value:
+    """The version that holds an array; of a part of one a copy."""
+    if isinstance(thing, Elementwise) or not thing.whole:
+        thing = calls.materialise(thing)
+    return calls.version(thing.root)
+
+
+def tangent_values(calls: Calls, thing: Any, parameters: Iterator[Value], node: ast.AST) -> list[Value]:
+    """A tangent as the next parameters of the program want it: of the same type, arrays in C order."""
+    if isinstance(thing, tuple):
+        return [value for part in thing for value in tangent_values(calls, part, parameters, node)]
+    wanted = next(parameters).type
+    if is_scalar(thing) and not ty.is_array(wanted):
+        return [calls.cast(calls.as_value(thing, wanted), wanted)]
+    if not is_arraylike(thing) or not ty.is_array(wanted) or thing.ndim != wanted.ndim:
+        calls.refuse(f"{describe(thing)} as a tangent", instead="something like the argument", node=node)
+    fits = isinstance(thing, ArrayView) and thing.whole and thing.root.type == wanted
+    return [calls.version((thing if fits else calls.materialise(thing, wanted.dtype)).root)]
+
+
+def things_of(calls: Calls, structure: Any, results: Iterator[Value]) -> Any:
+    """The results of a program as things."""
+    if structure == "leaf":
+        value = next(results)
+        return whole_view(calls.new_root(value)) if ty.is_array(value.type) else value
+    if structure is None:
+        return Static(None)
+    return tuple(things_of(calls, part, results) for part in structure)
+
+
+__all__ = ["call_derivative", "is_derivative", "is_maker", "make_derivative"]

@@ -1,0 +1,147 @@
+"""Every program of the corpus in every mode, each against another mode or against differences of the gradient.
+
+The gradient itself is held against truth in tests/test_programs.py.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import srcdiff
+from srcdiff.api import Differentiated
+from srcdiff.arguments import flattened
+from srcdiff.errors import UnsupportedConstruct
+from tests.programs import PROGRAMS, Program
+from tests.truth import copied
+
+ROWS = [pytest.param(program, id=program.name) for program in PROGRAMS]
+# Backwards twice: matrices in a loop whose size changes, or that exist in one arm of an `if` only.
+REFUSED_TWICE = {
+    "matrices_joined_in_branches",
+    "minibatches",
+    "neighbours_overwritten",
+    "product_before_break",
+    "products_in_nested_loops",
+    "products_in_one_branch",
+}
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
+
+def direction(like: Any, random: np.random.Generator) -> Any:
+    if isinstance(like, tuple):
+        return tuple(direction(part, random) for part in like)
+    if isinstance(like, np.ndarray):
+        return random.normal(size=like.shape).astype(like.dtype)
+    return type(like)(random.normal()) if isinstance(like, np.floating) else random.normal()
+
+
+def moved(args: Any, by: Any, step: float) -> Any:
+    if isinstance(args, tuple):
+        return tuple(moved(x, v, step) for x, v in zip(args, by, strict=True))
+    return args + np.asarray(args).dtype.type(step) * by
+
+
+def numbers(value: Any) -> np.ndarray:
+    """All numbers of a nested value."""
+    parts = [np.ravel(np.asarray(part, float)) for part in flattened([value])]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def assert_close(got: Any, wanted: Any, tolerance: float) -> None:
+    a, b = numbers(got), numbers(wanted)
+    assert a.shape == b.shape
+    scale = 1.0 + np.max(np.abs(b[np.isfinite(b)]), initial=0.0)
+    np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * scale)
+
+
+class Case:
+    """A program at its first arguments, with a random direction."""
+
+    def __init__(self, program: Program) -> None:
+        self.args = program.args[0]
+        argnums = program.argnums
+        self.wrt = argnums if isinstance(argnums, tuple) else (argnums,)
+        self.f: Differentiated = srcdiff.differentiate(program.function, argnums=self.wrt, cache=False)
+        if len(self.args) != len(self.f.signature.names):
+            pytest.skip("defaults are not in the tangents of this test")
+        random = np.random.default_rng(0)
+        self.direction = tuple(direction(self.args[k], random) for k in self.wrt)
+        dtypes = {np.asarray(x).dtype for x in flattened(self.args)}
+        self.single = np.dtype(np.float32) in dtypes
+        self.tolerance = 2e-3 if self.single else 1e-8
+
+    def fresh(self) -> tuple[Any, ...]:
+        return tuple(map(copied, self.args))
+
+    @functools.cached_property
+    def gradient(self) -> tuple[Any, ...]:
+        return self.f.grad(*self.fresh())
+
+    def gradient_at(self, step: float) -> np.ndarray:
+        args = list(self.fresh())
+        for k, v in zip(self.wrt, self.direction, strict=True):
+            args[k] = moved(args[k], v, step)
+        return numbers(self.f.grad(*args))
+
+
+def first(value: Any) -> Any:
+    """The value of a function, without the arguments it writes."""
+    return value[0] if isinstance(value, tuple) else value
+
+
+@pytest.mark.parametrize("program", ROWS)
+def test_tangent_is_the_gradient_along_a_direction(program: Program) -> None:
+    case = Case(program)
+    tangents: list[Any] = [None] * len(case.args)
+    for k, v in zip(case.wrt, case.direction, strict=True):
+        tangents[k] = v
+    value, tangent = case.f.jvp(case.fresh(), tuple(tangents))
+    assert_close(first(tangent), np.dot(numbers(case.gradient), numbers(case.direction)), case.tolerance)
+    assert_close(first(value), case.f.value_and_grad(*case.fresh())[0], case.tolerance)
+
+
+@pytest.mark.parametrize("program", ROWS)
+def test_pullback_is_the_gradient_times_the_cotangent(program: Program) -> None:
+    """Also when it is called again, and when the caller has changed the arguments meanwhile."""
+    case = Case(program)
+    args = case.fresh()
+    value, pullback = case.f.vjp(*args)
+    for array in flattened(args):
+        if isinstance(array, np.ndarray) and array.flags.writeable:
+            array[...] = 77
+    others = tuple(np.zeros_like(x) for x in value[1:]) if isinstance(value, tuple) else ()
+    for cotangent in (1.0, -2.5, 1.0):
+        seed = (cotangent, *others) if isinstance(value, tuple) else cotangent
+        owed = pullback(seed)
+        got = tuple(owed[k] for k in case.wrt)
+        assert_close(got, cotangent * numbers(case.gradient), case.tolerance)
+
+
+@pytest.mark.parametrize("program", ROWS)
+def test_hessian_times_vector(program: Program) -> None:
+    """Forward over reverse, against differences of the gradient."""
+    case = Case(program)
+    product = case.f.hvp(*case.fresh(), case.direction)
+    if case.single:
+        return
+    step = 1e-4
+    coarse, fine = ((case.gradient_at(h) - case.gradient_at(-h)) / (2.0 * h) for h in (step, step / 2.0))
+    assert_close(product, (4.0 * fine - coarse) / 3.0, 1e-5)
+
+
+@pytest.mark.parametrize("program", ROWS)
+def test_reverse_over_reverse_is_forward_over_reverse(program: Program) -> None:
+    case = Case(program)
+    product = case.f.hvp(*case.fresh(), case.direction)
+    if program.name in REFUSED_TWICE:
+        with pytest.raises(UnsupportedConstruct, match="changes from trip to trip"):
+            srcdiff.vjp(case.f.grad, *case.fresh())
+        return
+    _, pullback = srcdiff.vjp(case.f.grad, *case.fresh())
+    owed = pullback(case.direction)
+    assert_close(tuple(owed[k] for k in case.wrt), product, max(case.tolerance, 1e-7))

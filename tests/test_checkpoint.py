@@ -1,0 +1,145 @@
+"""Loops with `checkpoint`: the same derivative from little memory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from srcdiff import UnsupportedConstruct, checkpoint, differentiate, grad, hessian, jvp
+from tests.truth import assert_gradient
+
+
+def decay(x, n):
+    for _ in checkpoint(range(n)):
+        x = x - 0.1 * x * math.sin(x)
+    return x
+
+
+def downwards(x, start, stop):
+    s = x
+    for k in checkpoint(range(start, stop, -2), every=3):
+        s = math.sin(s) * x + 0.1 * k
+    return s
+
+
+def burgers(u0, nu, steps):
+    u = u0.copy()
+    for _ in checkpoint(range(steps), 10):
+        left = u[0]
+        for i in range(1, len(u) - 1):
+            here = u[i]
+            u[i] = here - 0.2 * here * (here - left) + nu * (left - 2.0 * here + u[i + 1])
+            left = here
+    return np.sum(u * u)
+
+
+def burgers_without(u0, nu, steps):
+    u = u0.copy()
+    for _ in range(steps):
+        left = u[0]
+        for i in range(1, len(u) - 1):
+            here = u[i]
+            u[i] = here - 0.2 * here * (here - left) + nu * (left - 2.0 * here + u[i + 1])
+            left = here
+    return np.sum(u * u)
+
+
+def oscillator(y0, k, steps):
+    """Two numbers and an array, and a part that is not carried."""
+    x, v = y0[0], y0[1]
+    drag = np.zeros(3)
+    for t in checkpoint(range(1, steps + 1), every=4):
+        force = -k * math.sin(x) - 0.1 * drag[t % 3]
+        v += 0.05 * force
+        x += 0.05 * v
+        drag[t % 3] = v * abs(v)
+    return x * v
+
+
+U = np.sin(np.linspace(0.0, 3.0, 12))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 9, 10, 11])
+def test_segments_of_a_number(n):
+    assert_gradient(decay, (0.9, n), 0)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(9, 0), (9, -1), (8, 8), (1, 5), (2, 1)])
+def test_segments_of_a_range_downwards(start, stop):
+    assert_gradient(downwards, (0.4, start, stop), 0)
+
+
+@pytest.mark.parametrize("steps", [0, 7, 10, 31])
+def test_the_gradient_is_the_same(steps):
+    with_, without = (
+        differentiate(f, argnums=(0, 1)).value_and_grad(U, 0.1, steps) for f in (burgers, burgers_without)
+    )
+    assert with_[0] == without[0]
+    np.testing.assert_allclose(with_[1][0], without[1][0], rtol=1e-13)
+    assert with_[1][1] == pytest.approx(without[1][1], rel=1e-13)
+
+
+def test_arrays_with_elements_that_a_trip_does_not_overwrite():
+    assert_gradient(oscillator, (np.array([0.7, 0.1]), 1.3, 11), (0, 1))
+
+
+def test_memory_grows_with_the_root_of_the_number_of_trips():
+    f = differentiate(decay)
+    for n in (100, 10_000):
+        root = math.isqrt(n)
+        assert f.tape_report(0.9, n).bytes <= 8 * (3 * root + 6)
+
+
+def test_memory_is_that_of_the_states_and_of_one_segment():
+    bytes_ = differentiate(burgers).tape_report(U, 0.1, 100).bytes
+    assert bytes_ <= 8 * len(U) * (100 // 10 + 3 * 10)
+    assert bytes_ < 0.5 * differentiate(burgers_without).tape_report(U, 0.1, 100).bytes
+
+
+def test_other_modes():
+    assert jvp(decay, (0.9, 7), (1.0, None))[1] == pytest.approx(grad(decay)(0.9, 7))
+    h = hessian(burgers)(U, 0.1, 12)
+    np.testing.assert_allclose(h, hessian(burgers_without)(U, 0.1, 12), rtol=1e-10, atol=1e-12)
+
+
+def test_in_plain_python_it_is_the_range():
+    assert checkpoint(range(3), 2) == range(3)
+
+
+def leaves_early(x, n):
+    for _ in checkpoint(range(n)):
+        x = math.sin(x)
+        if x < 0.1:
+            break
+    return x
+
+
+def of_a_list(x):
+    for v in checkpoint([1.0, 2.0]):
+        x *= math.sin(v * x)
+    return x
+
+
+def swaps(x, n):
+    u = np.array([x, x * x])
+    v = np.zeros(2)
+    for _ in checkpoint(range(n)):
+        for i in range(2):
+            v[i] = math.sin(u[i] * u[1 - i])
+        u, v = v, u
+    return u[0]
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "says"),
+    [
+        (leaves_early, (0.9, 3), "`break` or `return`"),
+        (of_a_list, (0.9,), "no range"),
+        (swaps, (0.9, 3), "arrays that swap"),
+    ],
+)
+def test_what_is_refused(f, args, says):
+    with pytest.raises(UnsupportedConstruct, match=says):
+        grad(f)(*args)

@@ -20,6 +20,7 @@ from .ir import types as ty
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
+from .optimise.clips import drop_clips
 from .optimise.combine import combine_updates
 from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
@@ -58,13 +59,17 @@ WIDTH = 4  # tangents at once: as many as the registers of a common machine hold
 Hook = Callable[[str, Function], None]
 Stage = tuple[bool, str, Callable[[Function], Function]]
 
-PREPARE: list[Stage] = [
-    (NEEDED, "primal", as_primal),
-    (NEEDED, "protect", protect_arguments),
+FUSE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
+    (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "contract", contract_arrays),
+]
+PREPARE: list[Stage] = [
+    (NEEDED, "primal", as_primal),
+    (NEEDED, "protect", protect_arguments),
+    *FUSE,
     (OPTIONAL, "privatise", privatise_arrays),
     (OPTIONAL, "simplify private", simplified),
 ]
@@ -116,10 +121,7 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
     function = drop_attachments(program.function)
-    if optimise:
-        function = hoist_invariants(simplified(function))
-        hook("simplify", function)
-    return function
+    return run(FUSE, function, True, hook) if optimise else function
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:

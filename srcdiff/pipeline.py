@@ -20,12 +20,15 @@ from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.combine import combine_updates
+from .optimise.contract import contract_arrays
+from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
+from .optimise.jam import jam_loops
 from .optimise.join import join_loops
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
@@ -56,6 +59,7 @@ PREPARE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "contract", contract_arrays),
     (OPTIONAL, "privatise", privatise_arrays),
     (OPTIONAL, "simplify private", simplified),
 ]
@@ -75,6 +79,8 @@ FINISH: list[Stage] = [
     (OPTIONAL, "factor", shorten_chains),
     (OPTIONAL, "sums", factor_sums),
     (OPTIONAL, "guards", scale_guards),
+    (OPTIONAL, "delay", delay_stores),
+    (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
     (OPTIONAL, "share", share_work_arrays),

@@ -36,7 +36,7 @@ def grown(tape, needed):
 '''
 
 
-def print_function(function: Function, doc: str = "", results: Sequence[str] | None = None) -> str:
+def print_function(function: Function, doc: str = "", results: str | None = None) -> str:
     """The source text of a module with this function in it.
 
     Parameters
@@ -267,7 +267,7 @@ class Printer:
 
     # ------------------------------------------------------------------------------------ statements
 
-    def function_lines(self, doc: str, results: Sequence[str] | None) -> list[str]:
+    def function_lines(self, doc: str, results: str | None) -> list[str]:
         parameters = ", ".join(map(self.variables.of, self.function.parameters))
         head = [f"def {self.function.name}({parameters}):"]
         if doc:
@@ -278,7 +278,7 @@ class Printer:
         count = len(self.function.results) - self.function.written
         texts = [self.text(v) for v in self.function.results[:count]]
         if results is not None:
-            self.write(f"return {''.join(results).format(*texts)}")
+            self.write(f"return {results.format(*texts)}")
         elif texts:
             self.write(f"return {', '.join(texts)}")
         lines = self.lines

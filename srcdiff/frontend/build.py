@@ -69,7 +69,7 @@ class Program:
     """A function in the IR, and what a call of it must supply.
 
     `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
-    at each call; `structure` is the nesting of the results: "leaf", None or a tuple.
+    at each call; `structure` is the nesting of the results: "leaf", None or a tuple; `files` are those that were read.
     """
 
     function: Function
@@ -77,6 +77,7 @@ class Program:
     statics: tuple[tuple[tuple[str, Any, str], Any], ...]
     structure: Any
     parameters: Any
+    files: frozenset[str] = frozenset()
 
 
 class Reader(Expressions):
@@ -85,6 +86,7 @@ class Reader(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.captures = Captures()
+        self.files = set()
         self.stack = []
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
@@ -616,7 +618,9 @@ def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
     ops = (*reader.prologue.ops, *builder.ops)
     body = Block((*arguments, *hidden), ops, (*leaves, *written))
     function = Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written))
-    return Program(function, tuple(reader.captures.fetch), tuple(reader.captures.statics), structure, things)
+    captures = reader.captures
+    files = frozenset((source.file, *reader.files))
+    return Program(function, tuple(captures.fetch), tuple(captures.statics), structure, things, files)
 
 
 def valid_name(name: str) -> str:

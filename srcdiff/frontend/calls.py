@@ -47,6 +47,7 @@ Arguments = tuple[Any, ...]
 
 class Calls(Arrays):
     stack: list[Any]
+    files: set[str]  # of the functions that were read in place
     captures: Captures
 
     def statements(self, body: list[ast.stmt]) -> None:
@@ -258,6 +259,7 @@ class Calls(Arrays):
         return {name: self.settled(thing, name) for name, thing in env.items()}
 
     def enter(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
+        self.files.add(source.file)
         return self.run(source.tree, Frame(source, env), node, source.function.__code__)
 
     def run(self, tree: Any, frame: Frame, node: ast.AST, identity: Any) -> Any:

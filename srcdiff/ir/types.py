@@ -67,6 +67,15 @@ def is_array(type: Type) -> bool:
     return isinstance(type, nb_types.Array)
 
 
+def is_scalar_or_array(type: Type) -> bool:
+    return is_scalar(type) or is_array(type)
+
+
+def is_tuple(type: Type) -> bool:
+    """Whether it is a plain tuple; a named one is another class."""
+    return isinstance(type, nb_types.BaseTuple) and not isinstance(type, nb_types.BaseNamedTuple)
+
+
 def is_text(type: Type) -> bool:
     return isinstance(type, nb_types.UnicodeType)
 

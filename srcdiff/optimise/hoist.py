@@ -139,6 +139,19 @@ def released_arrays(block: Block) -> set[Value]:
     return {structure.origin(op.operands[0]) for op in block.ops if op.primitive == "release"}
 
 
+def kept_for_a_trip(block: Block) -> set[Value]:
+    """The tapes of a derivative of lower order that a block allocates, records on and does not yield."""
+    structure = find_structure(block)
+    yielded = {structure.storage(v) for v in block.results if ty.is_array(v.type)}
+    return {
+        op.result
+        for op in block.ops
+        if op.primitive == "alloc"
+        and op.attributes.get("trusted")
+        and structure.storage(op.result) not in yielded
+    }
+
+
 def share(block: Block) -> Block:
     ops: list[Op] = []
     for op in block.ops:
@@ -146,12 +159,13 @@ def share(block: Block) -> Block:
             regions = [share(region) for region in op.regions]
             if op.primitive in ("for", "while"):
                 inside = defined_directly(regions)
-                released = released_arrays(regions[-1])
+                released, tapes = released_arrays(regions[-1]), kept_for_a_trip(regions[-1])
                 kept = []
                 for inner in regions[-1].ops:
                     clean = inner.attributes.get("shared") or inner.attributes.get("fill") == "empty"
                     work = inner.attributes.get("work") and (clean or inner.result in released)
-                    if work and not any(v in inside for v in inner.operands):
+                    tape = clean and any(result in tapes for result in inner.results)
+                    if (work or tape) and not any(v in inside for v in inner.operands):
                         ops.append(replace(inner, attributes={**inner.attributes, "shared": True}))
                         inside.difference_update(inner.results)
                     else:

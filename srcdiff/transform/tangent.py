@@ -206,7 +206,7 @@ class Pusher:
             case "store" | "accum":
                 array, *where, value = op.operands
                 held, terms = self.tangent(array), self.tangent(value)
-                self.beside(op, lambda k: (held[k], *where, as_type(terms[k], value.type)))
+                self.beside(op, lambda k: (held[k], *where, fitting(terms[k], value)))
             case "accumulate_array":
                 held, terms = map(self.tangent, op.operands)
                 self.beside(op, lambda k: (held[k], terms[k]))
@@ -253,9 +253,7 @@ class Pusher:
         self.tangents.update(zip([op.results[k] for k in live], last, strict=True))
 
     def typed(self, value: Value, into: Value) -> Tangents:
-        return tuple(
-            x if ty.is_array(x.type) else as_type(x, tangent_type(into)) for x in self.tangent(value)
-        )
+        return tuple(fitting(x, into) for x in self.tangent(value))
 
     def fresh(self, value: Value) -> Tangents:
         return tuple(Value(dot(value), tangent_type(value)) for _ in range(self.width))
@@ -281,6 +279,11 @@ class Pusher:
             replace(op, operands=(*op.operands, *starts), regions=tuple(regions), results=results)
         )
         self.tangents.update(zip([slot[3] for slot in live], last, strict=True))
+
+
+def fitting(tangent: Value, of: Value) -> Value:
+    """A tangent with the type of what it belongs to."""
+    return tangent if ty.is_array(tangent.type) else as_type(tangent, of.type)
 
 
 def dtype_of(value: Value) -> ty.Type:

@@ -299,6 +299,14 @@ def integer_power_behind_the_loop_where_it_is_known(x, n):
     return x * 2 ** (n - 1)
 
 
+@refused(X)
+def array_that_becomes_complex(x):
+    s = np.zeros(3)
+    for k in range(4):
+        s = s + x * 1j**k
+    return np.sum(np.abs(s))
+
+
 @refused(1.5)
 def complex_result(x):
     return x * 2.0j

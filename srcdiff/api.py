@@ -191,8 +191,10 @@ def differentiate(
     fastmath : bool or set of str, optional
         Passed to Numba. By default the compiler may reorder sums, unless the function does compensated arithmetic;
         `False` keeps every operation as written.
-    parallel, target
-        Only False and "cpu" for now.
+    parallel
+        Only False for now.
+    target : "cpu" or "cuda"
+        With "cuda", `f` is a CUDA kernel (`srcdiff.cuda.CudaKernel`). `srcdiff.cuda.batch` runs functions on a GPU.
     optimise : bool
         Fuse, fold and combine; switch off to read the plain adjoint.
 
@@ -214,8 +216,12 @@ def differentiate(
     >>> f(2.0), f.grad(2.0)
     (1.8185948536513634, 0.0770037537313969)
     """
-    if parallel or target != "cpu":
-        raise NotDifferentiable("`parallel=True` and other targets than the CPU are not supported yet")
+    if parallel or target not in ("cpu", "cuda"):
+        raise NotDifferentiable("`parallel=True` and targets but the CPU and CUDA are not supported yet")
+    if target == "cuda":
+        from .cuda import kernel
+
+        return functools.partial(kernel, argnums=argnums) if f is None else kernel(f, argnums)
     options = Options(cache, fastmath, parallel, optimise)
     if f is None:
         return lambda function: Differentiated(function, argnums, options)

@@ -194,14 +194,21 @@ class Signature:
         """Whether an argument of this type can be differentiated by."""
         if isinstance(spec, tuple):
             return bool(spec) and all(map(self.moves, spec))
-        return not isinstance(spec, Static) and ty.is_differentiable(spec)
+        return not isinstance(spec, Static) and ty.is_real(spec)
 
     def check_differentiable(self, spec: Any, name: str) -> None:
         if isinstance(spec, tuple) and spec:
             for part in spec:
                 self.check_differentiable(part, name)
             return
-        if isinstance(spec, (Static, tuple)) or not ty.is_differentiable(spec):
+        if not isinstance(spec, (Static, tuple)) and ty.is_complex(ty.element(spec)):
+            raise NotDifferentiable(
+                f"the argument `{name}` is {ty.name_of(spec)}: only floats can be differentiated",
+                definition=self.definition,
+                reason="derivatives are of real numbers by real numbers; complex ones may come in between",
+                instead="its real and imaginary parts as arguments, and `x + 1j * y` in the function",
+            )
+        if isinstance(spec, (Static, tuple)) or not ty.is_real(spec):
             what = repr(spec.value) if isinstance(spec, Static) else ty.name_of(spec)
             raise NotDifferentiable(
                 f"the argument `{name}` is {what}: only floats can be differentiated",

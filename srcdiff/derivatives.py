@@ -153,11 +153,12 @@ class ValueAndGradient(Derivative):
                 structure = None
         if structure == "leaf" and ty.is_float(results[0].type):
             return
+        of_complex = structure == "leaf" and ty.is_complex(ty.element(results[0].type))
         self.refuse_results(
             said(program),
             "gradient needs one float" + (" and something beside it" if self.has_aux else ""),
             "a gradient is the derivative of one number",
-            "return a sum, or one element",
+            "return its real part, or `abs(z)`" if of_complex else "return a sum, or one element",
         )
 
 
@@ -332,7 +333,7 @@ def flat_types(spec: Any) -> list[Any]:
 def check_floats(derivative: Derivative, program: Program) -> None:
     """Every result must carry a derivative."""
     results: tuple[Value, ...] = program.function.results
-    wrong = next((r for r in results if not ty.is_differentiable(r.type)), None)
+    wrong = next((r for r in results if not ty.is_real(r.type)), None)
     if wrong is not None or not results:
         what = "nothing" if wrong is None else f"a value of type {ty.name_of(wrong.type)}"
         derivative.refuse_results(

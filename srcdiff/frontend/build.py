@@ -575,15 +575,16 @@ def text_of(node: ast.expr) -> str:
     return text[2:-1] if isinstance(node, ast.JoinedStr) else text
 
 
-def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
+def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = None) -> Program:
     """Read a function for the given argument types.
 
     Parameters
     ----------
     source : the function, from `read_source`.
     specs : for each argument a Numba type, a tuple of such, or `Static` for what is known beforehand.
+    reader : what reads it, if not a plain `Reader`.
     """
-    reader = Reader()
+    reader = reader or Reader()
     reader.frame = Frame(source)
     reader.current_node = source.tree
     parameters: list[Value] = []

@@ -11,10 +11,10 @@ A subclass says where the program for a signature comes from and by which stages
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from . import pipeline
@@ -23,7 +23,7 @@ from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import CompiledDispatcher, is_interpreted
 from .backend.provenance import provenance
 from .captured import passing, same_captured
-from .emit.adapter import leaves_of, print_adapter
+from .emit.adapter import leaves_of, print_adapter, unused
 from .frontend.build import Program
 from .frontend.captures import fetched, same_known
 from .ir import types as ty
@@ -243,10 +243,11 @@ class Compiled:
         made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
         if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
             return compiled_for(function, types, made_from)
-        called = function.__name__
+        taken = [*self.parameters.parameters, *signature.names]
+        called = unused(function.__name__, taken)
         hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]
         for parameter, where in zip(hidden, fetch, strict=True):
-            name = f"captured_{parameter}"
+            name = unused(f"captured_{parameter}", taken)
             frozen[name] = fetched(where)
             seeds.append(name)
         text = print_adapter(called, list(self.parameters.parameters), arguments + seeds, alike)
@@ -290,7 +291,7 @@ def layout(structure: Any) -> str:
 
 def made_in() -> str:
     """The file of the code outside this package that is making an object."""
-    package = str(Path(__file__).parent)
+    package = os.path.join(os.path.dirname(__file__), "")
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame = frame.f_back

@@ -21,7 +21,7 @@ import numpy as np
 from . import pipeline
 from .arguments import ArgNums, flattened, matching, nesting_of
 from .compiled import Compiled, Specs, returned
-from .emit.adapter import leaves_of
+from .emit.adapter import leaves_of, unused
 from .errors import NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
@@ -287,7 +287,8 @@ class Tangent(Directional):
         return replace(program, function=function, structure=(program.structure, program.structure))
 
     def tangents(self) -> dict[int, str]:
-        return {k: f"{self.signature.names[k]}_dot" for k in self.wrt}
+        names = self.signature.names
+        return {k: unused(f"{names[k]}_dot", names) for k in self.wrt}
 
 
 class HessianVector(Directional):
@@ -314,9 +315,10 @@ class HessianVector(Directional):
         return replace(program, function=function, structure=self.one_or_all(nestings))
 
     def tangents(self) -> dict[int, str]:
+        name = unused("vector", self.signature.names)
         if self.single:
-            return {self.wrt[0]: "vector"}
-        return {k: f"vector[{place}]" for place, k in enumerate(self.wrt)}
+            return {self.wrt[0]: name}
+        return {k: f"{name}[{place}]" for place, k in enumerate(self.wrt)}
 
     def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
         *given, vector = args

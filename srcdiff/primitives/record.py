@@ -18,7 +18,7 @@ import numpy as np
 
 from ..ir import types as ty
 from ..ir.builder import constant
-from ..ir.core import Value
+from ..ir.core import Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 
@@ -95,6 +95,14 @@ def row_of(target: Any) -> Primitive | None:
         return BY_SPELLING.get(target) or BY_SPELLING.get(name_in_scipy(target))
     except TypeError:  # not hashable
         return None
+
+
+def local_rules(row: Primitive, op: Op, live: Sequence[bool]) -> tuple[Rule | None, ...]:
+    """The rules of an op of this row, of which the operands that are `live` carry a derivative."""
+    assert not isinstance(row.rules, str)
+    if op.attributes.get("guard"):
+        return None, None, lambda g, ans, c, a, b: g
+    return row.alone if row.alone is not None and sum(live) == 1 else row.rules
 
 
 def float_result(*types: Type) -> Type:

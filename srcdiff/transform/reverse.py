@@ -30,6 +30,7 @@ from ..ir.trips import trip_count
 from ..ir.types import Type
 from ..ir.walk import free_values, ops_within, substitute
 from ..primitives import ARRAYS, NONE, REGISTRY
+from ..primitives.record import local_rules
 from .arrays import reverse_array
 from .attach import drop_attachments
 from .memory import reverse_memory
@@ -160,7 +161,7 @@ class Reverser:
             return
         g = owed.pop(op.result)
         live = [x in self.active for x in op.operands]
-        rules = row.alone if row.alone is not None and sum(live) == 1 else row.rules
+        rules = local_rules(row, op, live)
         exponent = self.exponent(op.result)
         if exponent > 1:
             # x * x * x owes 3 * x * x to x: one share instead of one for each factor.

@@ -25,6 +25,7 @@ from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.arrays import Held, computed, sharing
+from ..primitives.record import local_rules
 from .arrays import owned
 from .attach import drop_attachments
 from .reverse import as_type, cotangent_type, refuse
@@ -145,7 +146,7 @@ class Pusher:
             if row.rules == NONE and any(live):
                 refuse(op)
             return
-        rules = row.alone if row.alone is not None and sum(live) == 1 else row.rules
+        rules = local_rules(row, op, live)
         used = [(x, rule) for x, rule, on in zip(op.operands, rules, live, strict=True) if on and rule]
         one = constant(1.0, op.result.type)
         shares = [rule(one, op.result, *op.operands) for _, rule in used] if self.width > 1 else []

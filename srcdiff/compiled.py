@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from . import pipeline
 from .arguments import PLAIN, Signature, fingerprint, flattened, restored
@@ -20,6 +21,7 @@ from .frontend.captures import fetched, same_known
 from .ir.core import Function
 
 Specs = tuple[Any, ...]
+KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
 Entry = tuple[Callable[..., Any], Any, Any, Any]  # compiled, structure, fetch, statics
 
 
@@ -48,6 +50,7 @@ class Compiled:
         self.compiled: dict[Specs, Entry] = {}
         self.quick: dict[Any, Entry] = {}  # by what is cheap to see of the arguments
         self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
+        KNOWN.add(self)
 
     # ------------------------------------------------------------------------- what a subclass supplies
 
@@ -106,13 +109,15 @@ class Compiled:
         fastmath = self.options.fastmath
         if fastmath is None:
             fastmath = {"reassoc"} if pipeline.reorders_sums(program) else False
+        others = pipeline.other_functions(program)
         loaded: Callable[..., Any] = load_function(
             text,
             name,
             stem=name,
-            cache=self.options.cache,
+            cache=self.options.cache and not others,  # what they do is not seen from the text
             fastmath=fastmath,
             parallel=self.options.parallel,
+            depends=" ".join(str(id(other)) for other in others),
         )
         return loaded
 
@@ -137,4 +142,12 @@ class Compiled:
         return restored(structure, result)
 
 
-__all__ = ["Compiled", "Options"]
+def forget_programs() -> None:
+    """Make all programs anew at their next call: a function was given rules."""
+    for known in KNOWN:
+        known.programs.clear()
+        known.compiled.clear()
+        known.quick.clear()
+
+
+__all__ = ["Compiled", "Options", "forget_programs"]

@@ -17,6 +17,7 @@ from .frontend.build import Program, parse
 from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
+from .ir.walk import ops_within
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.combine import combine_updates
@@ -38,6 +39,7 @@ from .optimise.selections import remember_selections
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
+from .transform.custom import drop_rules
 from .transform.jacobian import build_forward_jacobian, build_reverse_jacobian
 from .transform.primal import as_primal
 from .transform.pullback import cut_sweeps, keep_residuals
@@ -64,6 +66,7 @@ PLACE: list[Stage] = [
     (NEEDED, "simplify placed", simplified),
 ]
 FINISH: list[Stage] = [
+    (NEEDED, "rules", drop_rules),
     (OPTIONAL, "hoist placed", hoist_invariants),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
@@ -94,7 +97,7 @@ def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> 
 
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
-    function = drop_attachments(program.function)
+    function = drop_rules(drop_attachments(program.function))
     if optimise:
         function = hoist_invariants(simplified(function))
         hook("simplify", function)
@@ -139,18 +142,30 @@ def tangent(function: Function, wrt: Sequence[int], optimise: bool = True) -> Fu
     return run(stages, function, optimise, no_hook)
 
 
-def pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
-    """The function with what its reverse sweep needs as further results, and the reverse sweep for given cotangents."""
-    values = len(function.results)
-    seeds = sum(ty.is_differentiable(r.type) for r in function.results)
+def seeded_adjoint(function: Function, wrt: Sequence[int], optimise: bool) -> Function:
+    """The results and what is owed to the parameters `wrt`, for given cotangents of the results."""
     stages: list[Stage] = [
         *PREPARE,
-        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, True, values)),
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, True, len(f.results))),
         (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         *PLACE,
     ]
-    forward, backward = cut_sweeps(run(stages, function, optimise, no_hook), seeds, values)
+    return run(stages, function, optimise, no_hook)
+
+
+def cotangents(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """What is owed to the parameters `wrt`, for given cotangents of the results."""
+    adjoint = seeded_adjoint(function, wrt, optimise)
+    body = replace(adjoint.body, results=adjoint.results[len(function.results) :])
+    return simplified(own_results(protect_arguments(replace(adjoint, body=body))))
+
+
+def pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
+    """The function with what its reverse sweep needs as further results, and the reverse sweep for given cotangents."""
+    seeds = sum(ty.is_differentiable(r.type) for r in function.results)
+    adjoint = seeded_adjoint(function, wrt, optimise)
+    forward, backward = cut_sweeps(adjoint, seeds, len(function.results))
     return simplified(forward), simplified(own_results(protect_arguments(backward)))
 
 
@@ -191,6 +206,11 @@ def reorders_sums(program: Program) -> bool:
     return not is_compensated(program.function)
 
 
+def other_functions(program: Program) -> list[Any]:
+    """The functions of the user that a program calls as they stand."""
+    return [op.attributes["target"] for op in ops_within(program.function.body) if "module" in op.attributes]
+
+
 def tape_sizes(function: Function) -> tuple[Function, list[str]]:
     """A function that gives the bytes of each tape of a gradient, and the names of the tapes."""
     sizes, names = measured_tapes(function)
@@ -201,15 +221,20 @@ __all__ = [
     "Hook",
     "adjoint",
     "as_primal",
+    "cotangents",
     "finish",
     "forward_jacobian",
     "gradient",
     "kept_pullback",
+    "other_functions",
+    "own_results",
     "primal",
     "print_function",
+    "pullback",
     "read",
     "reorders_sums",
     "reverse_jacobian",
+    "simplified",
     "tangent",
     "tape_sizes",
 ]

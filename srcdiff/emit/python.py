@@ -21,7 +21,7 @@ from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, uses_in
 from ..primitives import ARRAYS, REGISTRY
 from .names import IN_PLACE, Variables
-from .special import called_functions, plain_source
+from .special import called_functions, modules_called, plain_source
 
 INDENT = "    "
 ATOM, UNARY, SUM, COMPARE, LOWEST = 100, 11, 9, 4, 0
@@ -57,6 +57,7 @@ def print_function(function: Function, doc: str = "", results: Sequence[str] | N
     if "ensure" in used:
         helpers.append(GROWN)
     helpers += map(plain_source, called_functions(function))
+    modules = modules_called(function)
     text = "\n".join(body)
     everything = "\n".join([text, *helpers])
     imports = []
@@ -68,6 +69,8 @@ def print_function(function: Function, doc: str = "", results: Sequence[str] | N
         imports.append("import numpy as np")
     if helpers:
         imports.append("from numba import njit")
+    if modules:
+        imports += [*([""] if imports else []), *(f"import {module}" for module in modules)]
     parts = ["\n".join(imports)] if imports else []
     return "\n\n\n".join([*parts, *(h.rstrip() for h in helpers), text]) + "\n"
 

@@ -19,8 +19,10 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
+from ..primitives.custom import rules_of
 from .canonicalise import assigned_names, read_names
 from .captures import Captures
+from .custom import derived
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
 from .scope import Frame, LoopParts, describe
@@ -600,7 +602,12 @@ def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
         arguments = list(parameters)
         roots = {reader.memory[root]: root for root in reader.memory}
         reader.stack.append(source.function.__code__)
-        result = reader.body_of(source.tree)
+        rules = rules_of(source.function)
+        if rules is None:
+            result = reader.body_of(source.tree)
+        else:
+            given = list(things.values())
+            result = derived(reader, rules, given, lambda: reader.body_of(source.tree), source.tree)
         leaves: list[Value] = []
         structure = flatten(reader, result, leaves)
         hidden = list(reader.captures.values.values())

@@ -33,6 +33,7 @@ from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.record import local_rules
 from .arrays import reverse_array
 from .attach import drop_attachments
+from .custom import reverse_custom
 from .memory import reverse_memory
 
 Cotangents = dict[Value, Value]
@@ -149,6 +150,9 @@ class Reverser:
     def op(self, op: Op, owed: Cotangents) -> None:
         if op.primitive in ARRAYS:
             reverse_array(self, op, owed)
+            return
+        if op.primitive == "custom":
+            reverse_custom(self, op, owed)
             return
         row = REGISTRY.get(op.primitive)
         if row is None:

@@ -28,6 +28,7 @@ from ..primitives.arrays import Held, computed, sharing
 from ..primitives.record import local_rules
 from .arrays import owned
 from .attach import drop_attachments
+from .custom import push_custom
 from .reverse import as_type, cotangent_type, refuse
 
 Tangents = tuple[Value, ...]
@@ -136,6 +137,8 @@ class Pusher:
             self.elementwise(op)
         elif op.primitive in ARRAYS:
             self.whole(op)
+        elif op.primitive == "custom":
+            push_custom(self, op)
         else:
             self.memory(op)
 

@@ -114,7 +114,8 @@ class Compiled:
             text,
             name,
             stem=name,
-            cache=self.options.cache and not others,  # what they do is not seen from the text
+            # What others do is not seen from the text; of functions that call themselves Numba's cached code is unsafe.
+            cache=self.options.cache and not others and not pipeline.calls_itself(program),
             fastmath=fastmath,
             parallel=self.options.parallel,
             depends=" ".join(str(id(other)) for other in others),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from .analysis.compensation import is_compensated
-from .emit.python import print_function
+from .emit import python
 from .frontend.build import Program, parse
 from .frontend.source import FunctionSource
 from .ir import types as ty
@@ -206,6 +206,28 @@ def reorders_sums(program: Program) -> bool:
     return not is_compensated(program.function)
 
 
+def print_function(function: Function, doc: str = "") -> str:
+    """The text of a module with a finished function in it, and the functions that it calls."""
+    helpers: dict[str, Function] = {}
+
+    def gather(function: Function) -> None:
+        for op in ops_within(function.body):
+            if op.primitive == "call" and op.attributes["name"] not in helpers:
+                called: Function = op.attributes["callee"].function
+                helpers[op.attributes["name"]] = called  # it calls itself
+                finished = finish(simplified(drop_attachments(called)))
+                helpers[op.attributes["name"]] = replace(finished, name=op.attributes["name"])
+                gather(finished)
+
+    gather(function)
+    return python.print_function(function, doc, helpers=list(helpers.values()))
+
+
+def calls_itself(program: Program) -> bool:
+    """Whether a program calls functions that call themselves."""
+    return any(op.primitive == "call" for op in ops_within(program.function.body))
+
+
 def other_functions(program: Program) -> list[Any]:
     """The functions of the user that a program calls as they stand."""
     return [op.attributes["target"] for op in ops_within(program.function.body) if "module" in op.attributes]
@@ -221,6 +243,7 @@ __all__ = [
     "Hook",
     "adjoint",
     "as_primal",
+    "calls_itself",
     "cotangents",
     "finish",
     "forward_jacobian",

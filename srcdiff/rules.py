@@ -13,13 +13,17 @@ from dataclasses import replace
 
 from . import pipeline
 from .analysis.activity import find_active
+from .errors import NotDifferentiable
 from .frontend.build import Program
+from .frontend.recursion import emit_call
 from .frontend.rules import read_jvp, read_vjp
 from .ir import types as ty
 from .ir.builder import Builder, zero
 from .ir.core import Block, Function, Op, Value
 from .ir.inline import inline
 from .ir.walk import ops_within
+from .primitives.custom import Callee
+from .transform.reverse import cotangent_type
 
 OTHER = {"vjp": "jvp", "jvp": "vjp"}
 
@@ -97,12 +101,61 @@ def known(where: tuple[str, object, str]) -> tuple[str, int, str]:
 
 def rule_program(op: Op, mode: str) -> Program:
     """The rules of a call as one function, in the given mode; every array that it gives is its own."""
+    if op.attributes["call"].rules.callee is not None:
+        return call_program(op, mode)
     given = getattr(op.attributes["call"].rules, mode) is not None
     read = read_vjp if (mode == "vjp") == given else read_jvp
     program = read(op)
     if not given:
         program = transposed(program, op, mode)
     return replace(program, function=pipeline.own_results(pipeline.simplified(program.function)))
+
+
+def derivative_of(callee: Callee, mode: str) -> Callee:
+    """What a function that calls itself owes to its parameters, or its tangents: a function that calls itself too."""
+    known = callee.derivatives.get(mode)
+    if known is not None:
+        return known
+    function: Function = callee.function
+    visible = function.parameters[: len(function.parameters) - function.hidden]
+    wrt = [k for k, p in enumerate(visible) if ty.is_differentiable(p.type)]
+    of = [visible[k] for k in wrt] if mode == "vjp" else function.results
+    types = tuple(cotangent_type(v.type) for v in of if ty.is_differentiable(v.type))
+    made = Callee(f"{callee.name}_{mode}", types, lambda: make(), callee.fetch)
+    callee.derivatives[mode] = made
+
+    def make() -> Function:
+        program = with_rules(Program(function, callee.fetch, (), None, None), wrt, mode)
+        if program.fetch != callee.fetch:
+            raise NotDifferentiable(
+                f"`{callee.name}` calls itself, and a function with rules that read their surroundings",
+                reason="what each call of it must supply is known too late",
+                instead="what the rules read as arguments",
+            )
+        if mode == "vjp":
+            derivative = pipeline.cotangents(program.function, wrt)
+        else:
+            derivative = pipeline.tangent(program.function, wrt)
+            body = replace(derivative.body, results=derivative.results[len(function.results) :])
+            derivative = replace(derivative, body=body)
+        return replace(pipeline.as_primal(derivative), name=made.name)
+
+    return made
+
+
+def call_program(op: Op, mode: str) -> Program:
+    """The derivative of a recursive call: a call of the derivative."""
+    callee: Callee = op.attributes["call"].rules.callee
+    function: Function = callee.function
+    of = op.results if mode == "vjp" else [op.operands[k] for k in op.attributes["call"].channels]
+    directions = [Value("g", cotangent_type(v.type)) for v in of if ty.is_differentiable(v.type)]
+    results = [Value(v.name, v.type) for v in op.results]
+    count = len(function.parameters) - function.hidden
+    arguments = [Value(p.name, p.type) for p in function.parameters]
+    with Builder(op.location) as builder:
+        found = emit_call(derivative_of(callee, mode), (*arguments[:count], *directions), arguments[count:])
+    body = Block((*directions, *results, *arguments), tuple(builder.ops), found)
+    return Program(Function(f"{callee.name}_{mode}", body, function.hidden), callee.fetch, (), None, None)
 
 
 def transposed(program: Program, op: Op, mode: str) -> Program:

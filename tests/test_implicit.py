@@ -102,7 +102,7 @@ def test_a_solver_that_is_called_as_it_stands():
     implicit(lambert, lambda w, x: w * math.exp(w) - x)
     w = lambert(1.5)
     near(grad(lambda x: lambert(x))(1.5), w / (1.5 * (1.0 + w)))
-    check_grads(lambert, (1.5,), 2)
+    check_grads(lambda x: lambert(x), (1.5,), 2)
 
 
 def test_a_singular_jacobian():

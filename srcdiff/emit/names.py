@@ -15,6 +15,7 @@ import re
 
 from ..analysis.structure import find_structure
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.walk import ops_within
 from .special import called_functions, modules_called
 
 Interval = tuple[int, int]
@@ -233,6 +234,7 @@ class Variables:
 
     def name_all(self, function: Function) -> dict[Value, str]:
         modules = {module.partition(".")[0] for module in modules_called(function)}
+        modules |= {op.attributes["name"] for op in ops_within(function.body) if op.primitive == "call"}
         taken = {*RESERVED, *called_functions(function), *modules}
         names: dict[Value, str] = {}
         for value in function.parameters:

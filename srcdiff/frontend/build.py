@@ -25,6 +25,7 @@ from .captures import Captures
 from .custom import derived
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
+from .recursion import Reading, call_recursive
 from .scope import Frame, LoopParts, describe
 from .searches import halves_bracket
 from .source import FunctionSource
@@ -88,8 +89,12 @@ class Reader(Expressions):
         super().__init__()
         self.captures = Captures()
         self.stack = []
+        self.readings: dict[Any, Reading] = {}
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
+
+    def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
+        return call_recursive(self, source, env, node, parse)
 
     # ------------------------------------------------------------------------------------- parameters
 
@@ -575,15 +580,19 @@ def text_of(node: ast.expr) -> str:
     return text[2:-1] if isinstance(node, ast.JoinedStr) else text
 
 
-def parse(source: FunctionSource, specs: Sequence[Any]) -> Program:
+def parse(
+    source: FunctionSource, specs: Sequence[Any], readings: dict[Any, Reading] | None = None
+) -> Program:
     """Read a function for the given argument types.
 
     Parameters
     ----------
     source : the function, from `read_source`.
     specs : for each argument a Numba type, a tuple of such, or `Static` for what is known beforehand.
+    readings : recursive functions that are being read.
     """
     reader = Reader()
+    reader.readings = {} if readings is None else readings
     reader.frame = Frame(source)
     reader.current_node = source.tree
     parameters: list[Value] = []

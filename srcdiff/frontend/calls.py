@@ -50,6 +50,7 @@ Arguments = tuple[Any, ...]
 
 class Calls(Arrays):
     stack: list[Any]
+    readings: dict[Any, Any]  # recursive functions, by code and types
     captures: Captures
 
     def statements(self, body: list[ast.stmt]) -> None:
@@ -279,15 +280,21 @@ class Calls(Arrays):
         return {name: self.settled(thing, name) for name, thing in env.items()}
 
     def enter(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
+        if source.function.__code__ in self.stack:
+            return self.call_again(source, env, node)
         return self.run(source.tree, Frame(source, env), node, source.function.__code__)
+
+    def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
+        """A call of a function that is being read."""
+        raise NotImplementedError
 
     def run(self, tree: Any, frame: Frame, node: ast.AST, identity: Any) -> Any:
         """Read the body of a called function in place."""
         if identity in self.stack:
             self.refuse(
-                "recursion",
-                "a function that calls itself cannot be inlined",
-                "a loop",
+                "recursion of a nested function",
+                "a nested function is read in place, among the variables that it sees",
+                "a function of the module, or a loop",
                 node=node,
             )
         if len(self.stack) > 60:

@@ -13,7 +13,8 @@ The rules are read when a derivative needs them (`srcdiff/rules.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 Rule = Callable[..., Any]
@@ -39,15 +40,17 @@ class Rules:
     vjp : for each argument a rule `(g, ans, *args)` that gives what is owed to it, or None for a zero derivative; or
         one rule for several of them.
     jvp : for each argument a rule `(g, ans, *args)` that gives what its tangent adds to that of the result, or None.
+    callee : the function itself if it has no rules but calls itself: its derivatives are made from it.
     """
 
     name: str
     vjp: tuple[Rule | None, ...] | Together | None = None
     jvp: tuple[Rule | None, ...] | None = None
+    callee: Callee | None = None
 
     def has_derivative(self, k: int) -> bool:
         """Whether a derivative by argument `k` may differ from zero."""
-        return any(
+        return self.callee is not None or any(
             k < rules.count if isinstance(rules, Together) else rules[k] is not None
             for rules in (self.vjp, self.jvp)
             if rules is not None
@@ -79,6 +82,31 @@ class RuledCall:
     channels: tuple[int, ...]
 
 
+@dataclass(eq=False)
+class Callee:
+    """A function that is called, not put in place, since it calls itself: the attribute `callee` of a `call` op.
+
+    Its derivatives are functions that call themselves too, each made when it is printed or differentiated.
+
+    Attributes
+    ----------
+    name : in generated source.
+    results : the types of its results.
+    make : makes its `Function`, with captured values as hidden parameters.
+    fetch : where those are read.
+    """
+
+    name: str
+    results: tuple[Any, ...]
+    make: Callable[[], Any]
+    fetch: tuple[Any, ...] = ()
+    derivatives: dict[str, Callee] = field(default_factory=dict)
+
+    @cached_property
+    def function(self) -> Any:
+        return self.make()
+
+
 RULES: dict[Any, Rules] = {}
 
 
@@ -99,4 +127,4 @@ def rules_of(function: Any) -> Rules | None:
         return None
 
 
-__all__ = ["RULES", "Rule", "RuledCall", "Rules", "Together", "bare", "rules_of"]
+__all__ = ["RULES", "Callee", "Rule", "RuledCall", "Rules", "Together", "bare", "rules_of"]

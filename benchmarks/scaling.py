@@ -1,6 +1,6 @@
 """Does the gradient's cost grow as the primal's does?
 
-    python benchmarks/scaling.py [--kernels a,b] [--hand] [--json FILE]
+    python benchmarks/scaling.py [--suite npbench] [--kernels a,b] [--hand] [--json FILE]
 
 Doubles the work of each kernel over four sizes and prints gradient over primal at each, the largest over the
 smallest of those (at most 1.3 is wanted), and the bytes of tape at each size.
@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 
 from timing import (
+    SUITES,
     build_contenders,
     keep_freed_pages,
+    keep_to_one_thread,
     kernel_names,
     load_kernel,
     median_ratio,
     pin_to_one_core,
+    styles_of,
     time_interleaved,
     work_of,
 )
@@ -29,31 +32,32 @@ from timing import (
 LIMIT = 1.3
 
 
-def tape_bytes(kernel: Any, args: tuple[Any, ...]) -> int | str:
+def tape_bytes(kernel: Any, style: str, args: tuple[Any, ...]) -> int | str:
     """What srcdiff's gradient records at these arguments, or why that is not known."""
     try:
         import srcdiff
 
-        return srcdiff.differentiate(kernel.primal, argnums=kernel.ARGNUMS).tape_report(*args).bytes
+        return srcdiff.differentiate(getattr(kernel, style), argnums=kernel.ARGNUMS).tape_report(*args).bytes
     # The report is a side dish: a refusal is shown in its place.
     except Exception as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def measure(name: str, contender: str, seconds: float) -> dict[str, Any]:
-    kernel = load_kernel(name)
+def measure(suite: str, name: str, style: str, contender: str, seconds: float) -> dict[str, Any]:
+    kernel = load_kernel(suite, name)
+    title = name if style == "primal" else f"{name} {style}"
     ratios, tapes = [], []
     for size in kernel.SIZES:
         args = kernel.make(size, np.random.default_rng(20_24))
-        kept, refused = build_contenders(kernel, args, ["srcdiff"] if contender == "srcdiff" else [])
+        kept, refused = build_contenders(kernel, style, args, [contender])
         if refused:
-            return {"kernel": name, "refused": refused[0].reason}
+            return {"kernel": title, "refused": refused[0].reason}
         times = time_interleaved(kept, seconds)
         ratios.append(median_ratio(times[contender], times["primal"]))
-        tapes.append(tape_bytes(kernel, args) if contender == "srcdiff" else 0)
+        tapes.append(tape_bytes(kernel, style, args) if contender == "srcdiff" else 0)
     sizes = [list(size) if isinstance(size, tuple) else size for size in kernel.SIZES]
     return {
-        "kernel": name,
+        "kernel": title,
         "sizes": sizes,
         "ratios": ratios,
         "spread": max(ratios) / min(ratios),
@@ -63,27 +67,30 @@ def measure(name: str, contender: str, seconds: float) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--suite", choices=SUITES, default=SUITES[0], help="default %(default)s")
     parser.add_argument("--kernels", help="comma-separated names; default all")
     parser.add_argument("--hand", action="store_true", help="measure the hand-written adjoints instead")
     parser.add_argument("--seconds", type=float, default=0.5, help="per kernel and size; default %(default)s")
     parser.add_argument("--json", type=Path, help="write the numbers here")
     options = parser.parse_args()
 
+    keep_to_one_thread()
     pin_to_one_core()
     keep_freed_pages()
     contender = "hand" if options.hand else "srcdiff"
     rows: list[dict[str, Any]] = []
     print(f"{contender} over primal at four sizes, each doubling the work; largest over smallest\n")
-    for name in options.kernels.split(",") if options.kernels else kernel_names():
-        row = measure(name, contender, options.seconds)
+    names = options.kernels.split(",") if options.kernels else kernel_names(options.suite)
+    kernels = [(name, load_kernel(options.suite, name)) for name in names]
+    for name, kernel, style in [(n, k, s) for n, k in kernels for s in styles_of(k)]:
+        row = measure(options.suite, name, style, contender, options.seconds)
         rows.append(row)
         if "refused" in row:
-            print(f"{name:<20} refused: {row['refused'].splitlines()[0]}", flush=True)
+            print(f"{row['kernel']:<20} refused: {row['refused'].splitlines()[0]}", flush=True)
             continue
-        kernel = load_kernel(name)
         cells = "  ".join(f"{work_of(s)}: {r:.2f}" for s, r in zip(kernel.SIZES, row["ratios"], strict=True))
         verdict = "" if row["spread"] <= LIMIT else f"  over {LIMIT}"
-        print(f"{name:<20} {row['spread']:.2f}{verdict}   {cells}", flush=True)
+        print(f"{row['kernel']:<20} {row['spread']:.2f}{verdict}   {cells}", flush=True)
         if contender == "srcdiff":
             shown = "  ".join(f"{b:,}" if isinstance(b, int) else b for b in row["tape_bytes"])
             print(f"{'':<20} tape bytes: {shown}", flush=True)

@@ -1,8 +1,9 @@
 """What `compare.py` and `scaling.py` share: contenders, their agreement, and interleaved timing.
 
 A contender is a function without arguments that returns (value, gradients). All contenders of a kernel are
-built from the same arguments, checked against the hand-written adjoint, and then timed in turns in one
-process, so that a busy neighbour or a changing clock hits all of them alike.
+built from the same arguments, checked against one of them, and then timed in turns in one process, so that a
+busy neighbour or a changing clock hits all of them alike. There are two suites: `kernels`, with an adjoint written
+by hand and one function `primal`, and `npbench`, with one function a style.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numba
@@ -27,6 +28,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 TOLERANCE = 1e-7
+
+SUITES = ("kernels", "npbench")
+STYLES = ("primal", "slices", "loops")
 
 Gradient = tuple[float, tuple[Any, ...]]
 
@@ -41,6 +45,8 @@ class Contender:
     result: Any
     # Turns this into (value, tuple of NumPy arrays) for the comparison; not timed.
     to_numpy: Callable[[Any], Gradient] = field(default=lambda result: result)
+    # Runs under CPython, because Numba refuses it.
+    interpreted: bool = False
 
 
 @dataclass
@@ -51,14 +57,25 @@ class Refusal:
     reason: str
 
 
-def kernel_names() -> list[str]:
-    import kernels
+def kernel_names(suite: str) -> list[str]:
+    folder = importlib.import_module(suite)
+    return sorted(module.name for module in pkgutil.iter_modules(folder.__path__))
 
-    return sorted(module.name for module in pkgutil.iter_modules(kernels.__path__))
+
+def load_kernel(suite: str, name: str) -> ModuleType:
+    return importlib.import_module(f"{suite}.{name}")
 
 
-def load_kernel(name: str) -> ModuleType:
-    return importlib.import_module(f"kernels.{name}")
+def styles_of(kernel: ModuleType) -> list[str]:
+    """The ways in which a kernel's function is written."""
+    return [style for style in STYLES if hasattr(kernel, style)]
+
+
+def keep_to_one_thread() -> None:
+    """Start anew with one thread for BLAS, which counts the cores when it is loaded."""
+    if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
+        os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 def pin_to_one_core() -> int | None:
@@ -104,24 +121,83 @@ def first_call(name: str, call: Callable[[], Any], to_numpy: Callable[[Any], Gra
     return Contender(name, call, max(0.0, first - second), result, to_numpy)
 
 
-def build_primal(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
-    compiled = numba.njit(kernel.primal, error_model="numpy")
-    return first_call("primal", lambda: compiled(*args), lambda value: (float(value), ()))
+def fresh_arguments(function: Callable[..., Any], args: tuple[Any, ...]) -> Callable[[], tuple[Any, ...]]:
+    """What gives the arguments for a call of a primal: those that it writes into are copied each time."""
+    given = tuple(arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args)
+    function(*given)
+    written = [
+        isinstance(arg, np.ndarray) and arg.tobytes() != after.tobytes()
+        for arg, after in zip(args, given, strict=True)
+    ]
+    if not any(written):
+        return lambda: args
+    return lambda: tuple(arg.copy() if w else arg for arg, w in zip(args, written, strict=True))
 
 
-def build_hand(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+def under_numba(function: FunctionType) -> Any:
+    """A function under Numba, and those of its module that it calls."""
+    names = {
+        name: under_numba(thing)
+        if isinstance(thing, FunctionType)
+        and thing.__module__ == function.__module__
+        and thing is not function
+        else thing
+        for name, thing in function.__globals__.items()
+        if name in function.__code__.co_names
+    }
+    names["__name__"] = function.__module__
+    twin = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+    return numba.njit(twin, error_model="numpy")
+
+
+def compiled_primal(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Callable[..., Any]:
+    """The primal under Numba; as it stands where Numba does not know a function that it calls."""
+    function: Callable[..., Any] = getattr(kernel, style)
+    compiled = under_numba(function)
+    try:
+        compiled.compile(tuple(numba.typeof(arg) for arg in args))
+    except numba.core.errors.TypingError:
+        return function
+    return compiled
+
+
+def build_primal(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
+    start = time.perf_counter()
+    compiled = compiled_primal(kernel, style, args)
+    compiling = time.perf_counter() - start
+    fresh = fresh_arguments(compiled, args)
+    contender = first_call("primal", lambda: compiled(*fresh()), lambda value: (float(value), ()))
+    contender.compile_seconds += compiling
+    contender.interpreted = not hasattr(compiled, "py_func")
+    return contender
+
+
+def build_forward(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
+    """The primal as srcdiff compiles it."""
+    import srcdiff
+
+    compiled = srcdiff.differentiate(getattr(kernel, style))
+    start = time.perf_counter()
+    fresh = fresh_arguments(compiled, args)
+    compiling = time.perf_counter() - start
+    contender = first_call("forward", lambda: compiled(*fresh()), lambda value: (float(value), ()))
+    contender.compile_seconds += compiling
+    return contender
+
+
+def build_hand(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
     compiled = numba.njit(kernel.hand, error_model="numpy")
     return first_call("hand", lambda: compiled(*args), as_arrays)
 
 
-def build_srcdiff(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+def build_srcdiff(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
     import srcdiff
 
-    gradient = srcdiff.value_and_grad(kernel.primal, argnums=kernel.ARGNUMS)
+    gradient = srcdiff.value_and_grad(getattr(kernel, style), argnums=kernel.ARGNUMS)
     return first_call("srcdiff", lambda: gradient(*args), as_arrays)
 
 
-def build_jax(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+def build_jax(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
     import jax
 
     jax.config.update("jax_platforms", "cpu")
@@ -132,7 +208,7 @@ def build_jax(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
     return first_call("jax", lambda: jax.block_until_ready(gradient(*inputs)), as_arrays)
 
 
-def build_torch(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+def build_torch(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
     import torch
 
     torch.set_num_threads(1)
@@ -156,7 +232,7 @@ def build_torch(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
     return first_call("torch", call, to_numpy)
 
 
-def build_autograd(kernel: ModuleType, args: tuple[Any, ...]) -> Contender:
+def build_autograd(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
     import autograd
 
     gradient = autograd.value_and_grad(kernel.autograd_loss, argnum=kernel.ARGNUMS)
@@ -168,39 +244,52 @@ def as_arrays(result: Any) -> Gradient:
     return float(value), tuple(np.asarray(g) for g in gradients)
 
 
-BUILDERS: dict[str, Callable[[ModuleType, tuple[Any, ...]], Contender]] = {
-    "srcdiff": build_srcdiff,
+BUILDERS: dict[str, Callable[[ModuleType, str, tuple[Any, ...]], Contender]] = {
+    "forward": build_forward,
+    "hand": build_hand,
     "jax": build_jax,
+    "srcdiff": build_srcdiff,
     "torch": build_torch,
     "autograd": build_autograd,
 }
+# What a contender needs of the kernel's module.
+NEEDS = {name: f"{name}_loss" for name in ("jax", "torch", "autograd")} | {"hand": "hand"}
 
 
 def build_contenders(
-    kernel: ModuleType, args: tuple[Any, ...], names: Sequence[str]
+    kernel: ModuleType, style: str, args: tuple[Any, ...], names: Sequence[str]
 ) -> tuple[list[Contender], list[Refusal]]:
-    """Primal, hand-written adjoint and those of `names` that have this kernel, are installed and agree."""
-    primal, hand = build_primal(kernel, args), build_hand(kernel, args)
-    reference = hand.to_numpy(hand.result)
+    """The primal and those of `names` that have this kernel, are installed and agree.
+
+    Gradients must agree with the first one in the order of `BUILDERS`; ours, if it is the first, with differences.
+    """
+    primal = build_primal(kernel, style, args)
     value = primal.to_numpy(primal.result)[0]
-    if distance(value, reference[0]) > TOLERANCE:
-        raise AssertionError(f"{kernel.__name__}: primal {value} but hand-written adjoint {reference[0]}")
-    kept, refused = [primal, hand], []
-    for name in names:
-        if name != "srcdiff" and not hasattr(kernel, f"{name}_loss"):
+    kept: list[Contender] = [primal]
+    refused: list[Refusal] = []
+    reference: Gradient | None = None
+    for name in BUILDERS:
+        if name not in names or (name in NEEDS and not hasattr(kernel, NEEDS[name])):
             continue
         try:
-            contender = BUILDERS[name](kernel, args)
+            contender = BUILDERS[name](kernel, style, args)
             found = contender.to_numpy(contender.result)
         # A contender may fail in any way of its own; the table says which and why, and goes on.
         except Exception as error:
             refused.append(Refusal(name, f"{type(error).__name__}: {error}"))
             continue
-        worst = disagreement(found, reference)
+        worst = distance(found[0], value)
+        if name != "forward":
+            if reference is not None:
+                worst = max(worst, disagreement(found, reference))
+            elif name == "srcdiff":
+                worst = max(worst, slope_disagreement(kernel, style, args, found))
         if worst > TOLERANCE:
-            refused.append(Refusal(name, f"differs from the hand-written adjoint by {worst:.1e}; not timed"))
-        else:
-            kept.append(contender)
+            refused.append(Refusal(name, f"differs from the others by {worst:.1e}; not timed"))
+            continue
+        kept.append(contender)
+        if name != "forward" and reference is None:
+            reference = found
     return kept, refused
 
 
@@ -226,6 +315,24 @@ def disagreement(found: Gradient, reference: Gradient) -> float:
         return float("inf")
     gaps = [distance(a, b) for a, b in zip(found[1], reference[1], strict=True)]
     return max(distance(found[0], reference[0]), *gaps)
+
+
+def slope_disagreement(kernel: ModuleType, style: str, args: tuple[Any, ...], found: Gradient) -> float:
+    """How far a gradient's slope along a random direction is from differences of the primal, beyond their error."""
+    compiled = compiled_primal(kernel, style, args)
+    rng = np.random.default_rng(11)
+    towards = {k: rng.standard_normal(np.shape(args[k])) for k in kernel.ARGNUMS}
+
+    def at(step: float) -> float:
+        moved = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
+        for k, direction in towards.items():
+            moved[k] = moved[k] + step * (direction if np.ndim(args[k]) else float(direction))
+        return float(compiled(*moved))
+
+    slope = sum(float(np.sum(g * towards[k])) for k, g in zip(kernel.ARGNUMS, found[1], strict=True))
+    differences = [(at(h) - at(-h)) / (2.0 * h) for h in (4e-5, 2e-5, 1e-5)]
+    error = 4.0 * (max(differences) - min(differences)) + 1e-5 * abs(slope)
+    return max(0.0, abs(slope - differences[-1]) - error) / max(abs(slope), 1e-300)
 
 
 # --- timing -------------------------------------------------------------------------------------

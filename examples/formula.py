@@ -27,7 +27,7 @@ Prints:
         x_bar2 = a_bar * z
         x_bar += x_bar2
         z_bar = a_bar * x
-        return t4, x_bar, z_bar
+        return t4, (x_bar, z_bar)
 """
 
 import math

@@ -38,7 +38,7 @@ Prints:
         z_bar = -(-(0.5 * (2.0 * t3) / t2) * y * t1)
         w_bar2 = z_bar * x
         w_bar += w_bar2
-        return t4, w_bar, z_bar
+        return t4, (w_bar, z_bar)
 
     L = 0.0675496773   dw = -0.0971340849   db = -0.0735670424
 """

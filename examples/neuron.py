@@ -30,7 +30,7 @@ Prints:
         for i in range(t1):
             x_bar[i] += s_bar * w[i]
             w_bar[i] = s_bar * x[i]
-        return t3, w_bar, x_bar, s_bar
+        return t3, (w_bar, x_bar, s_bar)
 """
 
 import math

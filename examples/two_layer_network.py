@@ -68,7 +68,7 @@ Prints:
             for j in range(inputs):
                 W1_bar[i, j] = z_bar * x[j]
             b1_bar[i] += z_bar
-        return total, W1_bar, b1_bar, W2_bar, b2_bar
+        return total, (W1_bar, b1_bar, W2_bar, b2_bar)
 """
 
 import math

@@ -1,5 +1,8 @@
 """Source-transformation automatic differentiation of numeric Python, compiled by Numba."""
 
+import importlib
+from typing import Any
+
 from .api import (
     Differentiated,
     TapeReport,
@@ -55,3 +58,10 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`srcdiff.cuda`, imported when it is asked for."""
+    if name == "cuda":
+        return importlib.import_module("srcdiff.cuda")
+    raise AttributeError(f"module 'srcdiff' has no attribute '{name}'")

@@ -6,8 +6,9 @@ value, slope = value_and_grad(loss)(w, X, y)
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from . import pipeline
 from .arguments import ArgNums, Signature, flattened
@@ -30,6 +31,9 @@ from .frontend.captures import fetched
 from .frontend.source import read_source
 from .ir.core import Function
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 class Differentiable(Compiled):
     """A Python function that was read: its compiled form, and what derivatives are made of."""
@@ -49,7 +53,7 @@ class Differentiable(Compiled):
         return pipeline.primal(program, self.options.optimise)
 
 
-class Differentiated(Differentiable):
+class Differentiated(Differentiable, Generic[P, R]):
     """What the decorator `differentiate` makes of a function: the compiled primal, with its derivatives.
 
     Attributes
@@ -58,14 +62,24 @@ class Differentiated(Differentiable):
     hvp : callable with the arguments of the function, then a vector
     """
 
+    value_and_grad: Callable[P, tuple[R, Any]]
+    grad: Callable[P, Any]
+    jacobian: Callable[P, Any]
+    hessian: Callable[P, Any]
+    hvp: Callable[..., Any]
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **keywords: P.kwargs) -> R: ...
+
     def __init__(self, function: Any, argnums: ArgNums | None, options: Options) -> None:
         super().__init__(function, options)
         self.argnums: ArgNums = 0 if argnums is None else argnums
         functools.update_wrapper(self, self.source.function, updated=())
-        self.value_and_grad = ValueAndGradient(self, self.argnums)
-        self.grad = Gradient(self.value_and_grad)
+        self.value_and_grad = self._value_and_gradient = ValueAndGradient(self, self.argnums)
+        self.grad = without_value = Gradient(self._value_and_gradient)
         self.jacobian = EitherJacobian(self, self.argnums)
-        self.hessian = Jacobian(self.grad, self.argnums, True)
+        self.hessian = Jacobian(without_value, self.argnums, True)
         self.hvp = HessianVector(self, self.argnums)
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
@@ -78,7 +92,7 @@ class Differentiated(Differentiable):
 
     def gradient_source(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
         """The source text of the gradient for arguments of these types: a module to read, keep or compile."""
-        return self.value_and_grad.source_text(self.specs(self.bind(args, keywords)), optimise)
+        return self._value_and_gradient.source_text(self.specs(self.bind(args, keywords)), optimise)
 
     def ir(self, *args: Any, **keywords: Any) -> str:
         """The dump of the function in the IR, as it was read."""
@@ -86,14 +100,14 @@ class Differentiated(Differentiable):
 
     def gradient_ir(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
         """The dump of the gradient in the IR, as it is printed."""
-        program = self.value_and_grad.make_program(self.specs(self.bind(args, keywords)), optimise)
+        program = self._value_and_gradient.make_program(self.specs(self.bind(args, keywords)), optimise)
         return show(pipeline.finish(program.function, optimise))
 
     def tape_report(self, *args: Any, **keywords: Any) -> TapeReport:
         """What the gradient records between its sweeps, and how many bytes that takes for these arguments."""
         values = self.bind(args, keywords)
-        program = self.value_and_grad.program(self.specs(values))
-        function, names = pipeline.tape_sizes(self.value_and_grad.finish(program))
+        program = self._value_and_gradient.program(self.specs(values))
+        function, names = pipeline.tape_sizes(self._value_and_gradient.finish(program))
         if not names:
             return TapeReport({})
         text = pipeline.print_function(function)
@@ -129,6 +143,32 @@ def differentiable(function: Any) -> Compiled:
     return function if isinstance(function, Compiled) else Differentiable(function)
 
 
+@overload
+def differentiate(
+    f: Callable[P, R],
+    *,
+    argnums: ArgNums | None = None,
+    cache: bool = True,
+    fastmath: Any = None,
+    parallel: bool = False,
+    target: str = "cpu",
+    optimise: bool = True,
+) -> Differentiated[P, R]: ...
+
+
+@overload
+def differentiate(
+    f: None = None,
+    *,
+    argnums: ArgNums | None = None,
+    cache: bool = True,
+    fastmath: Any = None,
+    parallel: bool = False,
+    target: str = "cpu",
+    optimise: bool = True,
+) -> Callable[[Callable[P, R]], Differentiated[P, R]]: ...
+
+
 def differentiate(
     f: Any = None,
     *,
@@ -151,8 +191,10 @@ def differentiate(
     fastmath : bool or set of str, optional
         Passed to Numba. By default the compiler may reorder sums, unless the function does compensated arithmetic;
         `False` keeps every operation as written.
-    parallel, target
-        Only False and "cpu" for now.
+    parallel
+        Only False for now.
+    target : "cpu" or "cuda"
+        With "cuda", `f` is a CUDA kernel (`srcdiff.cuda.CudaKernel`). `srcdiff.cuda.batch` runs functions on a GPU.
     optimise : bool
         Fuse, fold and combine; switch off to read the plain adjoint.
 
@@ -174,15 +216,19 @@ def differentiate(
     >>> f(2.0), f.grad(2.0)
     (1.8185948536513634, 0.0770037537313969)
     """
-    if parallel or target != "cpu":
-        raise NotDifferentiable("`parallel=True` and other targets than the CPU are not supported yet")
+    if parallel or target not in ("cpu", "cuda"):
+        raise NotDifferentiable("`parallel=True` and targets but the CPU and CUDA are not supported yet")
+    if target == "cuda":
+        from .cuda import kernel
+
+        return functools.partial(kernel, argnums=argnums) if f is None else kernel(f, argnums)
     options = Options(cache, fastmath, parallel, optimise)
     if f is None:
         return lambda function: Differentiated(function, argnums, options)
     return Differentiated(f, argnums, options)
 
 
-def grad(f: Any, argnums: ArgNums = 0, has_aux: bool = False) -> Gradient:
+def grad(f: Callable[P, Any], argnums: ArgNums = 0, has_aux: bool = False) -> Callable[P, Any]:
     """The gradient of a function with one float as result.
 
     Parameters
@@ -209,7 +255,9 @@ def grad(f: Any, argnums: ArgNums = 0, has_aux: bool = False) -> Gradient:
     return Gradient(ValueAndGradient(differentiable(f), argnums, has_aux))
 
 
-def value_and_grad(f: Any, argnums: ArgNums = 0, has_aux: bool = False) -> ValueAndGradient:
+def value_and_grad(
+    f: Callable[P, R], argnums: ArgNums = 0, has_aux: bool = False
+) -> Callable[P, tuple[R, Any]]:
     """The value of a function and its gradient, from one run.
 
     Parameters
@@ -293,9 +341,9 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
         raise TypeError("no argument is a float: there is nothing to differentiate by")
     forward = derived(of, Forward, wrt)
     results, residuals = forward.of_values(values)
-    function, structure, _, _ = forward.pullback.entry(specs)
+    function, _, _ = forward.pullback.entry(specs)
     places = [wrt.index(k) if k in wrt else None for k in range(len(values))]
-    return results, Pullback(function, structure, residuals, outline(results), places)
+    return results, Pullback(function, residuals, outline(results), places)
 
 
 def derived(of: Compiled, kind: Any, wrt: tuple[int, ...]) -> Any:
@@ -306,7 +354,7 @@ def derived(of: Compiled, kind: Any, wrt: tuple[int, ...]) -> Any:
     return known
 
 
-def jacobian(f: Any, argnums: ArgNums = 0) -> EitherJacobian:
+def jacobian(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
     """The Jacobian of a function, by the mode that takes fewer sweeps for the sizes of arguments and results.
 
     Parameters
@@ -331,7 +379,7 @@ def jacobian(f: Any, argnums: ArgNums = 0) -> EitherJacobian:
     return EitherJacobian(differentiable(f), argnums)
 
 
-def jacfwd(f: Any, argnums: ArgNums = 0) -> Jacobian:
+def jacfwd(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
     """The Jacobian by tangents, several at once: for few parameters and many results.
 
     See Also
@@ -346,7 +394,7 @@ def jacfwd(f: Any, argnums: ArgNums = 0) -> Jacobian:
     return Jacobian(differentiable(f), argnums, True)
 
 
-def jacrev(f: Any, argnums: ArgNums = 0) -> Jacobian:
+def jacrev(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
     """The Jacobian by pullbacks, from one forward sweep for each result: for many parameters and few results.
 
     See Also
@@ -361,7 +409,7 @@ def jacrev(f: Any, argnums: ArgNums = 0) -> Jacobian:
     return Jacobian(differentiable(f), argnums, False)
 
 
-def hessian(f: Any, argnums: ArgNums = 0) -> Jacobian:
+def hessian(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
     """The Hessian of a function with one float as result: tangents of its gradient, several at once.
 
     Parameters
@@ -381,10 +429,10 @@ def hessian(f: Any, argnums: ArgNums = 0) -> Jacobian:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    return Jacobian(grad(f, argnums), argnums, True)
+    return Jacobian(Gradient(ValueAndGradient(differentiable(f), argnums)), argnums, True)
 
 
-def hvp(f: Any, argnums: ArgNums = 0) -> HessianVector:
+def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     """The Hessian of a function with one float as result, times a vector, without the Hessian.
 
     Parameters

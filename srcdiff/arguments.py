@@ -1,4 +1,4 @@
-"""The arguments of a call: bound to parameters, typed, flattened; what is captured, as it is now.
+"""The arguments of a call: bound to parameters, typed, flattened.
 
 def f(x, pair, n=3): ...
 
@@ -8,7 +8,8 @@ f(a, (b, c))      bound: [a, (b, c), 3]      specs: [f64[:], (f64, f64), i64]   
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from .ir import types as ty
 
 ArgNums = int | str | Sequence[int | str]
 NUMBERS = (np.ndarray, np.generic, float, int, bool, complex)
-PLAIN = (np.ndarray, float, int, bool, np.float64, np.float32, np.int64)
 
 
 class Signature:
@@ -140,6 +140,40 @@ class Signature:
         """The types of bound arguments."""
         return tuple(self.spec(v, n) for v, n in zip(values, self.names, strict=True))
 
+    def spec_in_compiled_code(self, type: Any, name: str) -> Any:
+        """The same for an argument of which compiled code knows this type."""
+        if isinstance(type, ty.nb.Omitted):
+            return self.spec(type.value, name)
+        if ty.is_scalar(type) or ty.is_array(type):
+            return type
+        if ty.is_tuple(type):
+            return tuple(self.spec_in_compiled_code(part, name) for part in type)
+        if isinstance(type, ty.nb.NoneType):
+            return Static(None)
+        if isinstance(type, ty.nb.StringLiteral):
+            return Static(type.literal_value)
+        if isinstance(type, ty.nb.Dispatcher):
+            return Static(getattr(type.dispatcher, "owner", type.dispatcher))
+        raise NotDifferentiable(
+            f"the argument `{name}` is of type `{type}` in compiled code",
+            definition=self.definition,
+            reason="only numbers, arrays, tuples of those, compiled functions, None and literal strings can be passed",
+            instead="separate arguments",
+        )
+
+    @property
+    def for_numba(self) -> inspect.Signature:
+        """The parameters that are not bound by `functools.partial`, with their defaults."""
+        of_function = inspect.signature(self.source.function).parameters
+        return inspect.Signature(
+            [of_function[name].replace(annotation=inspect.Parameter.empty) for name in self.free]
+        )
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether each parameter can be given by position, and none is bound by `functools.partial`."""
+        return not self.is_partial and not self.source.tree.args.kwonlyargs
+
     def plan(self, specs: tuple[Any, ...], wrt: tuple[int, ...]) -> tuple[tuple[int, ...], list[Any]]:
         """The flat parameters to differentiate by, and how the derivatives by each of `wrt` nest."""
         places = []
@@ -160,14 +194,21 @@ class Signature:
         """Whether an argument of this type can be differentiated by."""
         if isinstance(spec, tuple):
             return bool(spec) and all(map(self.moves, spec))
-        return not isinstance(spec, Static) and ty.is_differentiable(spec)
+        return not isinstance(spec, Static) and ty.is_real(spec)
 
     def check_differentiable(self, spec: Any, name: str) -> None:
         if isinstance(spec, tuple) and spec:
             for part in spec:
                 self.check_differentiable(part, name)
             return
-        if isinstance(spec, (Static, tuple)) or not ty.is_differentiable(spec):
+        if not isinstance(spec, (Static, tuple)) and ty.is_complex(ty.element(spec)):
+            raise NotDifferentiable(
+                f"the argument `{name}` is {ty.name_of(spec)}: only floats can be differentiated",
+                definition=self.definition,
+                reason="derivatives are of real numbers by real numbers; complex ones may come in between",
+                instead="its real and imaginary parts as arguments, and `x + 1j * y` in the function",
+            )
+        if isinstance(spec, (Static, tuple)) or not ty.is_real(spec):
             what = repr(spec.value) if isinstance(spec, Static) else ty.name_of(spec)
             raise NotDifferentiable(
                 f"the argument `{name}` is {what}: only floats can be differentiated",
@@ -203,25 +244,9 @@ def flattened(values: Sequence[Any]) -> list[Any]:
     return found
 
 
-def nested(nesting: Any, values: Iterator[Any]) -> Any:
-    """Values in the nesting of a structure."""
-    if nesting == "leaf":
-        return next(values)
-    if nesting is None:
-        return None
-    return tuple(nested(part, values) for part in nesting)
+def nesting_of(spec: Any) -> Any:
+    """How the numbers and arrays of an argument nest."""
+    return leaves(spec, 0)[1]
 
 
-def restored(structure: Any, result: Any) -> Any:
-    """What a compiled function returned, nested as it should be."""
-    if structure == "leaf":
-        return result
-    return nested(structure, iter(result if type(result) is tuple else (result,)))
-
-
-def fingerprint(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What decides the types of arguments, for those that are plain numbers and arrays."""
-    return tuple([(x.dtype, x.ndim, x.flags.num) if type(x) is np.ndarray else type(x) for x in args])
-
-
-__all__ = ["PLAIN", "ArgNums", "Signature", "fingerprint", "flattened", "restored"]
+__all__ = ["ArgNums", "Signature", "flattened", "nesting_of"]

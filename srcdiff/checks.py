@@ -87,7 +87,7 @@ def check_grads(
     program = with_written(of.program(specs))
     wrt, names = [], []
     for k, name in leaf_names(values, of.signature.names):
-        if ty.is_differentiable(program.function.parameters[k].type):
+        if ty.is_real(program.function.parameters[k].type):
             wrt.append(k)
             names.append(name)
     if not wrt:
@@ -150,7 +150,7 @@ class Check:
     ) -> None:
         self.of, self.f, self.values, self.wrt, self.names, self.modes = of, f, values, wrt, names, modes
         function = program.function
-        self.chosen = [k for k, r in enumerate(function.results) if ty.is_differentiable(r.type)]
+        self.chosen = [k for k, r in enumerate(function.results) if ty.is_real(r.type)]
         self.program = replace(program, function=with_results(function, self.chosen))
         involved = [function.parameters[k] for k in wrt] + [function.results[k] for k in self.chosen]
         single = any(ty.numpy_dtype(v.type).itemsize < 8 for v in involved)

@@ -2,27 +2,39 @@
 
     gradient = Gradient(of=...)                       # a Compiled
     gradient(2.0, x)                                  # binds, types, reads, transforms, prints, loads; then calls
-    gradient(3.0, y)                                  # calls
+    gradient(3.0, y)                                  # calls, without any Python in between
+    njit(lambda x: gradient(x, x))(2.0)               # Numba's compiler calls the same code, through an adapter
 
 A subclass says where the program for a signature comes from and by which stages it is finished.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 from . import pipeline
-from .arguments import PLAIN, Signature, fingerprint, flattened, restored
-from .backend.cpu import load_function
+from .arguments import Signature, flattened, nesting_of
+from .backend.cpu import compiled_for, load_adapter, load_function
+from .backend.dispatcher import CompiledDispatcher, is_interpreted
+from .backend.provenance import provenance
+from .captured import passing, same_captured
+from .emit.adapter import leaves_of, print_adapter
 from .frontend.build import Program
 from .frontend.captures import fetched, same_known
+from .ir import types as ty
 from .ir.core import Function
+from .pickling import reduced
 
 Specs = tuple[Any, ...]
 KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
-Entry = tuple[Callable[..., Any], Any, Any, Any]  # compiled, structure, fetch, statics
+Entry = tuple[Any, Any, Any]  # a dispatcher (a plain function where Numba compiles nothing), fetch, statics
+MAKING = threading.Lock()
 
 
 class Options:
@@ -44,12 +56,32 @@ class Compiled:
     programs : the program for each signature so far.
     """
 
+    # What a call of the object does is up to the object: with this slot in place of a method, Python calls what is in
+    # it, which is compiled code as long as nothing is captured that must be looked at in each call.
+    __slots__ = ("__call__", "__dict__", "__weakref__")
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, **keywords: Any) -> Any: ...
+
+    def __new__(cls, *args: Any, **keywords: Any) -> Self:
+        made = super().__new__(cls)
+        made.made_with = cls, args, keywords
+        return made
+
+    made_with: tuple[Any, ...]  # the type and the arguments that make such an object in another process
+
+    def __reduce__(self) -> Any:
+        return reduced(self, self.made_with)
+
     def __init__(self, signature: Signature, options: Options) -> None:
         self.signature, self.options = signature, options
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
-        self.quick: dict[Any, Entry] = {}  # by what is cheap to see of the arguments
+        self.passes: tuple[Any, Any, CompiledDispatcher] | None = None
         self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
+        self.made_in = made_in()
+        self.call_by(self.first_call)
         KNOWN.add(self)
 
     # ------------------------------------------------------------------------- what a subclass supplies
@@ -93,15 +125,14 @@ class Compiled:
 
     def text(self, program: Program) -> str:
         """The source text of the finished program."""
-        return pipeline.print_function(self.finish(program), self.title())
+        return pipeline.print_function(self.finish(program), self.title(), returned(program.structure))
 
     def entry(self, specs: Specs) -> Entry:
         program = self.program(specs)
         found = self.compiled.get(specs)
         if found is None:
             function = self.load(self.text(program), program.function.name, program)
-            found = function, program.structure, program.fetch, program.statics
-            self.compiled[specs] = found
+            found = self.compiled[specs] = function, program.fetch, program.statics
         return found
 
     def load(self, text: str, name: str, program: Program) -> Callable[..., Any]:
@@ -122,25 +153,145 @@ class Compiled:
         )
         return loaded
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        if not keywords:
-            quick = self.quick.get(fingerprint(args))
-            if quick is not None:
-                function, structure, fetch, statics = quick
-                if not statics or all(fetched(where) is known for where, known in statics):
-                    result = function(*args, *map(fetched, fetch)) if fetch else function(*args)
-                    return restored(structure, result)
+    def call_by(self, callable: Callable[..., Any]) -> None:
+        """Let calls from Python go there."""
+        self.__call__ = callable  # type: ignore[method-assign]
+
+    @property
+    def dispatcher(self) -> Any:
+        """How Numba sees it: a `CompiledDispatcher`."""
+        with MAKING:
+            found = self.__dict__.get("_dispatcher")
+            if found is None:
+                found = CompiledDispatcher(self, self.signature.source.function, self.parameters)
+                self.__dict__["_dispatcher"] = found
+        return found
+
+    def first_call(self, *args: Any, **keywords: Any) -> Any:
+        """Choose how calls go, and call."""
+        self.bind(args, keywords)  # C says less about a call that does not fit
+        through_c = self.signature.is_positional and not is_interpreted()
+        self.call_by(self.dispatcher if through_c else self.call)
+        return self(*args, **keywords)
+
+    def call(self, *args: Any, **keywords: Any) -> Any:
+        """Call the object, whatever it is given and has captured."""
         values = self.bind(args, keywords)
-        entry = function, structure, fetch, _ = self.entry(self.specs(values))
-        if (
-            not keywords
-            and len(args) == len(values)
-            and not self.signature.is_partial
-            and all(type(x) in PLAIN for x in args)
-        ):
-            self.quick[fingerprint(args)] = entry
-        result = function(*flattened(values), *map(fetched, fetch))
-        return restored(structure, result)
+        specs = self.specs(values)
+        entry = function, fetch, _ = self.entry(specs)
+        if all(map(ty.is_scalar_or_array, specs)) and not self.signature.is_partial and not is_interpreted():
+            self.pass_captured(specs, entry)
+        return function(*flattened(values), *map(fetched, fetch))
+
+    def resolve(self, *args: Any) -> Callable[..., Any]:
+        """What to call with arguments of types that the dispatcher does not know."""
+        if any(map(self.dispatcher.is_omitted, args)):
+            return lambda *args: self.call(*self.dispatcher.given(args))
+        specs = self.specs(list(args))
+        function, fetch, statics = self.entry(specs)
+        if not fetch and not statics and specs == tuple(map(self.dispatcher.typeof_pyval, args)):
+            compiled: Callable[..., Any] = self.dispatcher.insert(function, specs)
+            return compiled
+        return self.call
+
+    def pass_captured(self, specs: Specs, entry: Entry) -> None:
+        """Let further calls with such arguments pass on what is captured, with no more Python than that takes."""
+        function, fetch, statics = entry
+        known = self.passes
+        if known is None or not same_captured(known[:2], (fetch, statics)):
+            dispatcher = CompiledDispatcher(PassedOn(self), function.py_func, inspect.signature(function))
+            self.passes = known = fetch, statics, dispatcher
+            self.call_by(passing(dispatcher, len(specs), fetch, statics, self.call))
+        known[2].insert(function, (*specs, *(ty.typeof(fetched(where)) for where in fetch)))
+
+    # ---------------------------------------------------------------------------- from compiled functions
+
+    @property
+    def parameters(self) -> inspect.Signature:
+        """What a call in compiled code takes."""
+        return self.signature.for_numba
+
+    def seeds(self, specs: Sequence[Any], types: Sequence[Any]) -> tuple[list[str], list[tuple[str, str]]]:
+        """What is passed on besides the arguments, given its types, and which arrays must have the same shape."""
+        return [], []
+
+    @property
+    def _numba_type_(self) -> Any:
+        return self.dispatcher._numba_type_
+
+    def link(self, types: tuple[Any, ...]) -> Any:
+        """The dispatcher that other compiled code calls with arguments of these types, compiled.
+
+        That is the generated function, or an adapter where the arguments are not its own. What is captured, and what
+        `functools.partial` binds, is frozen as Numba freezes globals.
+        """
+        signature = self.signature
+        given = dict(zip(signature.free, types, strict=False))
+        specs, arguments, frozen = [], [], {}
+        for name, item in zip(signature.names, signature.bind((), given), strict=True):
+            if name in given:
+                spec = signature.spec_in_compiled_code(item, name)
+            else:
+                spec = signature.spec(item, name)
+                frozen[name] = item
+            specs.append(spec)
+            arguments += leaves_of(name, nesting_of(spec))
+        seeds, alike = self.seeds(specs, types[len(given) :])
+        function, fetch, statics = self.entry(tuple(specs))
+        captured = [*fetch, *(where for where, _ in statics)]
+        made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
+        if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
+            return compiled_for(function, types, made_from)
+        called = function.__name__
+        hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]
+        for parameter, where in zip(hidden, fetch, strict=True):
+            name = f"captured_{parameter}"
+            frozen[name] = fetched(where)
+            seeds.append(name)
+        text = print_adapter(called, list(self.parameters.parameters), arguments + seeds, alike)
+        return compiled_for(load_adapter(text, called, function, frozen), types, made_from)
+
+
+class PassedOn:
+    """The owner of the dispatcher that takes what is captured too; what that does not know goes the long way."""
+
+    def __init__(self, of: Compiled) -> None:
+        self.of = of
+
+    def resolve(self, *args: Any) -> Callable[..., Any]:
+        count = len(self.of.signature.names)
+        return lambda *args: self.of.call(*args[:count])
+
+    def link(self, types: tuple[Any, ...]) -> Any:
+        raise NotImplementedError
+
+
+def returned(structure: Any) -> str | None:
+    """How results nest in a `return`: `{}, ({}, {})`.
+
+    >>> returned(("leaf", ("leaf", ("leaf",))))
+    '{}, ({}, ({},))'
+    """
+    text = layout(structure)
+    many = isinstance(structure, tuple) and len(structure) > 1
+    return None if structure is None else text[1:-1] if many else text
+
+
+def layout(structure: Any) -> str:
+    if structure == "leaf":
+        return "{}"
+    if structure is None:
+        return "None"
+    return f"({', '.join(map(layout, structure))}{',' * (len(structure) == 1)})"
+
+
+def made_in() -> str:
+    """The file of the code outside this package that is making an object."""
+    package = str(Path(__file__).parent)
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        frame = frame.f_back
+    return frame.f_code.co_filename
 
 
 def forget_programs() -> None:
@@ -148,7 +299,9 @@ def forget_programs() -> None:
     for known in KNOWN:
         known.programs.clear()
         known.compiled.clear()
-        known.quick.clear()
+        known.passes = None
+        known.__dict__.pop("_dispatcher", None)
+        known.call_by(known.first_call)
 
 
-__all__ = ["Compiled", "Options", "forget_programs"]
+__all__ = ["Compiled", "Options", "forget_programs", "returned"]

@@ -11,6 +11,7 @@ Each is again a `Compiled`, so that a derivative can be made of it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,11 +19,13 @@ from typing import Any
 import numpy as np
 
 from . import pipeline
-from .arguments import ArgNums, flattened, restored
-from .compiled import Compiled, Specs
+from .arguments import ArgNums, flattened, nesting_of
+from .compiled import Compiled, Specs, returned
+from .emit.adapter import leaves_of
 from .errors import NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
+from .frontend.things import Static
 from .ir import types as ty
 from .ir.core import Function, Value
 from .rules import with_rules
@@ -70,6 +73,7 @@ class Derivative(Compiled):
         self.single = not isinstance(argnums, (list, tuple, range))
         self.__name__ = f"{of.signature.name}_{self.kind}"
         self.__doc__ = of.signature.source.function.__doc__
+        self.__signature__ = self.parameters
 
     def __repr__(self) -> str:
         return f"<{self.kind} of {self.of.signature.name} by {self.argnums!r}>"
@@ -126,8 +130,8 @@ class ValueAndGradient(Derivative):
 
     def make_program(self, specs: Specs, optimise: bool | None = None) -> Program:
         program = self.of.program(specs)
-        self.check_scalar(program)
         flat, nestings = self.signature.plan(specs, self.wrt)
+        self.check_scalar(program)
         program = with_rules(program, flat, "vjp")
         optimised = self.options.optimise if optimise is None else optimise
         values = len(program.function.results) - program.function.written if self.has_aux else 1
@@ -138,8 +142,9 @@ class ValueAndGradient(Derivative):
         """The text with or without optimisation."""
         if optimise:
             return self.text(self.program(specs))
-        function = pipeline.finish(self.make_program(specs, False).function, False)
-        return pipeline.print_function(function, self.title())
+        program = self.make_program(specs, False)
+        function = pipeline.finish(program.function, False)
+        return pipeline.print_function(function, self.title(), returned(program.structure))
 
     def check_scalar(self, program: Program) -> None:
         structure, results = program.structure, program.function.results
@@ -150,11 +155,12 @@ class ValueAndGradient(Derivative):
                 structure = None
         if structure == "leaf" and ty.is_float(results[0].type):
             return
+        of_complex = structure == "leaf" and ty.is_complex(ty.element(results[0].type))
         self.refuse_results(
             said(program),
             "gradient needs one float" + (" and something beside it" if self.has_aux else ""),
             "a gradient is the derivative of one number",
-            "return a sum, or one element",
+            "return its real part, or `abs(z)`" if of_complex else "return a sum, or one element",
         )
 
 
@@ -197,6 +203,48 @@ def leaf_count(structure: Any) -> int:
 class Directional(Derivative):
     """A derivative in a direction: called with the arguments and tangents of the parameters."""
 
+    def tangents(self) -> dict[int, str]:
+        """The expression of the tangent of each of `wrt`, in terms of the last parameters of a call."""
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> inspect.Signature:
+        names = [p.name for p in super().parameters.parameters.values()]
+        names += dict.fromkeys(expression.partition("[")[0] for expression in self.tangents().values())
+        return inspect.Signature(
+            [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
+        )
+
+    def seeds(self, specs: Sequence[Any], types: Sequence[Any]) -> tuple[list[str], list[tuple[str, str]]]:
+        seeds, alike = [], []
+        given = types[0] if len(types) < len(self.wrt) else types
+        for (k, expression), type in zip(self.tangents().items(), given, strict=True):
+            name = self.signature.names[k]
+            self.check_like(type, specs[k], name)
+            nesting = nesting_of(specs[k])
+            pairs = zip(leaves_of(expression, nesting), leaves_of(name, nesting), strict=True)
+            for (tangent, primal), spec in zip(pairs, flat_types(specs[k]), strict=True):
+                seeds.append(tangent)
+                if ty.is_array(spec):
+                    alike.append((tangent, primal))
+        return seeds, alike
+
+    def check_like(self, type: Any, spec: Any, name: str) -> None:
+        """A tangent in compiled code must have the type of its primal, but for the layout."""
+        given = self.signature.spec_in_compiled_code(type, name)
+        if nesting_of(given) == nesting_of(spec):
+            pairs = list(zip(flat_types(given), flat_types(spec), strict=True))
+            if all(ty.numpy_dtype(a) == ty.numpy_dtype(b) for a, b in pairs) and all(
+                getattr(a, "ndim", 0) == getattr(b, "ndim", 0) for a, b in pairs
+            ):
+                return
+        raise NotDifferentiable(
+            f"the tangent of `{name}` is of type `{type}`",
+            definition=self.signature.definition,
+            reason="a tangent in compiled code has the type of what it is the tangent of",
+            instead="floats and arrays of the same dtype and number of dimensions",
+        )
+
     def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
         """The arguments, and one tangent for each of `argnums`."""
         count = len(self.wrt)
@@ -214,14 +262,13 @@ class Directional(Derivative):
 
     def at(self, values: list[Any], tangents: Sequence[Any]) -> Any:
         """The results for bound arguments and one tangent for each of `argnums`."""
-        function, structure, fetch, _ = self.entry(self.specs(values))
+        function, fetch, _ = self.entry(self.specs(values))
         seeds = [
             like(tangent, primal, f"the tangent of `{self.signature.names[k]}`")
             for k, given in zip(self.wrt, tangents, strict=True)
             for tangent, primal in zip(matching(given, values[k]), flattened([values[k]]), strict=True)
         ]
-        result = function(*flattened(values), *seeds, *map(fetched, fetch))
-        return restored(structure, result)
+        return function(*flattened(values), *seeds, *map(fetched, fetch))
 
 
 class Tangent(Directional):
@@ -239,6 +286,9 @@ class Tangent(Directional):
         program = with_rules(program, flat, "jvp")
         function = pipeline.tangent(program.function, flat, self.options.optimise)
         return replace(program, function=function, structure=(program.structure, program.structure))
+
+    def tangents(self) -> dict[int, str]:
+        return {k: f"{self.signature.names[k]}_dot" for k in self.wrt}
 
 
 class HessianVector(Directional):
@@ -264,15 +314,27 @@ class HessianVector(Directional):
         function = replace(function, name=f"{function.name.removesuffix('_grad_jvp')}_hvp", body=body)
         return replace(program, function=function, structure=self.one_or_all(nestings))
 
+    def tangents(self) -> dict[int, str]:
+        if self.single:
+            return {self.wrt[0]: "vector"}
+        return {k: f"vector[{place}]" for place, k in enumerate(self.wrt)}
+
     def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
         *given, vector = args
         return tuple(given), [vector] if self.single else vector
 
 
+def flat_types(spec: Any) -> list[Any]:
+    """The types of the numbers and arrays of an argument."""
+    if isinstance(spec, tuple):
+        return [type for part in spec for type in flat_types(part)]
+    return [] if isinstance(spec, Static) else [spec]
+
+
 def check_floats(derivative: Derivative, program: Program) -> None:
     """Every result must carry a derivative."""
     results: tuple[Value, ...] = program.function.results
-    wrong = next((r for r in results if not ty.is_differentiable(r.type)), None)
+    wrong = next((r for r in results if not ty.is_real(r.type)), None)
     if wrong is not None or not results:
         what = "nothing" if wrong is None else f"a value of type {ty.name_of(wrong.type)}"
         derivative.refuse_results(
@@ -357,9 +419,8 @@ class Forward(Derivative):
 
     def of_values(self, values: list[Any]) -> Any:
         """The results and the residuals for bound arguments."""
-        function, structure, fetch, _ = self.entry(self.specs(values))
-        result = function(*flattened(values), *map(fetched, fetch))
-        return restored(structure, result)
+        function, fetch, _ = self.entry(self.specs(values))
+        return function(*flattened(values), *map(fetched, fetch))
 
 
 class Backward(Derivative):
@@ -388,12 +449,11 @@ class Pullback:
     def __init__(
         self,
         function: Callable[..., Any],
-        structure: Any,
         residuals: Sequence[Any],
         results: Any,
         places: Sequence[int | None],
     ) -> None:
-        self.function, self.structure, self.residuals = function, structure, residuals
+        self.function, self.residuals = function, residuals
         self.shapes = results
         self.places = places
 
@@ -413,8 +473,7 @@ class Pullback:
             for given, primal in zip(matching(cotangent, self.shapes), flattened([self.shapes]), strict=True)
         ]
         owed = self.function(*self.residuals, *seeds)
-        found = restored(self.structure, owed)
-        return tuple(None if place is None else found[place] for place in self.places)
+        return tuple(None if place is None else owed[place] for place in self.places)
 
 
 def outline(results: Any) -> Any:
@@ -462,6 +521,11 @@ class EitherJacobian:
 
     def __repr__(self) -> str:
         return f"<jacobian of {self.of.signature.name} by {self.argnums!r}>"
+
+    @property
+    def _numba_type_(self) -> Any:
+        # Sizes are not known to the compiler; tangents serve any results.
+        return self.by_tangents._numba_type_
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.chosen(args, keywords)(*args, **keywords)

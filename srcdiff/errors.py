@@ -19,12 +19,23 @@ from dataclasses import dataclass
 __all__ = [
     "AliasError",
     "CheckError",
+    "CrossThreadDependence",
+    "CudaUnavailable",
     "DifferentiationError",
+    "DivergentBarrier",
     "InternalError",
     "Location",
     "NotDifferentiable",
+    "OverwriteError",
+    "RaceError",
+    "SharedMemoryError",
     "SourceUnavailable",
+    "TapeBoundError",
+    "TapeOverflowError",
+    "UnsupportedAtomic",
     "UnsupportedConstruct",
+    "UnsupportedDtype",
+    "UnsupportedIntrinsic",
 ]
 
 INDENT = "    "
@@ -153,6 +164,50 @@ class InternalError(DifferentiationError):
     def __str__(self) -> str:
         first, _, rest = super().__str__().partition("\n")
         return f"{first} (a bug in srcdiff)" + (f"\n{rest}" if rest else "")
+
+
+class CudaUnavailable(DifferentiationError):
+    """CUDA is not installed, or there is no GPU."""
+
+
+class RaceError(DifferentiationError):
+    """Two threads of a kernel use one element of memory with nothing that orders them; the emulator found it."""
+
+
+class DivergentBarrier(DifferentiationError):
+    """A barrier that not all threads of a block reach."""
+
+
+class CrossThreadDependence(DifferentiationError):
+    """An array that a kernel writes and reads elsewhere: what is read depends on which thread is first."""
+
+
+class OverwriteError(DifferentiationError):
+    """An array whose old values an adjoint needs, and which the kernel overwrites."""
+
+
+class TapeBoundError(DifferentiationError):
+    """A loop in a thread with a tape of unknown length."""
+
+
+class TapeOverflowError(DifferentiationError):
+    """A loop in a thread made more trips than its tape has room for."""
+
+
+class UnsupportedAtomic(DifferentiationError):
+    """An atomic operation without a derivative."""
+
+
+class UnsupportedIntrinsic(DifferentiationError):
+    """A function of a GPU, or one that it does not have."""
+
+
+class SharedMemoryError(DifferentiationError):
+    """Shared memory of unknown size, or more of it than a block has."""
+
+
+class UnsupportedDtype(DifferentiationError):
+    """Data of a type that kernels cannot differentiate."""
 
 
 def shown_path(file: str) -> str:

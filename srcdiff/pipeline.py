@@ -13,7 +13,8 @@ from typing import Any
 
 from .analysis.compensation import is_compensated
 from .emit import python
-from .frontend.build import Program, parse
+from .frontend.build import Program, Reader, parse
+from .frontend.kernels import KernelReader
 from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
@@ -21,12 +22,16 @@ from .ir.walk import ops_within
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.combine import combine_updates
+from .optimise.contract import contract_arrays
+from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
+from .optimise.elements import over_elements
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
+from .optimise.jam import jam_loops
 from .optimise.join import join_loops
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
@@ -36,6 +41,7 @@ from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
 from .optimise.selections import remember_selections
+from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
@@ -45,6 +51,7 @@ from .transform.primal import as_primal
 from .transform.pullback import cut_sweeps, keep_residuals
 from .transform.results import own_results
 from .transform.reverse import build_adjoint
+from .transform.shadows import build_shadowed_adjoint
 from .transform.tangent import build_tangent
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
@@ -58,6 +65,7 @@ PREPARE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "contract", contract_arrays),
     (OPTIONAL, "privatise", privatise_arrays),
     (OPTIONAL, "simplify private", simplified),
 ]
@@ -78,6 +86,8 @@ FINISH: list[Stage] = [
     (OPTIONAL, "factor", shorten_chains),
     (OPTIONAL, "sums", factor_sums),
     (OPTIONAL, "guards", scale_guards),
+    (OPTIONAL, "delay", delay_stores),
+    (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
     (OPTIONAL, "share", share_work_arrays),
@@ -93,6 +103,16 @@ def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> 
     program = parse(source, specs)
     hook("parse", program.function)
     return program
+
+
+def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: bool = False) -> Program:
+    """The function in the IR, where sums that start at `0.0` are float32 if all numbers are (doubles are slow)."""
+    reader = KernelReader() if is_kernel else Reader()
+    arguments = [spec for spec in specs if ty.is_scalar(spec) or ty.is_array(spec)]
+    dtypes = {spec.dtype if ty.is_array(spec) else spec for spec in arguments}
+    if ty.float32 in dtypes and ty.float64 not in dtypes:
+        reader.carried_float = ty.float32
+    return parse(source, specs, reader)
 
 
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
@@ -201,12 +221,54 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
     return finish(adjoint(program.function, wrt, optimise, hook), optimise, hook)
 
 
+# Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
+# exceptions of its own for indices, and int64 and uint64 together make a float64.
+CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
+NOT_IN_THREADS = {"rotate", "unread after rotation", "unsigned", "share"}
+
+
+def threaded(
+    function: Function, wrt: Sequence[int], in_place: bool, optimise: bool = True, hook: Hook = no_hook
+) -> Function:
+    """The adjoint that each of many threads runs, as it is printed: with shadows, and loops over elements.
+
+    With `in_place`, what the function writes into its parameters are its results, else it has one float as result.
+    """
+    stages: list[Stage] = [
+        *(stage for stage in PREPARE if not (in_place and stage[1] == "protect")),
+        (OPTIONAL, "selections", lambda f: f if in_place else remember_selections(f, wrt)),
+        (NEEDED, "adjoint", lambda f: build_shadowed_adjoint(f, wrt, in_place)),
+        (OPTIONAL, "simplify adjoint", simplified_adjoint),
+        (OPTIONAL, "fuse", fuse_sweeps),
+        (OPTIONAL, "simplify fused", simplified),
+        (NEEDED, "residuals", lambda f: place_residuals(f, CHEAP_IN_THREADS)),
+        (NEEDED, "simplify placed", simplified),
+        *(stage for stage in FINISH if stage[1] not in NOT_IN_THREADS),
+        (NEEDED, "elements", lambda f: simplified(over_elements(f))),
+        (OPTIONAL, "strides", lambda f: simplified(write_strides(f))),
+    ]
+    return run(stages, function, optimise, hook)
+
+
+def threaded_primal(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
+    """The function itself, as each of many threads runs it on arguments that it must not change."""
+    stages: list[Stage] = [
+        (NEEDED, "primal", as_primal),
+        (NEEDED, "protect", protect_arguments),
+        (NEEDED, "attachments", drop_attachments),
+        (OPTIONAL, "simplify", simplified),
+        (OPTIONAL, "hoist", hoist_invariants),
+        (NEEDED, "elements", lambda f: simplified(over_elements(f))),
+    ]
+    return run(stages, function, optimise, hook)
+
+
 def reorders_sums(program: Program) -> bool:
     """Whether the compiler may change the order of sums in this function and its derivatives."""
     return not is_compensated(program.function)
 
 
-def print_function(function: Function, doc: str = "") -> str:
+def print_function(function: Function, doc: str = "", results: str | None = None) -> str:
     """The text of a module with a finished function in it, and the functions that it calls."""
     helpers: dict[str, Function] = {}
 
@@ -220,7 +282,7 @@ def print_function(function: Function, doc: str = "") -> str:
                 gather(finished)
 
     gather(function)
-    return python.print_function(function, doc, helpers=list(helpers.values()))
+    return python.print_function(function, doc, results, list(helpers.values()))
 
 
 def calls_itself(program: Program) -> bool:
@@ -255,9 +317,12 @@ __all__ = [
     "print_function",
     "pullback",
     "read",
+    "read_for_device",
     "reorders_sums",
     "reverse_jacobian",
     "simplified",
     "tangent",
     "tape_sizes",
+    "threaded",
+    "threaded_primal",
 ]

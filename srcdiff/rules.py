@@ -52,6 +52,7 @@ class Supplier:
         hidden = function.parameters[len(function.parameters) - function.hidden :]
         self.hidden = {known(where): value for where, value in zip(program.fetch, hidden, strict=True)}
         self.fetch, self.statics = list(program.fetch), list(program.statics)
+        self.files = set(program.files)
 
     def run(self) -> Program:
         function = self.given.function
@@ -63,6 +64,7 @@ class Supplier:
             function=replace(function, body=body, hidden=function.hidden + len(added)),
             fetch=tuple(self.fetch),
             statics=tuple(self.statics),
+            files=frozenset(self.files),
         )
 
     def block(self, block: Block) -> Block:
@@ -89,6 +91,7 @@ class Supplier:
             captured.append(len(operands))
             operands.append(self.hidden[key])
         self.statics += program.statics
+        self.files |= program.files
         attributes = {**op.attributes, self.mode: (program.function, tuple(captured))}
         return replace(op, operands=tuple(operands), attributes=attributes)
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TIMED = {"digits", "finite_differences"}  # their numbers depend on the machine
-NEEDS = {"digits": ("sklearn", "tqdm")}
+NEEDS = {"digits": ("sklearn", "tqdm"), "dask_partitions": ("distributed",)}
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.]*\w)")
 
@@ -75,10 +75,14 @@ def test_digits(capsys: pytest.CaptureFixture[str]) -> None:
     assert_same_output(capsys.readouterr().out, printed_in(example.read_text("utf-8")), exact=False)
 
 
-def test_runs_as_a_program() -> None:
+@pytest.mark.parametrize("name", ["chain_rule", "dask_partitions"])
+def test_runs_as_a_program(name: str) -> None:
     """As a user starts it, from another folder."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-    example = ROOT / "examples" / "chain_rule.py"
+    for module in NEEDS.get(name, ()):
+        pytest.importorskip(module)
+    path = os.pathsep.join([str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+    example = ROOT / "examples" / f"{name}.py"
     output = subprocess.run(
         [sys.executable, str(example)],
         env=environment,

@@ -333,13 +333,18 @@ class Point:
     def __call__(self, x: np.ndarray) -> Any:
         numbers = iter(x if self.number is not np.float64 else x.tolist())
         args = [
-            rebuilt(arg, numbers if k in self.argnums else iter(numbers_of(arg).astype(self.number)))
+            rebuilt(arg, numbers if k in self.argnums else iter(self.given(arg)))
             for k, arg in enumerate(self.in_order())
         ]
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
             return self.f(*args)
+
+    def given(self, arg: Any) -> np.ndarray:
+        """The numbers of an argument that stays as it is; complex ones stay complex."""
+        flat = numbers_of(arg)
+        return flat if flat.dtype.kind == "c" else flat.astype(self.number)
 
     def in_order(self) -> tuple:
         if list(self.argnums) != sorted(self.argnums):
@@ -387,14 +392,17 @@ def gradient_by_richardson(
     argnums: int | tuple[int, ...] = 0,
     start: float = 0.02,
     levels: int = 9,
+    number: type = np.longdouble,
 ) -> tuple[Any, Any]:
     """Central differences extrapolated over halved steps (Ridders), in long double where that runs.
+
+    A function that computes with complex numbers needs the `number` np.float64: other worlds take those for reals.
 
     Returns the gradient and an estimate of its absolute error, number by number. The error also grows with
     the difference of the slopes on both sides: a kink or jump closer than the smallest step shows in it.
     """
     try:
-        point = Point(f, args, argnums, np.longdouble)
+        point = Point(f, args, argnums, number)
         middle = np.longdouble(point(point.x))
     except Exception:
         point = Point(f, args, argnums, np.float64)

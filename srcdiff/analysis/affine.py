@@ -179,20 +179,34 @@ class Affine:
 
     def least(self, form: Linear, keep: frozenset[Value] = frozenset(), depth: int = 8) -> Linear:
         """A lower bound with the loop indices other than `keep` put at the ends of their ranges."""
-        for value, c in form.terms:
-            if value in keep:
-                continue
-            ends = self.bounds(value)
-            if ends is not None and depth:
-                return self.least(form.replaced(value, ends[0] if c > 0 else ends[1]), keep, depth - 1)
-        return form
+        inner = self.innermost(v for v, _ in form.terms if v not in keep and self.bounds(v))
+        ends = None if inner is None or not depth else self.bounds(inner)
+        if inner is None or ends is None:
+            return form
+        end = ends[0] if form.coefficient(inner) > 0 else ends[1]
+        return self.least(form.replaced(inner, end), keep, depth - 1)
+
+    def innermost(self, values: Iterable[Value]) -> Value | None:
+        """The value of the most nested loop: the range of its index may depend on the others, not theirs on it."""
+        return max(values, key=lambda v: len(self.structure.home.get(v, ())), default=None)
 
     def is_positive(self, form: Linear) -> bool:
         """Whether a form is certainly at least 1."""
         least = self.least(form)
-        if any(c < 0 or not self.is_length(v) for v, c in least.terms):
-            return False
-        return least.constant >= 1
+        if least.constant >= 1 and all(c > 0 and self.is_length(v) for v, c in least.terms):
+            return True
+        return any(
+            self.is_positive(least.replaced(value, bound))
+            for value, c in least.terms
+            for bound in self.limits_of(value, c > 0)
+        )
+
+    def limits_of(self, value: Value, below: bool) -> list[Linear]:
+        """What a maximum is never below, and a minimum never above: each of its operands."""
+        op = self.structure.maker.get(value)
+        if op is None or op.primitive != ("max" if below else "min") or not ty.is_integer(value.type):
+            return []
+        return [self.form(x) for x in op.operands]
 
     def is_not_negative(self, form: Linear) -> bool:
         return self.is_positive(form + Linear((), 1))
@@ -287,6 +301,25 @@ class Overwrites:
             if not self.apart(store, target, load, tuple(where), within=loop):
                 return False
         return True
+
+    def original(self, load: Op) -> Value | None:
+        """What an array was copied from, if a load of it finds the element as it was then, and it still is so there."""
+        s = self.structure
+        array, *where = load.operands
+        made = s.maker.get(s.origin(array))
+        if made is None or made.primitive != "copy" or s.is_mixed(array) or s.is_mixed(made.operands[0]):
+            return None
+        if s.stores.get(s.storage(made.operands[0])):
+            return None
+        if not all(self.affine.is_never_negative(i) for i in where):
+            return None
+        for store in s.stores.get(s.storage(array), []):
+            target = store.operands[1:-1]
+            if store.primitive != "store" or not all(self.affine.is_never_negative(i) for i in target):
+                return None
+            if not self.apart(store, target, load, tuple(where)):
+                return None
+        return made.operands[0]
 
     def entry_element(
         self, value: Value, loops: Iterable[Op]
@@ -439,6 +472,7 @@ class Overwrites:
             return self.invariant_apart(where, target, inside)
         delta = Value("delta", ty.int64)
         others: dict[Value, Value] = {}  # what the loops compute: the later instance has its own
+        origins: dict[Value, Value] = {}
 
         def of_later(form: Linear) -> Linear:
             for index, prime in primes.items():
@@ -446,8 +480,13 @@ class Overwrites:
             for value, _ in form.terms:
                 if inside.intersection(self.structure.home.get(value, ())):
                     other = others.setdefault(value, Value("", value.type))
+                    origins[other] = value
                     form = form.replaced(value, Linear(((other, 1),)))
             return form
+
+        def limits_of(value: Value, below: bool) -> list[Linear]:
+            found = self.affine.limits_of(origins.get(value, value), below)
+            return list(map(of_later, found)) if value in origins else found
 
         for i, j in zip(where, target, strict=False):  # a part has leading indices only
             mine, theirs = self.affine.form(i), of_later(self.affine.form(j))
@@ -474,20 +513,10 @@ class Overwrites:
                     fixed[primes[index]] = Linear(((index, 1), (delta, 1 if forward > 0 else -1)))
             if not known:
                 continue
-            if self.never_zero(difference, delta, fixed, limits):
+            forms = (difference, difference.scaled(-1))
+            if any(self.always_positive(form, delta, fixed, limits, limits_of) for form in forms):
                 return True
         return False
-
-    def never_zero(
-        self,
-        difference: Linear,
-        delta: Value,
-        fixed: dict[Value, Linear],
-        limits: dict[Value, tuple[Linear, Linear]],
-    ) -> bool:
-        return self.always_positive(difference, delta, fixed, limits) or self.always_positive(
-            difference.scaled(-1), delta, fixed, limits
-        )
 
     def always_positive(
         self,
@@ -495,20 +524,39 @@ class Overwrites:
         delta: Value,
         fixed: dict[Value, Linear],
         limits: dict[Value, tuple[Linear, Linear]],
+        limits_of: Callable[[Value, bool], list[Linear]],
+        kept: frozenset[Value] = frozenset(),
     ) -> bool:
-        """Whether a form of primed and unprimed indices is at least 1 for every `delta` of at least 1."""
+        """Whether a form of primed and unprimed indices is at least 1 for every `delta` of at least 1.
+
+        `limits` are the ends of the ranges of primed indices, `limits_of` what a minimum or maximum is bounded by,
+        and `kept` those of them that stay as they are.
+        """
         for _ in range(12):
             primed = next((v for v, _ in form.terms if v in fixed), None)
             if primed is not None:
                 form = form.replaced(primed, fixed[primed])
                 continue
             # Terms that cancel go first; then indices of the later instance are put at their worst.
-            free = self.deepest([v for v, _ in form.terms if v in limits], limits)
+            free = max((v for v, _ in form.terms if v in limits), key=list(limits).index, default=None)
             if free is not None:
                 low, high = limits[free]
                 form = form.replaced(free, low if form.coefficient(free) > 0 else high)
                 continue
-            own = self.deepest([v for v, _ in form.terms if v is not delta and self.affine.bounds(v)], {})
+            own = self.affine.innermost(v for v, _ in form.terms if self.affine.bounds(v))
+            bounded = self.affine.innermost(v for v, k in form.terms if v not in kept and limits_of(v, k > 0))
+            if (
+                bounded is not None
+                and self.affine.innermost(v for v in (bounded, own) if v is not None) is bounded
+            ):
+                bounds = limits_of(bounded, form.coefficient(bounded) > 0)
+                return any(
+                    self.always_positive(moved, delta, fixed, limits, limits_of, more)
+                    for moved, more in (
+                        *((form.replaced(bounded, bound), kept) for bound in bounds),
+                        (form, kept | {bounded}),
+                    )
+                )
             if own is not None:
                 ends = self.affine.bounds(own)
                 assert ends is not None
@@ -520,13 +568,6 @@ class Overwrites:
         if c < 0:
             return False
         return rest.constant >= 1 and all(k > 0 and self.affine.is_length(v) for v, k in rest.terms)
-
-    def deepest(self, indices: list[Value], limits: dict[Value, tuple[Linear, Linear]]) -> Value | None:
-        """The index whose range depends on the others, not they on it."""
-        if limits:
-            order = list(limits)  # outermost loop first
-            return max(indices, key=order.index, default=None)
-        return max(indices, key=lambda v: len(self.structure.home[v]), default=None)
 
     def invariant_apart(self, where: tuple[Value, ...], target: tuple[Value, ...], inside: set[Op]) -> bool:
         """Whether two indices differ by a constant that no trip of the loops `inside` changes."""

@@ -17,7 +17,7 @@ def is_compensated(function: Function) -> bool:
     """Whether a difference takes back what a sum has just added."""
     maker: dict[Value, Op] = {result: op for op in ops_within(function.body) for result in op.results}
     for op in ops_within(function.body):
-        if op.primitive != "sub" or not ty.is_float(op.result.type):
+        if op.primitive != "sub" or not ty.is_differentiable(op.result.type):
             continue
         for x, y in (op.operands, tuple(reversed(op.operands))):
             made = maker.get(x)

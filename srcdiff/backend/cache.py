@@ -17,6 +17,7 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
@@ -27,8 +28,10 @@ import sys
 import tempfile
 import types
 from pathlib import Path
+from typing import Any
 
 __all__ = [
+    "StaleCode",
     "cache_folder",
     "load_module",
     "read_whole",
@@ -167,7 +170,9 @@ def load_module(text: str, stem: str) -> types.ModuleType:
     """
     name = f"{__name__}.{module_stem(text, stem)}"
     loaded = sys.modules.get(name)
-    if loaded is not None:
+    if loaded is not None and isinstance(getattr(loaded.__spec__, "loader", None), ForgottenModules):
+        del sys.modules[name]
+    elif loaded is not None:
         return loaded
     path = write_module(text, stem)
     if path is None:
@@ -186,7 +191,28 @@ def load_module(text: str, stem: str) -> types.ModuleType:
     return sys.modules.setdefault(name, module)
 
 
-# --- Entries ------------------------------------------------------------------------------------------------
+class StaleCode(OSError):
+    """Compiled code that must not be used any more.
+
+    Numba's cache takes any `OSError` while it reads an entry for a file that is gone, and compiles anew.
+    """
+
+
+class ForgottenModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """The finder of last resort: a module of this package whose file is gone is empty.
+
+    Code that Numba has cached names the modules of all that it was compiled from, and needs no more than the name.
+    """
+
+    def find_spec(
+        self, name: str, path: Any, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if re.fullmatch(re.escape(__name__) + r"\.\w+_[0-9a-f]{16}", name):
+            return importlib.machinery.ModuleSpec(name, self)
+        return None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Leave it empty."""
 
 
 def extend_path(folder: Path | None) -> None:
@@ -196,3 +222,4 @@ def extend_path(folder: Path | None) -> None:
 
 
 extend_path(cache_folder())
+sys.meta_path.append(ForgottenModules())

@@ -10,7 +10,7 @@ cache, behind the interface that Numba has for it, because Numba's own
 - can confuse two signatures if two processes save at the same time (each picks the next free number);
 - goes to another folder when `__pycache__` cannot be written.
 
-Reads: `cache`, for folders and files. Nothing of the rest of the package.
+Reads: `cache`, for folders and files, and `provenance`. Nothing of the rest of the package.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pickle
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import llvmlite  # type: ignore[import-untyped]
@@ -34,8 +35,9 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from .cache import cache_folder, load_module, read_whole, write_whole
+from .provenance import Provenance
 
-__all__ = ["CompiledCode", "load_function"]
+__all__ = ["CompiledCode", "compiled_for", "load_adapter", "load_function"]
 
 # Numba's environment settings that change the code it makes.
 SETTINGS = (
@@ -122,6 +124,40 @@ def dispatcher(
         request = repr((text, name, flags, parallel, boundscheck, depends))
         compiled._cache = CompiledCode(folder / "compiled", module.__name__.rpartition(".")[2], request)
     return compiled
+
+
+def load_adapter(text: str, called: str, function: Any, frozen: dict[str, Any]) -> Any:
+    """Return the function of an adapter module, under Numba.
+
+    Parameters
+    ----------
+    text : str
+        The module, as `print_adapter` makes it.
+    called : str
+        The name of the function that it calls, and of the adapter less its end.
+    function : Dispatcher
+        That function.
+    frozen : dict
+        Its other globals.
+    """
+    module = load_module(text, called)
+    plain = getattr(module, f"{called}_call")
+    space = {**module.__dict__, **frozen, called: function}
+    return numba.njit(error_model="numpy", forceinline=True)(
+        FunctionType(plain.__code__, space, plain.__name__)
+    )
+
+
+def compiled_for(dispatcher: Any, types: tuple[Any, ...], made_from: Provenance) -> Any:
+    """Compile for arguments of these types, and note there what the code was made from; the dispatcher.
+
+    Any code that Numba caches with this in it is compared with that when it is loaded.
+    """
+    dispatcher.compile(types)
+    noted = dispatcher.overloads[types].environment.consts
+    if made_from not in noted:
+        noted.append(made_from)
+    return dispatcher
 
 
 class CompiledCode(_Cache):

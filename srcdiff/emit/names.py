@@ -20,7 +20,7 @@ from .special import called_functions, modules_called
 
 Interval = tuple[int, int]
 IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
-RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba"}
+RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba", "cuda", "block_add"}
 
 
 class Liveness:
@@ -202,8 +202,8 @@ class Variables:
             if op.primitive in ("for", "while"):
                 for initial, parameter, yielded, _ in loop_slots(op):
                     self.try_unite(initial, parameter)
-                    if keeps(loop_body(op), parameter, yielded):
-                        self.try_unite(yielded, parameter)
+                    for value in kept_through(loop_body(op), parameter, yielded):
+                        self.try_unite(value, parameter)
             for region in op.regions:
                 self.may(region)
             if op.primitive in ("for", "while"):
@@ -256,16 +256,22 @@ class Variables:
         return names
 
 
-def keeps(block: Block, parameter: Value, yielded: Value) -> bool:
-    """Whether an arm of an `if` yields what the loop carries as it is: nothing need be assigned there."""
+def kept_through(block: Block, parameter: Value, yielded: Value) -> list[Value]:
+    """The results of one `if` after the other that may be what a loop carries as it is, down to what it yields.
+
+    Where they are one variable, nothing need be assigned in the arms that keep it.
+    """
     for op in block.ops:
         if op.primitive == "if" and yielded in op.results:
             k = op.results.index(yielded)
-            return any(
-                region.results[k] is parameter or keeps(region, parameter, region.results[k])
-                for region in op.regions
-            )
-    return False
+            for region in op.regions:
+                kept = region.results[k]
+                if kept is parameter:
+                    return [yielded]
+                above = kept_through(region, parameter, kept) or kept_through(block, parameter, kept)
+                if above:
+                    return [yielded, *above]
+    return []
 
 
 def is_made(name: str) -> bool:
@@ -290,4 +296,4 @@ def unique(wish: str, taken: set[str]) -> str:
     return f"{wish}{joint}{k}"
 
 
-__all__ = ["IN_PLACE", "Variables"]
+__all__ = ["IN_PLACE", "Variables", "unique"]

@@ -103,7 +103,10 @@ class Parser:
         if token in ("inf", "-inf", "nan"):
             return constant(float(token), ty.float64)
         try:
-            number = ast.literal_eval(token)
+            # Read as Python would, `(-0-1j)` were a difference of which the real part is 0.0.
+            number = (
+                complex(token.strip("()")) if token.rstrip(")").endswith("j") else ast.literal_eval(token)
+            )
         except (ValueError, SyntaxError):
             raise ValueError(f"line {self.at} of the dump reads `{token}`, which is not defined") from None
         return constant(number, natural_type(number))

@@ -37,10 +37,7 @@ def grown(tape, needed):
 
 
 def print_function(
-    function: Function,
-    doc: str = "",
-    results: Sequence[str] | None = None,
-    helpers: Sequence[Function] = (),
+    function: Function, doc: str = "", results: str | None = None, helpers: Sequence[Function] = ()
 ) -> str:
     """The source text of a module with this function in it.
 
@@ -244,8 +241,10 @@ class Printer:
         if op.primitive in ARRAYS:
             return self.whole(op)
         row = REGISTRY[op.primitive]
+        text = row.text_of(*(x.type for x in op.operands))
         if row.precedence == ATOM:
-            return row.text.format(*(self.text(x) for x in op.operands)), ATOM
+            above = ATOM if text.startswith("{}") else LOWEST
+            return text.format(*(self.text(x, above) for x in op.operands)), ATOM
         own = row.precedence
         if len(op.operands) == 1:
             return row.text.format(self.text(op.operands[0], own)), own
@@ -280,7 +279,7 @@ class Printer:
 
     # ------------------------------------------------------------------------------------ statements
 
-    def function_lines(self, doc: str, results: Sequence[str] | None) -> list[str]:
+    def function_lines(self, doc: str, results: str | None) -> list[str]:
         parameters = ", ".join(map(self.variables.of, self.function.parameters))
         head = [f"def {self.function.name}({parameters}):"]
         if doc:
@@ -291,7 +290,7 @@ class Printer:
         count = len(self.function.results) - self.function.written
         texts = [self.text(v) for v in self.function.results[:count]]
         if results is not None:
-            self.write(f"return {''.join(results).format(*texts)}")
+            self.write(f"return {results.format(*texts)}")
         elif texts:
             self.write(f"return {', '.join(texts)}")
         lines = self.lines
@@ -712,18 +711,30 @@ def storages(body: Block) -> Storages:
 def literal(value: Value) -> tuple[str, int]:
     """A constant and how tightly its text binds."""
     number = value.constant
-    if isinstance(number, float) and not math.isfinite(number):
-        text = "math.nan" if math.isnan(number) else "math.inf" if number > 0 else "-math.inf"
-    else:
-        text = repr(number)
+    text = complex_text(number) if isinstance(number, complex) else real_text(number)
     precedence = UNARY if text.startswith("-") else ATOM
-    if value.type not in (ty.float64, ty.int64, ty.boolean):
+    if value.type not in (ty.float64, ty.int64, ty.boolean, ty.complex128):
         return f"{ty.dtype_spelling(value.type)}({text})", ATOM
     return text, precedence
 
 
+def real_text(number: Any) -> str:
+    if isinstance(number, float) and not math.isfinite(number):
+        return "math.nan" if math.isnan(number) else "math.inf" if number > 0 else "-math.inf"
+    return repr(number)
+
+
+def complex_text(number: complex) -> str:
+    """A complex constant; `-1j` has the real part -0.0, which sums such as `0.0 - 1j` have not."""
+    sign = math.copysign(1.0, number.imag)
+    if number.real == 0 and math.copysign(1.0, number.real) == sign and math.isfinite(number.imag):
+        return f"{'-' if sign < 0 else ''}{complex(0.0, abs(number.imag))!r}"
+    return f"complex({real_text(number.real)}, {real_text(number.imag)})"
+
+
 def caster(type: Type) -> str:
-    return {ty.float64: "float", ty.int64: "int", ty.boolean: "bool"}.get(type) or ty.dtype_spelling(type)
+    plain = {ty.float64: "float", ty.int64: "int", ty.boolean: "bool", ty.complex128: "complex"}
+    return plain.get(type) or ty.dtype_spelling(type)
 
 
 def allocation(op: Op, lengths: list[str]) -> str:

@@ -19,7 +19,7 @@ from ..ir.operators import current_builder
 from ..ir.types import Type
 from .indexing import gathered, positions, scattered
 from .scalars import Scalars
-from .scope import LoopParts, describe, same
+from .scope import LoopParts, describe, same, same_axis
 from .things import (
     ArrayView,
     Axis,
@@ -74,7 +74,12 @@ class Arrays(Scalars):
         if not isinstance(thing, ArrayView):
             self.refuse(f"{describe(thing)} has no length")
         extent = self.extent(thing, k)
-        return extent if self.never_negative(extent) else self.scalar("max", extent, 0)
+        if self.never_negative(extent):
+            return extent
+        length = self.scalar("max", extent, 0)
+        if extent in self.at_most_one:
+            self.at_most_one.add(length)
+        return length
 
     def shape(self, thing: Any) -> tuple[Length, ...]:
         return tuple(self.length(thing, k) for k in range(thing.ndim))
@@ -124,6 +129,11 @@ class Arrays(Scalars):
     def subscript(self, array: Any, items: tuple[Any, ...]) -> Any:
         """`array[items]`: an element, a view, or the elements that an array of integers picks."""
         if isinstance(array, Elementwise):
+            if array.cheap and len(items) == array.ndim and all(map(is_scalar, items)):
+                place = functools.partial(self.length, array)
+                return array.at(
+                    tuple(self.wrapped(i, functools.partial(place, k)) for k, i in enumerate(items))
+                )
             array = self.materialise(array)
         if any(is_arraylike(item) for item in items):
             return gathered(self, array, items)
@@ -198,6 +208,8 @@ class Arrays(Scalars):
             extent = stop if same(start, 0) else self.scalar("sub", stop, start)
             if step != 1:
                 extent = self.scalar("floordiv", self.scalar("add", extent, step - 1), step)
+            elif isinstance(extent, Value) and self.is_single(item):
+                self.at_most_one.add(extent)
         else:
             if item.start is not None or item.stop is not None:
                 self.refuse("a slice with a negative step and a bound", instead="a loop over the index")
@@ -207,6 +219,30 @@ class Arrays(Scalars):
         first = first if same(axis.start, 0) else self.scalar("add", axis.start, first)
         stride = step if same(axis.step, 1) else self.scalar("mul", step, axis.step)
         return Axis(axis.of, first, stride, extent)
+
+    def is_single(self, item: Slice) -> bool:
+        """Whether a slice has one element, or none at the end: `0:1`, `-1:`, `i : i + 1`."""
+        if is_number(item.start) and (is_number(item.stop) or item.stop is None):
+            stop = 0 if item.stop is None else item.stop
+            return bool(stop - item.start == 1) and (item.start < 0) == (item.stop is None or stop < 0)
+        (start, low), (stop, high) = self.offset(item.start), self.offset(item.stop)
+        return isinstance(start, Value) and start is stop and high - low == 1
+
+    def offset(self, index: Scalar) -> tuple[Scalar | None, int]:
+        """An index as a value, None if there is none, and a constant that is added, as far as this block shows."""
+        moved = 0
+        while isinstance(index, Value):
+            made = next((op for op in reversed(current_builder().ops) if index in op.results), None)
+            if made is None or made.primitive not in ("add", "sub"):
+                return index, moved
+            a, b = made.operands
+            if made.primitive == "add" and a.is_constant:
+                a, b = b, a
+            if not b.is_constant:
+                return index, moved
+            moved += b.constant if made.primitive == "add" else -b.constant
+            index = a
+        return None, moved + (index or 0)
 
     def clamped(self, bound: Any, n: Length, upper: bool = False) -> Scalar:
         """A slice bound as Python understands it. A start past the end only makes the extent negative."""
@@ -292,7 +328,8 @@ class Arrays(Scalars):
         """The indices of an operand that is broadcast to more axes, or along axes of length 1."""
         own = indices[len(indices) - array.ndim :]
         lengths = array.shape if isinstance(array, Elementwise) else self.known_lengths(array)
-        return tuple(0 if same(n, 1) else i for n, i in zip(lengths, own, strict=True))
+        single = (same(n, 1) or (isinstance(n, Value) and n in self.at_most_one) for n in lengths)
+        return tuple(0 if one else i for one, i in zip(single, own, strict=True))
 
     def known_lengths(self, view: ArrayView) -> list[Length]:
         """The lengths of a view as far as they are known without asking the array."""
@@ -319,6 +356,13 @@ class Arrays(Scalars):
                 if same(known, 1):
                     known = length
                 elif not same(known, length):
+                    small = [isinstance(n, Value) and n in self.at_most_one for n in (known, length)]
+                    if small[0] != small[1]:
+                        one, known = (known, length) if small[0] else (length, known)
+                        self.require(
+                            self.scalar("eq", one, 1), "ValueError", "an empty slice beside an array"
+                        )
+                        continue
                     if is_number(known) and is_number(length):
                         self.refuse(
                             f"shapes that do not fit: {known} and {length}", instead="arrays of one length"
@@ -467,7 +511,14 @@ class Arrays(Scalars):
         """`view[indices] = scalar` for indices that are in range and not negative."""
         root = view.root
         version = self.version(root)
-        value = self.as_value(scalar, version.type.dtype)
+        dtype = version.type.dtype
+        value = self.as_value(scalar, None if isinstance(scalar, complex) else dtype)
+        if ty.is_complex(value.type) and not ty.is_complex(dtype):
+            self.refuse(
+                "a complex number stored into an array of real numbers",
+                "NumPy would raise an error here, or drop the imaginary part",
+                "`z.real`, or an array of `np.complex128`",
+            )
         where = [self.as_value(i) for i in self.root_indices(view, indices)]
         new = current_builder().emit("store", (version, *where, value), version.type, name=version.name)
         self.write(root, new)
@@ -509,10 +560,25 @@ class Arrays(Scalars):
         if not {view.root, *view.root.aliases} & self.reads(thing):
             return True
         if isinstance(thing, ArrayView):
-            return same(view, thing)
+            return same(view, thing) or self.apart(view, thing)
         return bool(thing.operands) and all(
             self.reads_in_step(view, x) for x in thing.operands if is_arraylike(x)
         )
+
+    def apart(self, view: ArrayView, other: ArrayView) -> bool:
+        """Whether two views of one array have no element in common: rows `i` and `i - 1`, columns 0 and 1."""
+        if view.root is not other.root:
+            return False
+        elsewhere = dict(other.fixed)
+        in_line = len(view.axes) == len(other.axes) and all(map(same_axis, view.axes, other.axes))
+        for axis, index in view.fixed:
+            if axis not in elsewhere:
+                continue
+            (base, moved), (base2, moved2) = self.offset(index), self.offset(elsewhere[axis])
+            if base is base2 and moved != moved2:
+                # Where one of them counts from the end both may be the same row after all, of an array of one row.
+                return in_line or (self.never_negative(index) and self.never_negative(elsewhere[axis]))
+        return False
 
     def update(self, view: ArrayView, function: Callable[..., Scalar], thing: Any) -> None:
         """`view op= thing` in place."""
@@ -693,6 +759,13 @@ class Arrays(Scalars):
         """The elements in C order, as a new array (a written `ravel` is refused where it would be a view)."""
         if isinstance(thing, ArrayView) and thing.ndim == 1:
             return thing
+        flat = self.flattened(thing)
+        if isinstance(thing, ArrayView):
+            flat.root.may_be(thing.root)
+        return flat
+
+    def flattened(self, thing: Any) -> ArrayView:
+        """The elements in C order, as an array of its own."""
         shape = self.shape(thing)
         size = self.product(shape)
         flat = self.allocate((size,), self.dtype(thing))
@@ -704,8 +777,6 @@ class Arrays(Scalars):
             self.store(flat, (place,), self.at(thing, indices))
 
         self.nest(shape, put)
-        if isinstance(thing, ArrayView):
-            flat.root.may_be(thing.root)
         return flat
 
     def reshaped(self, thing: Any, shape: tuple[Length, ...]) -> ArrayView:

@@ -72,7 +72,7 @@ class Program:
     """A function in the IR, and what a call of it must supply.
 
     `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
-    at each call; `structure` is the nesting of the results: "leaf", None or a tuple.
+    at each call; `structure` is the nesting of the results: "leaf", None or a tuple; `files` are those that were read.
     """
 
     function: Function
@@ -80,6 +80,7 @@ class Program:
     statics: tuple[tuple[tuple[str, Any, str], Any], ...]
     structure: Any
     parameters: Any
+    files: frozenset[str] = frozenset()
 
 
 class Reader(Expressions):
@@ -88,13 +89,22 @@ class Reader(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self.captures = Captures()
+        self.files = set()
         self.stack = []
         self.readings: dict[Any, Reading] = {}
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
 
     def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
-        return call_recursive(self, source, env, node, parse)
+        return call_recursive(self, source, env, node, self.read_again)
+
+    def read_again(
+        self, source: FunctionSource, specs: Sequence[Any], readings: dict[Any, Reading]
+    ) -> Program:
+        """A function that is called, not put in place, read by a reader like this one."""
+        reader = type(self)()
+        reader.carried_float, reader.readings = self.carried_float, readings
+        return parse(source, specs, reader)
 
     # ------------------------------------------------------------------------------------- parameters
 
@@ -580,19 +590,16 @@ def text_of(node: ast.expr) -> str:
     return text[2:-1] if isinstance(node, ast.JoinedStr) else text
 
 
-def parse(
-    source: FunctionSource, specs: Sequence[Any], readings: dict[Any, Reading] | None = None
-) -> Program:
+def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = None) -> Program:
     """Read a function for the given argument types.
 
     Parameters
     ----------
     source : the function, from `read_source`.
     specs : for each argument a Numba type, a tuple of such, or `Static` for what is known beforehand.
-    readings : recursive functions that are being read.
+    reader : what reads it, if not a plain `Reader`.
     """
-    reader = Reader()
-    reader.readings = {} if readings is None else readings
+    reader = reader or Reader()
     reader.frame = Frame(source)
     reader.current_node = source.tree
     parameters: list[Value] = []
@@ -632,7 +639,9 @@ def parse(
     ops = (*reader.prologue.ops, *builder.ops)
     body = Block((*arguments, *hidden), ops, (*leaves, *written))
     function = Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written))
-    return Program(function, tuple(reader.captures.fetch), tuple(reader.captures.statics), structure, things)
+    captures = reader.captures
+    files = frozenset((source.file, *reader.files))
+    return Program(function, tuple(captures.fetch), tuple(captures.statics), structure, things, files)
 
 
 def valid_name(name: str) -> str:

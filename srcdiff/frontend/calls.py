@@ -26,9 +26,9 @@ from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
 from .captures import Captures, Where
 from .custom import call_with_rules
-from .library import METHODS, call_library, entry_of, written
+from .library import METHODS, OWN_METHODS, call_library, entry_of, written
 from .library.axes import is_none
-from .library.shapes import CALLS as SHAPES
+from .library.complex_numbers import conjugate, is_complex
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
@@ -51,6 +51,7 @@ Arguments = tuple[Any, ...]
 class Calls(Arrays):
     stack: list[Any]
     readings: dict[Any, Any]  # recursive functions, by code and types
+    files: set[str]  # of the functions that were read in place
     captures: Captures
 
     def statements(self, body: list[ast.stmt]) -> None:
@@ -121,6 +122,10 @@ class Calls(Arrays):
         if keywords:
             out_too = ", and `out`" if isinstance(target, np.ufunc) else ""
             self.refuse(f"keyword arguments of `{name}`", instead=f"its operands alone{out_too}", node=node)
+        if getattr(target, "__module__", "") == "math" and any(is_complex(self, x) for x in arguments):
+            self.refuse(
+                f"`math.{target.__name__}` of a complex number", "Python raises an error", f"`np.{name}`"
+            )
         if target in (max, min):
             return self.builtin_extreme(name, arguments)
         if target is math.log and len(arguments) == 2:
@@ -153,7 +158,7 @@ class Calls(Arrays):
         """A number as a float."""
         if isinstance(thing, int):
             return float(thing)
-        if isinstance(thing, Value) and not ty.is_float(thing.type):
+        if isinstance(thing, Value) and not ty.is_differentiable(thing.type):
             return self.cast(thing, ty.float64)
         return thing
 
@@ -280,6 +285,7 @@ class Calls(Arrays):
         return {name: self.settled(thing, name) for name, thing in env.items()}
 
     def enter(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
+        self.files.add(source.file)
         if source.function.__code__ in self.stack:
             return self.call_again(source, env, node)
         return self.run(source.tree, Frame(source, env), node, source.function.__code__)
@@ -446,7 +452,7 @@ class Calls(Arrays):
         if is_arraylike(thing):
             return Static(np.ndarray)
         if isinstance(thing, Value):
-            python = {ty.float64: float, ty.int64: int, ty.boolean: bool}
+            python = {ty.float64: float, ty.int64: int, ty.boolean: bool, ty.complex128: complex}
             return Static(python.get(thing.type) or ty.numpy_dtype(thing.type).type)
         return Static(type(thing.value if isinstance(thing, Static) else thing))
 
@@ -468,6 +474,9 @@ class Calls(Arrays):
             if is_number(thing) and target is float:
                 return float(thing)
             return self.cast(self.as_value(thing, type), type)
+        if issubclass(target, np.complexfloating) and len(arguments) == 1 and not keywords:
+            type = ty.from_dtype(np.dtype(target))
+            return self.elementwise(lambda x: self.cast(self.as_value(x, type), type), arguments[0])
         if issubclass(target, np.integer) and len(arguments) == 1:
             type = ty.from_dtype(np.dtype(target))
             value = self.as_value(arguments[0])
@@ -508,34 +517,24 @@ class Calls(Arrays):
                 node=node,
             )
         if is_scalar(thing):
-            return thing
+            return conjugate(self, thing) if name in NUMBER_METHODS else thing
         if name in METHODS:
             target = METHODS[name]
             return call_library(self, target, entry_of(self, target), (thing, *arguments), keywords)
-        if name in ("reshape", "transpose"):
-            given = arguments[0] if len(arguments) == 1 else (arguments or Static(None))
-            target = np.reshape if name == "reshape" else np.transpose
-            return call_library(self, target, SHAPES[target], (thing, given), keywords)
-        if name == "copy":
-            return self.copy(thing) if isinstance(thing, ArrayView) else self.materialise(thing)
-        if name == "astype":
-            return self.construct_array(thing, arguments[0])
+        if name in OWN_METHODS:
+            target = getattr(np.ndarray, name)
+            return call_library(self, target, OWN_METHODS[name], (thing, *arguments), keywords)
         if name == "fill":
             self.fill(thing, arguments[0])
             return Static(None)
         if name == "item" and not arguments:
             return self.at(thing, (0,) * thing.ndim)
-        if name == "flatten":
-            flat = self.raveled(thing)
-            return self.copy(flat) if thing is flat else flat
         if name in ("sort", "partition"):
             axis = keywords.get("axis", arguments[0] if arguments and name == "sort" else -1)
             self.fill(thing, self.call(Static(np.sort), (thing, axis), {}, node))
             return Static(None)
         if name == "put":
             return self.call(Static(np.put), (thing, *arguments), keywords, node)
-        if name in NUMBER_METHODS:
-            return thing
         self.refuse(
             f"the method `{name}` of an array",
             "neither its meaning nor its derivative is known here",
@@ -558,8 +557,6 @@ class Calls(Arrays):
                 type = value if isinstance(value, BY_NUMBA_TYPE) else ty.from_dtype(np.dtype(value))
             except TypeError:
                 type = None
-            if ty.is_complex(type):
-                self.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
             if type is not None and ty.is_scalar(type):
                 return type
         self.refuse(f"{describe(thing)} as a dtype", "only numbers carry a derivative", "`np.float64`, say")

@@ -29,10 +29,15 @@ def fetched(where: Where) -> Any:
     if kind == "global":
         return owner.__globals__[name]
     if kind == "closure":
-        return owner.__closure__[owner.__code__.co_freevars.index(name)].cell_contents
+        return cell_of(owner, name).cell_contents
     if kind == "module":
         return getattr(owner, name)
     return owner
+
+
+def cell_of(function: Any, name: str) -> Any:
+    """The cell of a closure's variable."""
+    return function.__closure__[function.__code__.co_freevars.index(name)]
 
 
 def same_known(a: Any, b: Any) -> bool:
@@ -40,4 +45,4 @@ def same_known(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float)) and a == b)
 
 
-__all__ = ["Captures", "Where", "fetched", "same_known"]
+__all__ = ["Captures", "Where", "cell_of", "fetched", "same_known"]

@@ -115,6 +115,13 @@ def derived(
             "a function that returns a new array",
             node=node,
         )
+    if any(ty.is_complex(ty.element(x.type)) for x in operands):
+        calls.refuse(
+            f"complex numbers as arguments of `{rules.name}`",
+            "its rules are for real numbers",
+            "real and imaginary parts",
+            node=node,
+        )
     values: list[Value] = []
     roots: list[Root | None] = []
     returns = gather(calls, rules, result, before, values, roots, node)

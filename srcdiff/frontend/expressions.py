@@ -18,6 +18,7 @@ from ..ir.operators import current_builder
 from ..primitives import REGISTRY
 from .arrays import Slice
 from .calls import NUMBER_METHODS, Calls, is_hashable
+from .library.complex_numbers import imag, real
 from .library.products import matmul
 from .scope import FLAG, Frame, describe
 from .things import (
@@ -61,7 +62,7 @@ COMPARE: dict[type[ast.cmpop], str] = {
     ast.Eq: "eq",
     ast.NotEq: "ne",
 }
-FROZEN_MODULES = ("math", "numpy", "builtins")
+FROZEN_MODULES = ("math", "cmath", "numpy", "builtins")
 REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.DictComp: ("a dict comprehension", "arrays filled in a loop"),
     ast.Set: ("a set", "an array"),
@@ -145,10 +146,6 @@ class Expressions(Calls):
     def check_number(self, type: Any, name: str) -> None:
         """Refuse numbers, and arrays of numbers, of kinds that are not differentiated."""
         dtype = type.dtype if ty.is_array(type) else type
-        if ty.is_complex(dtype):
-            self.refuse(
-                "complex numbers are not supported yet", f"`{name}` is complex", "real and imaginary parts"
-            )
         if ty.is_float(dtype) and dtype.bitwidth < 32:
             self.refuse(
                 f"`{name}` is of half precision", "Numba computes with 32 and 64 bits", "`np.float32`"
@@ -198,8 +195,6 @@ class Expressions(Calls):
     def dispatch(self, node: ast.expr) -> Any:
         match node:
             case ast.Constant():
-                if isinstance(node.value, complex):
-                    self.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
                 return node.value if is_number(node.value) else Static(node.value)
             case ast.Name():
                 return self.lookup(node.id, node)
@@ -546,7 +541,9 @@ class Expressions(Calls):
                 case "dtype":
                     return Static(ty.numpy_dtype(self.dtype(thing)))
                 case "real":
-                    return thing
+                    return real(self, thing)
+                case "imag":
+                    return imag(self, thing)
                 case _:
                     return Method(thing, name)
         if isinstance(thing, Static):
@@ -575,9 +572,9 @@ class Expressions(Calls):
             return Method(thing, name)
         if is_scalar(thing):
             if name == "real":
-                return thing
+                return real(self, thing)
             if name == "imag":
-                return 0.0
+                return imag(self, thing)
             if name in NUMBER_METHODS or name == "item":
                 return Method(thing, name)
             if name == "dtype" and isinstance(thing, Value):

@@ -3,6 +3,7 @@
     X @ W           ->  matmul X W              a call of BLAS
     W.T @ x         ->  matvec transposed='0' W x
     W @ x, x @ y    ->  loops over rows: as fast as BLAS, and they fuse with what is around them
+    x @ W[:, 1:]    ->  loops that add up rows: in the order of memory
 
 An operand of an op is an array in C or Fortran order, or the transpose of one; parts of arrays and elementwise
 expressions are copied into one first.
@@ -32,6 +33,14 @@ def apply_whole(calls: Calls, name: str, *things: Any) -> Any:
     """Call a primitive on whole arrays; gives its result, or a tuple of them."""
     row = ARRAYS[name]
     dtype = common_float(calls, things)
+    if row.numbers == "complex":
+        dtype = ty.complex_of(ty.real_of(dtype))
+    if ty.is_complex(dtype) and row.numbers == "real":
+        calls.refuse(
+            f"`{name}` of complex matrices",
+            "its derivative there is not known here",
+            "products, `inv`, `solve` and `det`, or real and imaginary parts",
+        )
     operands = [whole_operand(calls, thing, dtype) for thing in things]
     lengths: dict[str, Length] = {}
     for thing, axes in zip(things, row.operands, strict=True):
@@ -61,9 +70,7 @@ def common_float(calls: Calls, things: Any) -> Type:
     dtype = calls.dtype(things[0])
     for thing in things[1:]:
         dtype = ty.promote(dtype, calls.dtype(thing))
-    if ty.is_complex(dtype):
-        calls.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
-    return dtype if ty.is_float(dtype) else ty.float64
+    return dtype if ty.is_differentiable(dtype) else ty.float64
 
 
 def whole_operand(calls: Calls, thing: Any, dtype: Type) -> tuple[Value, bool]:
@@ -93,16 +100,15 @@ def product(calls: Calls, a: Any, b: Any) -> Any:
     if a.ndim < 1 or b.ndim < 1 or max(a.ndim, b.ndim) > 2:
         calls.refuse(f"a product of arrays of {a.ndim} and {b.ndim} dimensions", instead="loops")
     na, nb = calls.shape(a), calls.shape(b)
-    if a.ndim == b.ndim == 1 or not any(ty.is_float(calls.dtype(x)) for x in (a, b)) or few(na, nb):
+    if a.ndim == b.ndim == 1 or not any(ty.is_differentiable(calls.dtype(x)) for x in (a, b)) or few(na, nb):
         return product_loops(calls, a, b)
     if a.ndim == b.ndim == 2:
         return apply_whole(calls, "matmul", a, b)
     matrix, vector = (a, b) if a.ndim == 2 else (calls.transposed(b), a)
-    return (
-        apply_whole(calls, "matvec", matrix, vector)
-        if down_columns(calls, matrix)
-        else product_loops(calls, a, b)
-    )
+    if not down_columns(calls, matrix):
+        return product_loops(calls, a, b)
+    whole = not matrix.fixed and (matrix.whole or is_transpose(matrix))
+    return apply_whole(calls, "matvec", matrix, vector) if whole else sum_of_columns(calls, matrix, vector)
 
 
 def few(na: tuple[Length, ...], nb: tuple[Length, ...]) -> bool:
@@ -110,12 +116,32 @@ def few(na: tuple[Length, ...], nb: tuple[Length, ...]) -> bool:
     return all(map(is_number, (*na, *nb))) and int(np.prod((*na, *nb[1:]))) <= FEW
 
 
-def down_columns(calls: Calls, matrix: ArrayView) -> bool:
-    """Whether loops over the rows of a matrix would walk through its memory in leaps, and BLAS would not."""
-    if matrix.fixed or None in matrix.axes:
+def down_columns(calls: Calls, matrix: Any) -> bool:
+    """Whether loops along the rows of a matrix would walk through its memory in leaps."""
+    rows, columns = matrix.axes if isinstance(matrix, ArrayView) else (None, None)
+    if rows is None or columns is None:
         return False
     layout = calls.version(matrix.root).type.layout
-    return layout == ("C" if is_transpose(matrix) else "F") and (matrix.whole or is_transpose(matrix))
+    return bool(layout == ("C" if columns.of < rows.of else "F"))
+
+
+def sum_of_columns(calls: Calls, matrix: ArrayView, vector: Any) -> ArrayView:
+    """`matrix @ vector` as the sum of the columns that the vector weights, which lie together in memory."""
+    n, m = calls.shape(matrix)
+    require_equal(calls, m, calls.shape(vector)[0])
+    result = calls.allocate((n,), ty.promote(calls.dtype(matrix), calls.dtype(vector)), "zeros")
+
+    def add(k: Scalar) -> None:
+        weight = calls.at(vector, (k,))
+
+        def put(i: Scalar) -> None:
+            term = calls.scalar("mul", calls.at(matrix, (i, k)), weight)
+            calls.store(result, (i,), calls.scalar("add", calls.at(result, (i,)), term))
+
+        calls.count_loop(n, put)
+
+    calls.count_loop(m, add)
+    return result
 
 
 def product_loops(calls: Calls, a: Any, b: Any) -> Any:

@@ -76,6 +76,7 @@ def call_derivative(
         thing = calls.captured(fetched(where), where, where[2], node)
         operands.append(calls.version(thing.root) if isinstance(thing, ArrayView) else calls.as_value(thing))
     calls.captures.statics.extend(program.statics)
+    calls.files.update(program.files)
     results = iter(inline(program.function, operands))
     return things_of(calls, program.structure, results)
 

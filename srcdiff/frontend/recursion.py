@@ -53,6 +53,8 @@ def call_recursive(
     names = [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
     operands: list[Value] = []
     specs = tuple(spec_of(calls, bound[name], operands, node) for name in names)
+    if any(ty.is_complex(ty.element(x.type)) for x in operands):
+        calls.refuse("recursion with complex numbers", instead="real and imaginary parts", node=node)
     key = source.function.__code__, specs
     if not is_hashable(key):
         calls.refuse("recursion with a dict or a list as argument", instead="numbers and arrays", node=node)
@@ -64,6 +66,7 @@ def call_recursive(
     callee = reading.callee
     if reading.program is not None:
         calls.captures.statics.extend(reading.program.statics)
+        calls.files.update(reading.program.files)
     hidden = []
     for where in callee.fetch:
         thing = calls.captured(fetched(where), where, where[2], node)

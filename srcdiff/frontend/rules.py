@@ -251,7 +251,8 @@ class Reading:
         ops = (*reader.prologue.ops, *self.builder.ops)
         block = named(Block((*self.directions, *self.values, *hidden), ops, tuple(results)), reader.names)
         function = Function(f"{self.rules.name}_{self.mode}", block, len(hidden))
-        return Program(function, tuple(reader.captures.fetch), tuple(reader.captures.statics), None, None)
+        captures, files = reader.captures, frozenset(reader.files)
+        return Program(function, tuple(captures.fetch), tuple(captures.statics), None, None, files)
 
 
 __all__ = ["read_jvp", "read_vjp"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir import types as ty
-from ..ir.builder import constant
+from ..ir.builder import beside, constant
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 from ..primitives import REGISTRY
+from ..primitives.arithmetic import integer_power
 from ..primitives.record import number
 from .scope import Scope, describe, number_type
 from .things import Scalar, is_number, is_scalar
@@ -28,6 +29,8 @@ KEEPS_NONNEGATIVE = {
     "maximum",
     "minimum",
 }
+LOGIC = ("and", "or", "not")
+ON_COMPLEX = {"abs": "modulus"}  # the rows that operators and functions mean for complex operands
 
 
 def is_narrow(type: Type) -> bool:
@@ -51,21 +54,30 @@ class Scalars(Scope):
                 return number(row.evaluate(*operands))
             except (ArithmeticError, ValueError, TypeError) as error:
                 self.refuse(f"`{name}` of constants fails: {error}")
+        types = self.operand_types(operands)
+        if any(map(ty.is_complex, types)):
+            if name in ON_COMPLEX:
+                return self.scalar(ON_COMPLEX[name], *operands)
+            if not row.complex_points and name not in LOGIC:
+                self.refuse(
+                    f"`{row.text.format(*'abc')}` of complex numbers",
+                    "it has no derivative there, or none that is known here",
+                    "their real and imaginary parts",
+                )
         if name == "pow":
             return self.power(*operands)
-        types = self.operand_types(operands)
         if name == "select":
             type = row.result(*types)
             values = [self.as_value(operands[0]), *(self.fitted(x, type) for x in operands[1:])]
+            if ty.is_complex(type):
+                values[1:] = (self.cast(x, type) for x in values[1:])
         elif name in COMPARISONS:
             type = ty.boolean
             values = [self.as_value(x, t) for x, t in zip(operands, types, strict=True)]
-        elif name in ("and", "or", "not"):
+        elif name in LOGIC:
             type = ty.boolean
             values = [self.truth(x) for x in operands]
         else:
-            if any(ty.is_complex(t) for t in types):
-                self.refuse("complex numbers are not supported yet", instead="real and imaginary parts")
             type = row.result(*types)
             if is_narrow(type):
                 return self.narrow(name, operands, type)
@@ -73,7 +85,24 @@ class Scalars(Scope):
         result = current_builder().emit(name, values, type)
         if name in KEEPS_NONNEGATIVE and ty.is_integer(type) and all(map(self.never_negative, values)):
             self.nonnegative.add(result)
+        if name in ("add", "sub") and ty.is_integer(type):
+            self.note_bound(name, values[0], values[1], result)
         return result
+
+    def note_bound(self, name: str, a: Value, b: Value, result: Value) -> None:
+        """`n - 1 - i` is not negative where `i` ends at `n`, nor `n - 1` in that loop."""
+        base, shift = self.shifted(a)
+        if b.is_constant:
+            self.shifts[result] = base, shift + (b.constant if name == "add" else -b.constant)
+        elif name == "sub":
+            index, moved = self.shifted(b)
+            end = self.ends.get(index) if index is not None else None
+            last, beyond = self.shifted(end) if end is not None else (index, 0)
+            if end is not None and last is base:
+                self.least[result] = shift - moved - beyond + 1
+        base, shift = self.shifted(result)
+        if base is not None and self.least.get(base, -1 - shift) + shift >= 0:
+            self.nonnegative.add(result)
 
     def narrow(self, name: str, operands: tuple[Scalar, ...], type: Type) -> Value:
         """Arithmetic of integers of less than 64 bits: NumPy wraps them around, Numba widens them."""
@@ -102,6 +131,12 @@ class Scalars(Scope):
 
     def fitted(self, x: Scalar, type: Type) -> Value:
         """An operand of an op with this result: numbers take its type, float64 takes integers as they are."""
+        if ty.is_complex(type):
+            x = x if isinstance(x, Value) else beside(x, type)
+            single = type == ty.complex64 and x.type not in (ty.complex64, ty.float32)
+            return self.cast(x, ty.float32) if single else x
+        if isinstance(x, Value) and ty.is_complex(x.type):
+            return x  # of which the row takes a part, or the absolute value
         if not isinstance(x, Value):
             weak_integer = isinstance(x, int) and ty.is_float(type) and type == ty.float64
             return constant(float(x) if weak_integer else x, type)
@@ -116,6 +151,8 @@ class Scalars(Scope):
                 whole = float(exponent).is_integer() and abs(exponent) < 64
                 value = constant(exponent, ty.int64 if whole else base.type)
                 return current_builder().emit("pow", (base, value), base.type)
+            if ty.is_complex(base.type):
+                return self.power_of_complex(base, exponent)
             type = base.type if isinstance(exponent, int) and exponent >= 0 else ty.float64
             if is_narrow(type):
                 return self.narrow("pow", (base, exponent), type)
@@ -132,9 +169,19 @@ class Scalars(Scope):
             )
         if is_narrow(type):
             return self.narrow("pow", (base, exponent), type)
+        if ty.is_complex(type):
+            operands = (self.cast(self.as_value(x, type), type) for x in (base, exponent))
+            return current_builder().emit("pow", operands, type)
         if ty.is_boolean(type):
             type = ty.int64
         return current_builder().emit("pow", (self.fitted(base, type), self.fitted(exponent, type)), type)
+
+    def power_of_complex(self, base: Value, exponent: float) -> Value:
+        """`z ** 3` is multiplied out, as NumPy does it."""
+        if float(exponent).is_integer() and abs(exponent) < 64:
+            operands = (base, constant(exponent, ty.int64))
+            return self.cast(current_builder().emit("pow", operands, integer_power(base.type)), base.type)
+        return current_builder().emit("pow", (base, beside(exponent, base.type)), base.type)
 
     def truth(self, thing: Any) -> Value:
         """The truth of a scalar as a boolean value."""

@@ -7,7 +7,8 @@ at a branch and joined behind it: what differs becomes a result of the `if`, or 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -59,8 +60,15 @@ class Scope:
         self.memory: dict[Root, Value | Poison] = {}
         self.dead = False
         self.nonnegative: set[Value] = set()
+        self.ends: dict[Value, Value] = {}  # where the indices of loops that count up end
+        self.shifts: dict[Value, tuple[Value | None, int]] = {}  # sums of an integer and a constant
+        self.least: dict[Value, int] = {}  # lower bounds of integers
+        self.at_most_one: set[Value] = set()  # lengths of slices such as `x[i : i + 1]`
         self.current_node: ast.AST | None = None
         self.loops: list[tuple[Frame, LoopParts, set[str], dict[Any, Any]]] = []  # those being built
+        self.carried_float: Type = (
+            ty.float64
+        )  # the least type of a float that is written in the source and carried
 
     # ------------------------------------------------------------------------------------- locations
 
@@ -88,12 +96,22 @@ class Scope:
             return constant(thing, type if type is not None else number_type(thing))
         self.refuse(f"a number is needed here, not {describe(thing)}")
 
+    def shifted(self, value: Value) -> tuple[Value | None, int]:
+        """An integer as another one and what is added to it; None for zero."""
+        return (None, value.constant) if value.is_constant else self.shifts.get(value, (value, 0))
+
     def cast(self, value: Value, type: Type) -> Value:
         if value.type == type:
             return value
+        if ty.is_complex(value.type) and not ty.is_complex(type):
+            self.refuse(
+                "a complex number made real",
+                "NumPy drops the imaginary part with a warning, Python raises an error",
+                "`z.real`",
+            )
         if value.is_constant:
             return constant(value.constant, type)
-        if ty.is_boolean(value.type) and ty.is_float(type):
+        if ty.is_boolean(value.type) and ty.is_differentiable(type):
             value = self.cast(value, ty.int64)  # Numba has no `float` of a boolean
         return current_builder().emit("cast", (value,), type)
 
@@ -107,6 +125,8 @@ class Scope:
 
     def write(self, root: Root, version: Value) -> None:
         """Make `version` the content of `root`; what may share its memory can no longer be read."""
+        if root.in_place_of:
+            self.refuse(root.in_place_of, instead="make it a copy before the loop: `x = y[i].copy()`")
         self.memory[root] = version
         for other in root.aliases:
             if other in self.memory:
@@ -116,6 +136,10 @@ class Scope:
                     instead="make one of them a copy: `x = y.copy()`",
                     kind=AliasError,
                 )
+
+    def copy(self, view: ArrayView, name: str = "") -> ArrayView:
+        """An array of its own with the elements of a view; `arrays.py` has it."""
+        raise NotImplementedError
 
     def new_root(self, version: Value, shape: tuple[Any, ...] | None = None, is_list: bool = False) -> Root:
         root = Root(version.type, version.name, shape, is_list=is_list)
@@ -351,7 +375,7 @@ class Joiner:
             with self.otherwise:
                 v2 = self.scope.cast(self.scope.as_value(b, type), type)
             result = self.result(v1, v2, name, type)
-            if {v1, v2} <= self.scope.nonnegative | {
+            if not ty.is_complex(type) and {v1, v2} <= self.scope.nonnegative | {
                 v for v in (v1, v2) if v.is_constant and v.constant >= 0
             }:
                 self.scope.nonnegative.add(result)
@@ -392,7 +416,8 @@ class Joiner:
         type = join_array_types(v1.type, v2.type)
         result = self.result(v1, v2, name, type)
         shape = a.root.shape if a.root.shape and b.root.shape and same(a.root.shape, b.root.shape) else None
-        root = Root(type, name, shape, is_list=a.root.is_list)
+        in_place_of = a.root.in_place_of or b.root.in_place_of
+        root = Root(type, name, shape, is_list=a.root.is_list, in_place_of=in_place_of)
         self.new_memory[root] = result
         return whole_view(self.placed(root, a.root, b.root))
 
@@ -531,6 +556,8 @@ class LoopJoin:
 
         condition = self.condition(env) if parts.condition else None
         index = Value(parts.index, ty.int64)
+        if parts.bounds is not None and parts.bounds[2].is_constant and parts.bounds[2].constant > 0:
+            scope.ends[index] = parts.bounds[1]
         if parts.bounds is not None and self.never_negative(parts.bounds):
             scope.nonnegative.add(index)
         scope.frame.env = dict(env)
@@ -539,7 +566,8 @@ class LoopJoin:
         with Builder(location) as builder:
             if parts.bind is not None:
                 parts.bind(index)
-            parts.body()
+            with self.body_runs(index):
+                parts.body()
             after, memory = scope.frame.env, scope.memory
             stops = [scope.as_value(after.pop(parts.stop))] if parts.stop else []
             scope.dead = False
@@ -605,6 +633,20 @@ class LoopJoin:
             scope.refuse("`:=` in the condition of a `while`", instead="`while True:` with a `break`")
         return tuple(builder.ops), holds
 
+    @contextmanager
+    def body_runs(self, index: Value) -> Iterator[None]:
+        """Within it, a loop that counts up from zero or more has an end above zero."""
+        scope = self.scope
+        end = scope.ends.get(index) if index in scope.nonnegative else None
+        base, shift = scope.shifted(end) if end is not None else (None, 0)
+        before = dict(scope.least)
+        if base is not None:
+            scope.least[base] = max(scope.least.get(base, 1 - shift), 1 - shift)
+        try:
+            yield
+        finally:
+            scope.least = before
+
     def never_negative(self, bounds: tuple[Value, Value, Value]) -> bool:
         """Whether the index of a `for` with these bounds is certainly not negative."""
         low, high, step = bounds
@@ -640,7 +682,8 @@ class LoopJoin:
         if isinstance(self.widened.get(path), Poison):
             return self.widened[path]
         if is_scalar(thing):
-            type = self.widened.get(path) or scope.as_value(thing).type
+            first = scope.carried_float if isinstance(thing, float) else scope.as_value(thing).type
+            type = self.widened.get(path) or first
             initial = scope.cast(scope.as_value(thing, type), type)
             return self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
         if isinstance(thing, tuple):
@@ -649,15 +692,14 @@ class LoopJoin:
             )
         if isinstance(thing, ArrayView):
             version = memory[thing.root]
-            if not thing.whole:
-                return Poison(
-                    f"`{name}` names a part of an array before this loop, and another one in it",
-                    "give it another name inside the loop",
-                )
             if isinstance(version, Poison):
                 return version
+            in_place_of = thing.root.in_place_of
+            if not thing.whole:
+                version = self.copied(thing, name, memory)
+                in_place_of = f"{said(name)} may still be the part of an array that it names before the loop"
             slot = self.slot(version, version.type, name, path)
-            root = Root(slot.parameter.type, name, is_list=thing.root.is_list)
+            root = Root(slot.parameter.type, name, is_list=thing.root.is_list, in_place_of=in_place_of)
             root.may_be(thing.root, apart=self.pointers)
             for other in self.widened.get((ALIASES, path), ()):
                 root.may_alias(other)
@@ -669,6 +711,13 @@ class LoopJoin:
             scope.memory[root] = slot.parameter
             return whole_view(root)
         return thing
+
+    def copied(self, view: ArrayView, name: str, memory: dict[Root, Value | Poison]) -> Value:
+        """A copy, before the loop, of a part of an array that a name stands for until the loop gives it another."""
+        inside, self.scope.memory = self.scope.memory, dict(memory)
+        version = self.scope.version(self.scope.copy(view, name).root)
+        self.scope.memory = inside
+        return version
 
     def leave(self, initial: Any, parameter: Any, after: Any, name: str, path: Any) -> Any:
         """Close the slots of one name; gives what it stands for behind the loop."""
@@ -699,6 +748,9 @@ class LoopJoin:
                 and after.root.is_list == parameter.root.is_list
             ):
                 return self.leave_array(initial, parameter.root, after.root, name, path)
+            case ArrayView(), ArrayView() if not after.whole:
+                what = f"{said(name)} names a part of an array before this loop, and another one in it"
+                self.poison(path, Poison(what, "give it another name inside the loop"))
             case _:
                 return (
                     initial
@@ -713,9 +765,15 @@ class LoopJoin:
             self.poison(path, version)
         self.fit(version.type, slot, path)
         self.follow(path, parameter, after)
-        shapes = initial.root.shape, initial.root.shape if after is parameter else after.shape
-        known = shapes[0] is not None and shapes[1] is not None and same(*shapes)
-        root = Root(slot.parameter.type, name, initial.root.shape if known else None, is_list=after.is_list)
+        shape = initial.root.shape if initial.whole else None
+        known = shape is not None and (after is parameter or (after.shape and same(shape, after.shape)))
+        root = Root(
+            slot.parameter.type,
+            name,
+            shape if known else None,
+            is_list=after.is_list,
+            in_place_of=parameter.in_place_of,
+        )
         for other in parameter.aliases:
             if other not in self.pointers:
                 root.may_alias(other)

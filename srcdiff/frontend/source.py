@@ -32,9 +32,9 @@ from numba.core.registry import CPUDispatcher
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
 
-from ..errors import Location, SourceUnavailable, UnsupportedConstruct
+from ..errors import DifferentiationError, Location, SourceUnavailable, UnsupportedConstruct
 
-__all__ = ["FunctionSource", "carried_text", "location_of", "read_source", "source_text"]
+__all__ = ["FunctionSource", "carried_text", "location_of", "plain_function", "read_source", "source_text"]
 
 FunctionNode = ast.FunctionDef | ast.Lambda
 AnyFunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -223,6 +223,15 @@ def unwrap(obj: Any) -> Unwrapped:
             return Unwrapped(obj, args, keywords, kind, layout)
         else:
             refuse(obj)
+
+
+def plain_function(obj: Any) -> types.FunctionType | None:
+    """Return the function under known wrappers; None where there is none, or an unknown one around it."""
+    try:
+        unwrapped = unwrap(obj)
+    except DifferentiationError:
+        return None
+    return unwrapped[0]
 
 
 def attribute(obj: Any, name: str) -> Any:

@@ -49,12 +49,17 @@ class Poison:
 
 @dataclass(eq=False)
 class Root:
-    """The storage of one array. `aliases` are roots that may be the same memory; `is_list` marks a Python list."""
+    """The storage of one array.
+
+    `aliases` are roots that may be the same memory; `is_list` marks a Python list; `in_place_of` says what a copy
+    stands in for where Python has a view: it must not be written, since that would not be seen there.
+    """
 
     type: Type
     name: str
     shape: tuple[Length, ...] | None = None
     is_list: bool = False
+    in_place_of: str = ""
     aliases: set[Root] = field(default_factory=set)
 
     def may_alias(self, other: Root) -> None:

@@ -33,6 +33,11 @@ def constant(number: Any, type: Type) -> Value:
     return Value("", type, number)
 
 
+def beside(number: Any, type: Type) -> Value:
+    """A constant in arithmetic with values of a type: beside complex ones, a real number stays real."""
+    return constant(number, type if isinstance(number, complex) else ty.real_of(type))
+
+
 def zero(type: Type) -> Value:
     return constant(0, type)
 
@@ -96,7 +101,7 @@ class Builder:
         """`a op b` of scalars that may be Python numbers; those take the other operand's type."""
         typed = [operand.type for operand in operands if isinstance(operand, Value)]
         type = typed[0] if len(typed) == 1 else ty.promote(*typed)
-        values = [x if isinstance(x, Value) else constant(x, type) for x in operands]
+        values = [x if isinstance(x, Value) else beside(x, type) for x in operands]
         return self.emit(primitive, values, type)
 
     def compare(self, primitive: str, a: Any, b: Any) -> Value:

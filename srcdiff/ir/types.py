@@ -67,13 +67,42 @@ def is_array(type: Type) -> bool:
     return isinstance(type, nb_types.Array)
 
 
+def is_scalar_or_array(type: Type) -> bool:
+    return is_scalar(type) or is_array(type)
+
+
+def is_tuple(type: Type) -> bool:
+    """Whether it is a plain tuple; a named one is another class."""
+    return isinstance(type, nb_types.BaseTuple) and not isinstance(type, nb_types.BaseNamedTuple)
+
+
 def is_text(type: Type) -> bool:
     return isinstance(type, nb_types.UnicodeType)
 
 
+def element(type: Type) -> Type:
+    """The type of one number of what may be an array."""
+    return type.dtype if is_array(type) else type
+
+
 def is_differentiable(type: Type) -> bool:
     """Whether a value of this type can carry a derivative."""
-    return is_float(type.dtype if is_array(type) else type)
+    return is_float(element(type)) or is_complex(element(type))
+
+
+def is_real(type: Type) -> bool:
+    """Whether a function can be differentiated by this type, or as its result: complex numbers only come in between."""
+    return is_float(element(type))
+
+
+def real_of(type: Type) -> Type:
+    """The type of the real part: float64 for complex128; any other scalar type is its own."""
+    return type.underlying_float if is_complex(type) else type
+
+
+def complex_of(type: Type) -> Type:
+    """The complex type with parts of a float type."""
+    return complex64 if type == float32 else complex128
 
 
 def numpy_dtype(type: Type) -> np.dtype[Any]:

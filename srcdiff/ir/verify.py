@@ -84,7 +84,7 @@ class Verifier:
             if ty.is_integer(type)
             else isinstance(number, float)
             if ty.is_float(type)
-            else True
+            else isinstance(number, complex) or not ty.is_complex(type)
         )
         self.require(fits, f"{named(op)} reads the constant {number!r} of type {ty.name_of(type)}", op)
 

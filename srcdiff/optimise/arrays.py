@@ -199,12 +199,12 @@ def is_better_whole(placer: Placer, value: Value, array: Value) -> bool:
 
 
 def yielded_to(placer: Placer, value: Value) -> tuple[Value, Value] | None:
-    """(parameter, result) of the loop slot that an array is yielded to, if the parameter is recorded for each trip.
+    """(parameter, result) of the loop slot that a value is yielded to, if the parameter is recorded for each trip.
 
     What is yielded by one trip is on the tape as the parameter of the next one, or as what the loop results in.
     """
     home = placer.structure.home.get(value, ())
-    if not ty.is_array(value.type) or not home or home[-1].primitive != "for":
+    if not home or home[-1].primitive != "for":
         return None
     loop = home[-1]
     if value in loop_body(loop).parameters:
@@ -272,6 +272,8 @@ class Lengths:
             return self.of_number(made.operands[axis])
         if made.primitive == "custom":
             return self.of(made.operands[made.results.index(array)], axis)
+        if made.primitive == "load":  # a part of the tape of an inner derivative
+            return self.of(made.operands[0], axis + len(made.operands) - 1)
         if made.primitive in ARRAYS:
             transposed = made.attributes.get("transposed", "")
             sources = ARRAYS[made.primitive].source_of(made.results.index(array), axis, transposed)

@@ -4,7 +4,8 @@
     x_bar[i] += g * c    ->
     x_bar[i] += g * d
 
-Additions to other elements in between are moved behind, since nothing reads the array there. Reads: nothing.
+Additions to other elements in between are moved behind, since nothing reads the array there. What is stored over
+before it is read is not stored. Reads: nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ def combine(block: Block, uses: dict[Value, int]) -> Block:
         if op.regions:
             op = replace(op, regions=tuple(combine(region, uses) for region in op.regions))
         chain = updates_above(op, made, uses)
-        if chain is None:
+        over = stored_over(op, made, uses)
+        if over is not None:
+            done.remove(over)
+            done.append(replace(op, operands=(over.operands[0], *op.operands[1:])))
+        elif chain is None:
             done.append(op)
         else:
             for gone in chain:
@@ -42,6 +47,16 @@ def combine(block: Block, uses: dict[Value, int]) -> Block:
                 uses.setdefault(version, 1)
         made.update((result, new) for new in done[-3 - len(chain or ()) :] for result in new.results)
     return replace(block, ops=tuple(done))
+
+
+def stored_over(op: Op, made: dict[Value, Op], uses: dict[Value, int]) -> Op | None:
+    """The update just before a store, to the same element."""
+    before = made.get(op.operands[0]) if op.primitive == "store" else None
+    if before is None or before.primitive not in UPDATES or uses.get(op.operands[0], 0) != 1:
+        return None
+    if len(before.operands) != len(op.operands):
+        return None
+    return before if same_place(before.operands[1:-1], op.operands[1:-1]) else None
 
 
 def updates_above(op: Op, made: dict[Value, Op], uses: dict[Value, int]) -> list[Op] | None:

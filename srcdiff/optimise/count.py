@@ -98,6 +98,7 @@ class Counter:
         low, high = map(self.affine.form, rest[0].operands[:2])
         count = (high - low).scaled(rest[0].operands[2].constant)
         index = loop_body(head).parameters[0]
+        # What a term is loaded or clipped from may differ from trip to trip, although the form has no such index.
         if any(value is not index and self.needs(value, index) for value, _ in count.terms):
             return None
         return count.coefficient(index) if self.affine.is_not_negative(count) else None
@@ -123,7 +124,9 @@ class Counter:
             return True
         if value.is_constant or self.nest[0] not in self.structure.home[value]:
             return False
-        made = self.structure.maker[value]
+        made = self.structure.maker.get(value)
+        if made is None:  # the length of an array of the nest
+            return True
         return value in made.results and any(self.needs(x, index) for x in made.operands)
 
     def again(

@@ -262,7 +262,7 @@ class Folder:
                 if ty.is_integer(op.operands[0].type) and not self.is_in_range(found):
                     wrapped = np.asarray(found.constant).astype(ty.numpy_dtype(found.type))
                     found = constant(wrapped.item(), found.type)
-            elif row is None or row.evaluate is None or op.result.type == ty.float32:
+            elif row is None or row.evaluate is None or op.result.type in (ty.float32, ty.complex64):
                 return None
             else:
                 found = constant(number(row.evaluate(*(x.constant for x in op.operands))), op.result.type)
@@ -292,6 +292,11 @@ class Folder:
             case "neg":
                 inner = self.negated(x)
                 return inner if inner is not None and inner.type == op.result.type else None
+            case "conj" if (made := self.made.get(x)) is not None and made.primitive == "conj":
+                return made.operands[0]
+            case "real" | "imag" if (made := self.made.get(x)) is not None and made.primitive == "complex":
+                part = made.operands[op.primitive == "imag"]
+                return part if part.type == op.result.type else None
             case "add":
                 y = op.operands[1]
                 if is_number(y, 0) and x.type == op.result.type:

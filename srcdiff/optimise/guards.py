@@ -1,10 +1,11 @@
 """Multiply inside a guard by what its outcome is multiplied by: the factor then joins one that is there.
 
-    t = 0.0 if g == 0.0 else -q * r            t = 0.0 if g == 0.0 else q * -2.0 * r
+    t = 0.0 if g == 0.0 else -(g / y) * r      t = 0.0 if g == 0.0 else g / y * (r * -2.0)
     x_bar = 2.0 * t * x                 ->     x_bar = t * x
 
 Only powers of two, by which a product can be multiplied at any place without another rounding, and only guards that
-nothing else reads. Reads: nothing.
+nothing else reads. Of the two factors of a guarded product the one that is known first takes the power, so that the
+result does not wait for one more product. Reads: nothing.
 """
 
 from __future__ import annotations
@@ -71,11 +72,17 @@ def multiplied(ops: list[Op], value: Value, factor: float, uses: dict[Value, int
         return [product(constant(factor, value.type), value, where)]
     if made.primitive == "neg":
         return [product(made.operands[0], constant(-factor, value.type), where)]
-    if made.primitive == "mul" and uses.get(made.operands[0]) == 1:
-        first = next((op for op in ops if made.operands[0] in op.results), None)
-        if first is not None and first.primitive == "neg" and first.result.type == value.type:
-            scaled = product(first.operands[0], constant(-factor, value.type), where)
-            return [scaled, product(scaled.result, made.operands[1], where)]
+    if made.primitive == "mul" and made.operands[1].type == value.type:
+        late, early = made.operands
+        first = next((op for op in ops if late in op.results), None)
+        if first is not None and first.primitive == "neg" and uses.get(late) == 1:
+            if first.operands[0].type == value.type:
+                late, factor = first.operands[0], -factor
+        places = {result: k for k, op in enumerate(ops) for result in op.results}
+        if places.get(early, -1) > places.get(late, -1):
+            late, early = early, late
+        scaled = product(early, constant(factor, value.type), where)
+        return [scaled, product(late, scaled.result, where)]
     return [product(constant(factor, value.type), value, where)]
 
 

@@ -10,13 +10,15 @@
 What the first loop stores is used while it is near, and often needs no memory any more; in the adjoint one loop goes
 back instead of two. The second loop's trip j then runs before the first loop's trips behind j: affine analysis has to
 show that it reads nothing that those store, and stores nothing that they read. Loops whose trips wait for each other
-stay alone, since they would keep the others from being vectorised. Reads: structure, affine forms.
+stay alone, since they would keep the others from being vectorised. Nests are joined loop by loop. Where one loop
+begins a trip or two earlier, and where one reads again what it read in the trip before, `align.py` makes loops of
+them that may be joined. Reads: structure, affine forms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
@@ -24,65 +26,144 @@ from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_within, substitute, substitute_in
 from ..primitives import REGISTRY
+from .align import align_loops, indices, same
 from .fuse import accumulates
 
 ACCESSES = ("load", "store")
-MOVABLE = ("load", "store", "cast", "shape", "alloc")
+READING = ("load", "cast", "shape")
+MOVABLE = (*READING, "store", "alloc")
 
 
 def join_loops(function: Function) -> Function:
     """Join until no two loops can be joined."""
+    refused: set[tuple[Op, Op]] = set()
     for _ in range(64):
-        structure = find_structure(function.body)
-        body = Joiner(structure, Affine(structure)).block(function.body)
+        body = Joiner(function.body, refused).joined()
         if body is None:
             break
         function = replace(function, body=body)
     return function
 
 
-class Joiner:
-    def __init__(self, structure: Structure, affine: Affine) -> None:
-        self.structure, self.affine = structure, affine
+@dataclass(frozen=True)
+class Joined:
+    """One loop instead of two, the ops above and behind it, and what later uses of other versions become."""
 
-    def block(self, block: Block) -> Block | None:
-        """The block with one pair of loops joined; None if there is none."""
+    above: tuple[Op, ...]
+    loop: Op
+    behind: tuple[Op, ...]
+    renames: dict[Value, Value]
+
+
+class Joiner:
+    """`refused` are pairs of loops that cannot be aligned either."""
+
+    def __init__(self, body: Block, refused: set[tuple[Op, Op]]) -> None:
+        self.body, self.refused = body, refused
+        self.structure = find_structure(body)
+        self.affine = Affine(self.structure)
+
+    def joined(self) -> Block | None:
+        """The body with one pair of loops joined; None if there is none."""
+        return self.block(self.body, [])
+
+    def block(self, block: Block, touched: list[Op]) -> Block | None:
+        """A block with one pair joined. `touched` are accesses that have been made when it begins."""
+        before = list(touched)
         for k, op in enumerate(block.ops):
             for n, region in enumerate(op.regions):
-                inner = self.block(region)
+                inner = self.block(region, before)
                 if inner is not None:
                     regions = (*op.regions[:n], inner, *op.regions[n + 1 :])
                     ops = (*block.ops[:k], replace(op, regions=regions), *block.ops[k + 1 :])
                     return replace(block, ops=ops)
+            if op.primitive in ACCESSES:
+                before.append(op)
         for k, first in enumerate(block.ops):
-            if not is_joinable(first, self.structure):
-                continue
             at = next((n for n in range(k + 1, len(block.ops)) if block.ops[n].regions), None)
-            if at is None or not is_joinable(block.ops[at], self.structure):
+            if at is None or (first, block.ops[at]) in self.refused:
                 continue
-            joined = self.pair(first, block.ops[k + 1 : at], block.ops[at])
-            if joined is not None:
-                made, renames = joined
-                rest = substitute(Block((), block.ops[at + 1 :], block.results), renames)
-                return Block(block.parameters, (*block.ops[:k], *made, *rest.ops), rest.results)
+            known = [*touched, *(op for op in block.ops[:at] if op.primitive in ACCESSES)]
+            made = self.two(block, first, block.ops[k + 1 : at], block.ops[at], known)
+            if made is None:
+                self.refused.add((first, block.ops[at]))
+                continue
+            rest = substitute(Block((), (*made.behind, *block.ops[at + 1 :]), block.results), made.renames)
+            ops = (*block.ops[:k], *made.above, made.loop, *rest.ops)
+            return Block(block.parameters, ops, rest.results)
         return None
+
+    def two(
+        self, block: Block, first: Op, between: tuple[Op, ...], second: Op, touched: list[Op]
+    ) -> Joined | None:
+        """Two loops or nests of a block as one."""
+        if all(is_joinable(op, self.structure) for op in (first, second)):
+            made = self.pair(first, between, second)
+            return self.aligned_pair(block, first, second, touched) if made is None else made
+        if all(is_nest(op, self.affine) for op in (first, second)):
+            return self.nests(block, first, between, second)
+        return None
+
+    def aligned_pair(self, block: Block, first: Op, second: Op, touched: list[Op]) -> Joined | None:
+        """Two loops as one after `align_loops`."""
+        if not self.share_an_array(first, second):
+            return None
+        aligned = align_loops(first, second, touched, self.affine)
+        if aligned is None:
+            return None
+        above, start, middle, end = aligned
+        k, at = block.ops.index(first), block.ops.index(second)
+        between = (*block.ops[k + 1 : at], *middle)
+        ops = (*block.ops[:k], *above, start, *between, end, *block.ops[at + 1 :])
+        joiner = Joiner(exchanged(self.body, block, replace(block, ops=ops)), self.refused)
+        if not all(is_joinable(loop, joiner.structure) for loop in (start, end)):
+            return None
+        made = joiner.pair(start, between, end)
+        return made and replace(made, above=(*above, *made.above))
+
+    def nests(self, block: Block, first: Op, between: tuple[Op, ...], second: Op) -> Joined | None:
+        """Two nests as one, if their inner loops can be joined as well."""
+        made = self.pair(first, between, second)
+        if made is None:
+            return None
+        k, at = block.ops.index(first), block.ops.index(second)
+        rest = substitute(Block((), (*made.behind, *block.ops[at + 1 :]), block.results), made.renames)
+        whole = Block(block.parameters, (*block.ops[:k], *made.above, made.loop, *rest.ops), rest.results)
+        joiner = Joiner(exchanged(self.body, block, whole), self.refused)
+        body = loop_body(made.loop)
+        one, other = (n for n, op in enumerate(body.ops) if op.regions)
+        inner = joiner.two(body, body.ops[one], body.ops[one + 1 : other], body.ops[other], [])
+        if inner is None:
+            return None
+        rest = substitute(Block((), (*inner.behind, *body.ops[other + 1 :]), body.results), inner.renames)
+        ops = (*body.ops[:one], *inner.above, inner.loop, *rest.ops)
+        return replace(made, loop=replace(made.loop, regions=(Block(body.parameters, ops, rest.results),)))
 
     # -------------------------------------------------------------------------------------- one pair
 
-    def pair(
-        self, first: Op, between: tuple[Op, ...], second: Op
-    ) -> tuple[list[Op], dict[Value, Value]] | None:
-        """The ops that replace two loops and what stands between them, and what later uses become."""
+    def pair(self, first: Op, between: tuple[Op, ...], second: Op) -> Joined | None:
+        """Two loops as one, with what stands between them above or behind."""
         if not self.same_range(first, second) or not self.share_an_array(first, second):
             return None
         numbers = {r for *_, r in loop_slots(first) if not ty.is_array(r.type)}
-        if any(v in numbers for op in (*between, second) for v in free_values_of(op)):
+        early: list[Op] = []
+        behind: list[Op] = []
+        for op in between:
+            if any(v in numbers for v in op.operands):
+                if op.primitive not in REGISTRY and op.primitive != "cast":
+                    return None
+                numbers.update(op.results)
+                behind.append(op)
+            else:
+                early.append(op)
+        if any(v in numbers for v in free_values_of(second)):
             return None
-        moved = self.before(first, between)
+        moved = self.before(first, early)
         if moved is None or not self.in_order(first, second):
             return None
         above, first, renames = moved
-        return [*above, together(first, substitute_in(second, renames))], renames
+        loop = together(first, substitute_in(second, renames))
+        return Joined(tuple(above), loop, tuple(behind), renames)
 
     def same_range(self, first: Op, second: Op) -> bool:
         return all(
@@ -94,7 +175,7 @@ class Joiner:
         storages = {self.structure.storage(op.operands[0]) for op in accesses(first)}
         return any(self.structure.storage(op.operands[0]) in storages for op in accesses(second))
 
-    def before(self, first: Op, between: tuple[Op, ...]) -> tuple[list[Op], Op, dict[Value, Value]] | None:
+    def before(self, first: Op, between: Iterable[Op]) -> tuple[list[Op], Op, dict[Value, Value]] | None:
         """The ops between the loops as they are above the first one, that loop behind them, and what the versions
         become that they made of its results; None where the order matters."""
         slots = {r: k for k, (*_, r) in enumerate(loop_slots(first))}
@@ -199,48 +280,96 @@ def is_joinable(op: Op, structure: Structure) -> bool:
             return False
         if inner.primitive in ACCESSES and len(indices(inner)) < inner.operands[0].type.ndim:
             return False
+    return not has_recurrence(op, structure)
+
+
+def is_nest(op: Op, affine: Affine) -> bool:
+    """Whether a loop holds one other, and what it stores and reads of one array in a trip is in rows of that trip."""
+    if op.primitive != "for" or leaves_early(op):
+        return False
+    step, body = op.operands[2], loop_body(op)
+    if not (step.is_constant and step.constant == 1):
+        return False
+    *before, last = body.ops or (op,)
+    if not last.regions or not all(inner.primitive in (*READING, *REGISTRY) for inner in before):
+        return False
+    if not is_nest(last, affine) and not is_joinable(last, affine.structure):
+        return False
     sums = (slot for slot in loop_slots(op) if not ty.is_array(slot[1].type))
-    return all(accumulates(body, p, y) for _, p, y, _ in sums) and not has_recurrence(body, structure)
+    return all(accumulates(body, p, y) for _, p, y, _ in sums) and has_own_rows(op, affine)
 
 
-def has_recurrence(body: Block, structure: Structure) -> bool:
-    """Whether an element depends on one that an earlier trip stored into the same array, directly or through others.
+def has_own_rows(op: Op, affine: Affine) -> bool:
+    """Whether all that a trip of a loop does with an array that the loop stores into is at the loop's index."""
+    structure = affine.structure
+    own = Linear(((loop_body(op).parameters[0], 1),))
+    rows: dict[Value, set[int]] = {}
+    for inner in accesses(op):
+        if any(
+            other.primitive == "store"
+            and structure.storage(other.operands[0]) is structure.storage(inner.operands[0])
+            for other in accesses(op)
+        ):
+            here = {axis for axis, i in enumerate(indices(inner)) if same(affine.form(i), own)}
+            storage = structure.storage(inner.operands[0])
+            rows[storage] = rows.get(storage, here) & here
+    return all(rows.values())
 
-    A store that only feeds other arrays in the next trip is none: its value can be carried in a number.
+
+def has_recurrence(op: Op, structure: Structure) -> bool:
+    """Whether an element or a number depends on itself in an earlier trip, directly or through others.
+
+    A store that only feeds other arrays in the next trip is none: its value can be carried in a number. Nor is a sum.
     """
+    body = loop_body(op)
     places: dict[Value, list[tuple[Value, ...]]] = {}
-    for op in body.ops:
-        if op.primitive == "store":
-            places.setdefault(structure.storage(op.operands[0]), []).append(indices(op))
-    reads: dict[Value, set[Value]] = {}  # value -> storages of this loop that it is made from
+    for inner in body.ops:
+        if inner.primitive == "store":
+            places.setdefault(structure.storage(inner.operands[0]), []).append(indices(inner))
+    numbers = [
+        (p, y) for _, p, y, _ in loop_slots(op) if not ty.is_array(p.type) and not accumulates(body, p, y)
+    ]
+    # Of each value the storages of this loop and the carried numbers that it is made from, and which of them as an
+    # earlier trip has left them.
+    reads: dict[Value, set[Value]] = {p: {p} for p, _ in numbers}
+    lagging: dict[Value, set[Value]] = {p: {p} for p, _ in numbers}
     made_from: dict[Value, set[Value]] = {storage: set() for storage in places}
-    elsewhere: set[tuple[Value, Value]] = set()  # (stored, read at another element)
-    lagging: dict[Value, set[Value]] = {}
-    for op in body.ops:
-        found: set[Value] = set().union(*(reads.get(v, set()) for v in op.operands))
-        late: set[Value] = set().union(*(lagging.get(v, set()) for v in op.operands))
-        storage = structure.storage(op.operands[0]) if op.primitive in ACCESSES else None
-        if op.primitive == "load" and storage in places:
+    elsewhere: set[tuple[Value, Value]] = set()  # (stored, read as it was earlier)
+    for inner in body.ops:
+        found: set[Value] = set().union(*(reads.get(v, set()) for v in inner.operands))
+        late: set[Value] = set().union(*(lagging.get(v, set()) for v in inner.operands))
+        storage = structure.storage(inner.operands[0]) if inner.primitive in ACCESSES else None
+        if inner.primitive == "load" and storage in places:
             found = found | {storage}
-            if any(where != indices(op) for where in places[storage]):
+            if any(where != indices(inner) for where in places[storage]):
                 late = late | {storage}
-        elif op.primitive == "store" and storage is not None:
+        elif inner.primitive == "store" and storage is not None:
             made_from[storage] |= found
             elsewhere.update((storage, other) for other in late)
-        for result in op.results:
+        for result in inner.results:
             reads[result], lagging[result] = found, late
+    for parameter, yielded in numbers:
+        made_from[parameter] = set(reads.get(yielded, ()))
+        elsewhere.update((parameter, other) for other in lagging.get(yielded, ()))
     for _ in made_from:
         for sources in made_from.values():
             sources.update(*(made_from[other] for other in tuple(sources)))
     return any(a is b or a in made_from[b] for a, b in elsewhere)
 
 
+def exchanged(block: Block, old: Block, new: Block) -> Block:
+    """The block with one of the blocks in it exchanged."""
+    if block is old:
+        return new
+    ops = tuple(
+        replace(op, regions=tuple(exchanged(region, old, new) for region in op.regions)) if op.regions else op
+        for op in block.ops
+    )
+    return replace(block, ops=ops)
+
+
 def accesses(loop: Op) -> Iterator[Op]:
     return (op for op in ops_within(loop_body(loop)) if op.primitive in ACCESSES)
-
-
-def indices(op: Op) -> tuple[Value, ...]:
-    return op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
 
 
 def together(first: Op, second: Op) -> Op:

@@ -6,7 +6,8 @@
     for i in range(n), descending:     ->    for i in range(n), descending:
         x_bar = x_bar * cos(recalled x)          x_bar = x_bar * cos(x_tape[i])
 
-In order of preference a value is (1) still in scope, or in an array element that nothing overwrites afterwards;
+In order of preference a value is (1) still in scope, or in an array element that nothing overwrites afterwards, or
+in the same one of what the array was copied from, if nothing was stored there before;
 (2) cheap to compute again from such values; (3) recorded on a tape: an array indexed by trip where the trip counts
 are known at loop entry, one that grows where they are not. The walk is made until the choice settles: what has a
 tape counts as free, so that what follows from it is computed again rather than recorded too.
@@ -21,6 +22,7 @@ Reads: structure, affine forms. Gives a function without reads of closed regions
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Overwrites
@@ -34,6 +36,7 @@ from ..ir.trips import trip_number
 from ..ir.walk import free_values_of
 from ..primitives import ARRAYS, REGISTRY
 from .arrays import (
+    Length,
     Lengths,
     array_source,
     counts_known,
@@ -61,16 +64,19 @@ WORDS = {
 }
 
 
-def place_residuals(function: Function) -> Function:
-    """Supply what the reverse sweep reads out of scope, in the way that is estimated to cost the least."""
+def place_residuals(function: Function, cheap: int = CHEAP) -> Function:
+    """Supply what the reverse sweep reads out of scope, in the way that is estimated to cost the least.
+
+    What takes at most `cheap` additions is computed again instead of being recorded.
+    """
     function = replay_segments(function)
-    best = cheapest(function)
+    best = cheapest(function, cheap)
     for token in stepping_loops(function):
         replayed = replay_trips(function, token)
         if replayed is None:
             continue
         try:
-            placed = cheapest(replayed)
+            placed = cheapest(replayed, cheap)
         except UnsupportedConstruct:  # an array that this way would have to record changes its size
             continue
         if placed.cost < best.cost:
@@ -86,20 +92,20 @@ class Placed:
     cost: float
 
 
-def cheapest(function: Function) -> Placed:
+def cheapest(function: Function, cheap: int) -> Placed:
     """Place residuals with and without recorded states."""
-    placed = [settled(function, states) for states in (False, True)]
+    placed = [settled(function, states, cheap) for states in (False, True)]
     return min((Placed(f, estimate(f.body)) for f in placed), key=lambda p: p.cost)
 
 
-def settled(function: Function, states: bool) -> Function:
+def settled(function: Function, states: bool, cheap: int) -> Function:
     """Place residuals until the choice of what is recorded does not change."""
     structure = find_structure(function.body)
     overwrites = Overwrites(structure)
     plan = Plan()
     instead: dict[Value, Value] = {}
     for _ in range(6):
-        placer = Placer(function, structure, overwrites, set(plan.used), instead, states)
+        placer = Placer(function, structure, overwrites, set(plan.used), instead, states, cheap)
         body = placer.run()
         settled = placer.plan.used == plan.used
         plan = placer.plan
@@ -132,9 +138,10 @@ class Placer:
         known: set[Value],
         instead: dict[Value, Value],
         states: bool,
+        cheap: int,
     ) -> None:
         self.function, self.structure, self.overwrites, self.known = function, structure, overwrites, known
-        self.instead, self.states = instead, states
+        self.instead, self.states, self.cheap = instead, states, cheap
         self.leaf: dict[Value, Value] = {}  # the one value that is missing to compute another again cheaply
         self.plan = Plan()
         self.scope: set[Value] = set()
@@ -350,7 +357,8 @@ class Placer:
             sources = ARRAYS[made.primitive].source_of(made.results.index(origin), axis, transposed)
             lengths = [self.length_of(made.operands[k], along) for k, along in sources]
             return lengths[0] if len(lengths) == 1 else self.builder.emit("min", lengths, ty.int64)
-        return self.supplied(self.shape_of(origin, axis))
+        known = self.length_before(origin, lambda lengths: lengths.of(origin, axis))
+        return known if known is not None else self.supplied(self.shape_of(origin, axis))
 
     def shape_of(self, array: Value, axis: int) -> Value:
         """A length of an array of a closed region, as a value of that region."""
@@ -372,12 +380,14 @@ class Placer:
 
     # ----------------------------------------------------------------------------------------- sources
 
-    def source(self, value: Value, may_record: bool, budget: int = CHEAP) -> Value | None:
+    def source(self, value: Value, may_record: bool, budget: int | None = None) -> Value | None:
         """A value of the reverse sweep that equals a value of the forward sweep; None if it has to be recorded."""
         if value.is_constant or value in self.scope:
             return value
         if value in self.memo:
             return self.memo[value]
+        if budget is None:  # what only leaves an arm of an `if` is no more than a number kept
+            budget = self.cheap if self.closed_loops(value) else min(self.cheap, CHEAP)
         found = self.index(value) or self.reload(value) or self.element_of_state(value)
         found = found or self.recompute(value, budget)
         if found is None:
@@ -394,7 +404,7 @@ class Placer:
         if leaf is None:
             return None
         held = self.source(leaf, may_record=True)
-        return self.recompute(value, CHEAP) if held is not None else None
+        return self.recompute(value, self.cheap) if held is not None else None
 
     def index(self, value: Value) -> Value | None:
         """The index of a loop is that of its reverse loop."""
@@ -428,7 +438,7 @@ class Placer:
         maker = self.structure.maker.get(value)
         if maker is not None and maker.primitive == "load" and value in maker.results:
             array, *where = maker.operands
-            found = self.element(maker, array, tuple(where))
+            found = self.element(maker, array, tuple(where)) or self.element_of_original(maker)
             if found is not None:
                 return found
         for store in self.stored_by(value):
@@ -437,7 +447,34 @@ class Placer:
                 found = self.element(store, store.result, tuple(where))
                 if found is not None:
                     return found
-        return None
+        return self.carried(value)
+
+    def carried(self, value: Value) -> Value | None:
+        """The element that the trip before loaded, where a loop carries that, if it still holds it."""
+        maker = self.structure.maker.get(value)
+        if maker is None or maker.primitive != "for" or value not in loop_body(maker).parameters[1:]:
+            return None
+        found = self.overwrites.carried_element(maker, value)
+        if found is None:
+            return None
+        loads, where = found
+        arrays = {self.holding(load, load.operands[0], load.operands[1:]) for load in loads}
+        array = arrays.pop()
+        places = self.shifted(where)
+        if arrays or array is None or places is None:
+            return None
+        return self.builder.emit("load", (array, *places), value.type)
+
+    def shifted(self, where: list[tuple[Value, int]]) -> list[Value] | None:
+        """Indices that are given as a value and what is to be added to it."""
+        places = []
+        for index, shift in where:
+            place = self.source(index, may_record=False)
+            if place is None:
+                return None
+            with self.builder:
+                places.append(place - -shift if shift < 0 else place + shift if shift else place)
+        return places
 
     # ----------------------------------------------------------------------------------------- states
 
@@ -474,13 +511,9 @@ class Placer:
         array, where = found
         if not self.records_states(array):
             return None
-        places: list[Value] = []
-        for index, shift in where:
-            place = self.source(index, may_record=False)
-            if place is None:
-                return None
-            with self.builder:
-                places.append(place - -shift if shift < 0 else place + shift if shift else place)
+        places = self.shifted(where)
+        if places is None:
+            return None
         return self.builder.emit("load", (self.state_here(array), *places), value.type)
 
     def state_here(self, array: Value) -> Value:
@@ -509,16 +542,30 @@ class Placer:
         return [op for op in self._stores.get(value, []) if self.structure.around.get(op) == home]
 
     def element(self, op: Op, array: Value, where: tuple[Value, ...]) -> Value | None:
-        if array in self.scope and array not in self.spent:
-            held: Value | None = array
-        else:
-            held = self.holder(array)
-            if held is None or held in self.spent or not self.overwrites.survives(op, where, array):
-                return None
-        places = [self.source(i, may_record=False) for i in where]
-        if held is None or any(p is None for p in places):
+        held = self.holding(op, array, where)
+        return None if held is None else self.loaded(held, where)
+
+    def element_of_original(self, load: Op) -> Value | None:
+        """The element of what the array was copied from, if nothing was stored there before it was read."""
+        held = self.overwrites.original(load)
+        if held is None or not self.is_held(held):
             return None
-        return self.builder.emit("load", [held, *(p for p in places if p is not None)], held.type.dtype)
+        return self.loaded(held, load.operands[1:])
+
+    def loaded(self, array: Value, where: tuple[Value, ...]) -> Value | None:
+        places = [self.source(i, may_record=False) for i in where]
+        if any(p is None for p in places):
+            return None
+        return self.builder.emit("load", [array, *(p for p in places if p is not None)], array.type.dtype)
+
+    def holding(self, op: Op, array: Value, where: tuple[Value, ...]) -> Value | None:
+        """The array version in scope in which the element that `op` accesses is what it was then."""
+        if self.is_held(array):
+            return array
+        held = self.holder(array)
+        if held is None or held in self.spent or not self.overwrites.survives(op, where, array):
+            return None
+        return held
 
     def recompute(self, value: Value, budget: int) -> Value | None:
         """Compute again from free values, if that costs no more than a tape."""
@@ -535,7 +582,7 @@ class Placer:
             origin = self.structure.origin(maker.operands[0])
             array = held or (origin if origin in self.scope else None)
             if array is None:
-                return self.length_before(value)
+                return self.length_before(value, lambda lengths: lengths.of_number(value))
             return self.builder.append(replace(maker, operands=(array,), results=(self.again(value),)))[0]
         before = len(self.builder.ops)
         memo, used = dict(self.memo), set(self.plan.used)
@@ -558,12 +605,14 @@ class Placer:
             return None
         return self.builder.append(replace(maker, operands=tuple(operands), results=(self.again(value),)))[0]
 
-    def length_before(self, value: Value) -> Value | None:
-        """A length inside closed loops that is one of an array from before them in every trip."""
+    def length_before(self, value: Value, find: Callable[[Lengths], Length | None]) -> Value | None:
+        """A length inside the closed loops around a value that is one of an array from before them in every trip."""
         closed = self.closed_loops(value)
-        lengths = Lengths(self.structure, closed[0]) if closed else None
-        found = lengths.of_number(value) if lengths is not None else None
-        if found is None or lengths is None or not lengths.proven:
+        if not closed:
+            return None
+        lengths = Lengths(self.structure, closed[0])
+        found = find(lengths)
+        if found is None or not lengths.proven:
             return None
         return emitted_length(self.builder, found, self.length_of)
 

@@ -1,6 +1,6 @@
 """The primitives: one row, all facts. Importing the package fills the registry."""
 
-from . import arithmetic, elementwise, linalg, special
+from . import arithmetic, complex_numbers, elementwise, fourier, linalg, special
 from .arrays import ARRAYS, ArrayPrimitive
 from .record import BY_SPELLING, NONE, REGISTRY, ZERO, Primitive
 
@@ -13,7 +13,9 @@ __all__ = [
     "ArrayPrimitive",
     "Primitive",
     "arithmetic",
+    "complex_numbers",
     "elementwise",
+    "fourier",
     "linalg",
     "special",
 ]

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..ir import types as ty
-from ..ir.builder import constant
+from ..ir.builder import beside, constant
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 from .record import (
+    BINARY_COMPLEX,
     NONE,
     REGISTRY,
+    UNARY_COMPLEX,
     ZERO,
     Primitive,
     boolean_result,
@@ -45,6 +47,7 @@ select_row = elementwise(
     result=_select_type,
     evaluate=lambda c, a, b: a if c else b,
     points=[(True, 0.3, 0.7), (False, 0.3, 0.7)],
+    complex_points=[(True, 0.3 + 0.4j, 0.7 - 0.2j), (False, 0.3 + 0.4j, 0.7 - 0.2j), (True, 0.3, 0.7 - 0.2j)],
     precedence=0,
     cost=1,
     doc="Both operands are evaluated; what is not taken contributes exactly nothing.",
@@ -71,7 +74,7 @@ def guarded(factor: Number, term: Number) -> Number:
         return 0.0 if factor == 0 else term
     if not isinstance(term, Value):
         term = constant(term, factor.type)
-    operands = (_is_zero(factor), constant(0, term.type), term)
+    operands = (is_zero(factor), constant(0, term.type), term)
     return current_builder().emit("select", operands, term.type, {"guard": True})
 
 
@@ -84,6 +87,7 @@ add = elementwise(
     lambda g, ans, x, y: g,
     lambda g, ans, x, y: g,
     points=[(0.3, 0.7)],
+    complex_points=BINARY_COMPLEX,
     result=same_result,
     precedence=9,
     cost=1,
@@ -95,6 +99,7 @@ sub = elementwise(
     lambda g, ans, x, y: g,
     lambda g, ans, x, y: -g,
     points=[(0.3, 0.7)],
+    complex_points=BINARY_COMPLEX,
     result=same_result,
     precedence=9,
     cost=1,
@@ -106,6 +111,7 @@ mul = elementwise(
     lambda g, ans, x, y: g * y,
     lambda g, ans, x, y: g * x,
     points=[(0.3, 0.7)],
+    complex_points=BINARY_COMPLEX,
     result=same_result,
     precedence=10,
     cost=1,
@@ -117,6 +123,7 @@ div = elementwise(
     lambda g, ans, x, y: g / y,
     lambda g, ans, x, y: divisor_share(g, ans, x, y),
     points=[(0.3, 0.7), (1.2, -0.4)],
+    complex_points=BINARY_COMPLEX,
     result=float_result,
     precedence=10,
     cost=5,
@@ -149,6 +156,7 @@ pow_ = elementwise(
     lambda g, ans, x, y: g * power_slope(x, y),
     lambda g, ans, x, y: g * power_growth(ans, x),
     points=[(0.3, 0.7), (1.7, -2.2), (0.4, 2.0)],
+    complex_points=BINARY_COMPLEX,
     result=same_result,
     evaluate=operator.pow,
     precedence=12,
@@ -160,6 +168,7 @@ neg = elementwise(
     "-{}",
     lambda g, ans, x: -g,
     points=[(0.3,)],
+    complex_points=UNARY_COMPLEX,
     result=same_result,
     precedence=11,
     cost=1,
@@ -190,10 +199,10 @@ def divisor_share(g: Number, ans: Number, x: Number, y: Number) -> Number:
 def power_slope(x: Number, y: Number) -> Number:
     """d(x**y)/dx; exactly 0 for y = 0, where `0 * x**-1` would be NaN at x = 0."""
     if isinstance(y, Value) and y.is_constant:
-        n = y.constant
+        n = y.constant.real if isinstance(y.constant, complex) and not y.constant.imag else y.constant
         if n == 2:
             return 2.0 * x
-        if n == int(n) and abs(n) < 64:
+        if not isinstance(n, complex) and n == int(n) and abs(n) < 64:
             lower = _with_exponent(x, int(n) - 1)
             return n * lower if n != 1 else _with_exponent(x, 0)
         return n * _with_exponent(x, n - 1)
@@ -204,21 +213,27 @@ def power_slope(x: Number, y: Number) -> Number:
 def power_growth(ans: Number, x: Number) -> Number:
     """d(x**y)/dy = x**y log x; 0 at x = 0, where the power is 0 for every positive exponent."""
     if isinstance(x, Value):
-        return select(_is_zero(x), 0.0, ans * REGISTRY["log"](x))
-    return 0.0 if x == 0 else ans * math.log(x)
+        return select(is_zero(x), 0.0, ans * REGISTRY["log"](x))
+    return 0.0 if x == 0 else ans * np.log(x)
 
 
 def _with_exponent(x: Value, n: float) -> Number:
     if n == 0:
-        return constant(1.0, x.type)
+        return beside(1.0, x.type)
     if n == 1:
         return x
-    exponent = constant(n, ty.int64 if isinstance(n, int) else x.type)
-    return current_builder().emit("pow", (x, exponent), x.type)
+    if isinstance(n, int):
+        return current_builder().emit("pow", (x, constant(n, ty.int64)), integer_power(x.type))
+    return current_builder().emit("pow", (x, beside(n, x.type)), x.type)
 
 
-def _is_zero(x: Value) -> Value:
-    return current_builder().compare("eq", x, 0)
+def integer_power(base: Type) -> Type:
+    """The type of `x ** 3`, which Numba multiplies out, in double precision for every complex number."""
+    return ty.complex128 if ty.is_complex(base) else base
+
+
+def is_zero(x: Number) -> Any:
+    return current_builder().compare("eq", x, 0) if isinstance(x, Value) else x == 0
 
 
 # ----------------------------------------------------------------------------- comparisons, logic, integers
@@ -237,6 +252,7 @@ for _name, _function, _ufunc, _text in (
         _text,
         ZERO,
         points=[(0.3, 0.7), (0.7, 0.7)],
+        complex_points=BINARY_COMPLEX if _name in ("eq", "ne") else (),
         result=boolean_result,
         precedence=4,
         cost=1,

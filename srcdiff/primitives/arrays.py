@@ -26,6 +26,7 @@ from ..ir.core import Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 from .arithmetic import select
+from .complex_numbers import real_part
 from .record import Rule
 
 Indices = tuple[Value, ...]
@@ -45,6 +46,7 @@ class ArrayPrimitive:
         gives the tangent of the result, or a tuple of them (None where zero).
     evaluate : the primitive on NumPy arrays.
     layouts : of the results as Numba makes them.
+    numbers : what the matrices may hold, "real", "complex" or "any": where the rules, with plain transposes, hold.
     double : whether Numba computes the results in float64 whatever the operands are.
     points : lengths of the axes at which the registry's test checks the row.
     sample : a matrix for an operand, made from one of independent normal numbers.
@@ -64,6 +66,7 @@ class ArrayPrimitive:
     sample: Callable[[Any], Any] = lambda x: x
     precedence: int = 100
     doc: str = field(default="")
+    numbers: str = "real"
 
     def __call__(self, *operands: Any) -> Any:
         if not any(isinstance(x, Expression) for x in operands):
@@ -89,7 +92,9 @@ class ArrayPrimitive:
 
     def types(self, *operands: Type) -> tuple[Type, ...]:
         """The types of the results."""
-        dtype = ty.float64 if self.double else operands[0].dtype
+        dtype = operands[0].dtype
+        if self.double:
+            dtype = ty.complex128 if ty.is_complex(dtype) else ty.float64
         return tuple(
             ty.array(dtype, len(axes), layout) if axes else dtype
             for axes, layout in zip(self.results, self.layouts, strict=True)
@@ -133,6 +138,7 @@ def whole(
     sample: Callable[[Any], Any] = lambda x: x,
     precedence: int = 100,
     doc: str = "",
+    numbers: str = "real",
 ) -> ArrayPrimitive:
     """Register a row; the signature is written as for NumPy's generalised functions."""
     operands, results = (
@@ -153,6 +159,7 @@ def whole(
         sample,
         precedence,
         doc,
+        numbers,
     )
     assert name not in ARRAYS, name
     ARRAYS[name] = row
@@ -333,6 +340,8 @@ def over_elements(update: str, array: Value, x: Expression) -> Value:
         builder = current_builder()
         if len(indices) == len(lengths):
             element = x.at(indices)
+            if not ty.is_complex(held.type.dtype):
+                element = real_part(element)
             if element.type != held.type.dtype:
                 element = builder.emit("cast", (element,), held.type.dtype)
             return builder.emit(update, (held, *indices, element), held.type, name=held.name)

@@ -11,7 +11,15 @@ import numpy as np
 
 from ..ir.types import float64
 from .arithmetic import floor, select
-from .record import ZERO, boolean_result, elementwise, float_result, integer_result, same_result
+from .record import (
+    UNARY_COMPLEX,
+    ZERO,
+    boolean_result,
+    elementwise,
+    float_result,
+    integer_result,
+    same_result,
+)
 
 LN2 = math.log(2.0)
 LN10 = math.log(10.0)
@@ -20,7 +28,12 @@ RADIANS_PER_DEGREE = math.pi / 180.0
 # ------------------------------------------------------------------------- exponential and logarithmic
 
 exp = elementwise(
-    "exp", (math.exp, np.exp), "math.exp({})", lambda g, ans, x: g * ans, points=[(0.3,), (-1.2,)]
+    "exp",
+    (math.exp, np.exp),
+    "math.exp({})",
+    lambda g, ans, x: g * ans,
+    points=[(0.3,), (-1.2,)],
+    complex_points=UNARY_COMPLEX,
 )
 exp2 = elementwise(
     "exp2",
@@ -28,6 +41,7 @@ exp2 = elementwise(
     "np.exp2({})",
     lambda g, ans, x: g * ans * LN2,
     points=[(0.3,), (-1.2,)],
+    complex_points=UNARY_COMPLEX,
 )
 if hasattr(math, "exp2"):
     elementwise("exp2_math", (math.exp2,), "np.exp2({})", lambda g, ans, x: g * ans * LN2, points=[(0.3,)])
@@ -37,10 +51,23 @@ expm1 = elementwise(
     "math.expm1({})",
     lambda g, ans, x: g * (ans + 1.0),
     points=[(0.3,), (-1.2,)],
+    complex_points=UNARY_COMPLEX,
 )
-log = elementwise("log", (math.log, np.log), "math.log({})", lambda g, ans, x: g / x, points=[(0.3,), (2.1,)])
+log = elementwise(
+    "log",
+    (math.log, np.log),
+    "math.log({})",
+    lambda g, ans, x: g / x,
+    points=[(0.3,), (2.1,)],
+    complex_points=UNARY_COMPLEX,
+)
 log2 = elementwise(
-    "log2", (math.log2, np.log2), "np.log2({})", lambda g, ans, x: g / (x * LN2), points=[(0.3,), (2.1,)]
+    "log2",
+    (math.log2, np.log2),
+    "np.log2({})",
+    lambda g, ans, x: g / (x * LN2),
+    points=[(0.3,), (2.1,)],
+    complex_points=UNARY_COMPLEX,
 )
 log10 = elementwise(
     "log10",
@@ -48,6 +75,7 @@ log10 = elementwise(
     "math.log10({})",
     lambda g, ans, x: g / (x * LN10),
     points=[(0.3,), (2.1,)],
+    complex_points=UNARY_COMPLEX,
 )
 log1p = elementwise(
     "log1p",
@@ -55,6 +83,7 @@ log1p = elementwise(
     "math.log1p({})",
     lambda g, ans, x: g / (1.0 + x),
     points=[(0.3,), (-0.4,)],
+    complex_points=UNARY_COMPLEX,
 )
 sqrt = elementwise(
     "sqrt",
@@ -62,6 +91,7 @@ sqrt = elementwise(
     "math.sqrt({})",
     lambda g, ans, x: 0.5 * g / ans,
     points=[(0.3,), (2.1,)],
+    complex_points=UNARY_COMPLEX,
     cost=6,
 )
 cbrt = elementwise(
@@ -77,6 +107,7 @@ square = elementwise(
     "np.square({})",
     lambda g, ans, x: g * (2.0 * x),
     points=[(0.3,)],
+    complex_points=UNARY_COMPLEX,
     result=same_result,
     cost=1,
 )
@@ -86,6 +117,7 @@ reciprocal = elementwise(
     "np.reciprocal({})",
     lambda g, ans, x: -g * (ans * ans),
     points=[(0.3,)],
+    complex_points=UNARY_COMPLEX,
     result=same_result,
     cost=5,
 )
@@ -109,10 +141,20 @@ logaddexp2 = elementwise(
 # --------------------------------------------------------------------------------------- trigonometric
 
 sin = elementwise(
-    "sin", (math.sin, np.sin), "math.sin({})", lambda g, ans, x: g * cos(x), points=[(0.3,), (2.5,)]
+    "sin",
+    (math.sin, np.sin),
+    "math.sin({})",
+    lambda g, ans, x: g * cos(x),
+    points=[(0.3,), (2.5,)],
+    complex_points=UNARY_COMPLEX,
 )
 cos = elementwise(
-    "cos", (math.cos, np.cos), "math.cos({})", lambda g, ans, x: -g * sin(x), points=[(0.3,), (2.5,)]
+    "cos",
+    (math.cos, np.cos),
+    "math.cos({})",
+    lambda g, ans, x: -g * sin(x),
+    points=[(0.3,), (2.5,)],
+    complex_points=UNARY_COMPLEX,
 )
 tan = elementwise(
     "tan",
@@ -120,12 +162,23 @@ tan = elementwise(
     "math.tan({})",
     lambda g, ans, x: g * (1.0 + ans * ans),
     points=[(0.3,), (2.5,)],
+    complex_points=UNARY_COMPLEX,
 )
 asin = elementwise(
-    "asin", (math.asin, np.arcsin), "math.asin({})", lambda g, ans, x: g / sqrt(1.0 - x * x), points=[(0.3,)]
+    "asin",
+    (math.asin, np.arcsin),
+    "math.asin({})",
+    lambda g, ans, x: g / sqrt(1.0 - x * x),
+    points=[(0.3,)],
+    complex_points=UNARY_COMPLEX,
 )
 acos = elementwise(
-    "acos", (math.acos, np.arccos), "math.acos({})", lambda g, ans, x: -g / sqrt(1.0 - x * x), points=[(0.3,)]
+    "acos",
+    (math.acos, np.arccos),
+    "math.acos({})",
+    lambda g, ans, x: -g / sqrt(1.0 - x * x),
+    points=[(0.3,)],
+    complex_points=UNARY_COMPLEX,
 )
 atan = elementwise(
     "atan",
@@ -133,6 +186,7 @@ atan = elementwise(
     "math.atan({})",
     lambda g, ans, x: g / (1.0 + x * x),
     points=[(0.3,), (-2.0,)],
+    complex_points=UNARY_COMPLEX,
 )
 atan2 = elementwise(
     "atan2",
@@ -143,10 +197,20 @@ atan2 = elementwise(
     points=[(0.3, 0.7), (-0.3, -0.7)],
 )
 sinh = elementwise(
-    "sinh", (math.sinh, np.sinh), "math.sinh({})", lambda g, ans, x: g * cosh(x), points=[(0.3,)]
+    "sinh",
+    (math.sinh, np.sinh),
+    "math.sinh({})",
+    lambda g, ans, x: g * cosh(x),
+    points=[(0.3,)],
+    complex_points=UNARY_COMPLEX,
 )
 cosh = elementwise(
-    "cosh", (math.cosh, np.cosh), "math.cosh({})", lambda g, ans, x: g * sinh(x), points=[(0.3,)]
+    "cosh",
+    (math.cosh, np.cosh),
+    "math.cosh({})",
+    lambda g, ans, x: g * sinh(x),
+    points=[(0.3,)],
+    complex_points=UNARY_COMPLEX,
 )
 tanh = elementwise(
     "tanh",
@@ -154,6 +218,7 @@ tanh = elementwise(
     "math.tanh({})",
     lambda g, ans, x: g * (1.0 - ans * ans),
     points=[(0.3,), (-1.4,)],
+    complex_points=UNARY_COMPLEX,
 )
 asinh = elementwise(
     "asinh",
@@ -161,16 +226,23 @@ asinh = elementwise(
     "math.asinh({})",
     lambda g, ans, x: g / sqrt(x * x + 1.0),
     points=[(0.3,)],
+    complex_points=UNARY_COMPLEX,
 )
 acosh = elementwise(
     "acosh",
     (math.acosh, np.arccosh),
     "math.acosh({})",
-    lambda g, ans, x: g / sqrt(x * x - 1.0),
+    lambda g, ans, x: g / (sqrt(x - 1.0) * sqrt(x + 1.0)),
     points=[(1.3,)],
+    complex_points=UNARY_COMPLEX,
 )
 atanh = elementwise(
-    "atanh", (math.atanh, np.arctanh), "math.atanh({})", lambda g, ans, x: g / (1.0 - x * x), points=[(0.3,)]
+    "atanh",
+    (math.atanh, np.arctanh),
+    "math.atanh({})",
+    lambda g, ans, x: g / (1.0 - x * x),
+    points=[(0.3,)],
+    complex_points=UNARY_COMPLEX,
 )
 sinc = elementwise(
     "sinc",
@@ -263,7 +335,16 @@ for _name, _spellings in (
     ("isinf", (math.isinf, np.isinf)),
     ("isfinite", (math.isfinite, np.isfinite)),
 ):
-    elementwise(_name, _spellings, f"np.{_name}({{}})", ZERO, points=[(0.3,)], result=boolean_result, cost=2)
+    elementwise(
+        _name,
+        _spellings,
+        f"np.{_name}({{}})",
+        ZERO,
+        points=[(0.3,)],
+        complex_points=UNARY_COMPLEX,
+        result=boolean_result,
+        cost=2,
+    )
 elementwise(
     "signbit", (np.signbit,), "np.signbit({})", ZERO, points=[(0.3,), (-0.3,)], result=boolean_result, cost=2
 )

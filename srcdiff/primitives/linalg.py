@@ -59,6 +59,7 @@ matmul = whole(
     evaluate=np.matmul,
     points=[{"m": 3, "k": 4, "n": 2}, {"m": 1, "k": 1, "n": 1}, {"m": 2, "k": 1, "n": 3}],
     precedence=10,
+    numbers="any",
     doc="[G] 2.2.2",
 )
 matvec = whole(
@@ -71,6 +72,7 @@ matvec = whole(
     evaluate=np.matmul,
     points=[{"m": 3, "k": 4}, {"m": 1, "k": 1}],
     precedence=10,
+    numbers="any",
     doc="[G] 2.2.2",
 )
 
@@ -101,6 +103,7 @@ inv = whole(
     layouts="F",
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
+    numbers="any",
     doc="[G] 2.2.3",
 )
 solve = whole(
@@ -114,6 +117,7 @@ solve = whole(
     layouts="F",
     points=[{"n": 3, "k": 2}, {"n": 1, "k": 1}],
     sample=regular,
+    numbers="any",
     doc="[G] 2.3.1",
 )
 solve_vector = whole(
@@ -126,6 +130,7 @@ solve_vector = whole(
     evaluate=np.linalg.solve,
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
+    numbers="any",
     doc="[G] 2.3.1",
 )
 det = whole(
@@ -138,6 +143,7 @@ det = whole(
     double=True,
     points=[{"n": 3}, {"n": 1}],
     sample=regular,
+    numbers="any",
     doc="[G] 2.2.4",
 )
 slogdet = whole(

@@ -5,6 +5,12 @@
 A rule gets the cotangent `g`, the result and the operands, and returns what is owed to one operand. For an
 elementwise primitive the same rule applied to a tangent gives that operand's share of the result's tangent.
 Calling a row on numbers evaluates it; calling it on IR values emits it.
+
+Complex numbers. What is owed to `z = x + 1j * y` is `dL/dx - 1j * dL/dy`, so that `dL = Re(owed * dz)`, as in JAX. Then
+the rule of a function with a complex derivative is the same in both modes and the same as for reals, `g * f'(z)`, with
+no conjugate anywhere: matrix rules keep their plain transposes, too. Between real inputs and a real result
+every convention gives the same. A real operand beside complex ones is owed the real part of what its rule says, which
+the reverse walk takes. Rows without a complex derivative (`abs`, `real`, `conj`) are in `complex_numbers.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import types as ty
-from ..ir.builder import constant
+from ..ir.builder import beside
 from ..ir.core import Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
@@ -40,8 +46,10 @@ class Primitive:
     result : the type of the result from the operand types.
     rules : one rule for each operand; None for an operand with zero derivative. `ZERO` or `NONE` for the whole row.
     alone : the rules to use when one operand only is active (kinks at ties), if they differ.
+    tangents : for a row without a complex derivative, the share of each operand's tangent in that of the result.
     evaluate : the primitive on numbers.
     points : sample operands at which the registry test checks the row.
+    complex_points : the same with complex ones among them. A row without them refuses complex operands.
     precedence : of `text` as Python expression; 100 is a call.
     cost : rough cost of evaluating it again, in additions; residual placement recomputes what is cheap.
     """
@@ -59,13 +67,22 @@ class Primitive:
     arity: int = 1
     doc: str = ""
     attributes: tuple[str, ...] = field(default=())
+    complex_points: Sequence[tuple[complex, ...]] = ()
+    tangents: tuple[Rule | None, ...] | None = None
 
     def __call__(self, *operands: Any) -> Any:
         typed = [x.type for x in operands if isinstance(x, Value)]
         if not typed:
             return self.evaluate(*operands)
-        values = [x if isinstance(x, Value) else constant(x, typed[0]) for x in operands]
+        values = [x if isinstance(x, Value) else beside(x, typed[0]) for x in operands]
         return current_builder().emit(self.name, values, self.result(*(x.type for x in values)))
+
+    def text_of(self, *types: Type) -> str:
+        """How generated source writes it for operands of these types: `math` knows real numbers only."""
+        if "math." in self.text and any(map(ty.is_complex, types)):
+            ufunc = next(f for f in self.spellings if isinstance(f, np.ufunc))
+            return f"np.{ufunc.__name__}({', '.join(['{}'] * self.arity)})"
+        return self.text
 
 
 REGISTRY: dict[str, Primitive] = {}
@@ -97,12 +114,14 @@ def row_of(target: Any) -> Primitive | None:
         return None
 
 
-def local_rules(row: Primitive, op: Op, live: Sequence[bool]) -> tuple[Rule | None, ...]:
-    """The rules of an op of this row, of which the operands that are `live` carry a derivative."""
-    assert not isinstance(row.rules, str)
+def local_rules(
+    row: Primitive, op: Op, live: Sequence[bool], rules: tuple[Rule | None, ...] | str
+) -> tuple[Rule | None, ...]:
+    """The rules of an op of this row, of which the operands that are `live` carry a derivative: usually `rules`."""
+    assert not isinstance(rules, str)
     if op.attributes.get("guard"):
         return None, None, lambda g, ans, c, a, b: g
-    return row.alone if row.alone is not None and sum(live) == 1 else row.rules
+    return row.alone if row.alone is not None and sum(live) == 1 else rules
 
 
 def float_result(*types: Type) -> Type:
@@ -138,6 +157,8 @@ def elementwise(
     result: Callable[..., Type] = float_result,
     evaluate: Callable[..., Any] | None = None,
     alone: tuple[Rule | None, ...] | None = None,
+    complex_points: Sequence[tuple[complex, ...]] = (),
+    tangents: tuple[Rule | None, ...] | None = None,
     precedence: int = 100,
     cost: int = 20,
     doc: str = "",
@@ -158,8 +179,14 @@ def elementwise(
             cost,
             text.count("{"),
             doc,
+            complex_points=complex_points,
+            tangents=tangents,
         )
     )
+
+
+UNARY_COMPLEX = [(0.3 + 0.4j,), (-1.2 + 0.7j,), (0.8 - 1.5j,), (-0.6 - 0.9j,)]
+BINARY_COMPLEX = [(0.3 + 0.4j, -1.2 + 0.7j), (0.8 - 1.5j, 0.6 - 0.2j), (-0.4 + 0.9j, 0.7), (0.7, -0.4 + 0.9j)]
 
 
 def number(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..ir import types as ty
@@ -11,6 +12,16 @@ from ..ir.operators import current_builder
 
 if TYPE_CHECKING:
     from .reverse import Cotangents, Reverser
+
+
+def part_of(array: Value, where: Sequence[Value], name: str = "") -> Value:
+    """An element of a cotangent; where an array was stored into a part of another, a copy of that part."""
+    builder = current_builder()
+    axes = array.type.ndim - len(where)
+    if not axes:
+        return builder.emit("load", (array, *where), array.type.dtype, name=name)
+    type = ty.array(array.type.dtype, axes)
+    return builder.emit("copy", (builder.emit("load", (array, *where), type),), type, name=name)
 
 
 def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
@@ -27,10 +38,7 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
             array, *where, value = op.operands
             held = owed.pop(op.result)
             if value in reverser.active:
-                g = builder.emit(
-                    "load", (held, *where), held.type.dtype, name=f"{value.name}_bar" if value.name else ""
-                )
-                reverser.owe(owed, value, g)
+                reverser.owe(owed, value, part_of(held, where, f"{value.name}_bar" if value.name else ""))
             if array in reverser.active or array in reverser.fresh:
                 cleared = builder.emit(
                     "store", (held, *where, zero(held.type.dtype)), held.type, name=held.name
@@ -40,7 +48,7 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
             array, *where, term = op.operands
             held = owed.pop(op.result)
             if term in reverser.active:
-                reverser.owe(owed, term, builder.emit("load", (held, *where), held.type.dtype))
+                reverser.owe(owed, term, part_of(held, where))
             reverser.owe(owed, array, held)
         case "accumulate_array":
             array, term = op.operands

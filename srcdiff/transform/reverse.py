@@ -30,6 +30,7 @@ from ..ir.trips import trip_count
 from ..ir.types import Type
 from ..ir.walk import free_values, ops_within, substitute
 from ..primitives import ARRAYS, NONE, REGISTRY
+from ..primitives.complex_numbers import conjugate, real_part
 from ..primitives.record import local_rules
 from .arrays import reverse_array
 from .attach import drop_attachments
@@ -103,7 +104,7 @@ class Reverser:
 
     def __init__(self, active: Activity, body: Block) -> None:
         self.active = active
-        self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive == "mul"}
+        self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive in ("mul", "modulus")}
         self.fresh = {op.result for op in ops_within(body) if op.attributes.get("work")}
 
     # ----------------------------------------------------------------------------------- accumulation
@@ -112,6 +113,8 @@ class Reverser:
         """Add `term` to what is owed to `value`."""
         if value.is_constant or (value not in self.active and value not in self.fresh):
             return
+        if ty.is_complex(term.type) and not ty.is_complex(value.type):
+            term = real_part(term)  # `dL = Re(owed * dx)`, and `dx` is real
         # The first term is stored, not added to zero: that would put one needless array into every gradient.
         held = owed.get(value)
         if held is None:
@@ -165,12 +168,16 @@ class Reverser:
             return
         g = owed.pop(op.result)
         live = [x in self.active for x in op.operands]
-        rules = local_rules(row, op, live)
+        rules = local_rules(row, op, live, row.rules)
         exponent = self.exponent(op.result)
         if exponent > 1:
             # x * x * x owes 3 * x * x to x: one share instead of one for each factor.
             lower, base = op.operands
             self.owe(owed, base, named(float(exponent) * g * lower, base))
+            return
+        z = self.squared_modulus(op)
+        if z is not None:
+            self.owe(owed, z, named(2.0 * g * conjugate(z), z))
             return
         for operand, rule, is_live in zip(op.operands, rules, live, strict=True):
             if is_live and rule is not None:
@@ -183,16 +190,27 @@ class Reverser:
     def exponent(self, power: Value) -> int:
         """How many equal factors are multiplied, one after the other, to make a value: 3 for `x * x * x`."""
         op = self.maker.get(power)
-        if op is None:
+        if op is None or op.primitive != "mul":
             return 1
         lower, base = op.operands
         if lower is base:
             return 2
         made = self.maker.get(lower)
-        if made is None or made.operands[1] is not base:
+        if made is None or made.primitive != "mul" or made.operands[1] is not base:
             return 1
         below = self.exponent(lower)
         return below + 1 if below > 1 else 1
+
+    def squared_modulus(self, op: Op) -> Value | None:
+        """The number whose absolute value is squared, which owes nothing to a root that is taken on the way."""
+        base, *exponent = op.operands
+        made = self.maker.get(base)
+        if made is None or made.primitive != "modulus":
+            return None
+        squared = op.primitive == "square" or (
+            op.primitive == "pow" and exponent[0].is_constant and exponent[0].constant == 2
+        )
+        return made.operands[0] if squared else None
 
     # --------------------------------------------------------------------------------------- control
 
@@ -395,4 +413,7 @@ def as_type(value: Value, type: Type) -> Value:
         return value
     if value.is_constant:
         return constant(value.constant, type)
+    if ty.is_complex(value.type) and not ty.is_complex(type):
+        value = real_part(value)
+        return value if value.type == type else as_type(value, type)
     return current_builder().emit("cast", (value,), type, name=value.name)

@@ -149,10 +149,11 @@ class Pusher:
             if row.rules == NONE and any(live):
                 refuse(op)
             return
-        rules = local_rules(row, op, live)
+        rules = local_rules(row, op, live, row.tangents or row.rules)
         used = [(x, rule) for x, rule, on in zip(op.operands, rules, live, strict=True) if on and rule]
         one = constant(1.0, op.result.type)
-        shares = [rule(one, op.result, *op.operands) for _, rule in used] if self.width > 1 else []
+        alike = self.width > 1 and row.tangents is None
+        shares = [rule(one, op.result, *op.operands) for _, rule in used] if alike else []
         found = []
         for k in range(self.width):
             total = None
@@ -209,7 +210,7 @@ class Pusher:
             case "store" | "accum":
                 array, *where, value = op.operands
                 held, terms = self.tangent(array), self.tangent(value)
-                self.beside(op, lambda k: (held[k], *where, as_type(terms[k], value.type)))
+                self.beside(op, lambda k: (held[k], *where, fitting(terms[k], value)))
             case "accumulate_array":
                 held, terms = map(self.tangent, op.operands)
                 self.beside(op, lambda k: (held[k], terms[k]))
@@ -256,9 +257,7 @@ class Pusher:
         self.tangents.update(zip([op.results[k] for k in live], last, strict=True))
 
     def typed(self, value: Value, into: Value) -> Tangents:
-        return tuple(
-            x if ty.is_array(x.type) else as_type(x, tangent_type(into)) for x in self.tangent(value)
-        )
+        return tuple(fitting(x, into) for x in self.tangent(value))
 
     def fresh(self, value: Value) -> Tangents:
         return tuple(Value(dot(value), tangent_type(value)) for _ in range(self.width))
@@ -284,6 +283,11 @@ class Pusher:
             replace(op, operands=(*op.operands, *starts), regions=tuple(regions), results=results)
         )
         self.tangents.update(zip([slot[3] for slot in live], last, strict=True))
+
+
+def fitting(tangent: Value, of: Value) -> Value:
+    """A tangent with the type of what it belongs to."""
+    return tangent if ty.is_array(tangent.type) else as_type(tangent, of.type)
 
 
 def dtype_of(value: Value) -> ty.Type:

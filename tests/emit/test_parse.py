@@ -47,6 +47,7 @@ loss(x: f32[:, : F], n: i64, flag: bool) {
     "body",
     [
         "  t1 = select c x -1e-05\n  return t1",
+        "  t1 = mul (-0-1j) x\n  t2 = add t1 2j\n  t3 = sub t2 (nan+1j)\n  return t3",
         "  t1 = add x inf\n  return t1 nan -inf",
         "  t1 = opaque text='np.sum({}, \"a\\'b\")' x\n  return t1",
         "  t1 = add x x\n  t1.1 = add t1 t1\n  t2 = add t1.1 x\n  return t2",

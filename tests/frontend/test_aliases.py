@@ -127,3 +127,17 @@ def test_reads_see_what_other_names_wrote(function: Any) -> None:
 def test_refuses_what_cannot_be_resolved(function: Any) -> None:
     with pytest.raises(AliasError, match="may or may not share its memory"):
         srcdiff.value_and_grad(function, argnums=(0, 1))(B, C)
+
+
+def row_from_the_row_before(u, w):
+    for i in range(1, len(u)):
+        u[i] = u[i - 1] * w + np.sin(u[i])
+    return u[-1].sum()
+
+
+def test_rows_that_are_apart_need_no_copy() -> None:
+    source = srcdiff.differentiate(row_from_the_row_before, argnums=1).gradient_source(
+        np.ones((3, 2)), np.ones(2)
+    )
+    forward = source.partition("# reverse sweep")[0]
+    assert "np.empty" not in "".join(line for line in forward.splitlines() if "tape" not in line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import srcdiff
 from tests.programs import nests
+from tests.truth import assert_gradient
 
 X = nests.X
 ROWS = (X, nests.ROWS, nests.COLUMNS)
@@ -57,3 +59,21 @@ def counters(x):
 def test_counters_have_no_tape() -> None:
     text = srcdiff.differentiate(counters).gradient_source(np.ones(9))
     assert "tape" not in text
+
+
+def rows_between_bounds(values, starts):
+    """The lengths of slices are clipped loads: none of them is the length of all."""
+    s = 0.0
+    for i in range(starts.shape[0] - 1):
+        for v in values[starts[i] : starts[i + 1]]:
+            s = np.sin(s + v * v)
+    return s
+
+
+@pytest.mark.parametrize("starts", [[0, 3, 3, 7, 8], [0, 1, 2, 9, 9], [2, 2, 9, 12, 20], [0, 4, 2, 6, 7]])
+def test_rows_of_different_lengths(starts: list[int]) -> None:
+    args = (np.linspace(0.1, 0.9, 9), np.array(starts))
+    assert_gradient(rows_between_bounds, args)
+    lengths = [len(args[0][a:b]) for a, b in pairwise(starts)]
+    report = srcdiff.differentiate(rows_between_bounds).tape_report(*args)
+    assert 8 * sum(lengths) in report.tapes.values()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from srcdiff import differentiate
+from srcdiff.emit.python import print_function
+from srcdiff.ir.verify import verify
+from tests.optimise.expressions import random_expressions
+from tests.optimise.ranges import random_loops
+from tests.optimise.stages import loaded, stages
 from tests.programs.table import numbers
-from tests.truth import assert_gradient
+from tests.truth import assert_gradient, assert_near, gradient_by_complex_step
 
 
 def same_element(x, n):
@@ -75,12 +81,136 @@ def recurrence_beside(x, n):
     return b[1] * b[n - 1]
 
 
+def second_starts_earlier(x, n):
+    a = np.zeros(n)
+    b = np.zeros(n)
+    a[0] = x[0]
+    for i in range(1, n):
+        a[i] = x[i] * x[i - 1]
+    for i in range(n):
+        b[i] = a[i] * x[i]
+    return b[0] * b[n - 1] + b[1]
+
+
+def first_starts_earlier(x, n):
+    a = np.zeros(n)
+    b = np.zeros(n)
+    b[1] = x[0]
+    for i in range(n):
+        a[i] = x[i] * x[i]
+    for i in range(2, n):
+        b[i] = a[i] * a[i - 1]
+    return b[1] * b[n - 1] + b[2]
+
+
+def starts_earlier_without_a_trip_for_sure(x, n):
+    a = np.zeros(n)
+    b = np.zeros(n)
+    for i in range(1, n):
+        a[i] = x[i] * x[i - 1]
+    for i in range(n):
+        b[i] = a[i] * x[i]
+    return b[0] * b[n - 1] + b[1]
+
+
+def changes_what_the_next_trip_reads(x, n):
+    a = x.copy()
+    k = np.zeros(n)
+    for _ in range(3):
+        k[0] = -a[0]
+        for i in range(1, n):
+            k[i] = a[i - 1] * a[i]
+        for i in range(n):
+            a[i] += 0.1 * k[i]
+    return a[0] * a[n - 1] + a[1] * a[2]
+
+
+def changes_what_the_trip_after_reads(x, n):
+    a = x.copy()
+    k = np.zeros(n)
+    for i in range(n - 1):
+        k[i] = a[i + 1] * a[i]
+    for i in range(n - 1):
+        a[i + 1] += 0.1 * k[i]
+    return a[0] * a[n - 1] + a[1] * a[2]
+
+
+def upwind(x, n):
+    a = x.copy()
+    flux = np.zeros(n)
+    for _ in range(3):
+        flux[0] = a[0] * a[0]
+        for i in range(1, n):
+            flux[i] = a[i] * a[i - 1]
+        for i in range(1, n):
+            a[i] -= 0.1 * (flux[i] - flux[i - 1])
+    return a[0] * a[n - 1] + a[1] * a[2]
+
+
+def chain_over_two_axes(x, n):
+    a = x * 2.0
+    b = a * np.outer(x[:, 0], x[0]) + x
+    return np.sum(np.exp(b) * a)
+
+
+def row_sums_of_a_product(x, n):
+    a = x * x
+    r = np.sum(a * x, axis=1)
+    return np.sum(np.sin(r))
+
+
+def transposed(x, n):
+    a = x * x
+    return np.sum(a.T * x)
+
+
+def rows_of_the_trip_before(x, n):
+    a = np.zeros((n, n))
+    b = np.zeros((n, n))
+    for i in range(1, n):
+        for j in range(n):
+            a[i, j] = a[i - 1, j] * 0.5 + x[i, j]
+    for i in range(1, n):
+        for j in range(n):
+            b[i, j] = a[i, j] * a[i, j]
+    return np.sum(b)
+
+
+def rows_of_the_trip_after(x, n):
+    a = x * 1.5
+    b = np.zeros((n, n))
+    for i in range(n - 1):
+        for j in range(n):
+            a[i, j] = x[i, j] * x[i, j]
+    for i in range(n - 1):
+        for j in range(n):
+            b[i, j] = a[i + 1, j] * x[i, j]
+    return np.sum(b)
+
+
 X = numbers(6, seed=5)
-JOINED = [same_element, element_behind]
-APART = [element_ahead, stores_what_was_read, fixed_element_between, recurrence_beside]
+SQUARE = numbers(4, 4, seed=6)
+NESTS_JOINED = [chain_over_two_axes, row_sums_of_a_product]
+NESTS_APART = [transposed, rows_of_the_trip_before, rows_of_the_trip_after]
+JOINED = [
+    same_element,
+    element_behind,
+    second_starts_earlier,
+    first_starts_earlier,
+    changes_what_the_next_trip_reads,
+    upwind,
+]
+APART = [
+    element_ahead,
+    stores_what_was_read,
+    fixed_element_between,
+    recurrence_beside,
+    starts_earlier_without_a_trip_for_sure,
+    changes_what_the_trip_after_reads,
+]
 
 
-def joins(function: Any, monkeypatch: pytest.MonkeyPatch) -> bool:
+def joins(function: Any, args: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> bool:
     from srcdiff import pipeline
 
     found: list[bool] = []
@@ -92,7 +222,7 @@ def joins(function: Any, monkeypatch: pytest.MonkeyPatch) -> bool:
         return after
 
     monkeypatch.setattr(pipeline, "join_loops", watched)
-    differentiate(function, cache=False).gradient_source(X, 6)
+    differentiate(function, cache=False).gradient_source(*args)
     return any(found)
 
 
@@ -101,6 +231,91 @@ def test_gradient(function: Any) -> None:
     assert_gradient(function, (X, 6), 0)
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_gradient_of_few_trips(n: int) -> None:
+    def f(x, n):
+        a = x.copy()
+        k = np.zeros(n)
+        k[0] = -a[0]
+        for i in range(1, n):
+            k[i] = a[i - 1] * a[i]
+        for i in range(n):
+            a[i] += 0.1 * k[i]
+        return a[0] * a[n - 1]
+
+    assert_gradient(f, (X[:n], n), 0)
+
+
+def test_a_trip_that_is_not_there_is_refused_as_before() -> None:
+    with pytest.raises(IndexError):
+        differentiate(second_starts_earlier).grad(np.zeros(0), 0)
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_random_loops(chunk: int, tmp_path: Path) -> None:
+    for seed in range(12 * chunk, 12 * chunk + 12):
+        text = random_loops(seed)
+        f = loaded(text, tmp_path, f"loops{seed}")
+        seen = stages(f, (X, X, 6))
+        for stage in ("join", "contract"):
+            verify(seen[stage], stage)
+        names: dict[str, Any] = {}
+        exec(print_function(seen["clean"]), names)
+        for n in (1, 2, 3, 6):
+            args = (numbers(n, seed=seed), numbers(n, seed=seed + 1), n)
+            try:
+                value = f(*(np.copy(a) for a in args[:2]), n)
+            except IndexError:
+                continue
+            got = names["f_grad"](*(np.copy(a) for a in args[:2]), n)
+            where = f"seed {seed}, n = {n}\n{text}"
+            assert_near(got[0], value, 1e-10, 1e-12, what=where)
+            truth = gradient_by_complex_step(f, args, (0, 1))
+            for mine, want in zip(got[1:], truth, strict=True):
+                assert_near(mine, want, 1e-9, 1e-11, what=where)
+
+
 @pytest.mark.parametrize("function", JOINED + APART, ids=lambda f: f.__name__)
 def test_joined_only_where_the_order_does_not_matter(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert joins(function, monkeypatch) is (function in JOINED)
+    assert joins(function, (X, 6), monkeypatch) is (function in JOINED)
+
+
+@pytest.mark.parametrize("function", NESTS_JOINED + NESTS_APART, ids=lambda f: f.__name__)
+def test_nests(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert joins(function, (SQUARE, 4), monkeypatch) is (function in NESTS_JOINED)
+    assert_gradient(function, (SQUARE, 4), 0)
+
+
+def sum_of_a_chain(a, b, c):
+    d = a * b + c
+    return np.sum(np.exp(d) * a) / a.size + np.mean(d)
+
+
+def test_a_chain_of_array_expressions_is_one_nest_without_temporaries() -> None:
+    args = tuple(numbers(3, 4, seed=k) for k in range(3))
+    text = differentiate(sum_of_a_chain, argnums=(0, 1, 2)).gradient_source(*args)
+    assert text.count("for i in ") == text.count("for j in ") == 1
+    assert "np.empty(" not in text and "np.zeros(" not in text
+    assert_gradient(sum_of_a_chain, args, (0, 1, 2))
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_random_array_expressions(chunk: int, tmp_path: Path) -> None:
+    for seed in range(12 * chunk, 12 * chunk + 12):
+        text = random_expressions(seed)
+        f = loaded(text, tmp_path, f"expressions{seed}")
+        seen = stages(f, (SQUARE, SQUARE, SQUARE[0]), (0, 1, 2))
+        for stage in ("join", "contract"):
+            verify(seen[stage], stage)
+        names: dict[str, Any] = {}
+        exec(print_function(seen["clean"]), names)
+        for n in (1, 2, 4):
+            args = tuple(
+                0.6 * numbers(*shape, seed=seed + k) for k, shape in enumerate(((n, n), (n, n), (n,)))
+            )
+            got = names["f_grad"](*(a.copy() for a in args))
+            where = f"seed {seed}, n = {n}\n{text}"
+            assert_near(got[0], f(*(a.copy() for a in args)), 1e-10, 1e-12, what=where)
+            truth = gradient_by_complex_step(f, args, (0, 1, 2))
+            for mine, want in zip(got[1:], truth, strict=True):
+                assert_near(mine, want, 1e-9, 1e-11, what=where)

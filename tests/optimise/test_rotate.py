@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srcdiff import pipeline
-from srcdiff.api import differentiable
 from srcdiff.emit.parse import parse_ir
 from srcdiff.emit.python import print_function
 from srcdiff.ir.core import Function
 from srcdiff.ir.verify import verify
 from srcdiff.optimise.fold import simplified
 from srcdiff.optimise.rotate import rotate_elements
+from tests.optimise.stages import loaded, stages
 from tests.optimise.windows import random_sweep
 from tests.truth import assert_near, gradient_by_complex_step
 
@@ -47,25 +45,6 @@ def compiled(function: Function) -> Callable[..., Any]:
     exec(print_function(simplified(function)), names)
     found: Callable[..., Any] = names[function.name]
     return found
-
-
-def loaded(text: str, folder: Path, name: str) -> Callable[..., Any]:
-    path = folder / f"{name}.py"
-    path.write_text(f"import math\nimport numpy as np\n\n\n{text}")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: Callable[..., Any] = module.f
-    return found
-
-
-def stages(f: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Function]:
-    of = differentiable(f)
-    specs = of.specs(of.bind(args, {}))
-    seen: dict[str, Function] = {}
-    pipeline.gradient(of.program(specs), of.signature.plan(specs, (0, 1))[0], True, seen.__setitem__)
-    return seen
 
 
 def arguments(text: str, n: int) -> tuple[Any, ...]:

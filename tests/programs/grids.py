@@ -27,6 +27,41 @@ def quadratic_form(a, x):
     return s
 
 
+def differences_of_columns(a, w):
+    """A slice of one element keeps its axis, and is broadcast along it."""
+    x = a[:, 0:1]
+    d = x.T - x
+    s = np.sum(d * d * w[0, 0])
+    for i in range(a.shape[1]):
+        s += np.sum(w * a[:, i : i + 1] * a[:, -1:])
+        s += np.sum(a[-2:-1] * w)
+    return s
+
+
+def rows_from_rows(a, w):
+    """Rows and columns computed from others of the same array: no copy, also where both are the same one."""
+    u = a.copy()
+    n, m = u.shape
+    for i in range(n):
+        u[i] = w[i] * u[i - 1] + np.sin(u[i])
+        u[i, 1:] = u[i - 1, : m - 1] * u[i, 1:]
+    for j in range(1, m):
+        u[:, j] += u[:, j - 1] * w[:, j]
+    u[-1] = u[0] * w[0]
+    u[0, 1:] = u[-1, :-1] * w[0, 1:]
+    return np.sum(u * w)
+
+
+def vectors_by_parts_of_a_matrix(a, w):
+    s = 0.0
+    for i in range(a.shape[1]):
+        s += np.sum((w[:, i] @ a[:, i:]) ** 2)
+        s += np.sum(a[i % 2 :, 1:].T @ w[i % 2 :, 0] * w[0, 1:])
+    for i in range(a.shape[0]):
+        s += np.sum(a[i:, 1:] @ w[i, 1:] * w[i:, 0])
+    return s
+
+
 def matrix_product(a, b, w):
     c = np.zeros((a.shape[0], b.shape[1]))
     for i in range(a.shape[0]):
@@ -271,6 +306,9 @@ PROGRAMS = [
     case(weighted_grid, *LAYOUTS, (M[:0], V[:0]), argnums=(0, 1)),
     case(row_and_opposite_row, *LAYOUTS, argnums=(0, 1)),
     case(quadratic_form, (S, B), (S.T, B), argnums=(0, 1)),
+    case(differences_of_columns, *LAYOUTS, argnums=(0, 1)),
+    case(rows_from_rows, *LAYOUTS, (M[:1], V[:1]), (M[:, :1], V[:, :1]), argnums=(0, 1)),
+    case(vectors_by_parts_of_a_matrix, *LAYOUTS, argnums=(0, 1)),
     case(matrix_product, (M, V.T, S), (np.asfortranarray(M), V.T.copy(), T), argnums=(0, 1)),
     case(transposed_access, (S, T), (S.T, T), argnums=(0, 1)),
     case(rows_as_views, *LAYOUTS, argnums=(0, 1)),

@@ -30,6 +30,30 @@ def every_maker(x, a):
     return z[0] * o[1] + fl[2] * el[1] + ol[0] * f[1] + zl[2]
 
 
+def part_of_an_array_then_arrays(m, n):
+    """What a name stands for before the loop is a view, and after a trip an array of its own."""
+    row = m[0]
+    last = m[:, -1]
+    s = 0.0
+    for i in range(n):
+        s += row[i % len(row)] * last[0]
+        row = row * m[1] + 0.5 * row[::-1]
+        if i == 1:
+            last = last[::-1] * s
+    return s + np.sum(row * row) + last[1] * m[0, 0]
+
+
+def part_of_an_array_in_inner_loop(m, n):
+    column = m[:, 0]
+    s = 0.0
+    for i in range(n):
+        for j in range(m.shape[1]):
+            column = np.sin(column) + m[:, j]
+        s += column[0] * column[-1]
+        column = column * 0.5
+    return s
+
+
 def array_of_scalars(x, y):
     a = np.array([x, y, x * y, 1.0])
     a[3] = a[0] * a[1]
@@ -292,6 +316,8 @@ PROGRAMS = [
     case(filled_by_loop, (0.7, 5), (0.7, 0)),
     case(every_maker, (0.7, A[:3]), argnums=(0, 1)),
     case(array_of_scalars, (0.7, -0.4), argnums=(0, 1)),
+    case(part_of_an_array_then_arrays, *((np.outer(A, W), k) for k in (0, 1, 3))),
+    case(part_of_an_array_in_inner_loop, (np.outer(A, W), 0), (np.outer(A, W), 2)),
     case(array_by_comprehension, (0.7, 4)),
     case(comprehension_over_elements, (A, W), argnums=(0, 1)),
     case(sum_of_generator_list, (0.7, 4)),

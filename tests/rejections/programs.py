@@ -281,15 +281,112 @@ def comprehension_over_two(m):
     return sum([m[i, j] for i in range(2) for j in range(3)])
 
 
-@refused(1.5)
-def complex_constant(x):
-    z = x * 2.0j
-    return abs(z)
+@refused(1.5, 3)
+def integer_power_behind_the_loop_where_it_is_known(x, n):
+    for i in range(n):
+        x = x * 2 ** (n - 1) + 2 ** (n - i - 1)
+    return x * 2 ** (n - 1)
 
 
 @refused(1.5)
-def complex_call(x):
-    return abs(complex(x, 1.0))
+def complex_result(x):
+    return x * 2.0j
+
+
+@refused(1.5)
+def math_of_complex(x):
+    return abs(math.exp(1j * x))
+
+
+@refused(1.5)
+def complex_comparison(x):
+    return x if 1j * x > 1.0 else -x
+
+
+@refused(1.5)
+def maximum_of_complex(x):
+    return abs(np.maximum(1j * x, 2.0))
+
+
+@refused(1.5)
+def float_of_complex(x):
+    return float(1j * x)
+
+
+@refused(1.5)
+def integer_of_complex(x):
+    return x * int(1j * x)
+
+
+@refused(1.5)
+def rounded_complex(x):
+    return np.round(1j * x).real
+
+
+@refused(1.5)
+def remainder_of_complex(x):
+    return ((1j * x) % 2.0).real
+
+
+@refused(X)
+def complex_into_real_array(x):
+    y = np.zeros(3)
+    y[0] = 1j * x[0]
+    return y[0]
+
+
+@refused(X)
+def complex_slice_into_real_array(x):
+    y = np.zeros(3)
+    y[:] = 1j * x
+    return y[0]
+
+
+@refused(X)
+def write_into_real_part(x):
+    z = 1j * x
+    z.real[0] = 1.0
+    return abs(z[0])
+
+
+@refused(X)
+def real_of_complex_array(x):
+    return np.sum((1j * x).astype(float))
+
+
+@refused(X)
+def sorted_complex(x):
+    return np.sort(1j * x)[0].imag
+
+
+@refused(X)
+def largest_complex(x):
+    return np.max(1j * x).imag
+
+
+@refused(X)
+def covariance_of_complex(x):
+    return abs(np.cov(1j * x))
+
+
+@refused(X)
+def correlation_of_complex(x):
+    return np.sum(np.correlate(1j * x, 1j * x)).real
+
+
+@refused(X)
+def real_if_close(x):
+    return np.sum(np.real_if_close(1j * x))
+
+
+@refused(M)
+def eigenvalues_of_complex(m):
+    return np.sum(np.linalg.eigvalsh(m + 1j * m))
+
+
+@refused(M)
+def singular_values_of_complex(m):
+    return np.linalg.norm(m + 1j * m, 2)
 
 
 @refused(X)
@@ -572,13 +669,6 @@ def array_method_astype_complex(x):
 
 
 @refused(X)
-def complex_dtype(x):
-    y = np.zeros(3, dtype=np.complex128)
-    y[0] = x[0]
-    return x[0]
-
-
-@refused(X)
 def object_dtype(x):
     y = np.zeros(3, dtype=object)
     y[0] = x[0]
@@ -632,6 +722,26 @@ def view_changes_from_trip_to_trip(m, n):
     for i in range(n):
         s += row[0]
         row = m[i]
+    return s
+
+
+@refused(M)
+def view_or_array_written_behind_loop(m):
+    row = m[0]
+    for i in range(len(m) - 2):
+        row = row * m[i]
+    row[0] = 1.0
+    return row.sum()
+
+
+@refused(M)
+def array_behind_a_view_written_in_loop(m):
+    row = m[0]
+    s = 0.0
+    for i in range(len(m)):
+        m[i, 0] = 2.0
+        s += row[0]
+        row = row * 0.5
     return s
 
 
@@ -1263,8 +1373,8 @@ def axis_not_constant(m):
 
 
 @refused(M)
-def reshape_in_fortran_order(m):
-    return np.reshape(m, (3, 2), order="F")[0, 1]
+def reshape_in_the_order_of_memory(m):
+    return np.reshape(m, (3, 2), order="A")[0, 1]
 
 
 @refused(M)

@@ -23,8 +23,10 @@ from ..things import ArrayView, is_arraylike
 from . import (
     builtin,
     calculus,
+    complex_numbers,
     construction,
     elementwise,
+    fourier,
     joining,
     products,
     rearranging,
@@ -51,7 +53,10 @@ TABLES = (
     linalg.CALLS,
     calculus.CALLS,
     elementwise.CALLS,
+    complex_numbers.CALLS,
+    fourier.CALLS,
 )
+TAKING_COMPLEX = complex_numbers.TAKING_COMPLEX | fourier.CALLS.keys()
 NUMPY_CALLS: dict[Any, Any] = {target: entry for table in TABLES for target, entry in table.items()}
 assert len(NUMPY_CALLS) == sum(map(len, TABLES)), "a function is in two tables"
 
@@ -59,11 +64,13 @@ assert len(NUMPY_CALLS) == sum(map(len, TABLES)), "a function is in two tables"
 METHODS = {
     name: getattr(np, name)
     for name in (
-        "all", "any", "argmax", "argmin", "argsort", "clip", "compress", "cumprod", "cumsum", "diagonal", "dot",
-        "max", "mean", "min", "nonzero", "prod", "ravel", "repeat", "round", "searchsorted", "squeeze", "std",
-        "sum", "swapaxes", "take", "trace", "var",
+        "all", "any", "argmax", "argmin", "argsort", "clip", "compress", "conj", "conjugate", "cumprod", "cumsum",
+        "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "ravel", "repeat", "round", "searchsorted",
+        "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
     )
 }  # fmt: skip
+# Methods that have no function of the same arguments.
+OWN_METHODS = construction.METHODS | shapes.METHODS
 WITH_OUT = {
     getattr(np, name)
     for name in (
@@ -91,6 +98,13 @@ def call_library(
 ) -> Any:
     """Call an entry with the arguments it has; those it has not are refused by name."""
     keywords = dict(keywords)
+    if any(complex_numbers.is_complex(calls, x) for x in (*arguments, *keywords.values())):
+        if not (target in TAKING_COMPLEX or is_ufunc_method(target)):
+            calls.refuse(
+                f"`{getattr(target, '__name__', target)}` of complex numbers",
+                "what it means there, or its derivative, is not known here",
+                "their real and imaginary parts",
+            )
     has_out = target in WITH_OUT or is_ufunc_method(target) or isinstance(target, np.ufunc)
     out = keywords.pop("out", None) if has_out else None
     signature = inspect.signature(entry)
@@ -113,10 +127,10 @@ def written(calls: Calls, out: Any, result: Any) -> ArrayView:
         calls.refuse(f"`out={describe(out)}`", instead="an array")
     if is_arraylike(result) and result.ndim != out.ndim or not is_arraylike(result) and out.ndim:
         calls.refuse("an `out` of another number of dimensions", "NumPy would raise an error here")
-    if ty.is_float(calls.dtype(result)) and not ty.is_float(out.root.type.dtype):
+    if ty.is_float(calls.dtype(result)) and not ty.is_differentiable(out.root.type.dtype):
         calls.refuse("floats written into an `out` of integers", "NumPy would raise an error here")
     calls.fill(out, result)
     return out
 
 
-__all__ = ["METHODS", "NUMPY_CALLS", "call_library", "entry_of", "written"]
+__all__ = ["METHODS", "NUMPY_CALLS", "OWN_METHODS", "call_library", "entry_of", "written"]

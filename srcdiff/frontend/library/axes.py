@@ -47,6 +47,12 @@ def word(calls: Calls, thing: Any, *allowed: str) -> str:
     return str(text)
 
 
+def check_order(calls: Calls, order: Any) -> None:
+    """`order=` of a new array, whose values it does not change: arrays made here lie in C order in memory."""
+    if not is_none(order):
+        word(calls, order, "C", "F", "A", "K")
+
+
 def axis_of(calls: Calls, axis: Any, ndim: int) -> int:
     """An axis as a number from 0."""
     if isinstance(axis, Value) and axis.is_constant:

@@ -124,7 +124,13 @@ def isinstance_(calls: Calls, thing: Any, kinds: Any) -> bool:
         return isinstance(thing.value, classes)
     if is_scalar(thing):
         type = thing.type if isinstance(thing, Value) else calls.as_value(thing).type
-        python = bool if ty.is_boolean(type) else int if ty.is_integer(type) else float
+        kinds_of_numbers = {
+            bool: ty.is_boolean,
+            int: ty.is_integer,
+            float: ty.is_float,
+            complex: ty.is_complex,
+        }
+        python = next(python for python, holds in kinds_of_numbers.items() if holds(type))
         return any(issubclass(python, k) for k in classes)
     calls.refuse("`isinstance` of this")
 

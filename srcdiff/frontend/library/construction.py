@@ -23,7 +23,18 @@ from ..things import (
     is_number,
     is_scalar,
 )
-from .axes import EVERYTHING, Indices, axis_of, flag, inserted, is_none, rearranged, without, word
+from .axes import (
+    EVERYTHING,
+    Indices,
+    axis_of,
+    check_order,
+    flag,
+    inserted,
+    is_none,
+    rearranged,
+    without,
+    word,
+)
 from .builtin import range_elements
 
 if TYPE_CHECKING:
@@ -40,13 +51,15 @@ def _lengths(calls: Calls, shape: Any) -> tuple[Any, ...]:
 
 def _filled(fill: str) -> Any:
     def make(calls: Calls, shape: Any, dtype: Any = None, order: Any = None) -> ArrayView:
+        check_order(calls, order)
         return calls.allocate(_lengths(calls, shape), calls.dtype_of(dtype) or ty.float64, fill)
 
     return make
 
 
 def _filled_like(fill: str) -> Any:
-    def make(calls: Calls, like: Any, dtype: Any = None) -> Any:
+    def make(calls: Calls, like: Any, dtype: Any = None, order: Any = None) -> Any:
+        check_order(calls, order)
         if is_scalar(like):
             return 0.0 if fill != "ones" else 1.0
         like = calls.as_array(like)
@@ -56,20 +69,23 @@ def _filled_like(fill: str) -> Any:
 
 
 def _full(calls: Calls, shape: Any, fill_value: Any, dtype: Any = None, order: Any = None) -> ArrayView:
+    check_order(calls, order)
     type = calls.dtype_of(dtype) or calls.dtype(calls.any_array(fill_value))
     view = calls.allocate(_lengths(calls, shape), type)
     calls.fill(view, fill_value)
     return view
 
 
-def _full_like(calls: Calls, like: Any, fill_value: Any, dtype: Any = None) -> ArrayView:
+def _full_like(calls: Calls, like: Any, fill_value: Any, dtype: Any = None, order: Any = None) -> ArrayView:
+    check_order(calls, order)
     like = calls.as_array(like)
     view = calls.allocate(calls.shape(like), calls.dtype_of(dtype) or calls.dtype(like))
     calls.fill(view, fill_value)
     return view
 
 
-def _eye(calls: Calls, N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> ArrayView:
+def _eye(calls: Calls, N: Any, M: Any = None, k: Any = 0, dtype: Any = None, order: Any = None) -> ArrayView:
+    check_order(calls, order)
     rows = calls.integer(N)
     columns = rows if is_none(M) else calls.integer(M)
     type = calls.dtype_of(dtype) or ty.float64
@@ -98,7 +114,13 @@ def _tri(calls: Calls, N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> 
 # ------------------------------------------------------------------------------------------ from numbers
 
 
-def array(calls: Calls, thing: Any, dtype: Any = None, *, copy: Any = True, ndmin: Any = 0) -> Any:
+def array(
+    calls: Calls, thing: Any, dtype: Any = None, *, copy: Any = True, order: Any = None, ndmin: Any = 0
+) -> Any:
+    if copy is not True:
+        if is_none(copy) or not flag(calls, copy, "`copy`"):
+            return _asarray(calls, thing, dtype, order)
+    check_order(calls, order)
     type = calls.dtype_of(dtype)
     if not is_number(ndmin) or ndmin != 0:
         calls.refuse("`ndmin`", instead="`np.atleast_2d(...)`, or `x[None, :]`")
@@ -116,15 +138,52 @@ def array(calls: Calls, thing: Any, dtype: Any = None, *, copy: Any = True, ndmi
     calls.refuse(f"an array of {describe(thing)}")
 
 
-def _asarray(calls: Calls, thing: Any, dtype: Any = None) -> Any:
-    if isinstance(thing, ArrayView) and calls.dtype_of(dtype) in (None, calls.dtype(thing)):
-        return array(calls, thing) if is_list(thing) else thing
-    return array(calls, thing, dtype)
+def _asarray(calls: Calls, thing: Any, dtype: Any = None, order: Any = None) -> Any:
+    """The array itself where it has the type and, if that is asked for, the order in memory; else a copy."""
+    check_order(calls, order)
+    if not isinstance(thing, ArrayView) or is_list(thing):
+        return array(calls, thing, dtype)
+    if calls.dtype_of(dtype) not in (None, calls.dtype(thing)):
+        return array(calls, thing, dtype)
+    wanted = "K" if is_none(order) else order.value
+    if wanted in ("K", "A") or thing.whole and thing.ndim < 2:
+        return thing
+    known = order_of(calls, thing)
+    if known == wanted:
+        return thing
+    made = calls.materialise(thing)
+    if known == "A":  # perhaps the same memory
+        made.root.may_be(thing.root)
+    return made
+
+
+def order_of(calls: Calls, view: ArrayView) -> str:
+    """How the elements of a view lie in memory, as a layout of Numba's: `A` where that is not known."""
+    axes = [axis.of for axis in view.axes if axis is not None and axis.whole]
+    layout = calls.version(view.root).type.layout
+    if view.fixed or len(axes) < view.ndim or layout == "A":
+        return "A"
+    if axes == list(range(view.ndim)):
+        return str(layout)
+    return {"C": "F", "F": "C"}[layout] if axes[::-1] == list(range(view.ndim)) else "A"
+
+
+def _in_order(order: str) -> Any:
+    return lambda calls, a, dtype=None: _asarray(calls, a, dtype, Static(order))
 
 
 def _copy(calls: Calls, thing: Any, order: Any = None) -> Any:
+    check_order(calls, order)
     thing = calls.any_array(thing)
     return calls.copy(thing) if isinstance(thing, ArrayView) else calls.materialise(thing)
+
+
+def astype(calls: Calls, thing: Any, dtype: Any, order: Any = None, *, copy: Any = True) -> Any:
+    check_order(calls, order)
+    if not flag(calls, copy, "`copy`") and isinstance(thing, ArrayView):
+        if calls.dtype_of(dtype) == calls.dtype(thing):
+            return thing
+    return calls.construct_array(thing, dtype)
 
 
 def _copyto(calls: Calls, dst: Any, src: Any, casting: Any = None, where: Any = True) -> Static:
@@ -272,6 +331,7 @@ def _triangle_indices(upper: bool) -> Any:
     return make
 
 
+METHODS: dict[str, Any] = {"astype": astype, "copy": _copy}
 CALLS: dict[Any, Any] = {
     np.zeros: _filled("zeros"),
     np.ones: _filled("ones"),
@@ -287,8 +347,8 @@ CALLS: dict[Any, Any] = {
     np.array: array,
     np.asarray: _asarray,
     np.asanyarray: _asarray,
-    np.ascontiguousarray: _asarray,
-    np.asfortranarray: _asarray,
+    np.ascontiguousarray: _in_order("C"),
+    np.asfortranarray: _in_order("F"),
     np.copy: _copy,
     np.copyto: _copyto,
     np.arange: _arange,

@@ -14,6 +14,7 @@ import numpy as np
 from ...ir import types as ty
 from ..things import Scalar, is_arraylike, is_scalar
 from .axes import is_none, whole_number
+from .construction import astype
 from .rearranging import CALLS as PICKING
 
 if TYPE_CHECKING:
@@ -117,29 +118,6 @@ def _modf(calls: Calls, x: Any) -> Any:
     return calls.elementwise(lambda v, w: calls.scalar("sub", v, w), x, whole), whole
 
 
-def _astype(calls: Calls, x: Any, dtype: Any, *, copy: Any = True) -> Any:
-    return calls.construct_array(x, dtype)
-
-
-def _same(calls: Calls, x: Any) -> Any:
-    """The real part, or the conjugate, of what is real."""
-    return x
-
-
-def _imag(calls: Calls, x: Any) -> Any:
-    return calls.elementwise(lambda _: 0.0, x)
-
-
-def _angle(calls: Calls, z: Any, deg: Any = False) -> Any:
-    half_turn = 180.0 if deg is True else math.pi
-
-    def turn(x: Scalar) -> Scalar:
-        x = calls.as_value(calls.floating(x))
-        return calls.scalar("select", calls.scalar("lt", x, 0.0), calls.as_value(half_turn, x.type), 0.0)
-
-    return calls.elementwise(turn, z)
-
-
 def _isclose(calls: Calls, a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any:
     def near(x: Scalar, y: Scalar) -> Scalar:
         x, y = calls.floating(x), calls.floating(y)
@@ -172,11 +150,7 @@ CALLS: dict[Any, Any] = {
     np.modf: _modf,
     np.fix: _fix,
     np.positive: _positive,
-    np.real: _same,
-    np.conj: _same,
-    np.imag: _imag,
-    np.angle: _angle,
     np.isclose: _isclose,
 }
 if hasattr(np, "astype"):  # NumPy 2.1
-    CALLS[np.astype] = _astype
+    CALLS[np.astype] = lambda calls, x, dtype, *, copy=True: astype(calls, x, dtype, copy=copy)

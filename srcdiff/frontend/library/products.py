@@ -16,6 +16,7 @@ from ...ir import types as ty
 from ..linalg import product
 from ..things import ArrayView, Elementwise, Scalar, Static, is_number, is_scalar
 from .axes import Indices, axes_of, axis_of, is_none, items_of, word
+from .complex_numbers import conjugate
 from .shapes import moved
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def _inner(calls: Calls, a: Any, b: Any) -> Any:
 
 def _vdot(calls: Calls, a: Any, b: Any) -> Any:
     a, b = calls.any_array(a), calls.any_array(b)
-    return product(calls, calls.raveled(a), calls.raveled(b))
+    return product(calls, conjugate(calls, calls.raveled(a)), calls.raveled(b))
 
 
 def outer(calls: Calls, a: Any, b: Any) -> Any:

@@ -54,6 +54,10 @@ def _count(calls: Calls, thing: Any) -> Scalar:
 
 
 def _square(calls: Calls, x: Scalar) -> Scalar:
+    """The square of the absolute value."""
+    if ty.is_complex(calls.as_value(x).type):
+        parts = (calls.scalar(part, x) for part in ("real", "imag"))
+        return calls.scalar("add", *(calls.scalar("mul", p, p) for p in parts))
     return calls.scalar("mul", x, x)
 
 
@@ -74,7 +78,7 @@ def _shared(calls: Calls, total: Scalar, count: Scalar) -> Scalar:
     """A sum by a number of elements, in the type of the sum."""
     share = calls.scalar("div", total, count)
     type = calls.as_value(total).type
-    return calls.cast(share, type) if ty.is_float(type) else share
+    return calls.cast(share, type) if ty.is_differentiable(type) else share
 
 
 def mean_of(calls: Calls, thing: Any) -> Scalar:
@@ -298,7 +302,7 @@ def _vector_norm(calls: Calls, order: Any) -> Reduce:
 def norm(calls: Calls, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
     """`np.linalg.norm` of vectors by any order, and of matrices where a sum or a largest sum gives it."""
     x = calls.any_array(x)
-    if not ty.is_float(calls.dtype(x)):
+    if not ty.is_differentiable(calls.dtype(x)):
         x = calls.converted(x, ty.float64)
     order = None if is_none(ord) else getattr(ord, "value", ord)
     axes = axis if isinstance(axis, tuple) or is_none(axis) else (axis,)

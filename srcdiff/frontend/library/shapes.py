@@ -40,14 +40,29 @@ def _size(calls: Calls, a: Any, axis: Any = None) -> Any:
 
 
 def _ravel(calls: Calls, a: Any, order: Any = "C") -> Any:
-    word(calls, order, "C")
-    return calls.raveled(calls.any_array(a))
+    """Column after column with `order='F'`: the transpose in C order."""
+    a = calls.any_array(a)
+    return calls.raveled(a if word(calls, order, "C", "F") == "C" else calls.transposed(a))
+
+
+def _flatten(calls: Calls, a: Any, order: Any = "C") -> ArrayView:
+    return calls.flattened(a if word(calls, order, "C", "F") == "C" else calls.transposed(a))
 
 
 def _reshape(calls: Calls, a: Any, shape: Any, order: Any = "C") -> Any:
-    word(calls, order, "C")
-    shape = shape if isinstance(shape, tuple) else (shape,)
-    return calls.reshaped(calls.any_array(a), tuple(calls.integer(n) for n in shape))
+    a = calls.any_array(a)
+    lengths = tuple(calls.integer(n) for n in (shape if isinstance(shape, tuple) else (shape,)))
+    if word(calls, order, "C", "F") == "C":
+        return calls.reshaped(a, lengths)
+    return calls.transposed(calls.reshaped(calls.transposed(a), lengths[::-1]))
+
+
+def _reshape_method(calls: Calls, a: Any, *shape: Any, order: Any = "C") -> Any:
+    return _reshape(calls, a, shape[0] if len(shape) == 1 else shape, order)
+
+
+def _transpose_method(calls: Calls, a: Any, *axes: Any) -> Any:
+    return _transpose(calls, a, axes[0] if len(axes) == 1 else axes or None)
 
 
 # ------------------------------------------------------------------------------------- order of axes
@@ -275,6 +290,11 @@ def _split_along(name: str, axis: Any, uneven: bool = False) -> Any:
     return make
 
 
+METHODS: dict[str, Any] = {
+    "flatten": _flatten,
+    "reshape": _reshape_method,
+    "transpose": _transpose_method,
+}
 CALLS: dict[Any, Any] = {
     np.shape: _shape,
     np.ndim: _ndim,

@@ -45,7 +45,15 @@ row("reshape -1", lambda m, v, w, t: t.reshape(-1, 4), empty=False)
 row("reshape int", lambda m, v, w, t: np.reshape(m * 2.0, -1))
 row("ravel", lambda m, v, w, t: np.ravel(t))
 row("ravel transposed", lambda m, v, w, t: m.T.ravel())
+row("ravel by columns", lambda m, v, w, t: np.ravel(t, order="F") * m.ravel("F")[0], empty=False)
+row("reshape by columns", lambda m, v, w, t: np.reshape(m, (2, 6), order="F"), empty=False)
+row("reshape by columns -1", lambda m, v, w, t: t.reshape(4, -1, order="F"), empty=False)
 row("flatten", lambda m, v, w, t: m.flatten())
+row("flatten by columns", lambda m, v, w, t: t.flatten("F"))
+row(
+    "made in Fortran order",
+    lambda m, v, w, t: np.zeros(m.shape, order="F") + np.array(m, order="F") * m.copy("F"),
+)
 row("transpose", lambda m, v, w, t: np.transpose(t))
 row("transpose axes", lambda m, v, w, t: np.transpose(t, (1, 2, 0)))
 row("transpose method", lambda m, v, w, t: t.transpose(2, 0, 1))

@@ -42,6 +42,41 @@ def is_a_copy(m):
     return np.sum(rolled[0] ** 2) + np.sum(repeated**2) + np.sum(upper * stacked[1]) + ordered[0, 0] * m[0, 0]
 
 
+def may_be_a_copy_in_c_order(m):
+    y = np.ascontiguousarray(m)
+    y[0, 0] = 5.0 * m[0, 1]
+    return m[0, 0] * 2.0 + np.sum(y * y)
+
+
+def may_be_a_copy_of_the_transpose(m):
+    y = np.ascontiguousarray(m.T)
+    y[0, 0] = 5.0 * m[0, 1]
+    return m[0, 0] * 2.0 + np.sum(y * y)
+
+
+def may_be_a_copy_in_fortran_order(m):
+    y = np.asfortranarray(m)
+    y[0, 0] = 5.0 * m[0, 1]
+    z = np.asarray(m.T, order="F")
+    z[1, 1] = 3.0
+    return m[0, 0] * 2.0 + np.sum(y * y) + m[1, 1] * m[0, 1]
+
+
+def is_no_copy(m):
+    y = np.array(m, copy=False)
+    y[0, 0] = 5.0 * m[0, 1]
+    z = y.astype(np.float64, copy=False)
+    z[1, 1] = y[1, 2] ** 2
+    return m[0, 0] * 2.0 + m[1, 1]
+
+
+def is_flattened_into_a_copy(m):
+    y, z = m.flatten(), m[0].flatten()
+    y[0] = 5.0 * m[0, 1]
+    z[1] = 3.0
+    return m[0, 0] * 2.0 + m[0, 1] + np.sum(y * y) + np.sum(z)
+
+
 def elementwise_in_place(x):
     y = x.copy()
     y[:] = y * 2.0 + np.sin(y)
@@ -54,6 +89,22 @@ def elementwise_in_place(x):
 @pytest.mark.parametrize("function", [seen_through_views, written_through_views, is_a_copy])
 def test_views(function):
     assert_gradient(function, (M,))
+
+
+@pytest.mark.parametrize("m", [M, np.asfortranarray(M)], ids=["C", "F"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        may_be_a_copy_in_c_order,
+        may_be_a_copy_of_the_transpose,
+        may_be_a_copy_in_fortran_order,
+        is_no_copy,
+        is_flattened_into_a_copy,
+    ],
+)
+def test_copies_where_numpy_makes_them(function, m):
+    """Whether an order in memory asks for a copy depends on that of the argument."""
+    assert_gradient(function, (m,))
 
 
 def test_stores_of_what_reads_the_target():

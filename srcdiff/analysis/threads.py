@@ -1,0 +1,158 @@
+"""Which thread of a grid uses which elements of an array, and how it may add to them.
+
+    i = cuda.grid(1)
+    x_bar[i] += ...        # plain: no other thread adds to this element
+    c_bar[0] += ...        # block: every thread adds to the same element
+    w_bar[k[i]] += ...     # atomic: it is not known which
+
+An index *owns* an axis of the grid if threads that differ along this axis have different values of it: the position of
+the thread, or the index of a loop that starts there and steps by the size of the grid. Elements at indices that own all
+axes that the kernel uses belong to one thread. Reads: structure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..ir.core import Function, Op, Value, loop_body
+from ..ir.walk import ops_within
+from .structure import Structure, find_structure
+
+AXES = "xyz"
+Atom = tuple[
+    str, int
+]  # what an index is: ("grid", 0), ("block", 1), ("thread", 1); and sizes of the grid and of blocks
+
+
+@dataclass(frozen=True)
+class Accumulation:
+    """How threads add to one array.
+
+    Attributes
+    ----------
+    way : "plain", "block", "atomic", or "none" for an array of which other threads read or overwrite elements
+    axes : of the grid, that plain additions rely on: along the others it must have one thread
+    """
+
+    way: str
+    axes: frozenset[int] = frozenset()
+
+
+@dataclass
+class Uses:
+    """The indices at which a kernel uses one array."""
+
+    loads: list[tuple[Value, ...]] = field(default_factory=list)
+    stores: list[tuple[Value, ...]] = field(default_factory=list)
+    sums: list[tuple[Value, ...]] = field(default_factory=list)
+
+
+class Threads:
+    """The positions of threads in a kernel."""
+
+    def __init__(self, function: Function, structure: Structure | None = None) -> None:
+        self.function = function
+        self.structure = structure or find_structure(function.body)
+        self.atoms: dict[Value, Atom] = {}
+        for op in function.body.ops:
+            if op.primitive == "position":
+                self.atoms.update(zip(op.results, atoms_of(op), strict=True))
+        self.axes = frozenset(
+            axis for kind, axis in self.atoms.values() if kind in ("grid", "block", "thread")
+        )
+
+    def uses(self, array: Value) -> Uses:
+        """How the versions of a parameter are used."""
+        found = Uses()
+        storage = self.structure.storage(array)
+        for op in ops_within(self.function.body):
+            if (
+                op.primitive in ("load", "store", "accum")
+                and self.structure.storage(op.operands[0]) is storage
+            ):
+                where = op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
+                {"load": found.loads, "store": found.stores, "accum": found.sums}[op.primitive].append(where)
+        return found
+
+    def atom(self, index: Value) -> Atom | None:
+        """What part of the position of a thread an index is."""
+        if index in self.atoms:
+            return self.atoms[index]
+        made = self.structure.maker.get(index)
+        if made is None:
+            return None
+        if made.primitive == "for" and index is loop_body(made).parameters[0]:
+            low, _, step = made.operands[:3]
+            return self.strided(low, step)
+        if made.primitive == "add" and index in made.results:
+            a, b = made.operands
+            return self.sum_of(a, b) or self.sum_of(b, a)
+        return None
+
+    def strided(self, low: Value, step: Value) -> Atom | None:
+        """The indices `low, low + step, ...` of a loop over the work of a whole grid."""
+        start, by = self.atom(low), self.atom(step)
+        if start is not None and start[0] == "grid" and by == ("gridsize", start[1]):
+            return start
+        return None
+
+    def sum_of(self, a: Value, b: Value) -> Atom | None:
+        """`threadIdx.x + blockIdx.x * blockDim.x`, and `grid(1) + trip * gridsize(1)` of a loop."""
+        start = self.atom(a)
+        made = self.structure.maker.get(b)
+        if start is None or made is None or made.primitive != "mul":
+            return None
+        for factor, other in (made.operands, made.operands[::-1]):
+            if start[0] == "thread":
+                if self.atom(factor) == ("block", start[1]) and self.atom(other) == ("blocksize", start[1]):
+                    return "grid", start[1]
+            elif start[0] == "grid" and self.atom(factor) == ("gridsize", start[1]):
+                if self.is_trip(other):
+                    return start
+        return None
+
+    def is_trip(self, value: Value) -> bool:
+        made = self.structure.maker.get(value)
+        return made is not None and made.primitive == "for" and value is loop_body(made).parameters[0]
+
+    def owned(self, indices: Sequence[tuple[Value, ...]]) -> frozenset[int] | None:
+        """The axes of the grid that all these indices own in the same place; None unless those are all it uses."""
+        places = [
+            {(k, atom) for k, index in enumerate(where) if (atom := self.atom(index)) is not None}
+            for where in indices
+        ]
+        common = frozenset[tuple[int, Atom]].intersection(*map(frozenset, places)) if places else frozenset()
+        found = {atom for _, atom in common}
+        axes = {a for a in range(3) if ("grid", a) in found or {("block", a), ("thread", a)} <= found}
+        return frozenset(axes) if axes and axes >= self.axes else None
+
+    def is_uniform(self, where: tuple[Value, ...]) -> bool:
+        """Whether an index is the same in all threads, and known at the end of the kernel."""
+        return all(index.is_constant or index in self.function.parameters for index in where)
+
+    def accumulation(self, array: Value) -> Accumulation | None:
+        """How threads may add to an array; None if they do not."""
+        uses = self.uses(array)
+        if not uses.sums:
+            return None
+        axes = self.owned([*uses.loads, *uses.stores, *uses.sums])
+        if axes is not None:
+            return Accumulation("plain", axes)
+        if uses.loads or uses.stores:
+            return Accumulation("none")
+        return Accumulation("block" if all(map(self.is_uniform, uses.sums)) else "atomic")
+
+
+def atoms_of(op: Op) -> list[Atom]:
+    """What the results of a `position` are."""
+    text: str = op.attributes["text"]
+    if match := re.fullmatch(r"cuda\.(grid|gridsize)\((\d)\)", text):
+        return [(match[1], axis) for axis in range(int(match[2]))]
+    name, _, axis = text.removeprefix("cuda.").partition(".")
+    kinds = {"threadIdx": "thread", "blockIdx": "block", "blockDim": "blocksize", "gridDim": "blocks"}
+    return [(kinds[name], AXES.index(axis))]
+
+
+__all__ = ["Accumulation", "Threads", "Uses"]

@@ -1,0 +1,193 @@
+"""Numba's door to an object of ours: its C code finds the compiled function, its compiler may link against it.
+
+    slope = f.grad                  slope.dispatcher is a `CompiledDispatcher`
+    slope(2.0)                      C types the argument and calls; for a type not seen yet it asks `resolve`
+    njit(lambda x: slope(x))(2.0)   the compiler asks `link` for code that takes a float64
+
+An object's own attributes that are such objects (`f.grad`) can be read in compiled code too.
+
+Reads: nothing of the rest of the package; what code there is for which types is the owner's business.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types as python_types
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numba.core import config, sigutils, types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.datamodel import models, register_default
+from numba.core.dispatcher import Dispatcher, OmittedArg
+from numba.core.errors import NumbaTypeError, TypingError
+from numba.core.imputils import lower_getattr_generic
+from numba.core.registry import cpu_target
+from numba.core.typing.templates import (
+    AttributeTemplate,
+    fold_arguments,
+    infer_getattr,
+    make_concrete_template,
+)
+
+from ..errors import DifferentiationError
+
+__all__ = ["CompiledDispatcher", "Owner", "is_interpreted"]
+
+# Numba refuses masked arrays, but its C code takes one for the array below where code for that is there already.
+setattr(np.ma.MaskedArray, "__numba_array_subtype_dispatch__", True)  # noqa: B010 (unknown to type checkers)
+
+
+def is_interpreted() -> bool:
+    """Whether Numba compiles nothing (NUMBA_DISABLE_JIT=1)."""
+    return bool(config.DISABLE_JIT)
+
+
+class Owner(Protocol):
+    """What a dispatcher asks."""
+
+    def resolve(self, *args: Any) -> Callable[..., Any]:
+        """What to call with these arguments; it may have put compiled code in before."""
+
+    def link(self, types: tuple[Any, ...]) -> Any:
+        """The dispatcher that other compiled code calls with arguments of these types, compiled."""
+
+
+class CompiledDispatcher(Dispatcher):
+    """A dispatcher whose compiled forms are supplied by its owner.
+
+    Parameters
+    ----------
+    owner : Owner
+    function : function
+        The Python function underneath, for its name and its place.
+    signature : inspect.Signature
+        The parameters; positional ones, if Python code is to call through this dispatcher.
+    """
+
+    targetdescr = cpu_target
+
+    def __init__(
+        self, owner: Owner, function: python_types.FunctionType, signature: inspect.Signature
+    ) -> None:
+        self.owner = owner
+        super().__init__(function, targetoptions={"nopython": True})
+        self.parameters = signature
+        self.inserted: set[tuple[Any, ...]] = set()
+        self.adapters: list[Any] = []
+        self._type = self._numba_type_
+
+    def __repr__(self) -> str:
+        return repr(self.owner)
+
+    @property
+    def _numba_type_(self) -> types.Dispatcher:
+        return CompiledType(self)
+
+    def __reduce__(self) -> Any:
+        # Only Numba pickles it, in the signature of a cached function that was given it as an argument: what is in the
+        # cache for another process's object must never be taken for this one's, so that function is compiled again.
+        return another_object, ()
+
+    def _make_finalizer(self) -> Callable[[], None]:
+        # The compiled forms belong to the generated functions, which outlive this.
+        return lambda: None
+
+    def _compile_for_args(self, *args: Any, **keywords: Any) -> Any:
+        self._compilation_chain_init_hook()
+        return self.owner.resolve(*args)
+
+    def typeof_pyval(self, value: Any) -> Any:
+        """The type of an argument that C does not know at sight."""
+        try:
+            return super().typeof_pyval(value)
+        except NumbaTypeError:  # a masked array
+            return types.pyobject
+
+    def insert(self, function: Any, args: tuple[Any, ...]) -> Callable[..., Any]:
+        """Compile a function for these types, and let C find it; the compiled function."""
+        with global_compiler_lock:
+            entry: Callable[..., Any] = function.compile(args)
+            if args not in self.inserted:
+                self.inserted.add(args)
+                self._insert([arg._code for arg in args], entry, False)
+        return entry
+
+    @staticmethod
+    def is_omitted(argument: Any) -> bool:
+        """Whether C put this in place of an argument that was not given."""
+        return isinstance(argument, OmittedArg)
+
+    @staticmethod
+    def given(args: tuple[Any, ...]) -> list[Any]:
+        """The arguments with the defaults of those that were not given."""
+        return [argument.value if isinstance(argument, OmittedArg) else argument for argument in args]
+
+    # ------------------------------------------------------------------ called from other compiled code
+
+    def compile(self, signature: Any) -> Any:
+        """The entry point for other compiled code."""
+        args, _ = sigutils.normalize_signature(signature)
+        with global_compiler_lock, self._compiling_counter:
+            if args not in self.overloads:
+                adapter = self.owner.link(args)
+                self.adapters.append(adapter)  # what it has compiled lives as long as it does
+                self.overloads[args] = adapter.overloads[args]
+            return self.overloads[args].entry_point
+
+    def get_call_template(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """How Numba's type inference asks: a template with the signature for these argument types."""
+        folded = fold_arguments(
+            self.parameters,
+            args,
+            keywords,
+            lambda index, parameter, type: type,
+            lambda index, parameter, default: types.Omitted(default),
+            lambda index, parameter, found: types.StarArgTuple(found),
+        )
+        # A string is known where it is literal; other literals are values like any other.
+        plain = tuple(a if isinstance(a, types.StringLiteral) else types.unliteral(a) for a in folded)
+        try:
+            self.compile(plain)
+        except DifferentiationError as error:
+            raise TypingError(f"\n{error}") from error
+        name = self.py_func.__name__
+        signatures = [self.overloads[plain].signature]
+        return make_concrete_template(f"call of {name}", name, signatures), self.parameters, plain, {}
+
+
+class AnotherObject:
+    """What a dispatcher of another process is here: not equal to any."""
+
+
+ANOTHER = AnotherObject()
+
+
+def another_object() -> AnotherObject:
+    return ANOTHER
+
+
+class CompiledType(types.Dispatcher):
+    """The type of such an object in compiled code."""
+
+
+register_default(CompiledType)(models.OpaqueModel)
+
+
+@infer_getattr
+class OwnedAttributes(AttributeTemplate):
+    """`f.grad` in compiled code, where `f.grad` is an object of ours."""
+
+    key = CompiledType
+
+    def generic_resolve(self, type: CompiledType, name: str) -> Any:
+        if name.startswith("_"):
+            return None
+        return getattr(getattr(type.dispatcher.owner, name, None), "_numba_type_", None)
+
+
+@lower_getattr_generic(CompiledType)
+def lower_owned_attribute(context: Any, builder: Any, type: Any, value: Any, name: str) -> Any:
+    """It is known to the compiler; nothing is there at run time."""
+    return context.get_dummy_value()

@@ -1,0 +1,109 @@
+"""What a derivative was made from, to be compared when Numba loads a function that calls it from its disk cache.
+
+    @njit(cache=True)
+    def step(w): return w - 0.1 * f.grad(w)       # Numba looks at the file of `step` only, not at that of `f`
+
+The cached code of `step` contains that of the gradient. Among what Numba keeps beside it are the constants of all
+functions in it; a `Provenance` put there is unpickled when `step` is loaded, and raises where the files or the
+captured values are no longer what they were. Numba takes such an error for a cache file that is gone, and compiles.
+
+Reads: the files named, and the modules loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sys
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .cache import StaleCode, read_whole
+
+__all__ = ["Provenance", "provenance"]
+
+UNKNOWN = ""  # nothing that another process could compare with
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The digests of files and of global values, and the state of this package."""
+
+    files: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, str, str], ...]
+    package: str
+
+    def __reduce__(self) -> Any:
+        return checked, (self.files, self.values, self.package)
+
+
+def provenance(files: Iterable[str], captured: Iterable[tuple[str, Any, str]]) -> Provenance:
+    """What code depends on that was made from these files and from what is captured in these places."""
+    places = []
+    for kind, owner, name in captured:
+        module = owner.__globals__.get("__name__") if kind == "global" else getattr(owner, "__name__", "")
+        # A cell of a closure has no name by which another process could find it.
+        known = kind in ("global", "module")
+        places.append((module, name, value_digest(module, name) if known else UNKNOWN))
+    return Provenance(
+        tuple(sorted((file, file_digest(file)) for file in set(files))), tuple(places), package_stamp()
+    )
+
+
+def checked(
+    files: tuple[tuple[str, str], ...], values: tuple[tuple[str, str, str], ...], package: str
+) -> Provenance:
+    """The provenance, if it is that of this process too."""
+    for file, digest in files:
+        if digest == UNKNOWN or file_digest(file) != digest:
+            raise StaleCode(f"{file} has changed")
+    for module, name, digest in values:
+        if digest == UNKNOWN or value_digest(module, name) != digest:
+            raise StaleCode(f"{module}.{name} has changed")
+    if package != package_stamp():
+        raise StaleCode("srcdiff has changed")
+    return Provenance(files, values, package)
+
+
+def file_digest(file: str) -> str:
+    data = read_whole(Path(file))
+    return UNKNOWN if data is None else hashlib.sha256(data).hexdigest()
+
+
+def value_digest(module: str, name: str) -> str:
+    """The digest of a global of a loaded module; unknown for what has no lasting value or name."""
+    try:
+        value = getattr(sys.modules[module], name)
+    except (KeyError, AttributeError):
+        return UNKNOWN
+    return digest_of(value)
+
+
+def digest_of(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return hashlib.sha256(repr((value.dtype.str, value.shape)).encode() + value.tobytes()).hexdigest()
+    if value is None or isinstance(value, (bool, int, float, complex, str, np.generic)):
+        return repr((type(value).__name__, value))
+    if isinstance(value, tuple):
+        parts = [digest_of(part) for part in value]
+        return repr(parts) if all(parts) else UNKNOWN
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
+    return name if not name.startswith(".") and not name.endswith(".") and "<" not in name else UNKNOWN
+
+
+@functools.cache
+def package_stamp() -> str:
+    """The state of the files of this package."""
+    root = Path(__file__).parents[1]
+    seen = [
+        (str(path.relative_to(root)), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(root.rglob("*.py"))
+    ]
+    return hashlib.sha256(repr(seen).encode()).hexdigest()

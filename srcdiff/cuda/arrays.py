@@ -1,0 +1,63 @@
+"""Arrays of NumPy and of devices, whatever library they are from: dtype, memory, extent of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .device import is_on_device
+
+__all__ = ["address", "dtype_of", "extent_of", "is_array", "is_read_only", "overlap"]
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or is_on_device(value)
+
+
+def interface(array: Any) -> Any:
+    """The array interface of NumPy, or that of CUDA."""
+    return array.__array_interface__ if isinstance(array, np.ndarray) else array.__cuda_array_interface__
+
+
+def dtype_of(value: Any) -> np.dtype[Any]:
+    kind = value.dtype if isinstance(value, np.ndarray) else interface(value)["typestr"]
+    found: np.dtype[Any] = np.dtype(kind)
+    return found
+
+
+def address(array: Any) -> int:
+    """Where the first element lies."""
+    where: int = interface(array)["data"][0]
+    return where
+
+
+def is_read_only(array: Any) -> bool:
+    return bool(interface(array)["data"][1])
+
+
+def bounds(array: Any) -> tuple[int, int]:
+    """The first byte, and that behind the last."""
+    start = stop = address(array)
+    size = dtype_of(array).itemsize
+    strides = interface(array).get("strides")
+    if strides is None:
+        return start, start + size * int(np.prod(array.shape))
+    for length, stride in zip(array.shape, strides, strict=True):
+        reach = (length - 1) * stride
+        start, stop = start + min(reach, 0), stop + max(reach, 0)
+    return start, stop + size
+
+
+def overlap(a: Any, b: Any) -> bool:
+    """Whether two arrays may have an element in common."""
+    (first, last), (start, stop) = bounds(a), bounds(b)
+    return first < stop and start < last
+
+
+def extent_of(size: int | Sequence[int]) -> tuple[int, int, int]:
+    """Blocks or threads along three axes."""
+    sizes = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
+    x, y, z = (*map(int, sizes), 1, 1)[:3]
+    return x, y, z

@@ -1,0 +1,238 @@
+"""Where kernels run: on a GPU through `numba.cuda`, or in the emulator. The only door to `numba.cuda`.
+
+    with emulated():
+        srcdiff.cuda.batch(price).value_and_grad(S, K)      # the same kernels, on NumPy arrays
+
+`numba.cuda` is imported when a kernel is compiled or run, not before. Where it is installed without its libraries, that
+import fails with errors of several kinds.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..backend.cache import load_module
+from ..errors import CudaUnavailable
+from .emulate import emulated_function, launch
+
+__all__ = ["Emulator", "Gpu", "Machine", "emulated", "is_on_device", "machine", "numba_cuda"]
+
+EXTRAS = "`pip install 'srcdiff[cuda13]'` (or `srcdiff[cuda12]`, after the driver's version)"
+
+
+class Machine(Protocol):
+    """What runs kernels.
+
+    Attributes
+    ----------
+    blocks : int
+        How many blocks a kernel with a loop over its work is started with at most.
+    """
+
+    blocks: int
+
+    def array(self, x: Any, stream: Any) -> Any:
+        """The array where kernels can read it."""
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        """A new array there."""
+
+    def copy(self, x: Any, stream: Any) -> Any:
+        """A copy there of an array that is there."""
+
+    def assign(self, x: Any, values: Any) -> None:
+        """Fill an array there."""
+
+    def can_write(self, x: Any) -> bool:
+        """Whether kernels can write into an array of the caller."""
+
+    def host(self, x: Any, stream: Any) -> np.ndarray[Any, Any]:
+        """The array as a NumPy array."""
+
+    def run(
+        self, source: Any, name: str, blocks: Any, threads: Any, arguments: Sequence[Any], stream: Any,
+        wraparound: bool = False,
+    ) -> None:  # fmt: skip
+        """Start a kernel: one of a generated module, or a function of the user."""
+
+
+class Emulator:
+    """Runs kernels on NumPy arrays, and reports races, divergent barriers and indices out of bounds.
+
+    Parameters
+    ----------
+    order : numpy.random.Generator, optional
+        Runs threads and blocks in a random order.
+    blocks : int
+        The most blocks of a kernel with a loop over its work.
+    """
+
+    def __init__(self, order: np.random.Generator | None = None, blocks: int = 2) -> None:
+        self.order, self.blocks = order, blocks
+
+    def array(self, x: Any, stream: Any) -> Any:
+        return np.ascontiguousarray(x)
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        return np.zeros(shape, dtype)
+
+    def copy(self, x: Any, stream: Any) -> Any:
+        return x.copy()
+
+    def assign(self, x: Any, values: Any) -> None:
+        x[...] = values
+
+    def can_write(self, x: Any) -> bool:
+        return isinstance(x, np.ndarray) and x.flags.c_contiguous
+
+    def host(self, x: Any, stream: Any) -> np.ndarray[Any, Any]:
+        return np.asarray(x)
+
+    def run(
+        self, source: Any, name: str, blocks: Any, threads: Any, arguments: Sequence[Any], stream: Any,
+        wraparound: bool = False,
+    ) -> None:  # fmt: skip
+        launch(translated(source, name), blocks, threads, arguments, self.order, wraparound)
+
+
+@functools.cache
+def translated(source: Any, name: str) -> Any:
+    return emulated_function(source, name)
+
+
+class Gpu:
+    """Runs kernels on the current device of `numba.cuda`."""
+
+    def __init__(self) -> None:
+        self.cuda = numba_cuda()
+        if not self.cuda.is_available():
+            raise CudaUnavailable(
+                "there is no GPU, or no driver for it",
+                reason="kernels are compiled and run by `numba.cuda`",
+                instead="`srcdiff.cuda.emulated()` runs them without a GPU, for tests",
+            )
+        self.blocks = 16 * self.cuda.get_current_device().MULTIPROCESSOR_COUNT
+
+    def array(self, x: Any, stream: Any) -> Any:
+        if is_on_device(x):
+            # The kernel runs on the stream that the caller gives: nothing is waited for here.
+            return self.cuda.as_cuda_array(x, sync=False)
+        return self.cuda.to_device(np.ascontiguousarray(x), stream=stream)
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        made = self.cuda.device_array(shape, dtype, stream=stream)
+        if made.size:
+            fill_zero(made, stream)
+        return made
+
+    def copy(self, x: Any, stream: Any) -> Any:
+        made = self.cuda.device_array(x.shape, x.dtype, stream=stream)
+        made.copy_to_device(x, stream=stream)
+        return made
+
+    def assign(self, x: Any, values: Any) -> None:
+        x.copy_to_device(self.array(values, 0))
+
+    def can_write(self, x: Any) -> bool:
+        return is_on_device(x)
+
+    def host(self, x: Any, stream: Any) -> np.ndarray[Any, Any]:
+        found: np.ndarray[Any, Any] = x.copy_to_host(stream=stream)
+        if stream:
+            stream.synchronize()
+        return found
+
+    def run(
+        self, source: Any, name: str, blocks: Any, threads: Any, arguments: Sequence[Any], stream: Any,
+        wraparound: bool = False,
+    ) -> None:  # fmt: skip
+        dispatcher(source, name)[blocks, threads, stream](*arguments)
+
+
+def fill_zero(array: Any, stream: Any) -> None:
+    """Set the memory of a device array to zero."""
+    from numba.cuda.cudadrv.driver import device_memset
+
+    memset: Any = device_memset
+    memset(array, 0, array.nbytes, stream=stream)
+
+
+@functools.cache
+def dispatcher(source: Any, name: str) -> Any:
+    """The kernel as an object of `numba.cuda`, which compiles it for each signature."""
+    cuda = numba_cuda()
+    if isinstance(source, str):
+        return cuda.jit(getattr(load_module(source, name), name))
+    return source if hasattr(source, "py_func") else cuda.jit(source)
+
+
+def numba_cuda() -> Any:
+    """The module `numba.cuda` of the package numba-cuda."""
+    try:
+        from numba import cuda
+    except Exception as error:  # without its libraries it raises errors of its own
+        raise CudaUnavailable(
+            "`numba.cuda` cannot be imported", reason=str(error).strip().splitlines()[0], instead=EXTRAS
+        ) from error
+    if getattr(cuda, "implementation", "") != "NVIDIA":
+        raise CudaUnavailable(
+            "the package numba-cuda is not installed",
+            reason="kernels are compiled and run by it",
+            instead=f"{EXTRAS}; `srcdiff.cuda.emulated()` runs kernels without it, for tests",
+        )
+    return cuda
+
+
+def is_on_device(x: Any) -> bool:
+    """Whether an array, of whatever library, is in the memory of a GPU."""
+    return hasattr(x, "__cuda_array_interface__")
+
+
+current: ContextVar[Machine | None] = ContextVar("machine", default=None)
+
+
+def machine() -> Machine:
+    """What kernels run on now."""
+    chosen = current.get()
+    if chosen is not None:
+        return chosen
+    return Emulator() if os.environ.get("SRCDIFF_CUDA_EMULATOR") else gpu()
+
+
+@functools.cache
+def gpu() -> Gpu:
+    return Gpu()
+
+
+@contextmanager
+def emulated(order: np.random.Generator | None = None, blocks: int = 2) -> Iterator[Emulator]:
+    """Run kernels in the emulator, on NumPy arrays.
+
+    Parameters
+    ----------
+    order : numpy.random.Generator, optional
+        Runs threads and blocks in a random order.
+    blocks : int
+        The most blocks that a batch is spread over.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from srcdiff.cuda import batch, emulated
+    >>> with emulated():
+    ...     batch(lambda x, y: x * y).grad(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    (array([3., 4.]), array([1., 2.]))
+    """
+    chosen = Emulator(order, blocks)
+    token = current.set(chosen)
+    try:
+        yield chosen
+    finally:
+        current.reset(token)

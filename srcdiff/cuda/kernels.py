@@ -1,0 +1,516 @@
+"""Kernels with adjoints.
+
+    @differentiate(target="cuda")
+    def scale(a, x, y):
+        i = cuda.grid(1)
+        if i < x.shape[0]:
+            y[i] = a[0] * x[i]
+
+    scale[blocks, threads](a, x, y)
+    scale.adjoint[blocks, threads](a, x, y, a_bar, x_bar, y_bar)
+
+The adjoint of one thread is that of `pipeline.threaded`; how threads add to each shadow is decided by
+`analysis/threads.py`, and `emit/cuda.py` prints the kernel.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import pipeline
+from ..analysis.structure import find_structure
+from ..analysis.threads import Accumulation, Threads
+from ..arguments import ArgNums, Signature
+from ..emit.cuda import Kernel, print_adjoint
+from ..errors import (
+    AliasError,
+    CrossThreadDependence,
+    InternalError,
+    NotDifferentiable,
+    OverwriteError,
+    UnsupportedConstruct,
+    UnsupportedDtype,
+)
+from ..frontend.build import Program
+from ..frontend.captures import fetched
+from ..frontend.source import read_source
+from ..ir import types as ty
+from ..ir.core import Function, Op, Value, loop_body, loop_slots
+from ..ir.walk import ops_within
+from ..optimise.fold import simplified
+from ..optimise.gather import gather_sums
+from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
+from .arrays import dtype_of, extent_of, is_array, is_read_only, overlap
+from .device import machine
+from .inspection import Report, report_of
+from .launching import allocate_tapes, host_function, is_current, raise_failure
+
+__all__ = ["CudaKernel", "kernel"]
+
+WAYS = {
+    "plain": "plain: an element belongs to one thread",
+    "block": "block: summed by thread, then by block, then one atomic addition",
+    "gather": "gather: each thread collects for its element, if there is a thread for each; else atomic",
+    "atomic": "atomic: several threads may add to an element",
+}
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """An adjoint kernel for one signature.
+
+    Attributes
+    ----------
+    wrt : the arguments, by number, that have a shadow
+    needed : the arrays, by number, whose values it reads
+    written : those that the kernel writes
+    accumulation : how threads add to the shadow of each argument, for those that they add to
+    collecting : the same, where neighbours need not add to each other's elements
+    axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
+    """
+
+    program: Program
+    kernel: Kernel
+    placed: ThreadTapes
+    lengths: Any
+    wrt: tuple[int, ...]
+    needed: frozenset[int]
+    written: frozenset[int]
+    accumulation: dict[str, Accumulation]
+    collecting: Kernel | None = None
+    axes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def preferred(self) -> Kernel:
+        """The kernel for a grid with a thread for each element."""
+        return self.collecting or self.kernel
+
+    def fitting(self, primals: Sequence[Any], blocks: Any, threads: Any) -> Kernel:
+        """The kernel for a grid: threads can only collect for all elements if there is one for each."""
+        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
+        covered = all(
+            length <= sizes[axis]
+            for k, axes in self.axes.items()
+            for axis, length in zip(axes, primals[k].shape, strict=True)
+        )
+        used = {axis for axes in self.axes.values() for axis in axes}
+        alone = all(size == 1 for axis, size in enumerate(sizes) if axis not in used)
+        return self.preferred if covered and alone else self.kernel
+
+
+def kernel(
+    f: Any, argnums: ArgNums | None = None, max_trips: int | None = None, gather: bool = True
+) -> CudaKernel:
+    """A CUDA kernel with its adjoint.
+
+    Parameters
+    ----------
+    f : function, or an object made by `cuda.jit`
+    argnums : int, str or a sequence of those, optional
+        The parameters to differentiate by; all that are floats by default.
+    max_trips : int, optional
+        The most trips that loops of unknown length make in any thread.
+    gather : bool
+        Whether a thread may collect what others would add to its element; see `optimise/gather.py`.
+
+    Examples
+    --------
+    A kernel of a module that begins with `from numba import cuda`:
+
+    >>> from srcdiff.cuda import emulated, kernel
+    >>> from tests.cuda.primals import rows_of_blocks
+    >>> import numpy as np
+    >>> x, x_bar = np.full((1, 32), 2.0), np.zeros((1, 32))
+    >>> with emulated():
+    ...     kernel(rows_of_blocks).adjoint[1, 32](x, np.zeros_like(x), x_bar, np.ones_like(x))
+    >>> x_bar[0, 0]
+    np.float64(12.0)
+    """
+    return CudaKernel(f, argnums, max_trips, gather)
+
+
+class CudaKernel:
+    """What `differentiate(target="cuda")` makes of a kernel.
+
+    `self[blocks, threads](...)` runs it, `self.adjoint[blocks, threads](..., shadows...)` its adjoint: the arguments
+    of the kernel, the arrays as they were before it ran, then a shadow for each of `shadows(...)`. A shadow is an array
+    like the argument, for a number one of a single element, or None for what is not differentiated by. What is owed to
+    an array that the kernel overwrites is used up: those elements of its shadow are zero afterwards. To other shadows
+    the adjoint adds.
+    """
+
+    def __init__(self, f: Any, argnums: ArgNums | None, max_trips: int | None, gather: bool) -> None:
+        self.__srcdiff_function__ = f
+        self.source = read_source(getattr(f, "py_func", f))
+        self.signature = Signature(self.source)
+        self.argnums, self.max_trips, self.gather = argnums, max_trips, gather
+        self.programs: dict[Any, Program] = {}
+        self.adjoints: dict[Any, Adjoint] = {}
+        self.last: tuple[list[Any], Adjoint] | None = None
+        functools.update_wrapper(self, self.source.function, updated=())  # type: ignore[arg-type]
+
+    # ----------------------------------------------------------------------------------------- calls
+
+    def __getitem__(self, configuration: Any) -> Launch:
+        return Launch(self, configuration, self.start)
+
+    @property
+    def adjoint(self) -> AdjointLauncher:
+        """The adjoint, to be given a configuration: `adjoint[blocks, threads](...)`."""
+        return AdjointLauncher(self)
+
+    def start(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
+        at = machine()
+        given = [at.array(x, stream) if is_array(x) else x for x in args]
+        at.run(self.__srcdiff_function__, self.signature.name, blocks, threads, given, stream)
+
+    def start_adjoint(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
+        primals, shadows = self.split(args)
+        found = self.plan(primals, shadows)
+        overwritten = sorted(found.needed & found.written)
+        if overwritten:
+            name = self.signature.names[overwritten[0]]
+            raise OverwriteError(
+                f"the adjoint of `{self.signature.name}` needs the values of `{name}`, which the kernel overwrites",
+                definition=self.signature.definition,
+                reason="they are gone when the adjoint runs",
+                instead="a separate output, or `srcdiff.cuda.Tape`, which keeps a copy",
+            )
+        self.run_adjoint(found, primals, shadows, blocks, threads, stream)
+
+    def run_adjoint(
+        self, found: Adjoint, primals: list[Any], shadows: list[Any], blocks: Any, threads: Any, stream: Any
+    ) -> None:
+        """Run an adjoint on values that are those from before the kernel."""
+        self.check_shadows(found, primals, shadows)
+        self.check_extent(found, blocks, threads)
+        at = machine()
+        hidden = [fetched(where) for where in found.program.fetch]
+        given = [at.array(x, stream) if is_array(x) else x for x in (*primals, *hidden)]
+        known = dict(zip(found.program.function.parameters, given, strict=True))
+        count = int(np.prod(extent_of(blocks)) * np.prod(extent_of(threads)))
+        tapes = allocate_tapes(found.placed, found.lengths, known, count, at, stream)
+        status = [at.zeros((1,), np.int32, stream)] if found.kernel.failures else []
+        bars = [at.array(s, stream) for s in shadows if s is not None]
+        arguments = [*given, *bars, *tapes, *status]
+        chosen = found.fitting(primals, blocks, threads)
+        for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
+            at.run(chosen.text, name, blocks, threads, arguments, stream)
+        if status:
+            raise_failure(found.kernel, int(at.host(status[0], stream)[0]), self.signature)
+
+    # ---------------------------------------------------------------------------------------- reports
+
+    def shadows(self, *args: Any) -> tuple[str, ...]:
+        """The names of the arguments that have a shadow, in the order that the adjoint takes them."""
+        return tuple(self.signature.names[k] for k in self.shadowed(self.program(list(args))))
+
+    def gradient_source(self, *args: Any) -> str:
+        """The text of the adjoint kernel, for arguments of these types or of those of the last call."""
+        return self.adjoint_of(args)[1].preferred.text
+
+    def report(self, *args: Any) -> Report:
+        """How the adjoint accumulates, where its tapes are, and what the compiler says."""
+        found = self.adjoint_of(args)[1]
+        ways = {name: WAYS[how.way] for name, how in found.accumulation.items()}
+        ways |= {self.signature.names[k]: WAYS["gather"] for k in found.axes}
+        tapes = [f"{tape.name}: global, an element for each step and thread" for tape in found.placed.tapes]
+        types = [p.type for p in found.placed.function.parameters]
+        types = types[:-1] if found.placed.tapes else types
+        types += [ty.array(ty.nb.int32, 1)] if found.kernel.failures else []
+        return report_of(found.preferred, ways, tapes, types)
+
+    def adjoint_of(self, args: tuple[Any, ...]) -> tuple[list[Any], Adjoint]:
+        if not args:
+            if self.last is None:
+                raise TypeError(f"{self.signature.name}: no arguments, and its adjoint has not run yet")
+            return self.last
+        primals = self.signature.bind(args, {})
+        return primals, self.plan(primals, [0] * len(self.shadowed(self.program(primals))))
+
+    # ------------------------------------------------------------------------------------------ plans
+
+    def spec(self, value: Any, name: str) -> Any:
+        if is_array(value):
+            dtype = dtype_of(value)
+            if dtype not in (np.float32, np.float64) and dtype.kind not in "iub":
+                raise UnsupportedDtype(
+                    f"the argument `{name}` has the dtype {dtype}",
+                    definition=self.signature.definition,
+                    instead="float32 or float64",
+                )
+            return ty.array(ty.from_dtype(dtype), len(value.shape))
+        return self.signature.spec(value, name)
+
+    def program(self, primals: list[Any]) -> Program:
+        specs = tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True))
+        if specs not in self.programs or not is_current(self.programs[specs]):
+            program = pipeline.read_for_device(self.source, specs, is_kernel=True)
+            if program.structure is not None:
+                raise NotDifferentiable(
+                    f"`{self.signature.name}` returns a value",
+                    definition=self.signature.definition,
+                    reason="a kernel has no result but what it writes",
+                    instead="an array that it writes, or `srcdiff.cuda.batch` of the function",
+                )
+            check_dependences(simplified(program.function))
+            self.programs[specs] = program
+            self.adjoints = {key: found for key, found in self.adjoints.items() if key[0] != specs}
+        return self.programs[specs]
+
+    def shadowed(self, program: Program) -> tuple[int, ...]:
+        """The arguments that have a shadow: those of `argnums`, and the floats that the kernel writes."""
+        parameters = program.function.parameters[: len(self.signature.names)]
+        floats = [k for k, p in enumerate(parameters) if ty.is_differentiable(p.type)]
+        if self.argnums is None:
+            return tuple(floats)
+        chosen = set(self.signature.indices(self.argnums))
+        for k in chosen:
+            self.signature.check_differentiable(parameters[k].type, self.signature.names[k])
+        written = written_by(program.function)
+        return tuple(k for k in floats if k in chosen or k in written)
+
+    def split(self, args: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        """The arguments of the kernel, and the shadows."""
+        count = len(self.signature.names)
+        primals = list(args[:count])
+        if len(primals) < count:
+            raise TypeError(f"{self.signature.name} takes {count} arguments, {len(args)} were given")
+        wanted = [self.signature.names[k] for k in self.shadowed(self.program(primals))]
+        shadows = list(args[count:])
+        if len(shadows) != len(wanted):
+            raise TypeError(
+                f"the adjoint of {self.signature.name} takes {len(wanted)} shadows ({', '.join(wanted)}), "
+                f"{len(shadows)} were given"
+            )
+        return primals, shadows
+
+    def plan(self, primals: list[Any], shadows: list[Any]) -> Adjoint:
+        program = self.program(primals)
+        wrt = tuple(k for k, s in zip(self.shadowed(program), shadows, strict=True) if s is not None)
+        key = (tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True)), wrt)
+        if key not in self.adjoints:
+            self.adjoints[key] = self.made(program, wrt)
+        self.last = primals, self.adjoints[key]
+        return self.adjoints[key]
+
+    def made(self, program: Program, wrt: tuple[int, ...]) -> Adjoint:
+        """Write the adjoint of a thread, decide how threads add up, print the kernel."""
+        parameters = program.function.parameters
+        names = self.signature.names
+        threaded = pipeline.threaded(program.function, wrt, in_place=True)
+        shadows = dict(zip(wrt, threaded.parameters[len(parameters) :], strict=True))
+        uniform = [p for p in parameters if not ty.is_array(p.type)]
+        placed = place_thread_arrays(threaded, uniform, self.max_trips)
+        threads = Threads(placed.function)
+        accumulation = {
+            names[k]: how
+            for k, shadow in shadows.items()
+            if (how := threads.accumulation(shadow)) is not None
+        }
+        for name, how in accumulation.items():
+            if how.way == "none":
+                raise InternalError(
+                    f"the shadow of `{name}` is read and added to by several threads",
+                    definition=self.signature.definition,
+                )
+        atomic, reduced = (
+            [s for k, s in shadows.items() if names[k] in accumulation and accumulation[names[k]].way == way]
+            for way in ("atomic", "block")
+        )
+        by = ", ".join(names[k] for k in wrt)
+        doc = f"The adjoint of {self.signature.name} by {by}."
+        printed = print_adjoint(placed.function, atomic, reduced, placed.tapes, doc)
+        gathered = gather_sums(placed.function, atomic) if self.gather and not placed.tapes else None
+        collecting, axes = None, {}
+        if gathered is not None:
+            others = [shadow for shadow in atomic if shadow not in gathered.arrays]
+            collecting = print_adjoint(
+                gathered.function, others, reduced, (), doc, gathered.arrays, gathered.clear
+            )
+            axes = {k: gathered.arrays[s] for k, s in shadows.items() if s in gathered.arrays}
+        lengths = host_function(placed.lengths) if placed.tapes else None
+        return Adjoint(
+            program,
+            printed,
+            placed,
+            lengths,
+            wrt,
+            frozenset(read_by(placed.function, parameters)),
+            frozenset(written_by(program.function)),
+            accumulation,
+            collecting,
+            axes,
+        )
+
+    # ------------------------------------------------------------------------------------------ checks
+
+    def check_shadows(self, found: Adjoint, primals: list[Any], shadows: list[Any]) -> None:
+        """That shadows are like their arguments, writable, and memory of their own."""
+        at = machine()
+        given = [s for s in shadows if s is not None]
+        arrays = [(self.signature.names[k], v) for k, v in enumerate(primals) if is_array(v)]
+        for k, shadow in zip(found.wrt, given, strict=True):
+            name = self.signature.names[k]
+            primal = primals[k]
+            if not is_array(shadow) or not at.can_write(shadow):
+                raise TypeError(
+                    f"the shadow of `{name}` is a {type(shadow).__name__}: kernels write into arrays of the device"
+                )
+            if is_read_only(shadow):
+                raise TypeError(f"the shadow of `{name}` is read-only")
+            shape = tuple(primal.shape) if is_array(primal) else (1,)
+            dtype = ty.numpy_dtype(found.program.function.parameters[k].type)
+            if tuple(shadow.shape) != shape or dtype_of(shadow) != dtype:
+                raise TypeError(
+                    f"the shadow of `{name}` has shape {tuple(shadow.shape)} and dtype {dtype_of(shadow)}; "
+                    f"it needs {shape} and {dtype}"
+                )
+            for other, array in arrays:
+                if overlap(shadow, array):
+                    raise AliasError(
+                        f"the shadow of `{name}` shares memory with `{other}`",
+                        definition=self.signature.definition,
+                        instead="an array of its own",
+                    )
+            arrays.append((f"the shadow of `{name}`", shadow))
+
+    def check_extent(self, found: Adjoint, blocks: Any, threads: Any) -> None:
+        """That the grid is as plain additions and sums of blocks rely on."""
+        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
+        for name, how in found.accumulation.items():
+            for axis, size in enumerate(sizes):
+                if how.way == "plain" and axis not in how.axes and size > 1:
+                    raise ValueError(
+                        f"{self.signature.name} uses {len(how.axes)} axes of the grid, which has {size} threads along "
+                        f"{'xyz'[axis]}: they would all add to the same elements of the shadow of `{name}`"
+                    )
+        count = int(np.prod(extent_of(threads)))
+        if found.kernel.reduced and count % 32:
+            raise ValueError(f"{count} threads in a block: the adjoint sums over warps, a multiple of 32")
+
+
+class Launch:
+    """A kernel with its configuration: blocks, threads of a block, and a stream."""
+
+    def __init__(self, of: CudaKernel, configuration: Any, start: Any) -> None:
+        if not isinstance(configuration, tuple) or not 2 <= len(configuration) <= 3:
+            raise TypeError(
+                "a kernel is started as `kernel[blocks, threads](...)`, or with a stream as third"
+            )
+        self.of = of
+        self.blocks, self.threads, self.stream = (*configuration, 0)[:3]
+        self._start = start
+
+    def __call__(self, *args: Any) -> None:
+        self._start(args, self.blocks, self.threads, self.stream)
+
+
+class AdjointLauncher:
+    """The adjoint of a kernel, before it has a configuration."""
+
+    def __init__(self, of: CudaKernel) -> None:
+        self.of = of
+
+    def __getitem__(self, configuration: Any) -> Launch:
+        return Launch(self.of, configuration, self.of.start_adjoint)
+
+
+# ------------------------------------------------------------------------------------------ dependences
+
+
+def written_by(function: Function) -> set[int]:
+    """The parameters, by number, that a kernel stores into or adds to."""
+    structure = find_structure(function.body)
+    return {k for k, p in enumerate(function.parameters) if structure.stores.get(structure.storage(p))}
+
+
+def read_by(adjoint: Function, parameters: Sequence[Value]) -> set[int]:
+    """The arrays of the kernel, by number, whose elements an adjoint reads."""
+    structure = find_structure(adjoint.body)
+    read = {structure.storage(op.operands[0]) for op in ops_within(adjoint.body) if op.primitive == "load"}
+    return {k for k, p in enumerate(parameters) if ty.is_array(p.type) and structure.storage(p) in read}
+
+
+def check_dependences(function: Function) -> None:
+    """Refuse a kernel in which what a thread reads may depend on when others write.
+
+    Raises
+    ------
+    CrossThreadDependence
+    UnsupportedConstruct
+        For an element that a thread reads back after it has written it.
+    """
+    structure = find_structure(function.body)
+    threads = Threads(function, structure)
+    for array in function.parameters:
+        uses = threads.uses(array) if ty.is_array(array.type) else None
+        if uses is None or not (uses.stores or uses.sums):
+            continue
+        ops = [
+            op
+            for op in ops_within(function.body)
+            if op.primitive in ("load", "store", "accum")
+            and structure.storage(op.operands[0]) is structure.storage(array)
+        ]
+        if structure.is_mixed(array):
+            raise UnsupportedConstruct(
+                f"the array `{array.name}` of a kernel has another name that may be a different array",
+                ops[0].location,
+                instead="one name for each array",
+            )
+        last = next(op for op in reversed(ops) if op.primitive != "load")
+        if uses.stores and uses.sums:
+            raise CrossThreadDependence(
+                f"`{array.name}` is stored into and added to atomically in one kernel",
+                last.location,
+                "the sums depend on which thread is first",
+                "two kernels",
+            )
+        if not uses.loads:
+            continue
+        reading = next(op for op in ops if op.primitive == "load")
+        if uses.sums or threads.owned([*uses.loads, *uses.stores]) is None:
+            raise CrossThreadDependence(
+                f"`{array.name}` is written in this kernel and read where other threads may write",
+                reading.location,
+                "what is read depends on which thread is first",
+                "another array for the output, or two kernels",
+            )
+        for op in ops:
+            if op.primitive == "load" and not is_initial(op.operands[0], array, op, threads):
+                raise UnsupportedConstruct(
+                    f"an element of `{array.name}` is read back after the thread has written it",
+                    op.location,
+                    "the adjoint reads arrays as they were before the kernel",
+                    "the value in a variable, stored once at the end",
+                )
+
+
+def is_initial(version: Value, array: Value, reading: Op, threads: Threads) -> bool:
+    """Whether the element that is read from a version of an array is still what it was before the kernel."""
+    if version is array:
+        return True
+    loop = threads.structure.maker.get(version)
+    if loop is not None and loop.primitive == "store":
+        before, *where, _ = loop.operands
+        return differ(where, reading.operands[1:]) and is_initial(before, array, reading, threads)
+    if loop is None or loop.primitive != "for":
+        return False
+    # Each trip has an element of its own: those before have written other ones.
+    index = loop_body(loop).parameters[0]
+    own = threads.atom(index) is not None and index in reading.operands[1:]
+    start = next((i for i, parameter, _, _ in loop_slots(loop) if parameter is version), None)
+    return own and start is not None and is_initial(start, array, reading, threads)
+
+
+def differ(a: Sequence[Value], b: Sequence[Value]) -> bool:
+    """Whether two indices are certainly those of different elements."""
+    return any(
+        x.is_constant and y.is_constant and x.constant != y.constant for x, y in zip(a, b, strict=True)
+    )

@@ -1,0 +1,63 @@
+"""What batches and adjoint kernels share when they are started: tapes, and what a kernel reports."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from .. import pipeline
+from ..arguments import Signature
+from ..emit.cuda import Kernel
+from ..errors import TapeOverflowError
+from ..frontend.build import Program
+from ..frontend.captures import fetched, same_known
+from ..ir import types as ty
+from ..ir.core import Function, Value
+from ..optimise.thread_arrays import ThreadTapes
+from .device import Machine
+
+__all__ = ["allocate_tapes", "host_function", "is_current", "raise_failure"]
+
+
+def is_current(program: Program) -> bool:
+    """Whether what was taken as known when a function was read is still the same."""
+    return all(same_known(fetched(where), known) for where, known in program.statics)
+
+
+def host_function(lengths: Function) -> Any:
+    """The lengths of the tapes as a Python function of the arguments."""
+    space: dict[str, Any] = {}
+    text = pipeline.print_function(lengths, results="(" + "{}, " * len(lengths.results) + ")")
+    exec(compile(text, f"<{lengths.name}>", "exec"), space)
+    return space[lengths.name]
+
+
+def allocate_tapes(
+    placed: ThreadTapes, lengths: Any, known: Mapping[Value, Any], threads: int, at: Machine, stream: Any
+) -> list[Any]:
+    """The tapes that do not fit into the memory of a thread, with their last axis along the threads."""
+    if not placed.tapes:
+        return []
+    found = iter(lengths(*(known[p] for p in placed.lengths.parameters)))
+    return [
+        at.zeros(
+            (*(int(next(found)) for _ in range(tape.type.ndim - 1)), threads),
+            ty.numpy_dtype(tape.type),
+            stream,
+        )
+        for tape in placed.tapes
+    ]
+
+
+def raise_failure(kernel: Kernel, status: int, signature: Signature) -> None:
+    """Raise what a kernel reported, if anything."""
+    if not status:
+        return
+    failure = kernel.failures[status - 1]
+    if failure.error == "TapeOverflowError":
+        raise TapeOverflowError(
+            failure.message, definition=signature.definition, instead="a larger `max_trips=`"
+        )
+    error = getattr(builtins, failure.error)
+    raise error(failure.message)

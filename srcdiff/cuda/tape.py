@@ -1,0 +1,145 @@
+"""Several launches, backwards: the adjoint of a program of kernels, such as the steps of a simulation.
+
+    with Tape() as tape:
+        for _ in range(steps):
+            tape.launch(heat[blocks, threads], u, c, u_next)
+            u, u_next = u_next, u
+    tape.backward(u)                 # or tape.backward(u, weights)
+    tape.shadow(c)
+
+An array that a later launch overwrites, and whose values the adjoint of an earlier one reads, is copied once, before it
+is overwritten: the kernels know what they write and what their adjoints read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from ..errors import AliasError
+from .arrays import address, dtype_of, is_array, overlap
+from .device import machine
+from .kernels import Adjoint, CudaKernel, Launch
+
+__all__ = ["Tape"]
+
+Key = tuple[int, tuple[int, ...], str]
+
+
+@dataclass(eq=False)
+class Record:
+    """One launch: its arguments, and copies of those that were overwritten since."""
+
+    launch: Launch
+    args: list[Any]
+    adjoint: Adjoint
+    copies: dict[int, Any] = field(default_factory=dict)
+
+
+class Tape:
+    """Records launches of kernels, and runs their adjoints backwards.
+
+    Attributes
+    ----------
+    snapshots : int
+        How many copies of overwritten arrays were made.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.arrays: dict[Key, Any] = {}  # they are kept alive: another array must not get their address
+        self.shadows: dict[Key, Any] = {}
+        self.readers: dict[Key, list[tuple[Record, int]]] = {}  # whose adjoints read an array as it is now
+        self.snapshots = 0
+
+    def __enter__(self) -> Tape:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def launch(self, launch: Launch, *args: Any) -> None:
+        """Run a kernel, and remember that it ran.
+
+        Parameters
+        ----------
+        launch : a kernel with its configuration, `kernel[blocks, threads]`
+        args : its arguments; what is in the arrays may be overwritten by later launches of this tape
+        """
+        of: CudaKernel = launch.of
+        values = of.signature.bind(args, {})
+        program = of.program(values)
+        shadowed = of.shadowed(program)
+        found = of.plan(values, [0] * len(shadowed))
+        record = Record(launch, values, found)
+        keys = {k: self.key(value) for k, value in enumerate(values) if is_array(value)}
+        for k in found.needed:
+            if k in keys:
+                self.readers.setdefault(keys[k], []).append((record, k))
+        for k in found.written:
+            if k in keys:
+                self.keep(keys[k], launch.stream)
+        launch(*values)
+        self.records.append(record)
+
+    def keep(self, key: Key, stream: Any) -> None:
+        """Copy an array that is about to be overwritten, for all adjoints that read it as it is."""
+        readers = self.readers.pop(key, [])
+        if readers:
+            copy = machine().copy(self.arrays[key], stream)
+            self.snapshots += 1
+            for record, k in readers:
+                record.copies[k] = copy
+
+    def backward(self, result: Any, seed: Any = None) -> None:
+        """Run the adjoints of all launches, the last first.
+
+        Parameters
+        ----------
+        result : an array that a launch wrote
+        seed : what is owed to it: an array like it; ones by default
+        """
+        shadow = self.shadow(result)
+        dtype = dtype_of(result)
+        weights = np.ones(tuple(result.shape), dtype) if seed is None else seed
+        machine().assign(shadow, weights)
+        for record in reversed(self.records):
+            primals = [record.copies.get(k, value) for k, value in enumerate(record.args)]
+            shadows = [self.shadow_of(record, k) for k in record.adjoint.wrt]
+            launch = record.launch
+            launch.of.run_adjoint(
+                record.adjoint, primals, shadows, launch.blocks, launch.threads, launch.stream
+            )
+
+    def shadow(self, array: Any) -> Any:
+        """What is owed to an array; after `backward`, to its values before the first launch that writes it."""
+        key = self.key(array)
+        if key not in self.shadows:
+            self.shadows[key] = machine().zeros(tuple(array.shape), dtype_of(array), 0)
+        return self.shadows[key]
+
+    def shadow_of(self, record: Record, k: int) -> Any:
+        """The shadow of an argument; what is owed to a number is dropped."""
+        value = record.args[k]
+        if is_array(value):
+            return self.shadow(value)
+        return machine().zeros((1,), np.asarray(value).dtype, record.launch.stream)
+
+    def key(self, array: Any) -> Key:
+        """By what an array is known: its memory and shape."""
+        key = address(array), tuple(array.shape), str(dtype_of(array))
+        if key not in self.arrays:
+            for other in self.arrays.values():
+                if overlap(array, other):
+                    raise AliasError(
+                        "two arrays of this tape share memory",
+                        reason="what one launch writes through one of them, another reads through the other",
+                        instead="one array for each piece of memory",
+                    )
+            self.arrays[key] = array
+        return key

@@ -1,0 +1,429 @@
+"""Make two trips of a loop at once where both go over the same elements: unroll and jam.
+
+    for j in range(n):                       for j in range(0, n - 1, 2):
+        t = 0.0                                  t = 0.0
+        for r in range(m):                       t2 = 0.0
+            t += a[j, r] * b[r]                  for r in range(m):
+        y[j] = t                                     t3 = b[r]
+                                       ->            t += a[j, r] * t3
+                                                     t2 += a[j + 1, r] * t3
+                                                 y[j] = t
+                                                 y[j + 1] = t2
+                                             for j in range(n - n % 2, n):
+                                                 ...
+
+What both trips read is loaded once, what both add to is stored once, and half as many sums are finished: where inner
+loops are short, starting and ending them costs more than their trips. Inner ranges that differ by a trip at one end,
+as over a triangle, have that trip made apart. The second trip then begins before the first one ends: affine forms have
+to show that nothing is stored that the other reads or stores in another order. Reads: structure, affine forms.
+
+R. Allen, K. Kennedy, "Optimizing Compilers for Modern Architectures", section 8.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ..analysis.affine import Affine, Linear
+from ..analysis.structure import Structure, find_structure
+from ..ir import types as ty
+from ..ir.builder import Builder, constant
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.walk import free_values_of, ops_within, rename, rename_op, substitute, substitute_in, uses_in
+from ..primitives import REGISTRY
+from .align import indices, same
+from .fuse import accumulates
+
+ACCESSES = ("load", "store", "accum")
+PLAIN = (*ACCESSES, "cast", "shape")
+LARGEST = 8  # ops of a body: of a larger one the trips cost more than what two at once save
+
+
+def jam_loops(function: Function) -> Function:
+    affine = Affine(find_structure(function.body))
+    return replace(function, body=visited(function.body, affine))
+
+
+def visited(block: Block, affine: Affine) -> Block:
+    with Builder() as builder:
+        for op in block.ops:
+            nest = find_nest(op, affine)
+            if nest is not None:
+                jam(builder, nest, affine)
+            elif op.regions:
+                builder.append(replace(op, regions=tuple(visited(region, affine) for region in op.regions)))
+            else:
+                builder.append(op)
+    return replace(block, ops=tuple(builder.ops))
+
+
+# ------------------------------------------------------------------------------------------------ what is jammed
+
+
+@dataclass(frozen=True, eq=False)
+class Nest:
+    """A loop, and the ops of its body: those before its one inner loop, that, those behind it.
+
+    `sums` are the numbers that the loop carries and the inner one adds to. `early` says that the inner loop of a trip
+    begins one trip before that of the next, `late` that it ends one trip before.
+    """
+
+    loop: Op
+    before: tuple[Op, ...]
+    inner: Op
+    behind: tuple[Op, ...]
+    sums: frozenset[Value]
+    early: bool = False
+    late: bool = False
+
+    @property
+    def index(self) -> Value:
+        return loop_body(self.loop).parameters[0]
+
+    @property
+    def inner_index(self) -> Value:
+        return loop_body(self.inner).parameters[0]
+
+
+def find_nest(op: Op, affine: Affine) -> Nest | None:
+    """The nest of a loop whose trips can be made two at once, if that saves something."""
+    if not is_plain_loop(op) or not is_number(op.operands[0], 0) or op.attributes.get("descending"):
+        return None
+    body = loop_body(op)
+    at = [k for k, inner in enumerate(body.ops) if inner.primitive in ("for", "while")]
+    if len(at) != 1 or not is_plain_loop(body.ops[at[0]]):
+        return None
+    before, inner, behind = body.ops[: at[0]], body.ops[at[0]], body.ops[at[0] + 1 :]
+    if not all(is_plain(o) for o in (*before, *behind)):
+        return None
+    if not all(o.primitive in (*PLAIN, *REGISTRY) for o in loop_body(inner).ops):
+        return None
+    if max(len(before) + len(behind), len(loop_body(inner).ops)) > LARGEST:
+        return None
+    sums = sums_of(op, inner)
+    nest = Nest(op, before, inner, behind, sums) if begins_alone(op, before, inner, sums) else None
+    if nest is None:
+        return None
+    if any(affine.structure.is_mixed(o.operands[0]) for o in ops_within(body) if o.primitive in ACCESSES):
+        return None
+    if not shares_elements(nest, affine) or not may_overlap(nest, affine):
+        return None
+    return with_ranges(nest, affine)
+
+
+def is_number(value: Value, number: int) -> bool:
+    return value.is_constant and value.constant == number
+
+
+def is_plain_loop(op: Op) -> bool:
+    return op.primitive == "for" and not leaves_early(op) and is_number(op.operands[2], 1)
+
+
+def is_plain(op: Op) -> bool:
+    """Whether an op only computes, loads and stores; an `if` may choose between numbers."""
+    if op.primitive == "if":
+        inside = [inner for region in op.regions for inner in ops_within(region)]
+        numbers = not any(ty.is_array(result.type) for result in op.results)
+        return numbers and all(inner.primitive in ("cast", *REGISTRY) for inner in inside)
+    return op.primitive in PLAIN or op.primitive in REGISTRY
+
+
+def sums_of(loop: Op, inner: Op) -> frozenset[Value]:
+    """The numbers that a loop carries only for the inner one to add to them."""
+    body = loop_body(loop)
+    uses = list(uses_in(body))
+    yielded_by = {p: y for _, p, y, _ in loop_slots(loop)}
+    found = set()
+    for initial, parameter, yielded, result in loop_slots(inner):
+        if ty.is_array(parameter.type) or yielded_by.get(initial) is not result:
+            continue
+        if uses.count(initial) == 1 and uses.count(result) == 1:
+            if accumulates(loop_body(inner), parameter, yielded):
+                found.add(initial)
+    return frozenset(found)
+
+
+def begins_alone(loop: Op, before: Iterable[Op], inner: Op, sums: frozenset[Value]) -> bool:
+    """Whether a trip, up to the end of its inner loop, needs no number from the trip before but sums."""
+    carried = {p for _, p, _, _ in loop_slots(loop) if not ty.is_array(p.type)}
+    if any(v in carried for op in before for v in free_values_of(op)):
+        return False
+    return not any(v in carried and v not in sums for v in free_values_of(inner))
+
+
+def shares_elements(nest: Nest, affine: Affine) -> bool:
+    """Whether the inner loops of two trips write the same elements, or sum up what they read of the same ones."""
+    inside = {*loop_body(nest.loop).parameters, *(r for op in nest.before for r in op.results)}
+    sums_up = any(not ty.is_array(p.type) and i not in nest.sums for i, p, _, _ in loop_slots(nest.inner))
+    for op in loop_body(nest.inner).ops:
+        if op.primitive in ACCESSES and (sums_up or op.primitive != "load"):
+            forms = [affine.form(i) for i in indices(op)]
+            if any(form.coefficient(nest.inner_index) for form in forms) and not any(
+                v in inside for form in forms for v, _ in form.terms
+            ):
+                return True
+    return False
+
+
+# --------------------------------------------------------------------------------------------------- whether it may
+
+
+def may_overlap(nest: Nest, affine: Affine) -> bool:
+    """Whether the next trip may begin before the inner loop, and run its own before what is behind."""
+    before, inside, behind = (
+        [op for op in ops if op.primitive in ACCESSES]
+        for ops in (nest.before, loop_body(nest.inner).ops, nest.behind)
+    )
+    pairs = [(a, b) for a in (*inside, *behind) for b in before] + [(a, b) for a in behind for b in inside]
+    return all(apart(a, b, nest, affine) for a, b in pairs if conflict(a, b, affine.structure)) and all(
+        apart(a, b, nest, affine) or meet_in_order(a, b, nest, affine)
+        for a in inside
+        for b in inside
+        if conflict(a, b, affine.structure)
+    )
+
+
+def conflict(a: Op, b: Op, structure: Structure) -> bool:
+    if a.primitive == b.primitive and a.primitive in ("load", "accum"):
+        return False
+    return structure.storage(a.operands[0]) is structure.storage(b.operands[0])
+
+
+def axes(a: Op, b: Op, nest: Nest, affine: Affine) -> Iterator[tuple[Linear, Linear]]:
+    """The forms of the indices of an access in one trip and of another in the next, where they are comparable."""
+    following = Linear(((nest.index, 1),), 1)
+    for i, j in zip(indices(a), indices(b), strict=False):
+        if affine.is_never_negative(i) and affine.is_never_negative(j):
+            yield affine.form(i), affine.form(j).replaced(nest.index, following)
+
+
+def apart(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
+    """Whether an access of a trip misses the element of one in the next trip, wherever in their inner loops."""
+    for mine, theirs in axes(a, b, nest, affine):
+        if mine.coefficient(nest.inner_index) or theirs.coefficient(nest.inner_index):
+            continue
+        difference = theirs - mine
+        if not difference.terms and difference.constant and is_fixed(mine, nest, affine):
+            return True
+    return False
+
+
+def meet_in_order(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
+    """Whether the access of the next trip comes no earlier than the other where both are to one element."""
+    forward = -1 if nest.inner.attributes.get("descending") else 1
+    for mine, theirs in axes(a, b, nest, affine):
+        c = mine.coefficient(nest.inner_index)
+        rest = mine - theirs
+        # The element is the same where c * (its trip - mine) == rest.
+        if not c or rest.terms or not is_fixed(mine, nest, affine):
+            continue
+        if rest.constant % c or rest.constant // c * forward >= 0:
+            return True
+    return False
+
+
+def is_fixed(form: Linear, nest: Nest, affine: Affine) -> bool:
+    """Whether a form has nothing in it that a trip computes, but for the indices of the loops."""
+    home = affine.structure.home
+    return all(
+        v is nest.index or v is nest.inner_index or nest.loop not in home.get(v, ()) for v, _ in form.terms
+    )
+
+
+def with_ranges(nest: Nest, affine: Affine) -> Nest | None:
+    """The nest with how the ranges of its inner loops differ; None if they do by more than a trip."""
+    following = Linear(((nest.index, 1),), 1)
+    low, high = (affine.form(v) for v in nest.inner.operands[:2])
+    if not (is_fixed(low, nest, affine) and is_fixed(high, nest, affine)):
+        return None
+    next_low, next_high = low.replaced(nest.index, following), high.replaced(nest.index, following)
+    one = Linear((), 1)
+    if same(low, next_low) and same(high, next_high):
+        return nest
+    if nest.inner.attributes.get("descending"):
+        return None
+    last = affine.form(nest.loop.operands[1]) - Linear((), 2)
+
+    def is_made(trips: Linear) -> bool:
+        """Whether an inner loop makes a trip, whichever two trips of the outer one are made."""
+        at = Linear() if trips.coefficient(nest.index) > 0 else last
+        return affine.is_positive(trips.replaced(nest.index, at))
+
+    if same(low + one, next_low) and same(high, next_high) and is_made(high - low):
+        return replace(nest, early=True)
+    if same(low, next_low) and same(high + one, next_high) and is_made(next_high - low):
+        return replace(nest, late=True)
+    return None
+
+
+# ----------------------------------------------------------------------------------------------------- the two trips
+
+
+class Versions:
+    """The versions of arrays, by storage, as ops are put into a new order."""
+
+    def __init__(self, structure: Structure, copy_of: dict[Value, Value]) -> None:
+        self.structure, self.copy_of = structure, copy_of
+        self.current: dict[Value, Value] = {}
+
+    def storage(self, version: Value) -> Value:
+        return self.structure.storage(self.copy_of.get(version, version))
+
+    def now(self, value: Value) -> Value:
+        return self.current.get(self.storage(value), value) if ty.is_array(value.type) else value
+
+    def put(self, version: Value) -> None:
+        self.current[self.storage(version)] = version
+
+    def append(self, builder: Builder, ops: Iterable[Op]) -> None:
+        """Append ops that read and write the arrays as they are now."""
+        for op in ops:
+            op = substitute_in(op, {v: self.now(v) for v in op.operands if ty.is_array(v.type)})
+            builder.append(op)
+            for result in op.results:
+                if ty.is_array(result.type):
+                    self.put(result)
+
+
+def jam(builder: Builder, nest: Nest, affine: Affine) -> None:
+    """Emit the loop of two trips at once, and that of the trip that may be left."""
+    builder.location = nest.loop.location
+    low, high, _ = nest.loop.operands[:3]
+    slots = loop_slots(nest.loop)
+    one = constant(1, high.type)
+    if high.is_constant:
+        end, left = constant(high.constant - 1, high.type), constant(high.constant % 2, high.type)
+        start = constant(high.constant - left.constant, high.type)
+    else:
+        end = builder.emit("sub", (high, one), high.type)
+        left = builder.emit("mod", (high, constant(2, high.type)), high.type)
+        start = builder.emit("sub", (high, left), high.type)
+        if not affine.is_not_negative(affine.form(high)):
+            start = builder.emit("max", (start, low), high.type)
+    results = tuple(Value(result.name, result.type) for result in nest.loop.results)
+    builder.append(
+        replace(
+            nest.loop,
+            operands=(low, end, constant(2, high.type), *(slot[0] for slot in slots)),
+            regions=(two_trips(nest, affine.structure),),
+            results=results,
+        )
+    )
+    body = rename(loop_body(nest.loop), {})
+    builder.append(replace(nest.loop, operands=(start, high, one, *results), regions=(body,)))
+
+
+def two_trips(nest: Nest, structure: Structure) -> Block:
+    """The body that makes the trips of `index` and of `index + 1`."""
+    body, slots = loop_body(nest.loop), loop_slots(nest.loop)
+    with Builder(nest.loop.location) as builder:
+        following = builder.emit("add", (nest.index, constant(1, nest.index.type)), nest.index.type)
+        mapping = {nest.index: following}
+        mapping.update({p: y for _, p, y, _ in slots if not ty.is_array(p.type)})
+        before = [rename_op(op, mapping) for op in nest.before]
+        inner = rename_op(nest.inner, mapping)
+        copy_of = {new: old for old, new in mapping.items() if ty.is_array(new.type)}
+        versions = Versions(structure, copy_of)
+        for _, parameter, _, _ in slots:
+            if ty.is_array(parameter.type):
+                versions.put(parameter)
+        versions.append(builder, nest.before)
+        starts = {p: i for i, p, _, _ in loop_slots(nest.inner)}
+        low, high, step = nest.inner.operands[:3]
+        if nest.early:
+            starts = trip(builder, versions, nest.inner, low, starts)
+        versions.append(builder, before)
+        if nest.early:
+            low = inner.operands[0]
+        merged = {
+            result: other
+            for (initial, _, _, other), (_, _, _, result) in zip(
+                loop_slots(nest.inner), loop_slots(inner), strict=True
+            )
+            if initial in nest.sums
+        }
+        jammed(builder, versions, nest, inner, (low, high, step), starts)
+        versions.append(builder, nest.behind)
+        ends: dict[Value, Value] = dict(merged)
+        if nest.late:
+            left = {p: ends.get(r, r) for _, p, _, r in loop_slots(inner)}
+            made = trip(builder, versions, inner, high, left)
+            ends.update({r: made[p] for _, p, _, r in loop_slots(inner)})
+        mapping.update({old: ends.get(new, new) for old, new in mapping.items()})
+        behind = [rename_op(op, mapping) for op in nest.behind]
+        versions.copy_of.update({new: old for old, new in mapping.items() if ty.is_array(new.type)})
+        versions.append(builder, behind)
+        yields = tuple(versions.now(p) if ty.is_array(p.type) else mapping.get(y, y) for _, p, y, _ in slots)
+    return Block(body.parameters, tuple(builder.ops), yields)
+
+
+def trip(
+    builder: Builder, versions: Versions, loop: Op, index: Value, starts: dict[Value, Value]
+) -> dict[Value, Value]:
+    """Append a trip of an inner loop; gives what its parameters are behind it."""
+    body = loop_body(loop)
+    numbers = {p: v for p, v in starts.items() if not ty.is_array(p.type)}
+    names: dict[Value, Value] = {}
+    copied = rename(
+        substitute(Block((), body.ops, body.results), {body.parameters[0]: index, **numbers}), names
+    )
+    copies = {new: versions.copy_of.get(old, old) for old, new in names.items() if ty.is_array(new.type)}
+    versions.copy_of.update(copies)
+    versions.append(builder, copied.ops)
+    ends = dict(zip(body.parameters[1:], copied.results, strict=True))
+    return {p: versions.now(p) if ty.is_array(p.type) else v for p, v in ends.items()}
+
+
+def jammed(
+    builder: Builder,
+    versions: Versions,
+    nest: Nest,
+    other: Op,
+    bounds: tuple[Value, Value, Value],
+    starts: dict[Value, Value],
+) -> None:
+    """Append the inner loop of both trips; `starts` is what the numbers of the first one start from."""
+    body, second = loop_body(nest.inner), loop_body(other)
+    given: dict[Value, Value] = {second.parameters[0]: body.parameters[0]}
+    initials: list[Value] = []
+    slots: list[tuple[Value, Value, Value]] = []  # (parameter, yielded, result) of numbers
+    arrays: list[tuple[Value, Value]] = []  # (parameter, result)
+    for (initial, parameter, yielded, result), (first, theirs, goes_on, left) in zip(
+        loop_slots(nest.inner), loop_slots(other), strict=True
+    ):
+        if ty.is_array(parameter.type):
+            arrays.append((parameter, result))
+        elif initial in nest.sums:
+            given[theirs] = yielded
+            initials.append(starts[parameter])
+            slots.append((parameter, goes_on, result))
+        else:
+            initials += [starts[parameter], first]
+            slots += [(parameter, yielded, result), (theirs, goes_on, left)]
+    inside = Versions(versions.structure, versions.copy_of)
+    inside.current = dict(versions.current)
+    for parameter, _ in arrays:
+        inside.put(parameter)
+    with Builder(nest.inner.location) as both:
+        inside.append(both, body.ops)
+        inside.append(both, substitute(Block((), second.ops, ()), given).ops)
+    yields = substitute(Block((), (), tuple(y for _, y, _ in slots)), given).results
+    new = Block(
+        (body.parameters[0], *(p for p, _ in arrays), *(p for p, _, _ in slots)),
+        tuple(both.ops),
+        (*(inside.now(p) for p, _ in arrays), *yields),
+    )
+    builder.append(
+        replace(
+            nest.inner,
+            operands=(*bounds, *(versions.now(p) for p, _ in arrays), *initials),
+            regions=(new,),
+            results=(*(r for _, r in arrays), *(r for _, _, r in slots)),
+        )
+    )
+    for _, result in arrays:
+        versions.put(result)
+
+
+__all__ = ["jam_loops"]

@@ -1,0 +1,126 @@
+"""On a GPU: `pytest -m gpu`. Results against those of the emulator, other libraries' arrays, and NVIDIA's checker.
+
+Not run without a GPU.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srcdiff.cuda import CudaUnavailable, batch, emulated, kernel
+from srcdiff.cuda.device import Gpu
+from tests.cuda.functions import FUNCTIONS
+from tests.cuda.primals import KERNELS
+from tests.truth import copied
+
+try:
+    Gpu()
+    MISSING = ""
+except CudaUnavailable as error:
+    MISSING = error.problem
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(bool(MISSING), reason=f"did not run: {MISSING}")]
+
+REPEATS = 15_000  # of the rows: about a million
+PRECISIONS = [(np.float64, 1e-9), (np.float32, 2e-3)]
+
+
+def typed(x, dtype):
+    if isinstance(x, float):
+        return dtype(x)
+    return x.astype(dtype) if isinstance(x, np.ndarray) and x.dtype == np.float64 else x
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("each", FUNCTIONS, ids=[f"{k}-{each.name}" for k, each in enumerate(FUNCTIONS)])
+def test_batches(each, dtype, tolerance):
+    function = batch(each.function, each.shared, **each.options)
+    names = function.signature.names
+    with emulated():
+        value, gradients = function.value_and_grad(*each.args)
+    many = [
+        typed(
+            np.concatenate([x] * REPEATS) if isinstance(x, np.ndarray) and n not in each.shared else x, dtype
+        )
+        for x, n in zip(each.args, names, strict=True)
+    ]
+    got, found = function.value_and_grad(*many)
+    np.testing.assert_allclose(got, np.tile(value, REPEATS), rtol=tolerance, atol=tolerance)
+    floats = [n for x, n in zip(each.args, names, strict=True) if np.asarray(x).dtype.kind == "f"]
+    for name, g, want in zip(floats, found, gradients, strict=True):
+        full = np.asarray(want) * REPEATS if name in each.shared else np.concatenate([want] * REPEATS)
+        np.testing.assert_allclose(g, full, rtol=50 * tolerance, atol=tolerance * np.max(np.abs(full)))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("each", KERNELS, ids=[each.name for each in KERNELS])
+def test_kernels(each, dtype, tolerance):
+    from numba import cuda
+
+    floats = [k for k, a in enumerate(each.args) if np.asarray(a).dtype.kind == "f"]
+    seeds = {k: np.random.default_rng(3).standard_normal(each.args[k].shape) for k in each.written}
+    shadows = [seeds.get(k, np.zeros(np.shape(each.args[k]) or 1)) for k in floats]
+    wanted = [s.copy() for s in shadows]
+    differentiable = kernel(each.kernel, **each.options)
+    with emulated():
+        differentiable.adjoint[each.grid](*copied(each.args), *wanted)
+    args = [typed(x, dtype) for x in each.args]
+    on_device = [cuda.to_device(x) if isinstance(x, np.ndarray) else x for x in args]
+    bars = [cuda.to_device(s.astype(dtype)) for s in shadows]
+    differentiable.adjoint[each.grid](*on_device, *bars)
+    for bar, want in zip(bars, wanted, strict=True):
+        np.testing.assert_allclose(bar.copy_to_host(), want, rtol=50 * tolerance, atol=10 * tolerance)
+
+
+def product(x, y):
+    return x * y * y
+
+
+def check_columns(x, y, to_host):
+    value, (dx, _) = batch(product).value_and_grad(x, y)
+    assert hasattr(value, "__cuda_array_interface__")
+    np.testing.assert_allclose(dx.copy_to_host(), to_host(y) ** 2, rtol=1e-6)
+
+
+def test_cupy():
+    cupy = pytest.importorskip("cupy")
+    check_columns(cupy.arange(1000.0), cupy.ones(1000), cupy.asnumpy)
+
+
+def test_torch():
+    torch = pytest.importorskip("torch")
+    x = torch.arange(1000.0, device="cuda", dtype=torch.float64)
+    check_columns(x, torch.ones_like(x), lambda a: a.cpu().numpy())
+
+
+def test_jax():
+    jax = pytest.importorskip("jax")
+    if jax.default_backend() != "gpu":
+        pytest.skip("this JAX has no GPU")
+    x = jax.numpy.arange(1000.0)
+    check_columns(x, jax.numpy.ones_like(x), np.asarray)
+
+
+@pytest.mark.parametrize("tool", ["memcheck", "racecheck"])
+def test_sanitizer(tool):
+    checker = shutil.which("compute-sanitizer")
+    if checker is None:
+        pytest.skip("did not run: compute-sanitizer is not installed")
+    command = [
+        checker,
+        "--tool",
+        tool,
+        "--error-exitcode",
+        "1",
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        "gpu",
+    ]
+    command += [str(Path(__file__)), "-k", "test_kernels"]
+    subprocess.run(command, check=True)

@@ -1,0 +1,338 @@
+"""Adjoint kernels in the emulator against differences of the kernel, and against the adjoint for the CPU."""
+
+import math
+
+import numpy as np
+import pytest
+from numba import cuda
+
+import srcdiff
+from srcdiff.cuda import emulated, kernel
+from srcdiff.errors import (
+    AliasError,
+    CrossThreadDependence,
+    NotDifferentiable,
+    OverwriteError,
+    SharedMemoryError,
+    TapeBoundError,
+    TapeOverflowError,
+    UnsupportedAtomic,
+    UnsupportedConstruct,
+    UnsupportedDtype,
+    UnsupportedIntrinsic,
+)
+from tests.cuda.differences import assert_slope
+from tests.cuda.primals import KERNELS, heat, roots
+from tests.truth import copied
+
+IDS = [each.name for each in KERNELS]
+
+
+def floats_of(args):
+    return [k for k, a in enumerate(args) if np.asarray(a).dtype.kind == "f"]
+
+
+def seeds_of(each):
+    random = np.random.default_rng(3)
+    return {k: random.standard_normal(each.args[k].shape) for k in each.written}
+
+
+def adjoint_of(each, seeds, order=None, args=None):
+    """What is owed to each float argument, and to what was written afterwards."""
+    args = copied(each.args if args is None else args)
+    differentiable = kernel(each.kernel, **each.options)
+    shadows = [
+        seeds[k].astype(args[k].dtype)
+        if k in seeds
+        else np.zeros(np.shape(args[k]) or 1, np.asarray(args[k]).dtype)
+        for k in floats_of(args)
+    ]
+    before = copied(args)
+    with emulated(order):
+        differentiable.adjoint[each.grid](*args, *shadows)
+    assert all(np.array_equal(a, b) for a, b in zip(before, args, strict=True))
+    return dict(zip(floats_of(args), shadows, strict=True)), differentiable
+
+
+@pytest.mark.parametrize("each", KERNELS, ids=IDS)
+@pytest.mark.parametrize("seed", [None, 3])
+def test_against_the_cpu(each, seed):
+    order = None if seed is None else np.random.default_rng(seed)
+    seeds = seeds_of(each)
+    found, _ = adjoint_of(each, seeds, order)
+    floats = floats_of(each.args)
+    on_cpu = srcdiff.grad(each.on_cpu, argnums=floats)(*copied(each.args), *seeds.values())
+    for k, want in zip(floats, on_cpu, strict=True):
+        if k not in each.written:
+            np.testing.assert_allclose(found[k].reshape(np.shape(want)), want, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("each", KERNELS, ids=IDS)
+def test_against_differences(each):
+    seeds = seeds_of(each)
+    found, differentiable = adjoint_of(each, seeds)
+    random = np.random.default_rng(4)
+    ways = {k: random.standard_normal(np.shape(each.args[k])) for k in floats_of(each.args)}
+    expected = sum(np.sum(ways[k] * found[k].reshape(np.shape(ways[k]))) for k in ways)
+
+    def total(step):
+        args = [a + step * ways[k] if k in ways else a for k, a in enumerate(each.args)]
+        with emulated():
+            differentiable[each.grid](*args)
+        return sum(float(np.sum(seeds[k] * args[k])) for k in each.written)
+
+    assert_slope(total, expected)
+
+
+@pytest.mark.parametrize("each", KERNELS, ids=IDS)
+def test_accumulation(each):
+    report = kernel(each.kernel, **each.options).report(*each.args)
+    assert {name: how.partition(":")[0] for name, how in report.accumulation.items()} == each.ways
+
+
+@pytest.mark.parametrize("each", KERNELS, ids=IDS)
+def test_single_precision(each):
+    single = [
+        a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype == float else a for a in each.args
+    ]
+    single = [np.float32(a) if isinstance(a, float) else a for a in single]
+    seeds = seeds_of(each)
+    found, _ = adjoint_of(each, seeds, args=tuple(single))
+    wide, _ = adjoint_of(each, seeds)
+    for k, want in wide.items():
+        assert found[k].dtype == np.float32
+        np.testing.assert_allclose(found[k], want, rtol=1e-2, atol=1e-3 * max(1.0, np.max(np.abs(want))))
+
+
+def test_seeds_are_used_up_and_sums_added_to():
+    case = next(each for each in KERNELS if each.name == "rows_of_blocks")
+    x, y = copied(case.args)
+    x_bar, y_bar = np.ones_like(x), np.ones_like(y)
+    with emulated():
+        kernel(case.kernel).adjoint[case.grid](x, y, x_bar, y_bar)
+    assert np.allclose(x_bar, 1 + 3 * x * x)
+    assert not y_bar.any()
+
+
+def test_inactive_arguments():
+    u, c, out = copied(next(each for each in KERNELS if each.name == "heat").args)
+    c_bar, out_bar = np.zeros(1), np.ones_like(out)
+    differentiable = kernel(heat)
+    with emulated():
+        differentiable.adjoint[2, 32](u, c, out, None, c_bar, out_bar)
+    assert "u_bar" not in differentiable.gradient_source()
+    assert np.allclose(c_bar, np.sum(u[:-2] - 2 * u[1:-1] + u[2:]))
+    only = srcdiff.differentiate(heat, target="cuda", argnums="c")
+    assert only.shadows(u, c, out) == ("c", "out")
+
+
+def test_decorator_and_launch():
+    @srcdiff.differentiate(target="cuda")
+    def scale(a, x, y):
+        i = cuda.grid(1)
+        if i < x.shape[0]:
+            y[i] = a * x[i]
+
+    x, y = np.arange(40.0), np.zeros(40)
+    with emulated():
+        scale[2, 32](3.0, x, y)
+        a_bar, x_bar, y_bar = np.zeros(1), np.zeros(40), np.ones(40)
+        scale.adjoint[2, 32, 0](3.0, x, y, a_bar, x_bar, y_bar)
+    assert np.array_equal(y, 3 * x)
+    assert a_bar[0] == x.sum()
+    assert np.array_equal(x_bar, np.full(40, 3.0))
+    assert scale.__name__ == "scale"
+
+
+def test_strided_loop_is_printed_as_one():
+    case = next(each for each in KERNELS if each.name == "saxpy_loss")
+    text = kernel(case.kernel).gradient_source(*case.args)
+    assert text == kernel(case.kernel).gradient_source(*case.args)
+    assert "in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):" in text.replace(
+        "t2", "cuda.grid(1)"
+    ).replace("t3", "cuda.gridsize(1)").replace("t1", "x.shape[0]")
+
+
+@pytest.mark.parametrize("each", [e for e in KERNELS if "gather" in e.ways.values()], ids=lambda e: e.name)
+def test_gathered_and_atomic_sums_agree(each):
+    seeds = seeds_of(each)
+    gathered, differentiable = adjoint_of(each, seeds)
+    assert "cuda.atomic.add(u_bar" not in differentiable.gradient_source()
+    args = copied(each.args)
+    shadows = [seeds[k].copy() if k in seeds else np.zeros_like(args[k]) for k in floats_of(args)]
+    plain = kernel(each.kernel, gather=False)
+    with emulated():
+        plain.adjoint[each.grid](*args, *shadows)
+    assert "cuda.atomic.add(u_bar" in plain.gradient_source()
+    for k, shadow in zip(floats_of(args), shadows, strict=True):
+        np.testing.assert_allclose(gathered[k], shadow, rtol=1e-12, atol=1e-14)
+
+
+def shifted(u, out):
+    i = cuda.grid(1)
+    if i < out.shape[0]:
+        out[i] = u[i] * u[i + 2]
+
+
+def test_threads_for_some_elements_only():
+    """Without a thread for each element nobody could collect for the others: the sums are atomic then."""
+    u, weights = np.random.default_rng(0).standard_normal((2, 66))
+    u_bar, out_bar = np.zeros(66), weights[:64].copy()
+    differentiable = kernel(shifted)
+    with emulated():
+        differentiable.adjoint[2, 32](u, np.zeros(64), u_bar, out_bar)
+    assert "u_sum" in differentiable.gradient_source()
+    want = np.zeros(66)
+    want[:64] += weights[:64] * u[2:]
+    want[2:] += weights[:64] * u[:64]
+    np.testing.assert_allclose(u_bar, want)
+    assert not out_bar.any()
+
+
+def wrapping(u, out):
+    i = cuda.grid(1)
+    if i < out.shape[0]:
+        out[i] = u[i] * u[i - 1]
+
+
+def test_an_index_that_may_be_negative_is_not_gathered():
+    u, out = np.ones(32), np.zeros(32)
+    report = kernel(wrapping).report(u, out)
+    assert report.accumulation["u"].startswith("atomic")
+
+
+# ------------------------------------------------------------------------------------------------ refusals
+
+
+def in_place(y):
+    i = cuda.grid(1)
+    if i < y.shape[0]:
+        y[i] = math.sin(y[i])
+
+
+def neighbour(y):
+    i = cuda.grid(1)
+    if i + 1 < y.shape[0]:
+        y[i] = y[i + 1] * 2.0
+
+
+def added_and_stored(x, y):
+    i = cuda.grid(1)
+    y[i] = x[i]
+    cuda.atomic.add(y, 0, x[i])
+
+
+def added_and_read(x, y):
+    i = cuda.grid(1)
+    cuda.atomic.add(y, 0, x[i] * y[1])
+
+
+def read_back(x, y):
+    i = cuda.grid(1)
+    for k in range(3):
+        y[i] = x[i] + y[i] * k
+
+
+def result_of_atomic(x, y):
+    i = cuda.grid(1)
+    old = cuda.atomic.add(y, 0, x[i])
+    y[1] = old
+
+
+def largest(x, y):
+    i = cuda.grid(1)
+    cuda.atomic.max(y, 0, x[i])
+
+
+def shuffled(x, y):
+    i = cuda.grid(1)
+    y[i] = cuda.shfl_down_sync(0xFFFFFFFF, x[i], 1)
+
+
+def shared(x, y):
+    s = cuda.shared.array(32, np.float64)
+    s[cuda.threadIdx.x] = x[cuda.grid(1)]
+    y[cuda.grid(1)] = s[0]
+
+
+def synchronised(x, y):
+    cuda.syncthreads()
+    y[cuda.grid(1)] = x[cuda.grid(1)]
+
+
+def returning(x, y):
+    y[cuda.grid(1)] = x[0]
+    return x[0]
+
+
+X = np.linspace(0.1, 1.0, 32)
+REFUSED = [
+    (neighbour, 1, CrossThreadDependence),
+    (added_and_stored, 2, CrossThreadDependence),
+    (added_and_read, 2, CrossThreadDependence),
+    (read_back, 2, UnsupportedConstruct),
+    (result_of_atomic, 2, UnsupportedAtomic),
+    (largest, 2, UnsupportedAtomic),
+    (shuffled, 2, UnsupportedIntrinsic),
+    (shared, 2, SharedMemoryError),
+    (synchronised, 2, UnsupportedIntrinsic),
+    (returning, 2, NotDifferentiable),
+]
+
+
+@pytest.mark.parametrize(("function", "count", "error"), REFUSED, ids=lambda x: getattr(x, "__name__", ""))
+def test_refusals(function, count, error):
+    arrays = [X.copy() for _ in range(count)]
+    with emulated(), pytest.raises(error, match=r"test_kernels\.py, line \d+"):
+        kernel(function).adjoint[1, 32](*arrays, *(np.zeros(32) for _ in range(count)))
+
+
+def test_overwritten_input():
+    with emulated(), pytest.raises(OverwriteError, match=r"srcdiff\.cuda\.Tape"):
+        kernel(in_place).adjoint[1, 32](X.copy(), np.ones(32))
+
+
+def test_arguments_of_the_adjoint():
+    u, c, out = copied(next(each for each in KERNELS if each.name == "heat").args)
+    adjoint = kernel(heat).adjoint[2, 32]
+    z, zero = np.zeros_like, np.zeros
+    with emulated():
+        with pytest.raises(TypeError, match="3 shadows"):
+            adjoint(u, c, out, z(u), z(c))
+        with pytest.raises(TypeError, match="shape"):
+            adjoint(u, c, out, zero(3), z(c), z(out))
+        with pytest.raises(TypeError, match="dtype"):
+            adjoint(u, c, out, zero(len(u), np.float32), z(c), z(out))
+        with pytest.raises(AliasError):
+            adjoint(u, c, out, u, z(c), z(out))
+        with pytest.raises(AliasError):
+            same = z(u)
+            adjoint(u, c, out, same, z(c), same)
+        with pytest.raises(TypeError, match="read-only"):
+            fixed = z(u)
+            fixed.flags.writeable = False
+            adjoint(u, c, out, fixed, z(c), z(out))
+        with pytest.raises(ValueError, match="multiple of 32"):
+            kernel(heat).adjoint[5, 10](u, c, out, z(u), z(c), z(out))
+        with pytest.raises(UnsupportedDtype):
+            adjoint(u.astype(np.float16), c, out, z(u), z(c), z(out))
+        with pytest.raises(TypeError, match="blocks, threads"):
+            kernel(heat)[2](u, c, out)
+
+
+def test_grid_with_more_axes():
+    case = next(each for each in KERNELS if each.name == "chain")
+    x, y, h = copied(case.args)
+    with emulated(), pytest.raises(ValueError, match="along y"):
+        kernel(case.kernel).adjoint[2, (16, 2)](x, y, h, np.zeros_like(x), np.zeros_like(y), np.zeros(1))
+
+
+def test_tapes_without_bound():
+    case = next(each for each in KERNELS if each.name == "roots")
+    a, scale, x = copied(case.args)
+    shadows = np.zeros_like(a), np.zeros(1), np.ones_like(x)
+    with emulated():
+        with pytest.raises(TapeBoundError, match=r"(?s)primals\.py.*max_trips"):
+            kernel(roots).adjoint[2, 32](a, scale, x, *shadows)
+        with pytest.raises(TapeOverflowError):
+            kernel(roots, max_trips=1).adjoint[2, 32](a, scale, x, *shadows)

@@ -1,0 +1,35 @@
+"""Functions from text, and what each stage makes of them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from srcdiff import pipeline
+from srcdiff.api import differentiable
+from srcdiff.ir.core import Function
+
+__all__ = ["loaded", "stages"]
+
+
+def loaded(text: str, folder: Path, name: str) -> Callable[..., Any]:
+    path = folder / f"{name}.py"
+    path.write_text(f"import math\nimport numpy as np\n\n\n{text}")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Callable[..., Any] = module.f
+    return found
+
+
+def stages(
+    f: Callable[..., Any], args: tuple[Any, ...], argnums: tuple[int, ...] = (0, 1)
+) -> dict[str, Function]:
+    of = differentiable(f)
+    specs = of.specs(of.bind(args, {}))
+    seen: dict[str, Function] = {}
+    pipeline.gradient(of.program(specs), of.signature.plan(specs, argnums)[0], True, seen.__setitem__)
+    return seen

@@ -1,0 +1,138 @@
+"""Two trips at once: where the order allows it, with the trip that is left, and with the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from srcdiff import differentiate
+from srcdiff.emit.python import print_function
+from srcdiff.emit.show import show
+from srcdiff.ir.core import Function
+from srcdiff.ir.verify import verify
+from srcdiff.optimise.fold import simplified
+from srcdiff.optimise.jam import jam_loops
+from tests.optimise.stages import loaded, stages
+from tests.optimise.triangles import random_nest
+from tests.programs.table import numbers
+from tests.truth import assert_gradient, assert_near, gradient_by_complex_step
+
+
+def product(a, x):
+    y = np.zeros(a.shape[0])
+    for i in range(a.shape[0]):
+        t = 0.0
+        for j in range(a.shape[1]):
+            t += a[i, j] * x[j]
+        y[i] = t
+    total = 0.0
+    for i in range(a.shape[0]):
+        total += y[i] * y[i]
+    return total
+
+
+def largest_distance(a, x):
+    largest = 0.0
+    for i in range(a.shape[0]):
+        distance = 0.0
+        for j in range(a.shape[1]):
+            distance += (a[i, j] - x[j]) * (a[i, j] - x[j])
+        if distance > largest:
+            largest = distance
+    return largest
+
+
+def triangle(a, x):
+    n = a.shape[0]
+    y = x.copy()
+    for i in range(n):
+        for j in range(i + 1, n):
+            y[j] += a[i, j] * x[i]
+    total = 0.0
+    for i in range(n):
+        total += y[i] * y[i]
+    return total
+
+
+def solution(a, x):
+    y = x.copy()
+    for i in range(a.shape[0]):
+        t = 0.0
+        for j in range(i):
+            t += a[i, j] * y[j]
+        y[i] = x[i] - t
+    return y[0] * y[1] + y[2]
+
+
+def rows_of_their_own(a, x):
+    total = 0.0
+    for i in range(a.shape[0]):
+        t = 0.0
+        for j in range(a.shape[1]):
+            t += a[i, j] * a[i, j]
+        total += t * x[i]
+    return total
+
+
+A, X = numbers(5, 5, seed=31), numbers(5, seed=32)
+JAMMED = [product, largest_distance, triangle]
+ALONE = [solution, rows_of_their_own]
+
+
+@pytest.mark.parametrize("f", JAMMED + ALONE, ids=lambda f: f.__name__)
+def test_gradient(f: Any) -> None:
+    for n in (3, 4, 5):
+        assert_gradient(f, (A[:n, :n].copy(), X[:n]), (0, 1))
+
+
+@pytest.mark.parametrize("f", JAMMED + ALONE, ids=lambda f: f.__name__)
+def test_two_trips_at_once(f: Any) -> None:
+    text = differentiate(f, argnums=(0, 1)).gradient_source(A, X)
+    assert (", 2):" in text) is (f in JAMMED)
+
+
+def test_no_trip_and_one() -> None:
+    gradient = differentiate(product, argnums=(0, 1)).grad
+    for n in (0, 1):
+        da, dx = gradient(A[:n].copy(), X)
+        assert_near(da, 2.0 * (A[:n] @ X)[:, None] * X, 1e-12, 1e-14)
+        assert_near(dx, 2.0 * A[:n].T @ (A[:n] @ X), 1e-12, 1e-14)
+
+
+def compiled(function: Function) -> Callable[..., Any]:
+    names: dict[str, Any] = {}
+    exec(print_function(simplified(function)), names)
+    found: Callable[..., Any] = names[function.name]
+    return found
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_random_nests(chunk: int, tmp_path: Path) -> None:
+    jammed = 0
+    for seed in range(16 * chunk, 16 * chunk + 16):
+        text = random_nest(seed)
+        f = loaded(text, tmp_path, f"nest{seed}")
+        seen = stages(f, (numbers(5, 6), numbers(6), 5, 6))
+        both = jam_loops(seen["delay"])
+        verify(both, "jam")
+        jammed += show(both) != show(seen["delay"])
+        alone, together = compiled(seen["delay"]), compiled(seen["clean"])
+        for n, m in ((0, 3), (1, 3), (2, 3), (3, 3), (5, 6)):
+            args = (numbers(n, m, seed=seed), numbers(m, seed=seed + 1), n, m)
+            try:
+                value = f(args[0].copy(), args[1].copy(), n, m)
+            except IndexError:
+                continue
+            where = f"seed {seed}, n = {n}\n{text}"
+            got = together(args[0].copy(), args[1].copy(), n, m)
+            assert_near(got[0], value, 1e-10, 1e-12, what=where)
+            want = alone(args[0].copy(), args[1].copy(), n, m)[1:]
+            if "best = t" not in text:
+                want = gradient_by_complex_step(f, args, (0, 1))
+            for mine, theirs in zip(got[1:], want, strict=True):
+                assert_near(mine, theirs, 1e-9, 1e-11, what=where)
+    assert jammed

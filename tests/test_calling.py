@@ -1,0 +1,218 @@
+"""Calls from Python: what they cost Python nothing for, and what they must still see."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import srcdiff
+from srcdiff import differentiate, grad, hvp, value_and_grad
+from srcdiff.errors import NotDifferentiable
+
+SCALE = 2.0
+
+
+def square(x):
+    return x * x
+
+
+def total(x, w=1.0):
+    s = 0.0
+    for i in range(x.size):
+        s += w * x[i] * x[i]
+    return s
+
+
+def test_a_call_goes_straight_to_compiled_code():
+    """No Python runs between the call and the compiled function, once the types are known."""
+    f = value_and_grad(total)
+    x = np.array([1.0, 2.0])
+    f(x, 3.0)
+    seen = []
+    sys.setprofile(
+        lambda frame, event, arg: seen.append(frame.f_code.co_filename) if event == "call" else None
+    )
+    try:
+        value, slope = f(x, 3.0)
+    finally:
+        sys.setprofile(None)
+    assert (value, slope.tolist()) == (15.0, [6.0, 12.0])
+    assert not [file for file in seen if file.startswith(str(Path(srcdiff.__file__).parent))]
+
+
+def test_each_type_has_its_own_code():
+    f = grad(square)
+    assert [f(2.0), f(np.float64(3.0)), f(np.float32(2.0))] == [4.0, 6.0, 4.0]
+    for wrong in (2, True, np.int32(2)):
+        with pytest.raises(NotDifferentiable):
+            f(wrong)
+    assert f(2.0) == 4.0
+    by_array = grad(total)
+    assert by_array(np.ones(2)).dtype == np.float64
+    assert by_array(np.ones(2, np.float32), np.float32(1.0)).dtype == np.float32
+    with pytest.raises(NotDifferentiable, match="i64"):
+        by_array(np.ones(2, np.int64))
+
+
+def test_masked_arrays_are_refused_also_where_plain_ones_are_known():
+    f = value_and_grad(total)
+    f(np.ones(2), 1.0)
+    with pytest.raises(NotDifferentiable, match="masked"):
+        f(np.ma.masked_array([1.0, 2.0], [False, True]), 1.0)
+
+
+def test_defaults_and_keywords():
+    f = value_and_grad(total)
+    x = np.array([1.0, 2.0])
+    for call in (lambda: f(x), lambda: f(x=x), lambda: f(x, w=1.0), lambda: f(w=1.0, x=x), lambda: f(x, 1.0)):
+        for _ in range(2):
+            value, slope = call()
+            assert (value, slope.tolist()) == (5.0, [2.0, 4.0])
+    with pytest.raises(TypeError):
+        f(x, 1.0, 2.0)
+    with pytest.raises(TypeError):
+        f(x, v=1.0)
+    with pytest.raises(TypeError):
+        f()
+
+
+def test_results_nest_as_they_should():
+    f = value_and_grad(lambda x, y: x * y, argnums=(0, 1))
+    assert [f(2.0, 3.0) for _ in range(2)] == [(6.0, (3.0, 2.0))] * 2
+    assert value_and_grad(lambda x, y: x * y, argnums=(1,))(2.0, 3.0) == (6.0, (2.0,))
+    assert grad(lambda x, y: x * y, argnums=[1])(2.0, 3.0) == (2.0,)
+
+    @differentiate
+    def several(x):
+        return x, (x * x, (x * x * x,))
+
+    assert several(2.0) == (2.0, (4.0, (8.0,)))
+    assert several.jacobian(2.0) == (1.0, (4.0, (12.0,)))
+
+
+def test_captured_values_are_seen_by_each_call(monkeypatch):
+    scale, data = 3.0, np.array([1.0, 2.0])
+    f = value_and_grad(lambda x: SCALE * scale * np.sum(data * x))
+    x = np.ones(2)
+    for _ in range(3):
+        assert f(x)[0] == 18.0
+    data = np.array([1.0, 1.0])
+    assert f(x)[0] == 12.0
+    scale = 1.0
+    assert f(x)[0] == 4.0
+    scale = 1  # another type
+    assert f(x)[0] == 4.0
+    monkeypatch.setitem(globals(), "SCALE", 5.0)
+    assert f(x)[0] == 10.0
+    assert f(x=x)[0] == 10.0
+    with pytest.raises(TypeError, match="without x"):
+        f()
+    with pytest.raises(TypeError, match="takes 1"):
+        f(x, x)
+
+
+def helper(x):
+    return x * x
+
+
+def with_helper(x):
+    return helper(x) + x
+
+
+def test_replaced_functions_are_seen_by_each_call(monkeypatch):
+    f = grad(with_helper)
+    assert [f(2.0), f(2.0)] == [5.0, 5.0]
+    kept = helper
+    monkeypatch.setitem(globals(), "helper", math.exp)
+    assert [f(0.0), f(0.0)] == [2.0, 2.0]
+    monkeypatch.setitem(globals(), "helper", kept)
+    assert [f(2.0), f(2.0), f(np.float32(2.0)), f(2.0)] == [5.0] * 4
+
+
+def test_a_type_without_captured_values_beside_one_with():
+    def chosen(x, n=None):
+        return x * x if n is None else SCALE * x
+
+    f = grad(chosen)
+    assert [f(3.0), f(3.0, 1), f(3.0), f(3.0, 1), f(3.0, None)] == [6.0, 2.0, 6.0, 2.0, 6.0]
+
+
+def test_many_threads():
+    f = value_and_grad(lambda x, k: np.sum(x**3) * k)
+    x = np.arange(4.0)
+    found: list[object] = []
+
+    def work(k):
+        for _ in range(200):
+            value, slope = f(x, k)
+            if value != k * 36.0 or not np.array_equal(slope, 3.0 * k * x * x):
+                found.append((k, value, slope))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in (1.0, 2, np.float32(3.0), 4.0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not found
+
+
+def test_what_objects_look_like():
+    @differentiate
+    def f(x, y=2.0):
+        return x * y
+
+    assert callable(f) and callable(f.grad)
+    assert repr(f.grad) == "<grad of f by 0>"
+    assert f(2.0) == 4.0
+    assert list(map(f.grad, [1.0, 2.0])) == [2.0, 2.0]
+    assert functools.partial(f.grad, y=3.0)(1.0) == 3.0
+    assert hvp(square)(2.0, 1.0) == 2.0
+
+
+def run(program: str, **changes: str) -> str:
+    path = os.pathsep.join([str(Path(srcdiff.__file__).parents[1]), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path, **changes},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_without_compiling(tmp_path):
+    program = """\
+import numba, numpy as np
+from numpy import sin
+from srcdiff import differentiate
+
+@differentiate
+def f(x, y=2.0):
+    return x * x * y
+
+@numba.njit
+def use(x):
+    return f.grad(x), f.value_and_grad(x, 3.0), f(x)
+
+k = 3.0
+g = differentiate(lambda x: k * x)
+print(f.grad(2.0), f.grad(2.0, y=1.0), use(2.0), g.grad(1.0), f.hessian(1.0))
+"""
+    (tmp_path / "program.py").write_text(program)
+    printed = run(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import program", NUMBA_DISABLE_JIT="1")
+    assert printed == "8.0 4.0 (8.0, (12.0, 12.0), 8.0) 3.0 4.0\n"
+
+
+def test_numba_leaves_the_objects_alone():
+    """They are no functions to Numba's tools, but dispatchers of their own."""
+    assert not isinstance(grad(square), numba.core.registry.CPUDispatcher)

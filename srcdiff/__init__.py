@@ -14,6 +14,8 @@ from .api import (
     jacobian,
     jacrev,
     jvp,
+    sparse_hessian,
+    sparse_jacobian,
     value_and_grad,
     vjp,
 )
@@ -54,6 +56,8 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "sparse_hessian",
+    "sparse_jacobian",
     "stop_gradient",
     "value_and_grad",
     "vjp",

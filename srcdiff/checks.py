@@ -21,15 +21,16 @@ from typing import Any
 import numpy as np
 
 from . import pipeline
-from .analysis.structure import find_structure
 from .api import differentiable
-from .arguments import flattened
+from .arguments import flattened, nested, nesting_of
 from .compiled import Compiled
 from .derivatives import with_written
 from .errors import CheckError, DifferentiationError, underlined
 from .frontend.build import Program
 from .frontend.captures import fetched
 from .frontend.source import location_of, read_source
+from .frontend.things import Static
+from .frontend.trees import Tree, parts_of
 from .ir import types as ty
 from .ir.core import Function
 from .ir.walk import ops_within
@@ -86,7 +87,8 @@ def check_grads(
     specs = of.specs(values)
     program = with_written(of.program(specs))
     wrt, names = [], []
-    for k, name in leaf_names(values, of.signature.names):
+    leaves = [leaf for pair in zip(specs, of.signature.names, strict=True) for leaf in leaf_names(*pair)]
+    for k, name in enumerate(leaves):
         if ty.is_real(program.function.parameters[k].type):
             wrt.append(k)
             names.append(name)
@@ -95,17 +97,15 @@ def check_grads(
     Check(of, f, values, program, wrt, names, tuple(modes), rtol).run(order)
 
 
-def leaf_names(values: Sequence[Any], names: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """(position, name) of all numbers and arrays among arguments: `pair[0]` in a tuple."""
-
-    def leaves(value: Any, name: str) -> Iterator[str]:
-        if isinstance(value, tuple):
-            for k, part in enumerate(value):
-                yield from leaves(part, f"{name}[{k}]")
-        elif flattened([value]):
-            yield name
-
-    yield from enumerate(leaf for pair in zip(values, names, strict=True) for leaf in leaves(*pair))
+def leaf_names(spec: Any, name: str) -> Iterator[str]:
+    """What the numbers and arrays of an argument are called: `pair[0]`, `params["W"]`."""
+    parts = parts_of(spec)
+    if parts is None:
+        yield from () if isinstance(spec, Static) else (name,)
+        return
+    for k, part in enumerate(parts):
+        path = spec.path(name, spec.names[k]) if isinstance(spec, Tree) else f"{name}[{k}]"
+        yield from leaf_names(part, path)
 
 
 @dataclass(frozen=True)
@@ -164,16 +164,16 @@ class Check:
 
     def as_called(self) -> Callable[[Flat], Flat]:
         """The function as the caller has it, with what it writes behind what it returns."""
-        function = self.of.program(self.of.specs(self.values)).function
-        structure = find_structure(function.body)
-        places = {structure.storage(p): k for k, p in enumerate(function.parameters) if ty.is_array(p.type)}
-        last = function.results[len(function.results) - function.written :]
-        written = [places.get(structure.storage(r)) for r in last]
+        written = [k if k >= 0 else None for k in self.of.program(self.of.specs(self.values)).written]
+        nestings = [nesting_of(spec) for spec in self.of.specs(self.values)]
 
         def evaluate(flat: Flat) -> Flat:
             copies = [x.copy() if isinstance(x, np.ndarray) else x for x in flat]
             remaining = iter(copies)
-            given = [refilled(value, remaining) for value in self.values]
+            given = [
+                value if nesting is None else nested(nesting, remaining)
+                for value, nesting in zip(self.values, nestings, strict=True)
+            ]
             found = flattened([self.f(*given) if not self.of.signature.is_partial else self.of(*given)])
             found += [copies[k] if k is not None else None for k in written]
             return [found[k] for k in self.chosen]
@@ -372,13 +372,6 @@ TINY = 1e-12
 def with_results(function: Function, chosen: Sequence[int]) -> Function:
     results = tuple(function.results[k] for k in chosen)
     return replace(function, body=replace(function.body, results=results))
-
-
-def refilled(value: Any, numbers: Iterator[Any]) -> Any:
-    """An argument with other numbers and arrays in it."""
-    if isinstance(value, tuple):
-        return tuple(refilled(part, numbers) for part in value)
-    return next(numbers) if flattened([value]) else value
 
 
 def inner(a: Flat, b: Flat) -> float:

@@ -64,6 +64,7 @@ class Supplier:
             function=replace(function, body=body, hidden=function.hidden + len(added)),
             fetch=tuple(self.fetch),
             statics=tuple(self.statics),
+            written=tuple(k if k >= 0 else k - len(added) for k in self.given.written),
             files=frozenset(self.files),
         )
 
@@ -128,7 +129,7 @@ def derivative_of(callee: Callee, mode: str) -> Callee:
     callee.derivatives[mode] = made
 
     def make() -> Function:
-        program = with_rules(Program(function, callee.fetch, (), None, None), wrt, mode)
+        program = with_rules(Program(function, callee.fetch, (), None, len(visible), ()), wrt, mode)
         if program.fetch != callee.fetch:
             raise NotDifferentiable(
                 f"`{callee.name}` calls itself, and a function with rules that read their surroundings",
@@ -158,7 +159,8 @@ def call_program(op: Op, mode: str) -> Program:
     with Builder(op.location) as builder:
         found = emit_call(derivative_of(callee, mode), (*arguments[:count], *directions), arguments[count:])
     body = Block((*directions, *results, *arguments), tuple(builder.ops), found)
-    return Program(Function(f"{callee.name}_{mode}", body, function.hidden), callee.fetch, (), None, None)
+    function = Function(f"{callee.name}_{mode}", body, function.hidden)
+    return Program(function, callee.fetch, (), None, len(body.parameters) - function.hidden, ())
 
 
 def transposed(program: Program, op: Op, mode: str) -> Program:

@@ -11,6 +11,7 @@ exp_vjp(y_bar, ans, x) {           y_bar, then what the call gave, then what it 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import NotDifferentiable
@@ -20,10 +21,18 @@ from ..ir.core import Block, Function, Op, Value
 from ..ir.types import Type
 from ..primitives.custom import Rule, RuledCall, Together
 from .build import Program, Reader, named
+from .library.structures import thing_of
 from .linalg import require_equal
 from .scope import Frame, describe
 from .source import location_of, read_source
 from .things import ArrayView, Static, is_arraylike, is_number, is_scalar
+from .trees import Tree, parts_of, with_parts
+
+
+def thing_like(node: Any, make: Callable[[Any], Any]) -> Any:
+    """The thing for a structure, with what is made of each part."""
+    tree = node if isinstance(node, Tree) else Tree(tuple, (), node)
+    return thing_of(tree, map(make, tree.parts))
 
 
 def named_after(thing: Any, ending: str) -> str:
@@ -112,8 +121,9 @@ class Reading:
 
     def cotangents(self, ans: Any) -> Any:
         """A cotangent for each float that the call gave, nested like them; 0 for the others."""
-        if isinstance(ans, tuple):
-            return tuple(map(self.cotangents, ans))
+        parts = parts_of(ans)
+        if parts is not None:
+            return with_parts(ans, [self.cotangents(part) for part in parts])
         return ans if isinstance(ans, Static) else self.direction(ans, named_after(ans, "bar"))
 
     def call_values(self) -> tuple[Any, list[Any]]:
@@ -121,10 +131,10 @@ class Reading:
         results = iter(self.op.results)
 
         def given(structure: Any) -> Any:
-            if structure is None:
-                return Static(None)
-            if isinstance(structure, tuple):
-                return tuple(map(given, structure))
+            if structure is None or isinstance(structure, Static):
+                return structure or Static(None)
+            if parts_of(structure) is not None:
+                return thing_like(structure, given)
             result = next(results)
             return self.parameter(result.name or "ans", result.type)
 
@@ -134,8 +144,8 @@ class Reading:
         def taken(spec: Any) -> Any:
             if isinstance(spec, Static):
                 return spec
-            if isinstance(spec, tuple):
-                return tuple(map(taken, spec))
+            if parts_of(spec) is not None:
+                return thing_like(spec, taken)
             operand = next(operands)
             return self.parameter(operand.name or "x", operand.type)
 
@@ -145,12 +155,13 @@ class Reading:
         """The tangents of one argument, nested like it, and the operand where the next argument starts."""
         if isinstance(thing, Static):
             return 0.0, place
-        if isinstance(thing, tuple):
+        parts = parts_of(thing)
+        if parts is not None:
             found = []
-            for part in thing:
+            for part in parts:
                 inner, place = self.tangents(part, place)
                 found.append(inner)
-            return tuple(found), place
+            return with_parts(thing, found), place
         moves = place in self.call.channels
         return (self.direction(thing, named_after(thing, "dot")) if moves else 0.0), place + 1
 
@@ -186,16 +197,20 @@ class Reading:
         )
 
     def has_float(self, thing: Any) -> bool:
-        if isinstance(thing, tuple):
-            return any(map(self.has_float, thing))
+        parts = parts_of(thing)
+        if parts is not None:
+            return any(map(self.has_float, parts))
         return not isinstance(thing, Static) and ty.is_differentiable(self.reader.dtype(thing))
 
     def check_like(self, thing: Any, like: Any, what: str) -> None:
         """A share or a tangent is like what it is for: a number, an array of as many axes, or a tuple."""
-        if isinstance(like, tuple):
-            if not isinstance(thing, tuple) or len(thing) != len(like):
-                self.refuse(f"gives {describe(thing)} for {what}", f"a tuple of {len(like)}")
-            for part, other in zip(thing, like, strict=True):
+        parts = parts_of(like)
+        if parts is not None:
+            given = parts_of(thing)
+            names, wanted = getattr(thing, "names", None), getattr(like, "names", None)
+            if given is None or len(given) != len(parts) or names != wanted:
+                self.refuse(f"gives {describe(thing)} for {what}", describe(like))
+            for part, other in zip(given or (), parts, strict=True):
                 self.check_like(part, other, what)
             return
         if not self.has_float(like):
@@ -217,8 +232,9 @@ class Reading:
     def flat(self, thing: Any, like: Any, zeros: bool, found: list[Value]) -> None:
         """Append the floats of a thing, of the types of what it is for; or zeros like them."""
         reader = self.reader
-        if isinstance(like, tuple):
-            for part, other in zip(thing, like, strict=True):
+        parts = parts_of(like)
+        if parts is not None:
+            for part, other in zip(parts_of(thing) or (), parts, strict=True):
                 self.flat(part, other, zeros, found)
         elif not self.has_float(like):
             return
@@ -239,8 +255,9 @@ class Reading:
             found.append(reader.cast(reader.as_value(value, type), type))
 
     def sum(self, a: Any, b: Any) -> Any:
-        if isinstance(a, tuple):
-            return tuple(self.sum(x, y) for x, y in zip(a, b, strict=True))
+        parts = parts_of(a)
+        if parts is not None:
+            return with_parts(a, [self.sum(x, y) for x, y in zip(parts, parts_of(b) or (), strict=True)])
         if isinstance(a, Static) or (is_number(a) and a == 0):
             return b
         return self.reader.elementwise(lambda x, y: self.reader.scalar("add", x, y), a, b)
@@ -252,7 +269,8 @@ class Reading:
         block = named(Block((*self.directions, *self.values, *hidden), ops, tuple(results)), reader.names)
         function = Function(f"{self.rules.name}_{self.mode}", block, len(hidden))
         captures, files = reader.captures, frozenset(reader.files)
-        return Program(function, tuple(captures.fetch), tuple(captures.statics), None, None, files)
+        fetch, statics = tuple(captures.fetch), tuple(captures.statics)
+        return Program(function, fetch, statics, None, len(function.parameters) - len(hidden), (), files)
 
 
 __all__ = ["read_jvp", "read_vjp"]

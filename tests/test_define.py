@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -319,6 +320,15 @@ def test_decorated_compiled_and_partial_functions_and_keywords():
     partial = functools.partial(f, 1.0)
     assert grad(lambda x: partial(x))(3.0) == 20.0
     assert grad(functools.partial(f, 1.0))(3.0) == 20.0
+
+
+def test_rules_travel_with_their_function():
+    def f(x):
+        return x * x
+
+    defvjp(f, lambda g, ans, x: g * 100.0 * SCALE)
+    sent = pickle.loads(pickle.dumps(grad(lambda x: f(x) + x)))
+    assert sent(3.0) == 301.0
 
 
 def test_a_library_function():

@@ -48,6 +48,12 @@ class Rules:
     jvp: tuple[Rule | None, ...] | None = None
     callee: Callee | None = None
 
+    @property
+    def functions(self) -> list[Rule]:
+        """The rules that were given, for whatever argument."""
+        given = [self.vjp.rule] if isinstance(self.vjp, Together) else list(self.vjp or ())
+        return [rule for rule in (*given, *(self.jvp or ())) if rule is not None]
+
     def has_derivative(self, k: int) -> bool:
         """Whether a derivative by argument `k` may differ from zero."""
         return self.callee is not None or any(

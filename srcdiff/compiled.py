@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from . import pipeline
 from .arguments import Around, Signature, fits_compiled_code, flattened, nesting_of
@@ -31,6 +32,7 @@ from .ir.core import Function
 from .pickling import reduced
 
 Specs = tuple[Any, ...]
+KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
 Entry = tuple[Any, Any, Any]  # a dispatcher (a plain function where Numba compiles nothing), fetch, statics
 MAKING = threading.Lock()
 
@@ -80,6 +82,7 @@ class Compiled:
         self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
         self.made_in = made_in()
         self.call_by(self.first_call)
+        KNOWN.add(self)
 
     # ------------------------------------------------------------------------- what a subclass supplies
 
@@ -139,13 +142,16 @@ class Compiled:
         fastmath = self.options.fastmath
         if fastmath is None:
             fastmath = {"reassoc"} if pipeline.reorders_sums(program) else False
+        others = pipeline.other_functions(program)
         loaded: Callable[..., Any] = load_function(
             text,
             name,
             stem=name,
-            cache=self.options.cache,
+            # What others do is not seen from the text; of functions that call themselves Numba's cached code is unsafe.
+            cache=self.options.cache and not others and not pipeline.calls_itself(program),
             fastmath=fastmath,
             parallel=self.options.parallel,
+            depends=" ".join(str(id(other)) for other in others),
         )
         return loaded
 
@@ -298,4 +304,14 @@ def made_in() -> str:
     return frame.f_code.co_filename
 
 
-__all__ = ["Compiled", "Options", "returned"]
+def forget_programs() -> None:
+    """Make all programs anew at their next call: a function was given rules."""
+    for known in KNOWN:
+        known.programs.clear()
+        known.compiled.clear()
+        known.passes = None
+        known.__dict__.pop("_dispatcher", None)
+        known.call_by(known.first_call)
+
+
+__all__ = ["Compiled", "Options", "forget_programs", "returned"]

@@ -872,35 +872,6 @@ def square_of(y):
     return y * y
 
 
-def faculty(x, n):
-    return x if n == 0 else x * faculty(x, n - 1)
-
-
-def even(x, n):
-    return x if n == 0 else odd(x, n - 1)
-
-
-def odd(x, n):
-    return -x if n == 0 else even(x, n - 1)
-
-
-@refused(1.5, 3)
-def direct_recursion(x, n):
-    if n == 0:
-        return x
-    return x * direct_recursion(x, n - 1)
-
-
-@refused(1.5, 3)
-def recursion_of_callee(x, n):
-    return faculty(x, n)
-
-
-@refused(1.5, 3)
-def mutual_recursion(x, n):
-    return even(x, n)
-
-
 @refused(1.5)
 def recursive_lambda(x):
     f = lambda y, n: y if n == 0 else f(y, n - 1)

@@ -28,7 +28,7 @@ def is_current(program: Program) -> bool:
 def host_function(lengths: Function) -> Any:
     """The lengths of the tapes as a Python function of the arguments."""
     space: dict[str, Any] = {}
-    text = pipeline.print_function(lengths, results=["(" + "{}, " * len(lengths.results) + ")"])
+    text = pipeline.print_function(lengths, results="(" + "{}, " * len(lengths.results) + ")")
     exec(compile(text, f"<{lengths.name}>", "exec"), space)
     return space[lengths.name]
 

@@ -288,11 +288,13 @@ class Batch:
         given += [at.array(h, stream) if isinstance(h, np.ndarray) else h for h in hidden]
         parameters = plan.program.function.parameters
         dtype = ty.numpy_dtype(plan.program.function.results[0].type)
-        value = at.zeros((rows,), dtype, stream)
+        value = at.empty((rows,), dtype, stream)
         outputs: dict[int, Any] = {}
         for k in sorted(plan.wrt):
+            parameter = parameters[plan.places.index(k)]
             shape = tuple(values[k].shape) if is_array(values[k]) else (1,)
-            outputs[k] = at.zeros(shape, ty.numpy_dtype(parameters[plan.places.index(k)].type), stream)
+            assigned = self.is_column(self.signature.names[k], values[k]) and not ty.is_array(parameter.type)
+            outputs[k] = (at.empty if assigned else at.zeros)(shape, ty.numpy_dtype(parameter.type), stream)
         blocks = max(1, min(math.ceil(rows / self.threads), at.blocks))
         known = dict(zip(parameters, given, strict=True))
         tapes = allocate_tapes(plan.placed, plan.lengths, known, blocks * self.threads, at, stream)

@@ -209,6 +209,23 @@ def test_outputs_that_are_added_to_are_not_gathered_from():
     np.testing.assert_allclose(y_bar, np.concatenate([weights[:1], 0.5 * weights[1:]]))
 
 
+FACTOR = 2.0
+WEIGHTS = np.array([3.0, 5.0])
+
+
+def with_constants(x, y):
+    i = cuda.grid(1)
+    if i < x.shape[0]:
+        y[i] = FACTOR * x[i] * WEIGHTS[1]
+
+
+def test_what_the_kernel_takes_from_its_module():
+    x_bar = np.zeros(32)
+    with emulated():
+        kernel(with_constants).adjoint[1, 32](np.ones(32), np.zeros(32), x_bar, np.ones(32))
+    assert np.array_equal(x_bar, np.full(32, 10.0))
+
+
 def picked(w, k, x, y):
     i = cuda.grid(1)
     if i < x.shape[0]:

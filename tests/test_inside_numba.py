@@ -195,6 +195,19 @@ def test_bound_and_captured_values_are_frozen(monkeypatch):
     assert same(captured(W), 10.0 * first[0])
 
 
+def test_names_that_an_adapter_might_use():
+    K = 3.0
+    slope = grad(lambda x, captured_K, lambda_grad: K * x * captured_K * lambda_grad)
+    product = hvp(lambda vector, x_dot: vector**3 * x_dot)
+
+    @njit
+    def use(x):
+        return slope(x, 5.0, 7.0), product(x, 2.0, 1.0)
+
+    assert use(2.0) == (105.0, 24.0)
+    assert hvp(lambda vector: vector**3)(2.0, 1.0) == 12.0
+
+
 def test_higher_derivatives():
     @differentiate
     def f(x, scale=2.0):

@@ -131,7 +131,10 @@ class CompiledDispatcher(Dispatcher):
         args, _ = sigutils.normalize_signature(signature)
         with global_compiler_lock, self._compiling_counter:
             if args not in self.overloads:
-                adapter = self.owner.link(args)
+                try:
+                    adapter = self.owner.link(args)
+                except DifferentiationError as error:
+                    raise TypingError(f"\n{error}") from error
                 self.adapters.append(adapter)  # what it has compiled lives as long as it does
                 self.overloads[args] = adapter.overloads[args]
             return self.overloads[args].entry_point
@@ -148,10 +151,7 @@ class CompiledDispatcher(Dispatcher):
         )
         # A string is known where it is literal; other literals are values like any other.
         plain = tuple(a if isinstance(a, types.StringLiteral) else types.unliteral(a) for a in folded)
-        try:
-            self.compile(plain)
-        except DifferentiationError as error:
-            raise TypingError(f"\n{error}") from error
+        self.compile(plain)
         name = self.py_func.__name__
         signatures = [self.overloads[plain].signature]
         return make_concrete_template(f"call of {name}", name, signatures), self.parameters, plain, {}

@@ -14,6 +14,8 @@ from .api import (
     jacobian,
     jacrev,
     jvp,
+    sparse_hessian,
+    sparse_jacobian,
     value_and_grad,
     vjp,
 )
@@ -45,6 +47,8 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "sparse_hessian",
+    "sparse_jacobian",
     "value_and_grad",
     "vjp",
 ]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from . import pipeline
-from .arguments import Signature, flattened, nesting_of
+from .arguments import Around, Signature, fits_compiled_code, flattened, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import CompiledDispatcher, is_interpreted
 from .backend.provenance import provenance
@@ -129,6 +129,8 @@ class Compiled:
         found = self.compiled.get(specs)
         if found is None:
             function = self.load(self.text(program), program.function.name, program)
+            if program.written or not fits_compiled_code(program.structure):
+                function = Around(function, program, self.signature)
             found = self.compiled[specs] = function, program.fetch, program.statics
         return found
 
@@ -173,7 +175,8 @@ class Compiled:
         values = self.bind(args, keywords)
         specs = self.specs(values)
         entry = function, fetch, _ = self.entry(specs)
-        if all(map(ty.is_scalar_or_array, specs)) and not self.signature.is_partial and not is_interpreted():
+        plain = not isinstance(function, Around) and all(map(ty.is_scalar_or_array, specs))
+        if plain and not self.signature.is_partial and not is_interpreted():
             self.pass_captured(specs, entry)
         return function(*flattened(values), *map(fetched, fetch))
 
@@ -183,7 +186,8 @@ class Compiled:
             return lambda *args: self.call(*self.dispatcher.given(args))
         specs = self.specs(list(args))
         function, fetch, statics = self.entry(specs)
-        if not fetch and not statics and specs == tuple(map(self.dispatcher.typeof_pyval, args)):
+        plain = not isinstance(function, Around) and not fetch and not statics
+        if plain and specs == tuple(map(self.dispatcher.typeof_pyval, args)):
             compiled: Callable[..., Any] = self.dispatcher.insert(function, specs)
             return compiled
         return self.call
@@ -232,6 +236,9 @@ class Compiled:
             arguments += leaves_of(name, nesting_of(spec))
         seeds, alike = self.seeds(specs, types[len(given) :])
         function, fetch, statics = self.entry(tuple(specs))
+        if isinstance(function, Around):
+            signature.check_compiled_call(function)
+            function = function.function
         captured = [*fetch, *(where for where, _ in statics)]
         made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
         if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
@@ -267,9 +274,11 @@ def returned(structure: Any) -> str | None:
     >>> returned(("leaf", ("leaf", ("leaf",))))
     '{}, ({}, ({},))'
     """
+    if structure is None or not fits_compiled_code(structure):
+        return None
     text = layout(structure)
     many = isinstance(structure, tuple) and len(structure) > 1
-    return None if structure is None else text[1:-1] if many else text
+    return text[1:-1] if many else text
 
 
 def layout(structure: Any) -> str:

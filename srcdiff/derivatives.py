@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from . import pipeline
-from .arguments import ArgNums, flattened, nesting_of
+from .arguments import ArgNums, flattened, matching, nesting_of
 from .compiled import Compiled, Specs, returned
 from .emit.adapter import leaves_of, unused
 from .errors import NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
 from .frontend.things import Static
+from .frontend.trees import Tree, all_leaves, closed, mapped, opened, parts_of, with_parts
 from .ir import types as ty
 from .ir.core import Function, Value
 
@@ -46,9 +47,7 @@ def with_written(program: Program) -> Program:
 
 def spread(structure: Any, inner: Any) -> Any:
     """The structure with another one at each leaf."""
-    if isinstance(structure, tuple):
-        return tuple(spread(part, inner) for part in structure)
-    return inner if structure == "leaf" else None
+    return mapped(lambda leaf: inner if leaf == "leaf" else leaf, structure)
 
 
 class Derivative(Compiled):
@@ -109,6 +108,8 @@ def said(program: Program) -> str:
         return f"an array of {results[0].type.ndim} dimensions"
     if structure == "leaf":
         return f"a value of type {ty.name_of(results[0].type)}"
+    if isinstance(structure, Tree):
+        return f"a `{structure.kind.__name__}`"
     return "nothing" if structure is None else "several values"
 
 
@@ -190,9 +191,7 @@ class Gradient(Derivative):
 
 
 def leaf_count(structure: Any) -> int:
-    if isinstance(structure, tuple):
-        return sum(map(leaf_count, structure))
-    return int(structure == "leaf")
+    return all_leaves(structure).count("leaf")
 
 
 # ------------------------------------------------------------------------------------ tangents, pullbacks
@@ -262,9 +261,12 @@ class Directional(Derivative):
         """The results for bound arguments and one tangent for each of `argnums`."""
         function, fetch, _ = self.entry(self.specs(values))
         seeds = [
-            like(tangent, primal, f"the tangent of `{self.signature.names[k]}`")
+            like(tangent, primal, f"the tangent of `{name}`")
             for k, given in zip(self.wrt, tangents, strict=True)
-            for tangent, primal in zip(matching(given, values[k]), flattened([values[k]]), strict=True)
+            for name in (self.signature.names[k],)
+            for tangent, primal in zip(
+                matching(given, values[k], f"the tangent of {name}"), flattened([values[k]]), strict=True
+            )
         ]
         return function(*flattened(values), *seeds, *map(fetched, fetch))
 
@@ -325,9 +327,7 @@ class HessianVector(Directional):
 
 def flat_types(spec: Any) -> list[Any]:
     """The types of the numbers and arrays of an argument."""
-    if isinstance(spec, tuple):
-        return [type for part in spec for type in flat_types(part)]
-    return [] if isinstance(spec, Static) else [spec]
+    return [leaf for leaf in all_leaves(spec) if not isinstance(leaf, Static)]
 
 
 def check_floats(derivative: Derivative, program: Program) -> None:
@@ -339,15 +339,6 @@ def check_floats(derivative: Derivative, program: Program) -> None:
         derivative.refuse_results(
             what, f"{derivative.kind} needs floats", "only floats have a derivative", "return floats alone"
         )
-
-
-def matching(given: Any, primal: Any) -> list[Any]:
-    """The flat parts of a tangent, which must be nested like its primal."""
-    if isinstance(primal, tuple):
-        if not isinstance(given, tuple) or len(given) != len(primal):
-            raise TypeError(f"a tuple of {len(primal)} is needed for a tuple, not {type(given).__name__}")
-        return [part for pair in zip(given, primal, strict=True) for part in matching(*pair)]
-    return [given]
 
 
 def like(given: Any, primal: Any, what: str) -> Any:
@@ -407,7 +398,12 @@ class Backward(Derivative):
         program = self.forward.program(specs)
         _, nestings = self.signature.plan(specs, self.wrt)
         return replace(
-            program, function=self.forward.backward[specs], structure=tuple(nestings), fetch=(), statics=()
+            program,
+            function=self.forward.backward[specs],
+            structure=tuple(nestings),
+            fetch=(),
+            statics=(),
+            written=(),
         )
 
 
@@ -438,7 +434,9 @@ class Pullback:
         """
         seeds = [
             like(given, primal, "the cotangent")
-            for given, primal in zip(matching(cotangent, self.shapes), flattened([self.shapes]), strict=True)
+            for given, primal in zip(
+                matching(cotangent, self.shapes, "the cotangent"), flattened([self.shapes]), strict=True
+            )
         ]
         owed = self.function(*self.residuals, *seeds)
         return tuple(None if place is None else owed[place] for place in self.places)
@@ -446,8 +444,10 @@ class Pullback:
 
 def outline(results: Any) -> Any:
     """Something with the types and shapes of results, and no memory of its own."""
-    if isinstance(results, tuple):
-        return tuple(map(outline, results))
+    tree = results if type(results) is tuple else opened(results)
+    if tree is not None:
+        outlined = with_parts(tree, list(map(outline, parts_of(tree) or ())))
+        return closed(outlined) if isinstance(outlined, Tree) else outlined
     if isinstance(results, np.ndarray):
         return np.broadcast_to(np.zeros((), results.dtype), results.shape)
     return results

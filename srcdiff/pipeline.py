@@ -20,6 +20,7 @@ from .ir import types as ty
 from .ir.core import Function
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
+from .optimise.clips import drop_clips
 from .optimise.combine import combine_updates
 from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
@@ -44,7 +45,8 @@ from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
-from .transform.jacobian import build_forward_jacobian, build_reverse_jacobian
+from .transform.dependence import build_dependence
+from .transform.jacobian import build_compressed_jacobian, build_forward_jacobian, build_reverse_jacobian
 from .transform.primal import as_primal
 from .transform.pullback import cut_sweeps, keep_residuals
 from .transform.results import own_results
@@ -57,13 +59,17 @@ WIDTH = 4  # tangents at once: as many as the registers of a common machine hold
 Hook = Callable[[str, Function], None]
 Stage = tuple[bool, str, Callable[[Function], Function]]
 
-PREPARE: list[Stage] = [
-    (NEEDED, "primal", as_primal),
-    (NEEDED, "protect", protect_arguments),
+FUSE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
+    (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "contract", contract_arrays),
+]
+PREPARE: list[Stage] = [
+    (NEEDED, "primal", as_primal),
+    (NEEDED, "protect", protect_arguments),
+    *FUSE,
     (OPTIONAL, "privatise", privatise_arrays),
     (OPTIONAL, "simplify private", simplified),
 ]
@@ -115,10 +121,7 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
     function = drop_attachments(program.function)
-    if optimise:
-        function = hoist_invariants(simplified(function))
-        hook("simplify", function)
-    return function
+    return run(FUSE, function, True, hook) if optimise else function
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:
@@ -196,6 +199,17 @@ def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = Tr
     return simplified(build_reverse_jacobian(prepared, pairs, wrt))
 
 
+def dependence(function: Function, wrt: Sequence[int]) -> Function:
+    """The bits of the results, for bits of the parameters `wrt`."""
+    return simplified(build_dependence(simplified(as_primal(function)), wrt))
+
+
+def compressed_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The sums of those columns of the Jacobian that have the same colour, for colours of the parameters `wrt`."""
+    prepared = run(PREPARE, function, optimise, no_hook)
+    return simplified(build_compressed_jacobian(prepared, wrt, WIDTH))
+
+
 def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """A derivative as it is printed and compiled."""
     return run(FINISH, function, optimise, hook)
@@ -208,6 +222,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 
 # Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
+CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
 NOT_IN_THREADS = {"rotate", "unread after rotation", "unsigned", "share"}
 
 
@@ -225,7 +240,8 @@ def threaded(
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),
-        *PLACE,
+        (NEEDED, "residuals", lambda f: place_residuals(f, CHEAP_IN_THREADS)),
+        (NEEDED, "simplify placed", simplified),
         *(stage for stage in FINISH if stage[1] not in NOT_IN_THREADS),
         (NEEDED, "elements", lambda f: simplified(over_elements(f))),
         (OPTIONAL, "strides", lambda f: simplified(write_strides(f))),
@@ -261,6 +277,8 @@ __all__ = [
     "Hook",
     "adjoint",
     "as_primal",
+    "compressed_jacobian",
+    "dependence",
     "finish",
     "forward_jacobian",
     "gradient",

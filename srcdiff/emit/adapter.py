@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Any
 
+from ..frontend.trees import parts_of
+
 __all__ = ["leaves_of", "print_adapter", "unused"]
 
 
@@ -45,7 +47,8 @@ def leaves_of(expression: str, nesting: Any) -> list[str]:
     """
     if nesting == "leaf":
         return [expression]
-    return [leaf for k, part in enumerate(nesting or ()) for leaf in leaves_of(f"{expression}[{k}]", part)]
+    parts = parts_of(nesting) or ()
+    return [leaf for k, part in enumerate(parts) for leaf in leaves_of(f"{expression}[{k}]", part)]
 
 
 def unused(name: str, taken: Container[str]) -> str:

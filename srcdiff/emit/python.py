@@ -700,7 +700,7 @@ def literal(value: Value) -> tuple[str, int]:
     """A constant and how tightly its text binds."""
     number = value.constant
     text = complex_text(number) if isinstance(number, complex) else real_text(number)
-    precedence = UNARY if text.startswith("-") else ATOM
+    precedence = SUM if " " in text and text[-1] == "j" else UNARY if text.startswith("-") else ATOM
     if value.type not in (ty.float64, ty.int64, ty.boolean, ty.complex128):
         return f"{ty.dtype_spelling(value.type)}({text})", ATOM
     return text, precedence
@@ -715,8 +715,11 @@ def real_text(number: Any) -> str:
 def complex_text(number: complex) -> str:
     """A complex constant; `-1j` has the real part -0.0, which sums such as `0.0 - 1j` have not."""
     sign = math.copysign(1.0, number.imag)
+    imaginary = repr(complex(0.0, abs(number.imag)))
     if number.real == 0 and math.copysign(1.0, number.real) == sign and math.isfinite(number.imag):
-        return f"{'-' if sign < 0 else ''}{complex(0.0, abs(number.imag))!r}"
+        return f"{'-' if sign < 0 else ''}{imaginary}"
+    if number.real and number.imag and math.isfinite(abs(number)):
+        return f"{number.real!r} {'-' if sign < 0 else '+'} {imaginary}"
     return f"complex({real_text(number.real)}, {real_text(number.imag)})"
 
 

@@ -25,7 +25,6 @@ from .things import (
     Axis,
     Elementwise,
     Length,
-    ListItems,
     Root,
     Scalar,
     is_arraylike,
@@ -34,6 +33,7 @@ from .things import (
     is_scalar,
     whole_view,
 )
+from .trees import parts_of, with_parts
 
 Indices = tuple[Scalar, ...]
 
@@ -214,7 +214,7 @@ class Arrays(Scalars):
             if item.start is not None or item.stop is not None:
                 self.refuse("a slice with a negative step and a bound", instead="a loop over the index")
             start = self.scalar("sub", n, 1)
-            extent = self.scalar("floordiv", self.scalar("add", n, -step - 1), -step)
+            extent = n if step == -1 else self.scalar("floordiv", self.scalar("add", n, -step - 1), -step)
         first = start if same(axis.step, 1) else self.scalar("mul", start, axis.step)
         first = first if same(axis.start, 0) else self.scalar("add", axis.start, first)
         stride = step if same(axis.step, 1) else self.scalar("mul", step, axis.step)
@@ -476,9 +476,8 @@ class Arrays(Scalars):
                 for other in (root, *root.aliases):
                     view.root.may_alias(other)
             return view
-        if type(thing) is tuple or isinstance(thing, ListItems):
-            return type(thing)(self.settled(part) for part in thing)
-        return thing
+        parts = parts_of(thing)
+        return thing if parts is None else with_parts(thing, [self.settled(part) for part in parts])
 
     def nest(self, shape: tuple[Length, ...], body: Callable[[Indices], None], indices: Indices = ()) -> None:
         """Nested loops over an index space."""

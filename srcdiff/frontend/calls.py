@@ -26,14 +26,17 @@ from .captures import Captures, Where
 from .library import METHODS, OWN_METHODS, call_library, entry_of, written
 from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
+from .library.structures import call_method_of, known_items, made_structure
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
 from .things import (
     ArrayView,
     Elementwise,
+    ListItems,
     LocalFunction,
     Method,
+    NamedItems,
     Poison,
     Static,
     is_arraylike,
@@ -41,6 +44,7 @@ from .things import (
     is_scalar,
     whole_view,
 )
+from .trees import Tree
 
 Arguments = tuple[Any, ...]
 
@@ -63,6 +67,8 @@ class Calls(Arrays):
             return self.call_method(function, arguments, dict(keywords), node)
         if isinstance(function, LocalFunction):
             return self.inline_local(function, arguments, dict(keywords), node)
+        if isinstance(function, (Tree, NamedItems)) and hasattr(function.kind, "__call__"):  # noqa: B004
+            return call_method_of(self, function, "__call__", arguments, dict(keywords), node)
         if not isinstance(function, Static):
             self.refuse(f"a call of {describe(function)}", instead="a function", node=node)
         target = function.value
@@ -417,6 +423,10 @@ class Calls(Arrays):
         """`type(x)`, so that `type(x)(1)` has the type of `x`."""
         if is_arraylike(thing):
             return Static(np.ndarray)
+        if isinstance(thing, (Tree, NamedItems)):
+            return Static(thing.kind)
+        if isinstance(thing, tuple):
+            return Static(list if isinstance(thing, ListItems) else tuple)
         if isinstance(thing, Value):
             python = {ty.float64: float, ty.int64: int, ty.boolean: bool, ty.complex128: complex}
             return Static(python.get(thing.type) or ty.numpy_dtype(thing.type).type)
@@ -453,15 +463,16 @@ class Calls(Arrays):
                 self.nonnegative.add(result)
             return result
         if target is tuple or target is list:
-            thing = arguments[0] if arguments else ()
-            if isinstance(thing, tuple):
-                return tuple(thing)
+            items = known_items(self, arguments[0] if arguments else ())
+            if items is not None:
+                return ListItems(items) if target is list else items
         if issubclass(target, BaseException):
             return Static(target)
         if target in (np.finfo, np.iinfo) and len(arguments) == 1:
             return Static(target(ty.numpy_dtype(self.dtype_of(arguments[0]))))
-        if issubclass(target, tuple) and hasattr(target, "_fields") and not keywords:
-            return self.settled(tuple(arguments))
+        made = made_structure(self, target, arguments, keywords, node)
+        if made is not None:
+            return self.settled(made)
         self.refuse(
             f"making a `{target.__name__}`",
             "objects carry no derivative here",
@@ -475,6 +486,8 @@ class Calls(Arrays):
         self, method: Method, arguments: Arguments, keywords: dict[str, Any], node: ast.AST
     ) -> Any:
         thing, name = method.of, method.name
+        if isinstance(thing, (NamedItems, Tree)):
+            return call_method_of(self, thing, name, arguments, keywords, node)
         if isinstance(thing, tuple):
             self.refuse(
                 f"the method `{name}` of a list or tuple",
@@ -543,14 +556,6 @@ WRITERS = (np.random.shuffle, np.place, np.putmask)
 COPYING = (
     np.unique, np.argsort, np.searchsorted, np.delete,
 )  # fmt: skip
-
-
-def is_hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
 
 
 def is_readable(target: Any) -> bool:

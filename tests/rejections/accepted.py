@@ -16,6 +16,7 @@ X = np.array([0.5, 1.5, 2.5])
 M = np.arange(6.0).reshape(2, 3) + 1.0
 S = np.arange(9.0).reshape(3, 3) * 0.3 + 0.1
 T = np.cos(S)
+TABLE = {"a": 1.5}
 ACCEPTED: list[Case] = []
 
 
@@ -29,6 +30,31 @@ def case(*args, argnums=0):
         return function
 
     return keep
+
+
+@case(1.5)
+def dict_literal(x):
+    d = {"a": x, "b": 2.0}
+    return d["a"] * d["b"]
+
+
+@case(1.5)
+def dict_comprehension(x):
+    d = {k: x * k for k in range(3)}
+    return d[2]
+
+
+@case(1.5)
+def dict_from_outside(x):
+    return x * TABLE["a"]
+
+
+@case(1.5)
+def loop_over_dict(x):
+    s = 0.0
+    for key in TABLE:
+        s += x * TABLE[key]
+    return s
 
 
 @case(1.5)

@@ -225,15 +225,19 @@ class Compiled:
         """
         signature = self.signature
         given = dict(zip(signature.free, types, strict=False))
-        specs, arguments, frozen = [], [], {}
+        taken = [*self.parameters.parameters, *signature.names]
+        specs: list[Any] = []
+        arguments: list[str] = []
+        frozen: dict[str, Any] = {}
         for name, item in zip(signature.names, signature.bind((), given), strict=True):
             if name in given:
-                spec = signature.spec_in_compiled_code(item, name)
-            else:
-                spec = signature.spec(item, name)
-                frozen[name] = item
-            specs.append(spec)
-            arguments += leaves_of(name, nesting_of(spec))
+                specs.append(signature.spec_in_compiled_code(item, name))
+                arguments += leaves_of(name, nesting_of(specs[-1]))
+                continue
+            specs.append(signature.spec(item, name))
+            for k, value in enumerate(flattened([item])):
+                arguments.append(unused(f"{name}_{k}", taken))
+                frozen[arguments[-1]] = value
         seeds, alike = self.seeds(specs, types[len(given) :])
         function, fetch, statics = self.entry(tuple(specs))
         if isinstance(function, Around):
@@ -243,7 +247,6 @@ class Compiled:
         made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
         if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
             return compiled_for(function, types, made_from)
-        taken = [*self.parameters.parameters, *signature.names]
         called = unused(function.__name__, taken)
         hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]
         for parameter, where in zip(hidden, fetch, strict=True):

@@ -142,14 +142,17 @@ class CompiledDispatcher(Dispatcher):
 
     def get_call_template(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """How Numba's type inference asks: a template with the signature for these argument types."""
-        folded = fold_arguments(
-            self.parameters,
-            args,
-            keywords,
-            lambda index, parameter, type: type,
-            lambda index, parameter, default: types.Omitted(default),
-            lambda index, parameter, found: types.StarArgTuple(found),
-        )
+        try:
+            folded = fold_arguments(
+                self.parameters,
+                args,
+                keywords,
+                lambda index, parameter, type: type,
+                lambda index, parameter, default: types.Omitted(default),
+                lambda index, parameter, found: types.StarArgTuple(found),
+            )
+        except TypeError as error:
+            raise TypingError(f"{self.py_func.__name__}() in compiled code: {error}") from error
         # A string is known where it is literal; other literals are values like any other.
         plain = tuple(a if isinstance(a, types.StringLiteral) else types.unliteral(a) for a in folded)
         self.compile(plain)

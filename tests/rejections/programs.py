@@ -896,8 +896,8 @@ def lambda_with_star(x):
 
 
 @refused(1.5)
-def fft_of_active(x):
-    return np.fft.fft(np.array([x, x]))[0].real
+def hermitian_fft_of_active(x):
+    return np.fft.hfft(np.array([x, x]))[0]
 
 
 @refused(M)

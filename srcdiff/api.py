@@ -246,6 +246,11 @@ def grad(f: Callable[P, Any], argnums: ArgNums = 0, has_aux: bool = False) -> Ca
         Takes the arguments of `f`; gives a float for a float and an array of the same shape and dtype for an array;
         a tuple of those if `argnums` is a sequence. With `has_aux` a pair of that and the second result of `f`.
 
+    Notes
+    -----
+    Complex numbers may come in between real arguments and a real result, which makes all conventions for complex
+    derivatives give the same. In generated source, `z_bar` of `z = x + 1j * y` is `dL/dx - 1j * dL/dy`, as in JAX.
+
     Examples
     --------
     >>> grad(lambda x: x**3)(2.0)

@@ -21,7 +21,7 @@ import numpy as np
 from . import pipeline
 from .arguments import ArgNums, flattened, matching, nesting_of
 from .compiled import Compiled, Specs, returned
-from .emit.adapter import leaves_of
+from .emit.adapter import leaves_of, unused
 from .errors import NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
@@ -29,6 +29,7 @@ from .frontend.things import Static
 from .frontend.trees import Tree, all_leaves, closed, mapped, opened, parts_of, with_parts
 from .ir import types as ty
 from .ir.core import Function, Value
+from .rules import with_rules
 
 
 def with_written(program: Program) -> Program:
@@ -132,6 +133,7 @@ class ValueAndGradient(Derivative):
         program = self.of.program(specs)
         flat, nestings = self.signature.plan(specs, self.wrt)
         self.check_scalar(program)
+        program = with_rules(program, flat, "vjp")
         optimised = self.options.optimise if optimise is None else optimise
         values = len(program.function.results) - program.function.written if self.has_aux else 1
         function = pipeline.adjoint(program.function, flat, optimised, values=values)
@@ -283,11 +285,13 @@ class Tangent(Directional):
         program = with_written(self.of.program(specs))
         flat, _ = self.signature.plan(specs, self.wrt)
         check_floats(self, program)
+        program = with_rules(program, flat, "jvp")
         function = pipeline.tangent(program.function, flat, self.options.optimise)
         return replace(program, function=function, structure=(program.structure, program.structure))
 
     def tangents(self) -> dict[int, str]:
-        return {k: f"{self.signature.names[k]}_dot" for k in self.wrt}
+        names = self.signature.names
+        return {k: unused(f"{names[k]}_dot", names) for k in self.wrt}
 
 
 class HessianVector(Directional):
@@ -306,17 +310,18 @@ class HessianVector(Directional):
         return f"The Hessian of {self.signature.name} by {self.by}, times a vector."
 
     def make_program(self, specs: Specs) -> Program:
-        program = self.gradient.program(specs)
         flat, nestings = self.signature.plan(specs, self.wrt)
+        program = with_rules(self.gradient.program(specs), flat, "jvp")
         function = pipeline.tangent(program.function, flat, self.options.optimise)
         body = replace(function.body, results=function.results[len(flat) :])
         function = replace(function, name=f"{function.name.removesuffix('_grad_jvp')}_hvp", body=body)
         return replace(program, function=function, structure=self.one_or_all(nestings))
 
     def tangents(self) -> dict[int, str]:
+        name = unused("vector", self.signature.names)
         if self.single:
-            return {self.wrt[0]: "vector"}
-        return {k: f"vector[{place}]" for place, k in enumerate(self.wrt)}
+            return {self.wrt[0]: name}
+        return {k: f"{name}[{place}]" for place, k in enumerate(self.wrt)}
 
     def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
         *given, vector = args
@@ -352,6 +357,36 @@ def like(given: Any, primal: Any, what: str) -> Any:
     return dtype.type(given) if isinstance(primal, np.generic) else float(given)
 
 
+class Cotangents(Compiled):
+    """What is owed to the parameters from number `first` on, for given cotangents of the results, in one piece.
+
+    Called inside functions that are read, with the cotangents, then the arguments; gives a tuple, None for what has no
+    derivative.
+    """
+
+    def __init__(self, of: Compiled, first: int) -> None:
+        super().__init__(of.signature, of.options)
+        self.of, self.first = of, first
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        return self.bind(args[1:], keywords), [args[0]]
+
+    def __srcdiff_program__(self, specs: Specs) -> Program:
+        program = self.program(specs)
+        return replace(program, function=pipeline.as_primal(program.function))
+
+    def make_program(self, specs: Specs) -> Program:
+        moving = [k for k in range(self.first, len(specs)) if self.signature.moves(specs[k])]
+        flat, nestings = self.signature.plan(specs, tuple(moving))
+        program = with_rules(with_written(self.of.program(specs)), flat, "vjp")
+        function = pipeline.cotangents(program.function, flat, self.options.optimise)
+        nested = dict(zip(moving, nestings, strict=True))
+        structure = tuple(nested.get(k) for k in range(self.first, len(specs)))
+        return replace(program, function=function, structure=structure)
+
+
 class Forward(Derivative):
     """The results of a function and what its pullback needs."""
 
@@ -369,6 +404,7 @@ class Forward(Derivative):
         program = with_written(self.of.program(specs))
         check_floats(self, program)
         flat, _ = self.signature.plan(specs, self.wrt)
+        program = with_rules(program, flat, "vjp")
         forward, backward = pipeline.kept_pullback(program.function, flat, self.options.optimise)
         self.backward[specs] = backward
         residuals = ("leaf",) * (len(forward.results) - len(program.function.results))
@@ -469,6 +505,7 @@ class Jacobian(Derivative):
         program = with_written(self.of.program(specs))
         check_floats(self, program)
         flat, nestings = self.signature.plan(specs, self.wrt)
+        program = with_rules(program, flat, "jvp" if self.forward else "vjp")
         make = pipeline.forward_jacobian if self.forward else pipeline.reverse_jacobian
         function = make(program.function, flat, self.options.optimise)
         structure = spread(program.structure, self.one_or_all(nestings))
@@ -523,6 +560,7 @@ class EitherJacobian:
 
 __all__ = [
     "Backward",
+    "Cotangents",
     "Derivative",
     "EitherJacobian",
     "Forward",

@@ -25,6 +25,7 @@ from .compiled import Compiled, Specs
 from .derivatives import Derivative, check_floats, with_written
 from .frontend.build import Program
 from .frontend.captures import fetched
+from .rules import with_rules
 from .runtime import colouring
 
 Array = np.ndarray[Any, Any]
@@ -58,6 +59,7 @@ class Compressed(Derivative):
     def make_program(self, specs: Specs) -> Program:
         program = with_written(self.of.program(specs))
         flat, _ = self.signature.plan(specs, self.wrt)
+        program = with_rules(program, flat, "jvp")
         function = pipeline.compressed_jacobian(program.function, flat, self.options.optimise)
         return replace(program, function=function, structure=("leaf",) * len(function.results))
 

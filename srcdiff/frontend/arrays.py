@@ -214,7 +214,7 @@ class Arrays(Scalars):
             if item.start is not None or item.stop is not None:
                 self.refuse("a slice with a negative step and a bound", instead="a loop over the index")
             start = self.scalar("sub", n, 1)
-            extent = self.scalar("floordiv", self.scalar("add", n, -step - 1), -step)
+            extent = n if step == -1 else self.scalar("floordiv", self.scalar("add", n, -step - 1), -step)
         first = start if same(axis.step, 1) else self.scalar("mul", start, axis.step)
         first = first if same(axis.start, 0) else self.scalar("add", axis.start, first)
         stride = step if same(axis.step, 1) else self.scalar("mul", step, axis.step)

@@ -19,11 +19,14 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
+from ..primitives.custom import rules_of
 from .canonicalise import assigned_names, read_names
 from .captures import Captures
+from .custom import derived
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
 from .library.structures import has_items, is_known, joined_name, known_range, thing_of, tree_of
+from .recursion import Reading, call_recursive
 from .scope import Frame, LoopParts, describe
 from .searches import halves_bracket
 from .source import FunctionSource
@@ -93,8 +96,20 @@ class Reader(Expressions):
         self.captures = Captures()
         self.files = set()
         self.stack = []
+        self.readings: dict[Any, Reading] = {}
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
+
+    def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
+        return call_recursive(self, source, env, node, self.read_again)
+
+    def read_again(
+        self, source: FunctionSource, specs: Sequence[Any], readings: dict[Any, Reading]
+    ) -> Program:
+        """A function that is called, not put in place, read by a reader like this one."""
+        reader = type(self)()
+        reader.carried_float, reader.readings = self.carried_float, readings
+        return parse(source, specs, reader)
 
     # ------------------------------------------------------------------------------------- parameters
 
@@ -641,7 +656,12 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
         arguments = list(parameters)
         roots = {reader.memory[root]: root for root in reader.memory}
         reader.stack.append(source.function.__code__)
-        result = reader.body_of(source.tree)
+        rules = rules_of(source.function)
+        if rules is None:
+            result = reader.body_of(source.tree)
+        else:
+            given = list(things.values())
+            result = derived(reader, rules, given, lambda: reader.body_of(source.tree), source.tree)
         leaves: list[Value] = []
         structure = flatten(reader, result, leaves)
         hidden = list(reader.captures.values.values())

@@ -742,6 +742,12 @@ class LoopJoin:
         changes = (
             f"{said(name)} is {describe(initial)} before this loop and {describe(after)} after a trip of it"
         )
+        instead = "use another name"
+        if isinstance(initial, ArrayView) and isinstance(after, ArrayView):
+            kinds = [ty.name_of(x.root.type.dtype) for x in (initial, after)]
+            if kinds[0] != kinds[1]:
+                changes = f"{said(name)} holds {kinds[0]} before this loop and {kinds[1]} after a trip of it"
+                instead = "an array of the second type before the loop"
         match parameter, after:
             case Poison(), _:
                 return initial if same(initial, after) else parameter
@@ -768,11 +774,7 @@ class LoopJoin:
                 what = f"{said(name)} names a part of an array before this loop, and another one in it"
                 self.poison(path, Poison(what, "give it another name inside the loop"))
             case _:
-                return (
-                    initial
-                    if same(initial, after)
-                    else self.poison(path, Poison(changes, "use another name"))
-                )
+                return initial if same(initial, after) else self.poison(path, Poison(changes, instead))
 
     def leave_array(self, initial: ArrayView, parameter: Root, after: Root, name: str, path: Any) -> Any:
         slot = self.pointers[parameter]

@@ -218,10 +218,11 @@ class Folder:
     # ----------------------------------------------------------------------------------------- algebra
 
     def canonical(self, op: Op) -> Op:
-        """Signs outwards: `a + -b` as `a - b`, `-a * b` as `-(a * b)` where that saves the op."""
+        """Signs outwards: `a + -b` as `a - b`, `-a * b` as `-(a * b)` if that saves the op; `n - 1 - 1` as `n - 2`."""
         if op.primitive == "shape" and self.ideal:
             return self.traced(op)
         if op.primitive in ("add", "sub"):
+            op = self.shifted(op)
             a, b = op.operands
             negated = self.negated(b)
             if negated is not None:
@@ -231,6 +232,22 @@ class Folder:
             if op.primitive == "add" and (negated := self.negated(a)) is not None:
                 return replace(op, primitive="sub", operands=(b, negated))
         return op
+
+    def shifted(self, op: Op) -> Op:
+        """An integer moved by a constant twice is moved once, so that two ways to the same bound are one value."""
+        x, c = op.operands
+        made = self.made.get(x)
+        if not c.is_constant or op.result.type != ty.int64 or made is None:
+            return op
+        if made.primitive not in ("add", "sub") or made.result.type != ty.int64:
+            return op
+        base, inner = made.operands
+        if not inner.is_constant or base.is_constant or base.type != ty.int64:
+            return op
+        shift = c.constant if op.primitive == "add" else -c.constant
+        shift += inner.constant if made.primitive == "add" else -inner.constant
+        moved = constant(abs(shift), ty.int64)
+        return replace(op, primitive="add" if shift > 0 else "sub", operands=(base, moved))
 
     def traced(self, op: Op) -> Op:
         """The length of what a whole array was computed from, which was there before."""
@@ -303,14 +320,12 @@ class Folder:
                     return x
                 if is_number(x, 0) and y.type == op.result.type:
                     return y
-                return self.gathered(op)
             case "sub":
                 y = op.operands[1]
                 if is_number(y, 0) and x.type == op.result.type:
                     return x
                 if x is y and ty.is_integer(op.result.type):
                     return constant(0, op.result.type)
-                return self.gathered(op)
             case "mul":
                 y = op.operands[1]
                 if is_number(y, 1) and x.type == op.result.type:
@@ -378,22 +393,10 @@ class Folder:
         if made.primitive == "alloc":
             axis: int = op.attributes["axis"]
             return made.operands[axis]
-        return None
-
-    def gathered(self, op: Op) -> Value | None:
-        """Integer sums with constants: `(n - 1) + 1` is `n`, `(i + 1) - 1` is `i`."""
-        if not ty.is_integer(op.result.type) or not op.operands[1].is_constant:
-            return None
-        x, c = op.operands
-        shift = c.constant if op.primitive == "add" else -c.constant
-        made = self.made.get(x)
-        if made is None or made.primitive not in ("add", "sub") or made.result.type != op.result.type:
-            return None
-        base, inner = made.operands
-        if inner.is_constant:
-            shift += inner.constant if made.primitive == "add" else -inner.constant
-            if shift == 0 and base.type == op.result.type:
-                return base
+        if made.primitive == "custom":
+            return self.length(replace(op, operands=(made.operands[made.results.index(array)],)))
+        if made.primitive == "zeros_like":
+            return self.length(replace(op, operands=made.operands))
         return None
 
 

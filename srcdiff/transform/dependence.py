@@ -218,6 +218,10 @@ class Tracer:
         if op.primitive in ARRAYS:
             self.sized(op)
             return
+        if op.primitive == "custom":
+            for value, result in zip(op.operands, op.results, strict=False):
+                self.now[result] = self.at(value)
+            return
         if not ty.is_array(op.results[0].type):
             for result in op.results:
                 if result in self.open:

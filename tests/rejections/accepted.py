@@ -756,3 +756,32 @@ def inner_of_matrices(a, b):
 @case(M, M)
 def outer_of_matrices(a, b):
     return np.sum(np.outer(a, b))
+
+
+def faculty(x, n):
+    return x if n == 0 else x * faculty(x, n - 1)
+
+
+def even(x, n):
+    return x if n == 0 else odd(x, n - 1)
+
+
+def odd(x, n):
+    return -x if n == 0 else even(x, n - 1)
+
+
+@case(1.5, 3)
+def direct_recursion(x, n):
+    if n == 0:
+        return x
+    return x * direct_recursion(x, n - 1)
+
+
+@case(1.5, 3)
+def recursion_of_callee(x, n):
+    return faculty(x, n)
+
+
+@case(1.5, 3)
+def mutual_recursion(x, n):
+    return even(x, n)

@@ -299,6 +299,14 @@ def integer_power_behind_the_loop_where_it_is_known(x, n):
     return x * 2 ** (n - 1)
 
 
+@refused(X)
+def array_that_becomes_complex(x):
+    s = np.zeros(3)
+    for k in range(4):
+        s = s + x * 1j**k
+    return np.sum(np.abs(s))
+
+
 @refused(1.5)
 def complex_result(x):
     return x * 2.0j
@@ -862,35 +870,6 @@ def range_of_float(x, n):
 
 def square_of(y):
     return y * y
-
-
-def faculty(x, n):
-    return x if n == 0 else x * faculty(x, n - 1)
-
-
-def even(x, n):
-    return x if n == 0 else odd(x, n - 1)
-
-
-def odd(x, n):
-    return -x if n == 0 else even(x, n - 1)
-
-
-@refused(1.5, 3)
-def direct_recursion(x, n):
-    if n == 0:
-        return x
-    return x * direct_recursion(x, n - 1)
-
-
-@refused(1.5, 3)
-def recursion_of_callee(x, n):
-    return faculty(x, n)
-
-
-@refused(1.5, 3)
-def mutual_recursion(x, n):
-    return even(x, n)
 
 
 @refused(1.5)

@@ -14,7 +14,7 @@ import numpy as np
 from ...ir import types as ty
 from ...ir.core import Value
 from ...ir.operators import current_builder
-from ...runtime.marks import checkpoint
+from ...runtime.marks import checkpoint, stop_gradient
 from ..things import (
     Elementwise,
     Enumerated,
@@ -161,6 +161,17 @@ def isinstance_(calls: Calls, thing: Any, kinds: Any) -> bool:
     calls.refuse("`isinstance` of this")
 
 
+def stopped(calls: Calls, thing: Any) -> Any:
+    """`stop_gradient`: of a tuple that of each part; integers have no derivative anyway."""
+    if isinstance(thing, tuple):
+        return tuple(stopped(calls, part) for part in thing)
+    if is_arraylike(thing):
+        return calls.elementwise(lambda x: stopped(calls, x), thing)
+    if isinstance(thing, Value) and ty.is_differentiable(thing.type):
+        return calls.detached(thing)
+    return thing
+
+
 CALLS: dict[Any, Any] = {
     len: length,
     sum: sum_,
@@ -174,6 +185,7 @@ CALLS: dict[Any, Any] = {
     zip: zip_,
     reversed: reversed_,
     checkpoint: checkpoint_,
+    stop_gradient: stopped,
     isinstance: isinstance_,
     print: print_,
 }

@@ -1,0 +1,77 @@
+"""Bounds of slices that need no clipping, and comparisons of integers that are known.
+
+    for k in range(1, n):                        for k in range(1, n):
+        for i in range(min(k, n)):       ->          for i in range(k):
+            y[i] = y[i] + t[i]                           y[i] = y[i] + t[i]
+
+Slices are read with Python's clipping, and checked where two must fit; inside loops the linear forms of indices and
+lengths often tell the outcome. Reads: structure, affine forms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..analysis.affine import Affine, Linear
+from ..analysis.structure import find_structure
+from ..ir import types as ty
+from ..ir.builder import constant
+from ..ir.core import Block, Function, Op, Value
+from ..ir.walk import substitute
+
+DECIDED = ("min", "max", "eq", "ne", "lt", "le", "gt", "ge")
+
+
+def drop_clips(function: Function) -> Function:
+    affine = Affine(find_structure(function.body))
+    known: dict[Value, Value] = {}
+    body = decided(function.body, affine, known)
+    return replace(function, body=substitute(body, known)) if known else function
+
+
+def decided(block: Block, affine: Affine, known: dict[Value, Value]) -> Block:
+    """The block without the ops whose outcome is known; `known` says what that is."""
+    ops: list[Op] = []
+    for op in block.ops:
+        if op.regions:
+            op = replace(op, regions=tuple(decided(region, affine, known) for region in op.regions))
+        elif op.primitive in DECIDED and all(x.type == ty.int64 for x in op.operands):
+            value = outcome(op, affine)
+            if value is not None and value.type == op.result.type:
+                known[op.result] = known.get(value, value)
+                continue
+        ops.append(op)
+    return replace(block, ops=tuple(ops))
+
+
+def outcome(op: Op, affine: Affine) -> Value | None:
+    a, b = op.operands
+    difference = affine.form(b) - affine.form(a)
+
+    def at_least(n: int) -> bool:
+        return affine.is_not_negative(difference + Linear((), -n))
+
+    def at_most(n: int) -> bool:
+        return affine.is_not_negative(difference.scaled(-1) + Linear((), n))
+
+    match op.primitive:
+        case "min" | "max":
+            if at_least(0):
+                return a if op.primitive == "min" else b
+            if at_most(0):
+                return b if op.primitive == "min" else a
+        case "eq" | "ne":
+            if not difference.terms and not difference.constant:
+                return constant(op.primitive == "eq", ty.boolean)
+            if at_least(1) or at_most(-1):
+                return constant(op.primitive == "ne", ty.boolean)
+        case "lt" | "ge":
+            if at_least(1) or at_most(0):
+                return constant((op.primitive == "lt") == at_least(1), ty.boolean)
+        case "le" | "gt":
+            if at_least(0) or at_most(-1):
+                return constant((op.primitive == "le") == at_least(0), ty.boolean)
+    return None
+
+
+__all__ = ["drop_clips"]

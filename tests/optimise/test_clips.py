@@ -1,0 +1,57 @@
+"""Clipped bounds and checks whose outcome linear forms tell are gone; others stay, and mean what Python means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import srcdiff
+from tests.truth import assert_gradient
+
+A = np.random.default_rng(6).standard_normal(6)
+M = np.random.default_rng(7).standard_normal((4, 5))
+
+
+def scan_by_slices(r):
+    y = np.zeros_like(r)
+    for k in range(1, r.shape[0]):
+        y[:k] += r[k] * np.flip(r[:k])
+        y[k] = r[k] * r[k - 1]
+    return np.sum(y * y)
+
+
+def five_points(a):
+    b = a.copy()
+    b[1:-1, 1:-1] = a[2:, 1:-1] + a[:-2, 1:-1] * a[1:-1, 2:] + a[1:-1, :-2]
+    return np.sum(b * b)
+
+
+def beyond_the_end(a, n):
+    s = 0.0
+    for k in range(n):
+        s += np.sum(a[:k] ** 2) + np.sum(a[k:] * 2.0) + np.sum(a[k - 2 : k + 1])
+    return s
+
+
+def test_bounds_inside_a_loop_are_not_clipped() -> None:
+    assert_gradient(scan_by_slices, (A,))
+    source = srcdiff.differentiate(scan_by_slices).gradient_source(A)
+    assert "min(" not in source
+    assert "do not fit" not in source
+
+
+def test_shapes_of_shifted_parts_are_one() -> None:
+    assert_gradient(five_points, (M,))
+    assert "arrays of different lengths" not in srcdiff.differentiate(five_points).gradient_source(M)
+
+
+@pytest.mark.parametrize("args", [(A, 0), (A, 4), (A, 6), (A, 9), (A[:0], 3), (A[:1], 3)])
+def test_bounds_beyond_the_end_are_clipped(args: Any) -> None:
+    assert_gradient(beyond_the_end, args)
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (1, 1), (2, 2), (2, 5), (3, 3)])
+def test_parts_of_small_arrays(shape: tuple[int, int]) -> None:
+    assert_gradient(five_points, (np.random.default_rng(8).standard_normal(shape),))

@@ -541,7 +541,7 @@ class EitherJacobian:
         """Inside another function sizes are not known: by pullbacks for numbers of arrays, else by tangents."""
         program = self.of.program(specs)
         numbers = not any(ty.is_array(r.type) for r in program.function.results)
-        arrays = any(isinstance(specs[k], tuple) or ty.is_array(specs[k]) for k in self.by_tangents.wrt)
+        arrays = any(parts_of(specs[k]) is not None or ty.is_array(specs[k]) for k in self.by_tangents.wrt)
         return (self.by_pullbacks if numbers and arrays else self.by_tangents).__srcdiff_program__(specs)
 
     def chosen(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:

@@ -219,7 +219,9 @@ def probed(depends: Callable[[Array], Array], width: int) -> tuple[Array, Array]
             shift = ((colours[found[here]] % together) * parts).astype(np.uint64)
             pairs = members(words[rows[here]] >> shift, parts)
             pieces.append((rows[here][pairs[0]], found[here][pairs[0]] * parts + pairs[1]))
-        names, blocks = np.unique(blocks * parts + inner, return_inverse=True)
+        pieces_of = blocks * parts + inner  # in order
+        new = np.diff(pieces_of, prepend=-1) != 0
+        names, blocks = pieces_of[new], np.cumsum(new) - 1
         rows = np.concatenate([piece[0] for piece in pieces])
         all_found = np.concatenate([piece[1] for piece in pieces])
         found = np.searchsorted(names, all_found)
@@ -244,10 +246,10 @@ def by_row(rows: Array, columns: Array, height: int) -> tuple[Array, Array]:
 
 def mirrored(rows: Array, columns: Array, width: int) -> tuple[Array, Array]:
     """The places that have a mirror image in the pattern, and the diagonal."""
-    places = np.unique(rows * width + columns)
-    both = np.intersect1d(places, columns * width + rows)
-    every = np.union1d(both, np.arange(width) * (width + 1))
-    return every // width, every % width
+    both = np.intersect1d(rows * width + columns, columns * width + rows, assume_unique=True)
+    rows, columns = both // width, both % width
+    apart, diagonal = rows != columns, np.arange(width)
+    return np.concatenate([rows[apart], diagonal]), np.concatenate([columns[apart], diagonal])
 
 
 def coloured(starts: Array, columns: Array, width: int, symmetric: bool) -> Array:

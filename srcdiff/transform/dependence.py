@@ -232,7 +232,7 @@ class Tracer:
             like = self.at(op.operands[0])
             self.now[op.result] = current_builder().emit("zeros_like", (like,), op.result.type)
             return
-        elif op.primitive == "opaque":
+        elif op.primitive in ("opaque", "call"):
             self.need_known(op, op.operands)
         operands = tuple(map(self.at, op.operands))
         if op.primitive == "load" and not certain:

@@ -1,7 +1,7 @@
 """Derivatives for SciPy's solvers: what `jac=` and `hess=` take is what this library makes.
 
-`minimize` takes value and gradient together; `least_squares`, `root` and `solve_ivp` take Jacobians. Other libraries are
-served alike: `iminuit.Minuit(f, x, grad=grad(f))`, and `srcdiff.interop` has wrappers for PyTorch and JAX.
+`minimize` takes value and gradient together; `least_squares`, `root` and `solve_ivp` take Jacobians. Other libraries
+are served alike: `iminuit.Minuit(f, x, grad=grad(f))`, and `srcdiff.interop` has wrappers for PyTorch and JAX.
 
 Prints:
 

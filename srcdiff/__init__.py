@@ -14,21 +14,28 @@ from .api import (
     jacobian,
     jacrev,
     jvp,
+    sparse_hessian,
+    sparse_jacobian,
     value_and_grad,
     vjp,
 )
+from .checks import check_grads
+from .define import defjvp, defvjp
 from .errors import (
     AliasError,
+    CheckError,
     DifferentiationError,
     InternalError,
     NotDifferentiable,
     SourceUnavailable,
     UnsupportedConstruct,
 )
-from .runtime.marks import checkpoint
+from .implicit import implicit
+from .runtime.marks import checkpoint, stop_gradient
 
 __all__ = [
     "AliasError",
+    "CheckError",
     "Differentiated",
     "DifferentiationError",
     "InternalError",
@@ -36,15 +43,22 @@ __all__ = [
     "SourceUnavailable",
     "TapeReport",
     "UnsupportedConstruct",
+    "check_grads",
     "checkpoint",
+    "defjvp",
+    "defvjp",
     "differentiate",
     "grad",
     "hessian",
     "hvp",
+    "implicit",
     "jacfwd",
     "jacobian",
     "jacrev",
     "jvp",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "stop_gradient",
     "value_and_grad",
     "vjp",
 ]

@@ -30,6 +30,7 @@ from .frontend.build import Program
 from .frontend.captures import fetched
 from .frontend.source import read_source
 from .ir.core import Function
+from .sparse import SparseJacobian
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -245,6 +246,11 @@ def grad(f: Callable[P, Any], argnums: ArgNums = 0, has_aux: bool = False) -> Ca
         Takes the arguments of `f`; gives a float for a float and an array of the same shape and dtype for an array;
         a tuple of those if `argnums` is a sequence. With `has_aux` a pair of that and the second result of `f`.
 
+    Notes
+    -----
+    Complex numbers may come in between real arguments and a real result, which makes all conventions for complex
+    derivatives give the same. In generated source, `z_bar` of `z = x + 1j * y` is `dL/dx - 1j * dL/dy`, as in JAX.
+
     Examples
     --------
     >>> grad(lambda x: x**3)(2.0)
@@ -432,6 +438,54 @@ def hessian(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
     return Jacobian(Gradient(ValueAndGradient(differentiable(f), argnums)), argnums, True)
 
 
+def sparse_jacobian(f: Any, argnums: ArgNums = 0) -> SparseJacobian:
+    """The Jacobian of a function as a `scipy.sparse.csr_matrix`, by few tangents for many columns.
+
+    Where it may be nonzero is found from the program, for any values of the floats: with other sizes, or other values
+    of integers and booleans, it is found anew. Columns that share no row are found together.
+
+    Parameters
+    ----------
+    f : as for `jacobian`
+        Sizes must not depend on the values of floats.
+    argnums : int, str or a sequence of those
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; gives a matrix with a row for each number of the results, a column for each number
+        of the parameters, both in order. Its `pattern` takes the same arguments and gives where that may be nonzero,
+        its `sweeps` the number of tangents.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> J = sparse_jacobian(lambda x: x[1:] * x[:-1])
+    >>> J(np.array([1.0, 2.0, 3.0])).toarray()
+    array([[2., 1., 0.],
+           [0., 3., 2.]])
+    """
+    return SparseJacobian(differentiable(f), argnums)
+
+
+def sparse_hessian(f: Any, argnums: ArgNums = 0) -> SparseJacobian:
+    """The Hessian of a function with one float as result as a `scipy.sparse.csr_matrix`.
+
+    Like `sparse_jacobian` of the gradient; of an entry and its mirror image only one must be found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> H = sparse_hessian(lambda x: np.sum(x[1:] ** 2 * x[:-1]))
+    >>> H(np.array([1.0, 2.0, 3.0])).toarray()
+    array([[0., 4., 0.],
+           [4., 2., 6.],
+           [0., 6., 4.]])
+    """
+    gradient = Gradient(ValueAndGradient(differentiable(f), argnums))
+    return SparseJacobian(gradient, argnums, symmetric=True)
+
+
 def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     """The Hessian of a function with one float as result, times a vector, without the Hessian.
 
@@ -468,6 +522,8 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "sparse_hessian",
+    "sparse_jacobian",
     "value_and_grad",
     "vjp",
 ]

@@ -3,20 +3,24 @@
 def f(x, pair, n=3): ...
 
 f(a, (b, c))      bound: [a, (b, c), 3]      specs: [f64[:], (f64, f64), i64]      flat: [a, b, c, 3]
+
+Lists, named tuples, dicts and dataclasses are opened like tuples; their types are a `Tree` (`frontend/trees.py`).
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from .errors import Location, NotDifferentiable, UnsupportedConstruct
+from .errors import AliasError, Location, NotDifferentiable, UnsupportedConstruct
+from .frontend.build import Program
 from .frontend.source import FunctionSource, location_of
 from .frontend.things import Static
+from .frontend.trees import Tree, all_leaves, closed, opened, parts_of, with_parts
 from .ir import types as ty
 
 ArgNums = int | str | Sequence[int | str]
@@ -107,7 +111,10 @@ class Signature:
         return tuple(found)
 
     def spec(self, value: Any, name: str) -> Any:
-        """The type of an argument, or the argument itself where it is known to the compiler."""
+        """The type of an argument, or the argument itself where it is known to the compiler.
+
+        `name` is how source text reaches it: `params["W"]`.
+        """
         if isinstance(value, tuple) and type(value) is tuple:
             return tuple(self.spec(part, name) for part in value)
         if isinstance(value, np.ma.MaskedArray):
@@ -127,14 +134,38 @@ class Signature:
                     definition=self.definition,
                     reason=str(error).splitlines()[0],
                 ) from error
+        tree = opened(value)
+        if tree is not None:
+            self.check_structure(tree, name)
+            parts = zip(tree.names, tree.parts, strict=True)
+            return with_parts(tree, [self.spec(part, tree.path(name, key)) for key, part in parts])
         if value is None or isinstance(value, str) or callable(value) or isinstance(value, np.dtype):
             return Static(value)
         raise NotDifferentiable(
             f"the argument `{name}` is a `{type(value).__name__}`",
             definition=self.definition,
-            reason="only numbers, arrays, tuples of those, strings, functions and None can be passed",
+            reason="only numbers, arrays, strings, functions, None, and tuples, lists, dicts and dataclasses "
+            "of those can be passed",
             instead="separate arguments, or `np.array(...)`",
         )
+
+    def check_structure(self, tree: Tree, name: str) -> None:
+        if tree.is_dict:
+            wrong = next((key for key in tree.names if type(key) not in (str, int)), None)
+            if wrong is not None:
+                raise NotDifferentiable(
+                    f"the argument `{name}` is a dict with the key {wrong!r}",
+                    definition=self.definition,
+                    reason="keys are known to the compiler: strings and integers",
+                    instead="a dict with such keys, or a tuple",
+                )
+        if tree.kind is list and tree.parts and all(isinstance(x, NUMBERS[1:]) for x in tree.parts):
+            raise NotDifferentiable(
+                f"the argument `{name}` is a list of numbers",
+                definition=self.definition,
+                reason="the length of a list is known to the compiler: it is for arrays and structures",
+                instead="`np.array(...)`, or a tuple",
+            )
 
     def specs(self, values: list[Any]) -> tuple[Any, ...]:
         """The types of bound arguments."""
@@ -146,6 +177,9 @@ class Signature:
             return self.spec(type.value, name)
         if ty.is_scalar(type) or ty.is_array(type):
             return type
+        if isinstance(type, (ty.nb.NamedTuple, ty.nb.NamedUniTuple)):
+            parts = [self.spec_in_compiled_code(part, name) for part in type]
+            return Tree(type.instance_class, type.fields, tuple(parts))
         if ty.is_tuple(type):
             return tuple(self.spec_in_compiled_code(part, name) for part in type)
         if isinstance(type, ty.nb.NoneType):
@@ -160,6 +194,16 @@ class Signature:
             reason="only numbers, arrays, tuples of those, compiled functions, None and literal strings can be passed",
             instead="separate arguments",
         )
+
+    def check_compiled_call(self, function: Around) -> None:
+        """Compiled code gets what compiled code can return."""
+        if function.structure is not None:
+            raise NotDifferentiable(
+                f"`{self.name}` is called in compiled code and returns a structure",
+                definition=self.definition,
+                reason="compiled code knows numbers, arrays and tuples",
+                instead="results in a tuple",
+            )
 
     @property
     def for_numba(self) -> inspect.Signature:
@@ -191,12 +235,25 @@ class Signature:
         return tuple(flat), nestings
 
     def moves(self, spec: Any) -> bool:
-        """Whether an argument of this type can be differentiated by."""
+        """Whether an argument of this type can be differentiated by; of a structure, whether anything in it can."""
+        if isinstance(spec, Tree):
+            return any(map(self.moves, spec.parts))
         if isinstance(spec, tuple):
             return bool(spec) and all(map(self.moves, spec))
         return not isinstance(spec, Static) and ty.is_real(spec)
 
     def check_differentiable(self, spec: Any, name: str) -> None:
+        if isinstance(spec, Tree):
+            if all(isinstance(leaf, Static) for leaf in all_leaves(spec)):
+                raise NotDifferentiable(
+                    f"the argument `{name}` has no float in it: only floats can be differentiated",
+                    definition=self.definition,
+                    instead="other `argnums`",
+                )
+            for key, part in zip(spec.names, spec.parts, strict=True):
+                if not all(isinstance(leaf, Static) for leaf in all_leaves(part)):
+                    self.check_differentiable(part, spec.path(name, key))
+            return
         if isinstance(spec, tuple) and spec:
             for part in spec:
                 self.check_differentiable(part, name)
@@ -222,26 +279,110 @@ def leaves(spec: Any, start: int) -> tuple[list[int], Any, int]:
     """The flat parameters of one argument: their indices, their nesting, and where the next argument starts."""
     if isinstance(spec, Static):
         return [], None, start
-    if isinstance(spec, tuple):
-        indices: list[int] = []
-        nesting = []
-        for part in spec:
-            inner, shape, start = leaves(part, start)
-            indices += inner
-            nesting.append(shape)
-        return indices, tuple(nesting), start
-    return [start], "leaf", start + 1
+    parts = parts_of(spec)
+    if parts is None:
+        return [start], "leaf", start + 1
+    indices: list[int] = []
+    nesting = []
+    for part in parts:
+        inner, shape, start = leaves(part, start)
+        indices += inner
+        nesting.append(part if isinstance(spec, Tree) and isinstance(part, Static) else shape)
+    return indices, with_parts(spec, nesting), start
 
 
 def flattened(values: Sequence[Any]) -> list[Any]:
-    """The numbers and arrays among values, those in tuples too."""
+    """The numbers and arrays among values, those in structures too."""
     found: list[Any] = []
     for value in values:
-        if isinstance(value, tuple):
-            found += flattened(value)
-        elif isinstance(value, NUMBERS):
+        if isinstance(value, NUMBERS):
             found.append(value)
+        elif isinstance(value, tuple):
+            found += flattened(value)
+        elif (tree := opened(value)) is not None:
+            found += flattened(tree.parts)
     return found
+
+
+def matching(given: Any, primal: Any, what: str) -> list[Any]:
+    """The flat parts of a tangent or cotangent, which must have the structure of its primal."""
+    if isinstance(primal, NUMBERS):
+        return [given]
+    tree, own = opened(primal), opened(given)
+    if tree is not None:
+        if own is None or own.kind is not tree.kind or set(own.names) != set(tree.names):
+            raise TypeError(f"{what} has not the structure of what it belongs to, a {tree.kind.__name__}")
+        pairs = zip(tree.names, tree.parts, strict=True)
+        return [
+            leaf for name, part in pairs for leaf in matching(own.part(name), part, tree.path(what, name))
+        ]
+    if isinstance(primal, tuple):
+        if type(given) is not tuple or len(given) != len(primal):
+            raise TypeError(f"a tuple of {len(primal)} is needed for {what}, not {type(given).__name__}")
+        return [leaf for pair in zip(given, primal, strict=True) for leaf in matching(*pair, what)]
+    return []
+
+
+def nested(nesting: Any, values: Iterator[Any]) -> Any:
+    """Values in the nesting of a structure."""
+    if nesting == "leaf":
+        return next(values)
+    if isinstance(nesting, Tree):
+        return closed(with_parts(nesting, [nested(part, values) for part in nesting.parts]))
+    if isinstance(nesting, tuple):
+        return tuple([nested(part, values) for part in nesting])
+    return nesting.value if isinstance(nesting, Static) else None
+
+
+def restored(structure: Any, result: Any) -> Any:
+    """What a compiled function returned, nested as it should be."""
+    if structure == "leaf":
+        return result
+    return nested(structure, iter(result if type(result) is tuple else (result,)))
+
+
+def fits_compiled_code(structure: Any) -> bool:
+    """Whether compiled code can return such a structure: numbers, arrays and tuples of those."""
+    if isinstance(structure, tuple):
+        return all(map(fits_compiled_code, structure))
+    return not isinstance(structure, Tree)
+
+
+class Around:
+    """A compiled function, with what Python must do around a call of it.
+
+    Arrays that it writes must not be the memory of other arguments; what no compiled code can return (dicts, named
+    tuples, dataclasses, lists) is made of the numbers and arrays that it returns.
+    """
+
+    def __init__(self, function: Callable[..., Any], program: Program, signature: Signature) -> None:
+        self.function, self.definition = function, signature.definition
+        self.written = program.written
+        self.names = [parameter.name for parameter in program.function.parameters]
+        self.places = [*range(program.arguments), *range(-len(program.fetch), 0)]
+        self.structure = None if fits_compiled_code(program.structure) else program.structure
+
+    def __call__(self, *args: Any) -> Any:
+        for k in self.written:
+            for other in self.places:
+                if other != k and shares_memory(args[k], args[other]):
+                    raise AliasError(
+                        f"`{self.names[k]}` is written, and shares its memory with `{self.names[other]}`",
+                        definition=self.definition,
+                        reason="derivatives are made for arguments that are apart",
+                        instead="a copy of one of them",
+                    )
+        result = self.function(*args)
+        return result if self.structure is None else restored(self.structure, result)
+
+
+def shares_memory(a: Any, b: Any) -> bool:
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+        return False
+    try:
+        return np.shares_memory(a, b, 1000)  # type: ignore[arg-type]  # any bound on the work
+    except np.exceptions.TooHardError:
+        return True
 
 
 def nesting_of(spec: Any) -> Any:
@@ -249,4 +390,4 @@ def nesting_of(spec: Any) -> Any:
     return leaves(spec, 0)[1]
 
 
-__all__ = ["ArgNums", "Signature", "flattened", "nesting_of"]
+__all__ = ["ArgNums", "Around", "Signature", "fits_compiled_code", "flattened", "matching", "nesting_of"]

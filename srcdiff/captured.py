@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .frontend.captures import Where, cell_of
+from .frontend.captures import Where, cell_of, outline
+from .frontend.trees import part_of
 
 
 def same_captured(some: tuple[Any, Any], others: tuple[Any, Any]) -> bool:
@@ -58,11 +59,15 @@ def passing(
         "otherwise": otherwise,
         "absent": ABSENT,
         "given": given,
+        "outline": outline,
+        "part_of": part_of,
     }
     arguments = [f"a{k}" for k in range(count)]
 
     def expression(where: Where) -> str:
         kind, owner, name = where
+        if kind == "part":
+            return f"part_of({expression(owner)}, {name!r})"
         source = f"{kind}_{len(space)}"
         if kind == "global":
             space[source] = owner.__globals__
@@ -79,7 +84,10 @@ def passing(
     for where, value in statics:
         known = f"known_{len(space)}"
         space[known] = value
-        conditions.append(f"{expression(where)} is {known}")
+        if where[0] == "outline":
+            conditions.append(f"outline({expression(where[1])}) == {known}")
+        else:
+            conditions.append(f"{expression(where)} is {known}")
     parameters = [*(f"{name}=absent" for name in arguments), *(["/"] if arguments else [])]
     text = (
         f"def call({', '.join([*parameters, '*more', '**keywords'])}):\n"

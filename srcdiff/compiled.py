@@ -11,26 +11,31 @@ A subclass says where the program for a signature comes from and by which stages
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
+
+import numpy as np
 
 from . import pipeline
-from .arguments import Signature, flattened, nesting_of
+from .arguments import Around, Signature, fits_compiled_code, flattened, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import CompiledDispatcher, is_interpreted
 from .backend.provenance import provenance
 from .captured import passing, same_captured
-from .emit.adapter import leaves_of, print_adapter
+from .emit.adapter import leaves_of, print_adapter, unused
 from .frontend.build import Program
 from .frontend.captures import fetched, same_known
+from .frontend.things import Static
 from .ir import types as ty
 from .ir.core import Function
 from .pickling import reduced
 
 Specs = tuple[Any, ...]
+KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
 Entry = tuple[Any, Any, Any]  # a dispatcher (a plain function where Numba compiles nothing), fetch, statics
 MAKING = threading.Lock()
 
@@ -80,6 +85,7 @@ class Compiled:
         self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
         self.made_in = made_in()
         self.call_by(self.first_call)
+        KNOWN.add(self)
 
     # ------------------------------------------------------------------------- what a subclass supplies
 
@@ -129,6 +135,8 @@ class Compiled:
         found = self.compiled.get(specs)
         if found is None:
             function = self.load(self.text(program), program.function.name, program)
+            if program.written or not fits_compiled_code(program.structure):
+                function = Around(function, program, self.signature)
             found = self.compiled[specs] = function, program.fetch, program.statics
         return found
 
@@ -137,13 +145,16 @@ class Compiled:
         fastmath = self.options.fastmath
         if fastmath is None:
             fastmath = {"reassoc"} if pipeline.reorders_sums(program) else False
+        others = pipeline.other_functions(program)
         loaded: Callable[..., Any] = load_function(
             text,
             name,
             stem=name,
-            cache=self.options.cache,
+            # What others do is not seen from the text; of functions that call themselves Numba's cached code is unsafe.
+            cache=self.options.cache and not others and not pipeline.calls_itself(program),
             fastmath=fastmath,
             parallel=self.options.parallel,
+            depends=" ".join(str(id(other)) for other in others),
         )
         return loaded
 
@@ -173,7 +184,8 @@ class Compiled:
         values = self.bind(args, keywords)
         specs = self.specs(values)
         entry = function, fetch, _ = self.entry(specs)
-        if all(map(ty.is_scalar_or_array, specs)) and not self.signature.is_partial and not is_interpreted():
+        plain = not isinstance(function, Around) and all(map(ty.is_scalar_or_array, specs))
+        if plain and not self.signature.is_partial and not is_interpreted():
             self.pass_captured(specs, entry)
         return function(*flattened(values), *map(fetched, fetch))
 
@@ -183,10 +195,16 @@ class Compiled:
             return lambda *args: self.call(*self.dispatcher.given(args))
         specs = self.specs(list(args))
         function, fetch, statics = self.entry(specs)
-        if not fetch and not statics and specs == tuple(map(self.dispatcher.typeof_pyval, args)):
-            compiled: Callable[..., Any] = self.dispatcher.insert(function, specs)
-            return compiled
-        return self.call
+        if isinstance(function, Around) or fetch or statics:
+            return self.call
+        types = tuple(map(self.dispatcher.typeof_pyval, args))
+        if types != specs and not all(map(said_by_type, specs)):
+            return self.call
+        if types != specs:
+            function = self.link(types)
+            self.call_by(without_masks(self.dispatcher, self.call))
+        compiled: Callable[..., Any] = self.dispatcher.insert(function, types)
+        return compiled
 
     def pass_captured(self, specs: Specs, entry: Entry) -> None:
         """Let further calls with such arguments pass on what is captured, with no more Python than that takes."""
@@ -221,25 +239,32 @@ class Compiled:
         """
         signature = self.signature
         given = dict(zip(signature.free, types, strict=False))
-        specs, arguments, frozen = [], [], {}
+        taken = [*self.parameters.parameters, *signature.names]
+        specs: list[Any] = []
+        arguments: list[str] = []
+        frozen: dict[str, Any] = {}
         for name, item in zip(signature.names, signature.bind((), given), strict=True):
             if name in given:
-                spec = signature.spec_in_compiled_code(item, name)
-            else:
-                spec = signature.spec(item, name)
-                frozen[name] = item
-            specs.append(spec)
-            arguments += leaves_of(name, nesting_of(spec))
+                specs.append(signature.spec_in_compiled_code(item, name))
+                arguments += leaves_of(name, nesting_of(specs[-1]))
+                continue
+            specs.append(signature.spec(item, name))
+            for k, value in enumerate(flattened([item])):
+                arguments.append(unused(f"{name}_{k}", taken))
+                frozen[arguments[-1]] = value
         seeds, alike = self.seeds(specs, types[len(given) :])
         function, fetch, statics = self.entry(tuple(specs))
+        if isinstance(function, Around):
+            signature.check_compiled_call(function)
+            function = function.function
         captured = [*fetch, *(where for where, _ in statics)]
         made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
         if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
             return compiled_for(function, types, made_from)
-        called = function.__name__
+        called = unused(function.__name__, taken)
         hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]
         for parameter, where in zip(hidden, fetch, strict=True):
-            name = f"captured_{parameter}"
+            name = unused(f"captured_{parameter}", taken)
             frozen[name] = fetched(where)
             seeds.append(name)
         text = print_adapter(called, list(self.parameters.parameters), arguments + seeds, alike)
@@ -266,9 +291,11 @@ def returned(structure: Any) -> str | None:
     >>> returned(("leaf", ("leaf", ("leaf",))))
     '{}, ({}, ({},))'
     """
+    if structure is None or not fits_compiled_code(structure):
+        return None
     text = layout(structure)
     many = isinstance(structure, tuple) and len(structure) > 1
-    return None if structure is None else text[1:-1] if many else text
+    return text[1:-1] if many else text
 
 
 def layout(structure: Any) -> str:
@@ -279,13 +306,51 @@ def layout(structure: Any) -> str:
     return f"({', '.join(map(layout, structure))}{',' * (len(structure) == 1)})"
 
 
+def without_masks(dispatcher: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Calls with tuples in them: C takes a masked array inside one for a plain array."""
+
+    def call(*args: Any, **keywords: Any) -> Any:
+        if holds_masked(args) or (keywords and holds_masked(tuple(keywords.values()))):
+            return otherwise(*args, **keywords)
+        return dispatcher(*args, **keywords)
+
+    return call
+
+
+def holds_masked(values: tuple[Any, ...]) -> bool:
+    for value in values:
+        if type(value) is tuple:
+            if holds_masked(value):
+                return True
+        elif isinstance(value, np.ma.MaskedArray):
+            return True
+    return False
+
+
+def said_by_type(spec: Any) -> bool:
+    """Whether Numba's type of an argument says all that the compiler has to know of it."""
+    if isinstance(spec, tuple):
+        return all(map(said_by_type, spec))
+    return bool(ty.is_scalar_or_array(spec)) or spec == Static(None)
+
+
 def made_in() -> str:
     """The file of the code outside this package that is making an object."""
-    package = str(Path(__file__).parent)
+    package = os.path.join(os.path.dirname(__file__), "")
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame = frame.f_back
     return frame.f_code.co_filename
 
 
-__all__ = ["Compiled", "Options", "returned"]
+def forget_programs() -> None:
+    """Make all programs anew at their next call: a function was given rules."""
+    for known in KNOWN:
+        known.programs.clear()
+        known.compiled.clear()
+        known.passes = None
+        known.__dict__.pop("_dispatcher", None)
+        known.call_by(known.first_call)
+
+
+__all__ = ["Compiled", "Options", "forget_programs", "returned"]

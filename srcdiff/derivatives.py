@@ -19,15 +19,17 @@ from typing import Any
 import numpy as np
 
 from . import pipeline
-from .arguments import ArgNums, flattened, nesting_of
+from .arguments import ArgNums, flattened, matching, nesting_of
 from .compiled import Compiled, Specs, returned
-from .emit.adapter import leaves_of
+from .emit.adapter import leaves_of, unused
 from .errors import NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
 from .frontend.things import Static
+from .frontend.trees import Tree, all_leaves, closed, mapped, opened, parts_of, with_parts
 from .ir import types as ty
 from .ir.core import Function, Value
+from .rules import with_rules
 
 
 def with_written(program: Program) -> Program:
@@ -46,9 +48,7 @@ def with_written(program: Program) -> Program:
 
 def spread(structure: Any, inner: Any) -> Any:
     """The structure with another one at each leaf."""
-    if isinstance(structure, tuple):
-        return tuple(spread(part, inner) for part in structure)
-    return inner if structure == "leaf" else None
+    return mapped(lambda leaf: inner if leaf == "leaf" else leaf, structure)
 
 
 class Derivative(Compiled):
@@ -109,6 +109,8 @@ def said(program: Program) -> str:
         return f"an array of {results[0].type.ndim} dimensions"
     if structure == "leaf":
         return f"a value of type {ty.name_of(results[0].type)}"
+    if isinstance(structure, Tree):
+        return f"a `{structure.kind.__name__}`"
     return "nothing" if structure is None else "several values"
 
 
@@ -131,6 +133,7 @@ class ValueAndGradient(Derivative):
         program = self.of.program(specs)
         flat, nestings = self.signature.plan(specs, self.wrt)
         self.check_scalar(program)
+        program = with_rules(program, flat, "vjp")
         optimised = self.options.optimise if optimise is None else optimise
         values = len(program.function.results) - program.function.written if self.has_aux else 1
         function = pipeline.adjoint(program.function, flat, optimised, values=values)
@@ -190,9 +193,7 @@ class Gradient(Derivative):
 
 
 def leaf_count(structure: Any) -> int:
-    if isinstance(structure, tuple):
-        return sum(map(leaf_count, structure))
-    return int(structure == "leaf")
+    return all_leaves(structure).count("leaf")
 
 
 # ------------------------------------------------------------------------------------ tangents, pullbacks
@@ -262,9 +263,12 @@ class Directional(Derivative):
         """The results for bound arguments and one tangent for each of `argnums`."""
         function, fetch, _ = self.entry(self.specs(values))
         seeds = [
-            like(tangent, primal, f"the tangent of `{self.signature.names[k]}`")
+            like(tangent, primal, f"the tangent of `{name}`")
             for k, given in zip(self.wrt, tangents, strict=True)
-            for tangent, primal in zip(matching(given, values[k]), flattened([values[k]]), strict=True)
+            for name in (self.signature.names[k],)
+            for tangent, primal in zip(
+                matching(given, values[k], f"the tangent of {name}"), flattened([values[k]]), strict=True
+            )
         ]
         return function(*flattened(values), *seeds, *map(fetched, fetch))
 
@@ -281,11 +285,13 @@ class Tangent(Directional):
         program = with_written(self.of.program(specs))
         flat, _ = self.signature.plan(specs, self.wrt)
         check_floats(self, program)
+        program = with_rules(program, flat, "jvp")
         function = pipeline.tangent(program.function, flat, self.options.optimise)
         return replace(program, function=function, structure=(program.structure, program.structure))
 
     def tangents(self) -> dict[int, str]:
-        return {k: f"{self.signature.names[k]}_dot" for k in self.wrt}
+        names = self.signature.names
+        return {k: unused(f"{names[k]}_dot", names) for k in self.wrt}
 
 
 class HessianVector(Directional):
@@ -304,17 +310,18 @@ class HessianVector(Directional):
         return f"The Hessian of {self.signature.name} by {self.by}, times a vector."
 
     def make_program(self, specs: Specs) -> Program:
-        program = self.gradient.program(specs)
         flat, nestings = self.signature.plan(specs, self.wrt)
+        program = with_rules(self.gradient.program(specs), flat, "jvp")
         function = pipeline.tangent(program.function, flat, self.options.optimise)
         body = replace(function.body, results=function.results[len(flat) :])
         function = replace(function, name=f"{function.name.removesuffix('_grad_jvp')}_hvp", body=body)
         return replace(program, function=function, structure=self.one_or_all(nestings))
 
     def tangents(self) -> dict[int, str]:
+        name = unused("vector", self.signature.names)
         if self.single:
-            return {self.wrt[0]: "vector"}
-        return {k: f"vector[{place}]" for place, k in enumerate(self.wrt)}
+            return {self.wrt[0]: name}
+        return {k: f"{name}[{place}]" for place, k in enumerate(self.wrt)}
 
     def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
         *given, vector = args
@@ -323,9 +330,7 @@ class HessianVector(Directional):
 
 def flat_types(spec: Any) -> list[Any]:
     """The types of the numbers and arrays of an argument."""
-    if isinstance(spec, tuple):
-        return [type for part in spec for type in flat_types(part)]
-    return [] if isinstance(spec, Static) else [spec]
+    return [leaf for leaf in all_leaves(spec) if not isinstance(leaf, Static)]
 
 
 def check_floats(derivative: Derivative, program: Program) -> None:
@@ -339,15 +344,6 @@ def check_floats(derivative: Derivative, program: Program) -> None:
         )
 
 
-def matching(given: Any, primal: Any) -> list[Any]:
-    """The flat parts of a tangent, which must be nested like its primal."""
-    if isinstance(primal, tuple):
-        if not isinstance(given, tuple) or len(given) != len(primal):
-            raise TypeError(f"a tuple of {len(primal)} is needed for a tuple, not {type(given).__name__}")
-        return [part for pair in zip(given, primal, strict=True) for part in matching(*pair)]
-    return [given]
-
-
 def like(given: Any, primal: Any, what: str) -> Any:
     """A tangent or cotangent with the type and the shape of its primal."""
     dtype = np.asarray(primal).dtype
@@ -359,6 +355,36 @@ def like(given: Any, primal: Any, what: str) -> Any:
     if np.shape(given) != ():
         raise ValueError(f"{what} has the shape {np.shape(given)}, not that of a number")
     return dtype.type(given) if isinstance(primal, np.generic) else float(given)
+
+
+class Cotangents(Compiled):
+    """What is owed to the parameters from number `first` on, for given cotangents of the results, in one piece.
+
+    Called inside functions that are read, with the cotangents, then the arguments; gives a tuple, None for what has no
+    derivative.
+    """
+
+    def __init__(self, of: Compiled, first: int) -> None:
+        super().__init__(of.signature, of.options)
+        self.of, self.first = of, first
+
+    def __srcdiff_bind__(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[list[Any], list[Any]]:
+        return self.bind(args[1:], keywords), [args[0]]
+
+    def __srcdiff_program__(self, specs: Specs) -> Program:
+        program = self.program(specs)
+        return replace(program, function=pipeline.as_primal(program.function))
+
+    def make_program(self, specs: Specs) -> Program:
+        moving = [k for k in range(self.first, len(specs)) if self.signature.moves(specs[k])]
+        flat, nestings = self.signature.plan(specs, tuple(moving))
+        program = with_rules(with_written(self.of.program(specs)), flat, "vjp")
+        function = pipeline.cotangents(program.function, flat, self.options.optimise)
+        nested = dict(zip(moving, nestings, strict=True))
+        structure = tuple(nested.get(k) for k in range(self.first, len(specs)))
+        return replace(program, function=function, structure=structure)
 
 
 class Forward(Derivative):
@@ -378,6 +404,7 @@ class Forward(Derivative):
         program = with_written(self.of.program(specs))
         check_floats(self, program)
         flat, _ = self.signature.plan(specs, self.wrt)
+        program = with_rules(program, flat, "vjp")
         forward, backward = pipeline.kept_pullback(program.function, flat, self.options.optimise)
         self.backward[specs] = backward
         residuals = ("leaf",) * (len(forward.results) - len(program.function.results))
@@ -405,7 +432,12 @@ class Backward(Derivative):
         program = self.forward.program(specs)
         _, nestings = self.signature.plan(specs, self.wrt)
         return replace(
-            program, function=self.forward.backward[specs], structure=tuple(nestings), fetch=(), statics=()
+            program,
+            function=self.forward.backward[specs],
+            structure=tuple(nestings),
+            fetch=(),
+            statics=(),
+            written=(),
         )
 
 
@@ -436,7 +468,9 @@ class Pullback:
         """
         seeds = [
             like(given, primal, "the cotangent")
-            for given, primal in zip(matching(cotangent, self.shapes), flattened([self.shapes]), strict=True)
+            for given, primal in zip(
+                matching(cotangent, self.shapes, "the cotangent"), flattened([self.shapes]), strict=True
+            )
         ]
         owed = self.function(*self.residuals, *seeds)
         return tuple(None if place is None else owed[place] for place in self.places)
@@ -444,8 +478,10 @@ class Pullback:
 
 def outline(results: Any) -> Any:
     """Something with the types and shapes of results, and no memory of its own."""
-    if isinstance(results, tuple):
-        return tuple(map(outline, results))
+    tree = results if type(results) is tuple else opened(results)
+    if tree is not None:
+        outlined = with_parts(tree, list(map(outline, parts_of(tree) or ())))
+        return closed(outlined) if isinstance(outlined, Tree) else outlined
     if isinstance(results, np.ndarray):
         return np.broadcast_to(np.zeros((), results.dtype), results.shape)
     return results
@@ -469,6 +505,7 @@ class Jacobian(Derivative):
         program = with_written(self.of.program(specs))
         check_floats(self, program)
         flat, nestings = self.signature.plan(specs, self.wrt)
+        program = with_rules(program, flat, "jvp" if self.forward else "vjp")
         make = pipeline.forward_jacobian if self.forward else pipeline.reverse_jacobian
         function = make(program.function, flat, self.options.optimise)
         structure = spread(program.structure, self.one_or_all(nestings))
@@ -523,6 +560,7 @@ class EitherJacobian:
 
 __all__ = [
     "Backward",
+    "Cotangents",
     "Derivative",
     "EitherJacobian",
     "Forward",

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "AliasError",
+    "CheckError",
     "CrossThreadDependence",
     "CudaUnavailable",
     "DifferentiationError",
@@ -122,6 +123,10 @@ class DifferentiationError(Exception):
         if self.instead:
             lines.append(f"  instead: {self.instead}")
         return "\n".join(lines)
+
+
+class CheckError(AssertionError):
+    """A derivative that does not agree with differences: `check_grads` says where."""
 
 
 class UnsupportedConstruct(DifferentiationError):

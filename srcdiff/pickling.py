@@ -5,7 +5,7 @@
 
 Functions go through cloudpickle, under whatever pickles the object: joblib, Dask, multiprocessing. The file of a
 function need not exist where it arrives, so each one carries its text, from which it is read there as here: what
-does not compile to its bytecode is refused.
+does not compile to its bytecode is refused. The rules of these functions (`defvjp`) go along.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numba import cloudpickle
 
 from .errors import DifferentiationError
 from .frontend.source import carried_text, plain_function, read_source
+from .primitives.custom import RULES, Rules, rules_of
 
 
 def reduced(obj: Any, made_with: tuple[Any, ...]) -> Any:
@@ -47,17 +48,25 @@ def global_name(obj: Any) -> str | None:
 
 
 def dumped(made_with: tuple[Any, ...]) -> bytes:
-    for argument in made_with[1]:
-        for function in functions_behind(argument, set()):
+    rules: dict[Any, Rules] = {}
+    seen: set[int] = set()
+    waiting = list(made_with[1])
+    while waiting:
+        for function in functions_behind(waiting.pop(), seen):
             carry_text(function)
-    data: bytes = cloudpickle.dumps(made_with)  # type: ignore[no-untyped-call]
+            own = rules_of(function)
+            if own is not None:
+                rules[function] = own
+                waiting += own.functions
+    data: bytes = cloudpickle.dumps((made_with, rules))  # type: ignore[no-untyped-call]
     return data
 
 
 @functools.lru_cache(maxsize=64)
 def revived(data: bytes) -> Any:
     """The object made of what was sent: the same one for the same bytes, with what it has compiled so far."""
-    kind, args, keywords = pickle.loads(data)
+    (kind, args, keywords), rules = pickle.loads(data)
+    RULES.update(rules)
     return kind(*args, **keywords)
 
 

@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from .analysis.compensation import is_compensated
-from .emit.python import print_function
+from .emit import python
 from .frontend.build import Program, Reader, parse
 from .frontend.kernels import KernelReader
 from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
+from .ir.walk import ops_within
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.clips import drop_clips
@@ -45,7 +46,9 @@ from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .transform.attach import drop_attachments
-from .transform.jacobian import build_forward_jacobian, build_reverse_jacobian
+from .transform.custom import drop_rules
+from .transform.dependence import build_dependence
+from .transform.jacobian import build_compressed_jacobian, build_forward_jacobian, build_reverse_jacobian
 from .transform.primal import as_primal
 from .transform.pullback import cut_sweeps, keep_residuals
 from .transform.results import own_results
@@ -77,6 +80,7 @@ PLACE: list[Stage] = [
     (NEEDED, "simplify placed", simplified),
 ]
 FINISH: list[Stage] = [
+    (NEEDED, "rules", drop_rules),
     (OPTIONAL, "hoist placed", hoist_invariants),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
@@ -119,7 +123,7 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
 
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
-    function = drop_attachments(program.function)
+    function = drop_rules(drop_attachments(program.function))
     return run(FUSE, function, True, hook) if optimise else function
 
 
@@ -161,18 +165,30 @@ def tangent(function: Function, wrt: Sequence[int], optimise: bool = True) -> Fu
     return run(stages, function, optimise, no_hook)
 
 
-def pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
-    """The function with what its reverse sweep needs as further results, and the reverse sweep for given cotangents."""
-    values = len(function.results)
-    seeds = sum(ty.is_differentiable(r.type) for r in function.results)
+def seeded_adjoint(function: Function, wrt: Sequence[int], optimise: bool) -> Function:
+    """The results and what is owed to the parameters `wrt`, for given cotangents of the results."""
     stages: list[Stage] = [
         *PREPARE,
-        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, True, values)),
+        (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, True, len(f.results))),
         (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         *PLACE,
     ]
-    forward, backward = cut_sweeps(run(stages, function, optimise, no_hook), seeds, values)
+    return run(stages, function, optimise, no_hook)
+
+
+def cotangents(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """What is owed to the parameters `wrt`, for given cotangents of the results."""
+    adjoint = seeded_adjoint(function, wrt, optimise)
+    body = replace(adjoint.body, results=adjoint.results[len(function.results) :])
+    return simplified(own_results(protect_arguments(replace(adjoint, body=body))))
+
+
+def pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
+    """The function with what its reverse sweep needs as further results, and the reverse sweep for given cotangents."""
+    seeds = sum(ty.is_differentiable(r.type) for r in function.results)
+    adjoint = seeded_adjoint(function, wrt, optimise)
+    forward, backward = cut_sweeps(adjoint, seeds, len(function.results))
     return simplified(forward), simplified(own_results(protect_arguments(backward)))
 
 
@@ -198,6 +214,17 @@ def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = Tr
     return simplified(build_reverse_jacobian(prepared, pairs, wrt))
 
 
+def dependence(function: Function, wrt: Sequence[int]) -> Function:
+    """The bits of the results, for bits of the parameters `wrt`."""
+    return simplified(build_dependence(simplified(as_primal(function)), wrt))
+
+
+def compressed_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
+    """The sums of those columns of the Jacobian that have the same colour, for colours of the parameters `wrt`."""
+    prepared = run(PREPARE, function, optimise, no_hook)
+    return simplified(build_compressed_jacobian(prepared, wrt, WIDTH))
+
+
 def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """A derivative as it is printed and compiled."""
     return run(FINISH, function, optimise, hook)
@@ -210,6 +237,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 
 # Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
+CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
 NOT_IN_THREADS = {"rotate", "unread after rotation", "unsigned", "share"}
 
 
@@ -227,7 +255,8 @@ def threaded(
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),
-        *PLACE,
+        (NEEDED, "residuals", lambda f: place_residuals(f, CHEAP_IN_THREADS)),
+        (NEEDED, "simplify placed", simplified),
         *(stage for stage in FINISH if stage[1] not in NOT_IN_THREADS),
         (NEEDED, "elements", lambda f: simplified(over_elements(f))),
         (OPTIONAL, "strides", lambda f: simplified(write_strides(f))),
@@ -240,7 +269,7 @@ def threaded_primal(function: Function, optimise: bool = True, hook: Hook = no_h
     stages: list[Stage] = [
         (NEEDED, "primal", as_primal),
         (NEEDED, "protect", protect_arguments),
-        (NEEDED, "attachments", drop_attachments),
+        (NEEDED, "attachments", lambda f: drop_rules(drop_attachments(f))),
         (OPTIONAL, "simplify", simplified),
         (OPTIONAL, "hoist", hoist_invariants),
         (NEEDED, "elements", lambda f: simplified(over_elements(f))),
@@ -253,6 +282,33 @@ def reorders_sums(program: Program) -> bool:
     return not is_compensated(program.function)
 
 
+def print_function(function: Function, doc: str = "", results: str | None = None) -> str:
+    """The text of a module with a finished function in it, and the functions that it calls."""
+    helpers: dict[str, Function] = {}
+
+    def gather(function: Function) -> None:
+        for op in ops_within(function.body):
+            if op.primitive == "call" and op.attributes["name"] not in helpers:
+                called: Function = op.attributes["callee"].function
+                helpers[op.attributes["name"]] = called  # it calls itself
+                finished = finish(simplified(drop_attachments(called)))
+                helpers[op.attributes["name"]] = replace(finished, name=op.attributes["name"])
+                gather(finished)
+
+    gather(function)
+    return python.print_function(function, doc, results, list(helpers.values()))
+
+
+def calls_itself(program: Program) -> bool:
+    """Whether a program calls functions that call themselves."""
+    return any(op.primitive == "call" for op in ops_within(program.function.body))
+
+
+def other_functions(program: Program) -> list[Any]:
+    """The functions of the user that a program calls as they stand."""
+    return [op.attributes["target"] for op in ops_within(program.function.body) if "module" in op.attributes]
+
+
 def tape_sizes(function: Function) -> tuple[Function, list[str]]:
     """A function that gives the bytes of each tape of a gradient, and the names of the tapes."""
     sizes, names = measured_tapes(function)
@@ -263,16 +319,24 @@ __all__ = [
     "Hook",
     "adjoint",
     "as_primal",
+    "calls_itself",
+    "compressed_jacobian",
+    "cotangents",
+    "dependence",
     "finish",
     "forward_jacobian",
     "gradient",
     "kept_pullback",
+    "other_functions",
+    "own_results",
     "primal",
     "print_function",
+    "pullback",
     "read",
     "read_for_device",
     "reorders_sums",
     "reverse_jacobian",
+    "simplified",
     "tangent",
     "tape_sizes",
     "threaded",

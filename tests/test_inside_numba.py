@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections import namedtuple
 from pathlib import Path
 
 import numba
@@ -193,6 +194,47 @@ def test_bound_and_captured_values_are_frozen(monkeypatch):
     monkeypatch.setitem(globals(), "SCALE", 20.0)
     assert same(use(W), first)
     assert same(captured(W), 10.0 * first[0])
+
+
+def test_bound_structures():
+    def weighted(w, p, q):
+        return np.sum(w * p["a"]) * p["b"] * q[0] * q[1]
+
+    slope = grad(functools.partial(weighted, p={"a": np.arange(3.0), "b": 2.0}, q=(3.0, 5.0)))
+
+    @njit
+    def use(w):
+        return slope(w)
+
+    assert use(np.ones(3)).tolist() == [0.0, 30.0, 60.0] == slope(np.ones(3)).tolist()
+
+
+def test_a_structure_as_argument_is_refused():
+    @differentiate
+    def product(pair):
+        return pair.a * pair.b
+
+    @njit
+    def use(pair):
+        return product.grad(pair)
+
+    pair = namedtuple("pair", "a b")(2.0, 3.0)
+    assert product.grad(pair) == (3.0, 2.0)
+    with pytest.raises(TypingError, match="returns a structure"):
+        use(pair)
+
+
+def test_names_that_an_adapter_might_use():
+    K = 3.0
+    slope = grad(lambda x, captured_K, lambda_grad: K * x * captured_K * lambda_grad)
+    product = hvp(lambda vector, x_dot: vector**3 * x_dot)
+
+    @njit
+    def use(x):
+        return slope(x, 5.0, 7.0), product(x, 2.0, 1.0)
+
+    assert use(2.0) == (105.0, 24.0)
+    assert hvp(lambda vector: vector**3)(2.0, 1.0) == 12.0
 
 
 def test_higher_derivatives():

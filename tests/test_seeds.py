@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srcdiff import differentiate, grad, value_and_grad
+from srcdiff import CheckError, check_grads, defvjp, differentiate, grad, value_and_grad, vjp
 
 
 def example(name: str) -> Any:
@@ -325,3 +325,52 @@ def test_derivative_has_the_shape_of_what_it_is_taken_by() -> None:
     assert isinstance(ds, float)
     assert (dv.shape, dv.dtype) == ((3,), np.float64)
     assert (dm.shape, dm.dtype) == ((2, 4), np.float32)
+
+
+# Rules of one's own in the form of Autodidact, and gradient checking.
+
+
+def test_a_table_of_rules_as_in_autodidact() -> None:
+    def exp(x):
+        return math.exp(x)
+
+    def tanh(x):
+        return math.tanh(x)
+
+    def multiply(x, y):
+        return x * y
+
+    defvjp(exp, lambda g, ans, x: ans * g)
+    defvjp(tanh, lambda g, ans, x: g * (1.0 - ans**2))
+    defvjp(multiply, lambda g, ans, x, y: g * y, lambda g, ans, x, y: g * x)
+
+    def f(x, y):
+        return multiply(exp(x), tanh(multiply(x, y))) + y
+
+    def plain(x, y):
+        return math.exp(x) * math.tanh(x * y) + y
+
+    assert grad(f, (0, 1))(0.5, 1.3) == pytest.approx(grad(plain, (0, 1))(0.5, 1.3), rel=1e-14)
+    value, pullback = vjp(f, 0.5, 1.3)
+    assert value == pytest.approx(plain(0.5, 1.3), rel=1e-14)
+    assert pullback(2.0)[0] == pytest.approx(2.0 * grad(plain)(0.5, 1.3), rel=1e-14)
+    assert grad(grad(f))(0.5, 1.3) == pytest.approx(grad(grad(plain))(0.5, 1.3), rel=1e-14)
+
+
+def test_gradient_checking() -> None:
+    def formula(x, z):
+        return math.exp(x * z) + x * z / math.log(x) + math.sin(math.log(x)) / (x * z)
+
+    check_grads(formula, (2.0, 3.0))
+
+    def logistic(z):
+        return 1.0 / (1.0 + math.exp(-z))
+
+    def loss(w, x, b, t):
+        return 0.5 * (logistic(w * x + b) - t) ** 2
+
+    defvjp(logistic, lambda g, ans, z: g * ans * (1.0 - ans))
+    check_grads(loss, (0.5, 2.0, -0.3, 1.0))
+    defvjp(logistic, lambda g, ans, z: g * ans * (1.0 + ans))
+    with pytest.raises(CheckError, match=r"lambda g, ans, z: g \* ans \* \(1.0 \+ ans\)"):
+        check_grads(loss, (0.5, 2.0, -0.3, 1.0))

@@ -64,6 +64,8 @@ def channels(op: Op) -> list[Value]:
             return [op.operands[0], op.operands[-1]]
         case "accumulate_array":
             return list(op.operands)
+        case "custom":
+            return [op.operands[k] for k in op.attributes["call"].channels]
         case _:
             return []
 

@@ -28,7 +28,7 @@ def is_current(program: Program) -> bool:
 def host_function(lengths: Function) -> Any:
     """The lengths of the tapes as a Python function of the arguments."""
     space: dict[str, Any] = {}
-    text = pipeline.print_function(lengths, results=["(" + "{}, " * len(lengths.results) + ")"])
+    text = pipeline.print_function(lengths, results="(" + "{}, " * len(lengths.results) + ")")
     exec(compile(text, f"<{lengths.name}>", "exec"), space)
     return space[lengths.name]
 
@@ -41,7 +41,7 @@ def allocate_tapes(
         return []
     found = iter(lengths(*(known[p] for p in placed.lengths.parameters)))
     return [
-        at.zeros(
+        at.empty(
             (*(int(next(found)) for _ in range(tape.type.ndim - 1)), threads),
             ty.numpy_dtype(tape.type),
             stream,

@@ -11,10 +11,12 @@ global of the adapter, which Numba freezes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
-__all__ = ["leaves_of", "print_adapter"]
+from ..frontend.trees import parts_of
+
+__all__ = ["leaves_of", "print_adapter", "unused"]
 
 
 def print_adapter(
@@ -45,4 +47,16 @@ def leaves_of(expression: str, nesting: Any) -> list[str]:
     """
     if nesting == "leaf":
         return [expression]
-    return [leaf for k, part in enumerate(nesting or ()) for leaf in leaves_of(f"{expression}[{k}]", part)]
+    parts = parts_of(nesting) or ()
+    return [leaf for k, part in enumerate(parts) for leaf in leaves_of(f"{expression}[{k}]", part)]
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """A name that is not taken yet.
+
+    >>> unused("x", ["x", "y"]), unused("z", ["x", "y"])
+    ('x_', 'z')
+    """
+    while name in taken:
+        name += "_"
+    return name

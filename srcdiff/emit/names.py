@@ -15,7 +15,8 @@ import re
 
 from ..analysis.structure import find_structure
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
-from .special import called_functions
+from ..ir.walk import ops_within
+from .special import called_functions, modules_called
 
 Interval = tuple[int, int]
 IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
@@ -232,10 +233,12 @@ class Variables:
                     leaders.append(value)
 
     def name_all(self, function: Function) -> dict[Value, str]:
-        taken = {*RESERVED, *called_functions(function)}
+        modules = {module.partition(".")[0] for module in modules_called(function)}
+        modules |= {op.attributes["name"] for op in ops_within(function.body) if op.primitive == "call"}
+        taken = {*RESERVED, *called_functions(function), *modules}
         names: dict[Value, str] = {}
         for value in function.parameters:
-            is_free = value.name.isidentifier() and value.name not in names.values()
+            is_free = value.name.isidentifier() and value.name not in {*names.values(), *modules}
             name = value.name if is_free else unique(clean(value.name) or "kept", taken)
             names[self.find(value)] = name
             taken.add(name)

@@ -21,7 +21,7 @@ from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, uses_in
 from ..primitives import ARRAYS, REGISTRY
 from .names import IN_PLACE, Variables
-from .special import called_functions, plain_source
+from .special import called_functions, modules_called, plain_source
 
 INDENT = "    "
 ATOM, UNARY, SUM, COMPARE, LOWEST = 100, 11, 9, 4, 0
@@ -36,7 +36,9 @@ def grown(tape, needed):
 '''
 
 
-def print_function(function: Function, doc: str = "", results: str | None = None) -> str:
+def print_function(
+    function: Function, doc: str = "", results: str | None = None, helpers: Sequence[Function] = ()
+) -> str:
     """The source text of a module with this function in it.
 
     Parameters
@@ -44,6 +46,7 @@ def print_function(function: Function, doc: str = "", results: str | None = None
     function : Function
     doc : docstring of the printed function
     results : how to nest the results in the `return`, if not as a flat tuple; `{}` stands for each
+    helpers : functions that it calls
 
     Returns
     -------
@@ -52,24 +55,31 @@ def print_function(function: Function, doc: str = "", results: str | None = None
     """
     printer = Printer(function)
     body = printer.function_lines(doc, results)
-    helpers = []
-    used = {op.primitive for op in ops_within(function.body)}
-    if "ensure" in used:
-        helpers.append(GROWN)
-    helpers += map(plain_source, called_functions(function))
+    texts = []
+    all_functions = (function, *helpers)
+    if any(op.primitive == "ensure" for f in all_functions for op in ops_within(f.body)):
+        texts.append(GROWN)
+    texts += dict.fromkeys(plain_source(name) for f in all_functions for name in called_functions(f))
+    texts += ["\n".join([HELPER, *Printer(helper).function_lines("", None)]) for helper in helpers]
+    modules = sorted({module for f in all_functions for module in modules_called(f)})
     text = "\n".join(body)
-    everything = "\n".join([text, *helpers])
+    everything = "\n".join([text, *texts])
     imports = []
     if "math." in everything:
         imports.append("import math")
-    if helpers or "np." in everything:
+    if texts or "np." in everything:
         if imports:
             imports.append("")
         imports.append("import numpy as np")
-    if helpers:
+    if texts:
         imports.append("from numba import njit")
+    if modules:
+        imports += [*([""] if imports else []), *(f"import {module}" for module in modules)]
     parts = ["\n".join(imports)] if imports else []
-    return "\n\n\n".join([*parts, *(h.rstrip() for h in helpers), text]) + "\n"
+    return "\n\n\n".join([*parts, *(t.rstrip() for t in texts), text]) + "\n"
+
+
+HELPER = '@njit(error_model="numpy")'
 
 
 class Printer:
@@ -218,6 +228,8 @@ class Printer:
                 return f"{self.text(op.operands[0], ATOM)}.shape[{op.attributes['axis']}]", ATOM
             case "cast":
                 return f"{caster(op.result.type)}({self.text(op.operands[0])})", ATOM
+            case "call":
+                return f"{op.attributes['name']}({', '.join(map(self.text, op.operands))})", ATOM
             case "stop_gradient":
                 return self.operand(op.operands[0])
             case "if":
@@ -700,7 +712,7 @@ def literal(value: Value) -> tuple[str, int]:
     """A constant and how tightly its text binds."""
     number = value.constant
     text = complex_text(number) if isinstance(number, complex) else real_text(number)
-    precedence = UNARY if text.startswith("-") else ATOM
+    precedence = SUM if " " in text and text[-1] == "j" else UNARY if text.startswith("-") else ATOM
     if value.type not in (ty.float64, ty.int64, ty.boolean, ty.complex128):
         return f"{ty.dtype_spelling(value.type)}({text})", ATOM
     return text, precedence
@@ -715,8 +727,11 @@ def real_text(number: Any) -> str:
 def complex_text(number: complex) -> str:
     """A complex constant; `-1j` has the real part -0.0, which sums such as `0.0 - 1j` have not."""
     sign = math.copysign(1.0, number.imag)
+    imaginary = repr(complex(0.0, abs(number.imag)))
     if number.real == 0 and math.copysign(1.0, number.real) == sign and math.isfinite(number.imag):
-        return f"{'-' if sign < 0 else ''}{complex(0.0, abs(number.imag))!r}"
+        return f"{'-' if sign < 0 else ''}{imaginary}"
+    if number.real and number.imag and math.isfinite(abs(number)):
+        return f"{number.real!r} {'-' if sign < 0 else '+'} {imaginary}"
     return f"complex({real_text(number.real)}, {real_text(number.imag)})"
 
 

@@ -1,4 +1,4 @@
-"""The special functions that a program calls, as text to be copied into its module.
+"""The special functions that a program calls, as text to be copied into its module; the modules it must import.
 
 lgamma_grad calls `digamma`    ->    "@njit\\ndef digamma(x): ..."
 """
@@ -38,3 +38,8 @@ def plain_source(name: str) -> str:
     signature, _, body = inspect.getsource(FUNCTIONS[name]).partition("\n")
     signature = re.sub(r": [\w\[\]]+(?=[,)])| -> \w+", "", signature)
     return f"@njit\n{signature}\n{body}"
+
+
+def modules_called(function: Function) -> list[str]:
+    """The modules of functions that Numba compiled for the user, and that the program calls as they stand."""
+    return sorted({op.attributes["module"] for op in ops_within(function.body) if "module" in op.attributes})

@@ -25,7 +25,6 @@ from .things import (
     Axis,
     Elementwise,
     Length,
-    ListItems,
     Root,
     Scalar,
     is_arraylike,
@@ -34,6 +33,7 @@ from .things import (
     is_scalar,
     whole_view,
 )
+from .trees import parts_of, with_parts
 
 Indices = tuple[Scalar, ...]
 
@@ -476,9 +476,8 @@ class Arrays(Scalars):
                 for other in (root, *root.aliases):
                     view.root.may_alias(other)
             return view
-        if type(thing) is tuple or isinstance(thing, ListItems):
-            return type(thing)(self.settled(part) for part in thing)
-        return thing
+        parts = parts_of(thing)
+        return thing if parts is None else with_parts(thing, [self.settled(part) for part in parts])
 
     def nest(self, shape: tuple[Length, ...], body: Callable[[Indices], None], indices: Indices = ()) -> None:
         """Nested loops over an index space."""

@@ -19,10 +19,14 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
+from ..primitives.custom import rules_of
 from .canonicalise import assigned_names, read_names
 from .captures import Captures
+from .custom import derived
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
+from .library.structures import has_items, is_known, joined_name, known_range, thing_of, tree_of
+from .recursion import Reading, call_recursive
 from .scope import Frame, LoopParts, describe
 from .searches import halves_bracket
 from .source import FunctionSource
@@ -44,6 +48,7 @@ from .things import (
     is_scalar,
     whole_view,
 )
+from .trees import Tree, parts_of, with_parts
 
 REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
     ast.With: (
@@ -69,14 +74,17 @@ class Program:
     """A function in the IR, and what a call of it must supply.
 
     `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
-    at each call; `structure` is the nesting of the results: "leaf", None or a tuple; `files` are those that were read.
+    at each call; `structure` is the nesting of the results: "leaf", None, a tuple or a `Tree` (in which what is known
+    is `Static`); the first `arguments` parameters are the arguments; `written` says which parameters are arrays that
+    are written, hidden ones counted from the end; `files` are those that were read.
     """
 
     function: Function
     fetch: tuple[tuple[str, Any, str], ...]
     statics: tuple[tuple[tuple[str, Any, str], Any], ...]
     structure: Any
-    parameters: Any
+    arguments: int
+    written: tuple[int, ...]
     files: frozenset[str] = frozenset()
 
 
@@ -88,8 +96,20 @@ class Reader(Expressions):
         self.captures = Captures()
         self.files = set()
         self.stack = []
+        self.readings: dict[Any, Reading] = {}
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
+
+    def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
+        return call_recursive(self, source, env, node, self.read_again)
+
+    def read_again(
+        self, source: FunctionSource, specs: Sequence[Any], readings: dict[Any, Reading]
+    ) -> Program:
+        """A function that is called, not put in place, read by a reader like this one."""
+        reader = type(self)()
+        reader.carried_float, reader.readings = self.carried_float, readings
+        return parse(source, specs, reader)
 
     # ------------------------------------------------------------------------------------- parameters
 
@@ -109,6 +129,14 @@ class Reader(Expressions):
             return spec
         if isinstance(spec, tuple):
             return tuple(self.parameter(part, f"{name}{k}", parameters) for k, part in enumerate(spec))
+        if isinstance(spec, Tree):
+            return thing_of(
+                spec,
+                [
+                    self.parameter(part, joined_name(name, key), parameters)
+                    for key, part in zip(spec.names, spec.parts, strict=True)
+                ],
+            )
         if not (ty.is_scalar(spec) or (ty.is_array(spec) and ty.is_scalar(spec.dtype))):
             self.refuse(
                 f"the argument `{name}` of type {spec}",
@@ -249,6 +277,13 @@ class Reader(Expressions):
 
     def bind_subscript(self, target: ast.Subscript, thing: Any) -> None:
         array = self.expression(target.value)
+        if isinstance(array, Tree):
+            self.refuse(
+                f"writing into {describe(array)}",
+                "only arrays can be changed in place",
+                "a new one: `{**old, key: value}`",
+                node=target,
+            )
         items = self.index_items(target.slice)
         if isinstance(array, tuple):
             self.refuse(
@@ -308,6 +343,9 @@ class Reader(Expressions):
             case ast.Subscript():
                 array = self.expression(node.target.value)
                 items = self.index_items(node.target.slice)
+                if isinstance(array, Tree) and isinstance(part := self.pick(array, items), ArrayView):
+                    self.update(part, combine, self.expression(node.value))
+                    return
                 if not isinstance(array, ArrayView):
                     self.refuse(
                         f"writing into {describe(array)}",
@@ -378,8 +416,11 @@ class Reader(Expressions):
 
     def for_statement(self, node: ast.For) -> None:
         over = self.expression(node.iter)
-        if isinstance(over, tuple):
-            self.unrolled(node, over)
+        items = self.written_out(over)
+        if items is None and isinstance(over, Range) and self.picks_parts(node):
+            items = known_range(over)
+        if items is not None:
+            self.unrolled(node, items)
             return
         assigned = self.rebound([node])
         stop: str = getattr(node, "stop", "")
@@ -429,6 +470,18 @@ class Reader(Expressions):
 
         around = replace(parts, body=segment, bounds=bounds, bind=current.append, index=index)
         self.loop(replace(around, checkpoint=True))
+
+    def picks_parts(self, node: ast.For) -> bool:
+        """Whether the index of a loop is one into items of known number that are no numbers: `Ws[k]`, `p.layers[k]`."""
+        index = {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
+        for inner in (n for statement in node.body for n in ast.walk(statement)):
+            if isinstance(inner, ast.Subscript) and not index.isdisjoint(read_names([ast.Expr(inner.slice)])):
+                whole: ast.expr = inner.value
+                while isinstance(whole, (ast.Subscript, ast.Attribute)):
+                    whole = whole.value
+                if isinstance(whole, ast.Name) and has_items(self.frame.env.get(whole.id)):
+                    return True
+        return False
 
     def rebound(self, body: list[ast.stmt]) -> list[str]:
         """The names that the body of a loop may bind to something else; `a += b` leaves an array where it is."""
@@ -499,7 +552,7 @@ class Reader(Expressions):
         return k if is_number(start) and start == 0 else self.scalar("add", k, start)
 
     def unrolled(self, node: ast.For, items: tuple[Any, ...]) -> None:
-        """A loop over a tuple: its items may differ in type, so each trip is read by itself."""
+        """A loop over known items: they may differ in type, so each trip is read by itself."""
         if len(items) > 64:
             self.refuse(f"a loop over {len(items)} items written out", instead="an array")
         stop: str = getattr(node, "stop", "")
@@ -603,25 +656,33 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
         arguments = list(parameters)
         roots = {reader.memory[root]: root for root in reader.memory}
         reader.stack.append(source.function.__code__)
-        result = reader.body_of(source.tree)
+        rules = rules_of(source.function)
+        if rules is None:
+            result = reader.body_of(source.tree)
+        else:
+            given = list(things.values())
+            result = derived(reader, rules, given, lambda: reader.body_of(source.tree), source.tree)
         leaves: list[Value] = []
         structure = flatten(reader, result, leaves)
         hidden = list(reader.captures.values.values())
-        written = []
-        for value in arguments + hidden:
+        written, places = [], []
+        for k, value in enumerate(arguments + hidden):
             if ty.is_array(value.type):
                 root = roots.get(value) or next(
                     r for r in reader.captures.roots.values() if r.name == value.name
                 )
                 final = reader.memory.get(root, value)
+                if final is not value:
+                    places.append(k if k < len(arguments) else k - len(arguments) - len(hidden))
                 if isinstance(final, Value) and final is not value and final not in leaves:
                     written.append(final)
     ops = (*reader.prologue.ops, *builder.ops)
     body = Block((*arguments, *hidden), ops, (*leaves, *written))
     function = Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written))
-    captures = reader.captures
+    captures, count = reader.captures, len(arguments)
+    fetch, statics = tuple(captures.fetch), tuple(captures.statics)
     files = frozenset((source.file, *reader.files))
-    return Program(function, tuple(captures.fetch), tuple(captures.statics), structure, things, files)
+    return Program(function, fetch, statics, structure, count, tuple(places), files)
 
 
 def valid_name(name: str) -> str:
@@ -632,8 +693,13 @@ def flatten(reader: Reader, thing: Any, leaves: list[Value]) -> Any:
     """The values of a result, and the structure they are nested in."""
     if isinstance(thing, Static) and thing.value is None:
         return None
-    if isinstance(thing, tuple):
-        return tuple(flatten(reader, part, leaves) for part in thing)
+    parts = parts_of(thing)
+    if parts is not None:
+        tree = tree_of(thing)
+        known = not isinstance(tree, tuple)
+        return with_parts(
+            tree, [part if known and is_known(part) else flatten(reader, part, leaves) for part in parts]
+        )
     if isinstance(thing, Elementwise) or (isinstance(thing, ArrayView) and not thing.whole):
         thing = reader.materialise(thing)
     if isinstance(thing, ArrayView):

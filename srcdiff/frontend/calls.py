@@ -7,6 +7,7 @@ import builtins
 import functools
 import json
 import math
+import sys
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -19,21 +20,26 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
+from ..primitives.custom import rules_of
 from ..primitives.record import Primitive, row_of
 from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
 from .captures import Captures, Where
+from .custom import call_with_rules
 from .library import METHODS, OWN_METHODS, call_library, entry_of, written
 from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
+from .library.structures import call_method_of, known_items, made_structure
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
 from .things import (
     ArrayView,
     Elementwise,
+    ListItems,
     LocalFunction,
     Method,
+    NamedItems,
     Poison,
     Static,
     is_arraylike,
@@ -41,12 +47,14 @@ from .things import (
     is_scalar,
     whole_view,
 )
+from .trees import Tree
 
 Arguments = tuple[Any, ...]
 
 
 class Calls(Arrays):
     stack: list[Any]
+    readings: dict[Any, Any]  # recursive functions, by code and types
     files: set[str]  # of the functions that were read in place
     captures: Captures
 
@@ -63,9 +71,24 @@ class Calls(Arrays):
             return self.call_method(function, arguments, dict(keywords), node)
         if isinstance(function, LocalFunction):
             return self.inline_local(function, arguments, dict(keywords), node)
+        if isinstance(function, (Tree, NamedItems)) and hasattr(function.kind, "__call__"):  # noqa: B004
+            return call_method_of(self, function, "__call__", arguments, dict(keywords), node)
         if not isinstance(function, Static):
             self.refuse(f"a call of {describe(function)}", instead="a function", node=node)
         target = function.value
+        if isinstance(target, functools.partial) and rules_of(target.func) is not None:
+            first = tuple(map(self.lifted, target.args))
+            named = {k: self.lifted(v) for k, v in target.keywords.items()}
+            return self.call(Static(target.func), (*first, *arguments), {**named, **keywords}, node)
+        rules = rules_of(target)
+        if rules is not None:
+            return call_with_rules(self, rules, target, arguments, dict(keywords), node)
+        return self.call_without_rules(target, arguments, keywords, node)
+
+    def call_without_rules(
+        self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST
+    ) -> Any:
+        """What the library makes of a function by itself."""
         entry = entry_of(self, target)
         if entry is not None:
             return call_library(self, target, entry, arguments, keywords)
@@ -81,6 +104,15 @@ class Calls(Arrays):
         if is_readable(target):
             return self.inline(target, arguments, dict(keywords), node)
         return self.opaque(target, arguments, keywords, node)
+
+    def reads_source(self, target: Any) -> bool:
+        """Whether a call of it is read in place."""
+        return (
+            entry_of(self, target) is None
+            and row_of(target) is None
+            and not isinstance(target, type)
+            and is_readable(target)
+        )
 
     def apply(
         self, row: Primitive, target: Any, arguments: Arguments, keywords: dict[str, Any], node: ast.AST
@@ -260,15 +292,21 @@ class Calls(Arrays):
 
     def enter(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
         self.files.add(source.file)
+        if source.function.__code__ in self.stack:
+            return self.call_again(source, env, node)
         return self.run(source.tree, Frame(source, env), node, source.function.__code__)
+
+    def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
+        """A call of a function that is being read."""
+        raise NotImplementedError
 
     def run(self, tree: Any, frame: Frame, node: ast.AST, identity: Any) -> Any:
         """Read the body of a called function in place."""
         if identity in self.stack:
             self.refuse(
-                "recursion",
-                "a function that calls itself cannot be inlined",
-                "a loop",
+                "recursion of a nested function",
+                "a nested function is read in place, among the variables that it sees",
+                "a function of the module, or a loop",
                 node=node,
             )
         if len(self.stack) > 60:
@@ -302,7 +340,9 @@ class Calls(Arrays):
         self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST | None
     ) -> Any:
         """A call that the library does not know: it runs as it stands, and must touch no active value."""
-        spelling = spelling_of(target)
+        spelling, module = spelling_of(target), ""
+        if spelling is None and hasattr(target, "py_func"):
+            spelling, module = imported_name(target)
         if spelling is None:
             self.refuse(
                 f"a call of `{getattr(target, '__name__', None) or type(target).__name__}`",
@@ -319,7 +359,7 @@ class Calls(Arrays):
             )
         text, operands = self.spelled(spelling, arguments, keywords, node)
         returned = self.opaque_type(target, arguments, keywords, node)
-        attributes = {"text": text, "target": target}
+        attributes = {"text": text, "target": target, **({"module": module} if module else {})}
         if returned == ty.none:
             current_builder().effect("opaque", operands, attributes)
             return Static(None)
@@ -406,7 +446,7 @@ class Calls(Arrays):
                 raise numba.core.errors.TypingError("no matching signature")
         except (numba.core.errors.NumbaError, TypeError, ValueError) as error:
             self.refuse(
-                f"a call of `{spelling_of(target)}`",
+                f"a call of `{getattr(target, '__name__', target)}`",
                 f"Numba cannot compile it for these arguments ({str(error).strip().splitlines()[0]})",
                 "a loop, or a value computed before the call and passed in",
                 node=node,
@@ -417,6 +457,10 @@ class Calls(Arrays):
         """`type(x)`, so that `type(x)(1)` has the type of `x`."""
         if is_arraylike(thing):
             return Static(np.ndarray)
+        if isinstance(thing, (Tree, NamedItems)):
+            return Static(thing.kind)
+        if isinstance(thing, tuple):
+            return Static(list if isinstance(thing, ListItems) else tuple)
         if isinstance(thing, Value):
             python = {ty.float64: float, ty.int64: int, ty.boolean: bool, ty.complex128: complex}
             return Static(python.get(thing.type) or ty.numpy_dtype(thing.type).type)
@@ -453,15 +497,16 @@ class Calls(Arrays):
                 self.nonnegative.add(result)
             return result
         if target is tuple or target is list:
-            thing = arguments[0] if arguments else ()
-            if isinstance(thing, tuple):
-                return tuple(thing)
+            items = known_items(self, arguments[0] if arguments else ())
+            if items is not None:
+                return ListItems(items) if target is list else items
         if issubclass(target, BaseException):
             return Static(target)
         if target in (np.finfo, np.iinfo) and len(arguments) == 1:
             return Static(target(ty.numpy_dtype(self.dtype_of(arguments[0]))))
-        if issubclass(target, tuple) and hasattr(target, "_fields") and not keywords:
-            return self.settled(tuple(arguments))
+        made = made_structure(self, target, arguments, keywords, node)
+        if made is not None:
+            return self.settled(made)
         self.refuse(
             f"making a `{target.__name__}`",
             "objects carry no derivative here",
@@ -475,6 +520,8 @@ class Calls(Arrays):
         self, method: Method, arguments: Arguments, keywords: dict[str, Any], node: ast.AST
     ) -> Any:
         thing, name = method.of, method.name
+        if isinstance(thing, (NamedItems, Tree)):
+            return call_method_of(self, thing, name, arguments, keywords, node)
         if isinstance(thing, tuple):
             self.refuse(
                 f"the method `{name}` of a list or tuple",
@@ -545,14 +592,6 @@ COPYING = (
 )  # fmt: skip
 
 
-def is_hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
-
-
 def is_readable(target: Any) -> bool:
     """Whether the source of a callable may be read and inlined."""
     return (
@@ -585,6 +624,14 @@ def spelling_of(target: Any) -> str | None:
     if name and getattr(math, name, None) is target:
         return f"math.{name}"
     return None
+
+
+def imported_name(target: Any) -> tuple[str | None, str]:
+    """How generated source reaches what Numba compiled in a module of the user, and what it must import."""
+    name, module = getattr(target, "__name__", ""), getattr(target, "__module__", "") or ""
+    if getattr(sys.modules.get(module), name, None) is not target:
+        return None, ""
+    return f"{module}.{name}", module
 
 
 def count_reads(tree: ast.AST) -> dict[str, int]:

@@ -1,14 +1,19 @@
 """What a function reads from outside itself: where it is found again at each call.
 
 ("global", f, "scale")    ("closure", f, "k")    ("module", settings, "scale")    ("object", array, "...")
+("part", ("global", f, "params"), "W")            # params["W"]
+("outline", ("global", f, "params"), "params")    # its keys, and the types of what they stand for
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..ir.core import Value
 from .things import Root
+from .trees import Tree, opened, part_of, parts_of, with_parts
 
 Where = tuple[str, Any, str]
 
@@ -32,6 +37,10 @@ def fetched(where: Where) -> Any:
         return cell_of(owner, name).cell_contents
     if kind == "module":
         return getattr(owner, name)
+    if kind == "part":
+        return part_of(fetched(owner), name)
+    if kind == "outline":
+        return outline(fetched(owner))
     return owner
 
 
@@ -40,9 +49,27 @@ def cell_of(function: Any, name: str) -> Any:
     return function.__closure__[function.__code__.co_freevars.index(name)]
 
 
+def place(where: Where) -> Any:
+    """What two ways to the same variable have in common."""
+    kind, owner, name = where
+    if kind in ("part", "outline"):
+        return kind, place(owner), name
+    return kind, id(owner.__globals__ if kind == "global" else owner), name
+
+
+def outline(value: Any) -> Any:
+    """What of a structure is taken as known: all but its numbers and the contents of its arrays."""
+    tree = value if type(value) is tuple else opened(value)
+    if tree is not None:
+        return with_parts(tree, [outline(part) for part in parts_of(tree) or ()])
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.dtype, value.ndim
+    return type(value)
+
+
 def same_known(a: Any, b: Any) -> bool:
     """Whether what was taken as known is still the same."""
-    return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float)) and a == b)
+    return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float, Tree)) and a == b)
 
 
-__all__ = ["Captures", "Where", "cell_of", "fetched", "same_known"]
+__all__ = ["Captures", "Where", "cell_of", "fetched", "outline", "place", "same_known"]

@@ -17,9 +17,22 @@ from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..primitives import REGISTRY
 from .arrays import Slice
-from .calls import NUMBER_METHODS, Calls, is_hashable
+from .calls import NUMBER_METHODS, Calls
+from .captures import outline, place
 from .library.complex_numbers import imag, real
 from .library.products import matmul
+from .library.structures import (
+    attribute_of,
+    is_dict,
+    is_structure,
+    item_of,
+    joined_dicts,
+    joined_name,
+    key_of,
+    known_items,
+    known_range,
+    thing_of,
+)
 from .scope import FLAG, Frame, describe
 from .things import (
     ArrayView,
@@ -39,6 +52,7 @@ from .things import (
     is_scalar,
     whole_view,
 )
+from .trees import Tree, opened
 
 BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -64,7 +78,6 @@ COMPARE: dict[type[ast.cmpop], str] = {
 }
 FROZEN_MODULES = ("math", "cmath", "numpy", "builtins")
 REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
-    ast.DictComp: ("a dict comprehension", "arrays filled in a loop"),
     ast.Set: ("a set", "an array"),
     ast.SetComp: ("a set comprehension", "an array"),
     ast.Yield: ("`yield`", "an array filled in a loop"),
@@ -130,9 +143,24 @@ class Expressions(Calls):
             return self.hidden(where, ty.typeof(value), name)
         if isinstance(value, np.ndarray):
             return self.hidden(where, self.array_type(value, node), name)
+        if is_structure(value) and not frozen:
+            return self.captured_parts(value, where, name, node)
         if not isinstance(value, types.ModuleType) and not (frozen and callable(value)):
             self.captures.statics.append((where, value))
         return self.lifted(value, node)
+
+    def captured_parts(self, value: Any, where: tuple[str, Any, str], name: str, node: ast.AST | None) -> Any:
+        """A structure from outside: its numbers and arrays are hidden parameters, the rest of it is known now."""
+        known: tuple[str, Any, str] = ("outline", where, name)
+        if where[0] != "part":
+            self.captures.statics.append((known, outline(value)))
+        tree = Tree(tuple, tuple(range(len(value))), value) if type(value) is tuple else opened(value)
+        assert tree is not None
+        parts = [
+            self.captured(part, ("part", where, key), joined_name(name, key), node)
+            for key, part in zip(tree.names, tree.parts, strict=True)
+        ]
+        return thing_of(tree, parts)
 
     def array_type(self, value: np.ndarray[Any, Any], node: ast.AST | None) -> Any:
         try:
@@ -153,7 +181,7 @@ class Expressions(Calls):
 
     def hidden(self, where: tuple[str, Any, str], type: Any, name: str) -> Any:
         self.check_number(type, name)
-        key = (where[0], id(where[1]) if where[0] != "global" else id(where[1].__globals__), where[2])
+        key = place(where)
         if key not in self.captures.values:
             self.captures.values[key] = Value(name, type)
             self.captures.fetch.append(where)
@@ -181,6 +209,8 @@ class Expressions(Calls):
             return tuple(self.lifted(x, node) for x in value)
         if isinstance(value, np.ndarray):
             return self.hidden(("object", value, str(id(value))), self.array_type(value, node), "array")
+        if is_structure(value):
+            return self.captured_parts(value, ("object", value, str(id(value))), "part", node)
         return Static(value)
 
     # ----------------------------------------------------------------------------------- expressions
@@ -215,7 +245,9 @@ class Expressions(Calls):
             case ast.Subscript():
                 return self.subscription(node)
             case ast.Dict():
-                return self.known_dict(node)
+                return self.dict_of(node)
+            case ast.DictComp():
+                return self.comprehension(node)
             case ast.Tuple():
                 return self.items(node.elts)
             case ast.List():
@@ -307,6 +339,8 @@ class Expressions(Calls):
                 return Static(a.value + b.value)
         if isinstance(a, tuple) and isinstance(b, tuple) and name == "add":
             return a + b
+        if is_dict(a) and is_dict(b) and name == "bitor":
+            return joined_dicts(a, b)
         if isinstance(a, tuple) and isinstance(b, int) and name == "mul":
             return a * b
         if (
@@ -370,6 +404,8 @@ class Expressions(Calls):
             return bool(thing.value)
         if isinstance(thing, tuple):
             return bool(thing)
+        if is_dict(thing):
+            return bool(thing.names)
         if is_arraylike(thing) and not self.frame.numba_rules:
             self.refuse("the truth of an array", instead="`np.any(...)` or `np.all(...)`")
         return None
@@ -395,6 +431,8 @@ class Expressions(Calls):
             case ast.In() | ast.NotIn():
                 if isinstance(a, Static) and isinstance(b, Static) and isinstance(b.value, str):
                     return (a.value in b.value) == isinstance(op, ast.In)
+                if is_dict(b):
+                    b = tuple(map(self.lifted, b.names))
                 if not isinstance(b, tuple):
                     self.refuse(f"`in` {describe(b)}", instead="`==`, or a loop")
                 hits = [self.compare_two(ast.Eq(), a, item) for item in b]
@@ -568,8 +606,8 @@ class Expressions(Calls):
                     node=node,
                 )
             return self.lifted(value, node)
-        if isinstance(thing, tuple):
-            return Method(thing, name)
+        if isinstance(thing, (tuple, Tree)):
+            return attribute_of(self, thing, name, node)
         if is_scalar(thing):
             if name == "real":
                 return real(self, thing)
@@ -607,16 +645,20 @@ class Expressions(Calls):
         return tuple(result)
 
     def pick(self, thing: Any, items: tuple[Any, ...]) -> Any:
-        if isinstance(thing, Static) and isinstance(thing.value, types.MappingProxyType):
-            return self.pick_known(thing.value, items)
+        if is_dict(thing):
+            return item_of(self, thing, items)
         if isinstance(thing, Static) and isinstance(thing.value, dict):
-            self.refuse("a dict is not supported", instead="separate arguments, or a tuple")
+            self.refuse(
+                "a dict whose keys are no strings and integers",
+                instead="keys of those types, or separate arguments",
+            )
         if isinstance(thing, tuple):
             (item,) = items if len(items) == 1 else (items,)
             if isinstance(item, Slice):
                 if any(isinstance(x, Value) for x in (item.start, item.stop, item.step)):
                     self.refuse("a slice of a tuple at a bound that is not constant", instead="an array")
-                return type(thing)(thing[slice(item.start, item.stop, item.step)])
+                chosen = thing[slice(item.start, item.stop, item.step)]
+                return ListItems(chosen) if isinstance(thing, ListItems) else chosen
             if isinstance(item, int):
                 if not -len(thing) <= item < len(thing):
                     self.refuse(f"item {item} of a tuple of {len(thing)}", "Python would raise an error here")
@@ -630,22 +672,21 @@ class Expressions(Calls):
             self.refuse(f"an index into {describe(thing)}", instead="an array or a tuple")
         return self.subscript(thing, items)
 
-    def known_dict(self, node: ast.Dict) -> Static:
-        """A dict of constants: it can be looked up, not changed."""
-        parts = [*node.keys, *node.values]
-        if not all(isinstance(part, ast.Constant) for part in parts):
-            self.refuse("a dict is not supported", instead="separate variables, or a tuple")
-        return Static(types.MappingProxyType(ast.literal_eval(node)))
-
-    def pick_known(self, table: types.MappingProxyType[Any, Any], items: tuple[Any, ...]) -> Any:
-        key = items[0].value if isinstance(items[0], Static) else items[0]
-        if len(items) != 1 or isinstance(key, Value) or not is_hashable(key) or key not in table:
-            self.refuse("a key that is not a constant of this dict", instead="separate variables, or a tuple")
-        return self.lifted(table[key])
+    def dict_of(self, node: ast.Dict) -> Tree:
+        """`{"W": W, **others}`: the keys must be known; it can be looked up, not changed."""
+        made = Tree(dict, (), ())
+        for key, value in zip(node.keys, node.values, strict=True):
+            thing = self.settled(self.expression(value))
+            if key is not None:
+                thing = Tree(dict, (key_of(self, self.expression(key)),), (thing,))
+            elif not is_dict(thing):
+                self.refuse(f"`**` of {describe(thing)}", instead="a dict with known keys", node=value)
+            made = joined_dicts(made, thing)
+        return made
 
     # --------------------------------------------------------------------- comprehensions, nested functions
 
-    def comprehension(self, node: ast.ListComp) -> Any:
+    def comprehension(self, node: ast.ListComp | ast.DictComp) -> Any:
         if len(node.generators) != 1 or node.generators[0].ifs:
             self.refuse(
                 "a list comprehension with a condition, or over two ranges",
@@ -662,12 +703,26 @@ class Expressions(Calls):
             self.frame = inner
             try:
                 self.bind_target(generator.target, item)
+                if isinstance(node, ast.DictComp):
+                    key = key_of(self, self.expression(node.key))
+                    return Tree(dict, (key,), (self.settled(self.expression(node.value)),))
                 return self.settled(self.expression(node.elt))
             finally:
                 self.frame = frame
 
-        if isinstance(over, tuple):
-            return tuple(element(item) for item in over)
+        items = self.written_out(over)
+        if isinstance(node, ast.DictComp):
+            if isinstance(over, Range):
+                items = known_range(over)
+            if items is None:
+                self.refuse(
+                    "a dict comprehension whose keys are not known beforehand",
+                    instead="arrays filled in a loop",
+                    node=node,
+                )
+            return joined_dicts(Tree(dict, (), ()), *map(element, items))
+        if items is not None:
+            return ListItems(element(item) for item in items)
         length, item_at = self.iteration(over)
 
         def at(indices: tuple[Scalar, ...]) -> Scalar:
@@ -686,6 +741,10 @@ class Expressions(Calls):
         listed = self.held(Elementwise((length, *shape), at, frozenset()))
         listed.root.is_list = True
         return listed
+
+    def written_out(self, thing: Any) -> tuple[Any, ...] | None:
+        """The items of something that is iterated, where each is known and may be of another type."""
+        return known_items(self, thing)
 
     def iteration(self, thing: Any) -> tuple[Scalar, Any]:
         raise NotImplementedError

@@ -18,8 +18,10 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.inline import inline
 from .captures import fetched
+from .library.structures import thing_of, tree_of
 from .scope import describe
 from .things import ArrayView, Elementwise, Static, is_arraylike, is_number, is_scalar, whole_view
+from .trees import Tree, parts_of, with_parts
 
 if TYPE_CHECKING:
     from .calls import Calls
@@ -48,7 +50,7 @@ def make_derivative(
         if is_number(thing):
             return thing
         if isinstance(thing, tuple):
-            return tuple(map(known, thing))
+            return with_parts(thing, list(map(known, thing)))
         calls.refuse(
             f"`{maker.__name__}` of {describe(thing)} inside a function",
             "which function it is must be known when this one is read",
@@ -83,8 +85,9 @@ def call_derivative(
 
 def spec_of(calls: Calls, thing: Any, operands: list[Value], node: ast.AST) -> Any:
     """The type of an argument as a derivative takes it, its values appended to `operands`."""
-    if isinstance(thing, tuple):
-        return tuple(spec_of(calls, part, operands, node) for part in thing)
+    parts = parts_of(thing)
+    if parts is not None:
+        return with_parts(tree_of(thing), [spec_of(calls, part, operands, node) for part in parts])
     if isinstance(thing, Static):
         return thing
     if is_scalar(thing):
@@ -105,8 +108,11 @@ def array_value(calls: Calls, thing: Any) -> Value:
 
 def tangent_values(calls: Calls, thing: Any, parameters: Iterator[Value], node: ast.AST) -> list[Value]:
     """A tangent as the next parameters of the program want it: of the same type, arrays in C order."""
-    if isinstance(thing, tuple):
-        return [value for part in thing for value in tangent_values(calls, part, parameters, node)]
+    parts = parts_of(thing)
+    if parts is not None:
+        return [value for part in parts for value in tangent_values(calls, part, parameters, node)]
+    if isinstance(thing, Static):
+        return []
     wanted = next(parameters).type
     if is_scalar(thing) and not ty.is_array(wanted):
         return [calls.cast(calls.as_value(thing, wanted), wanted)]
@@ -121,9 +127,10 @@ def things_of(calls: Calls, structure: Any, results: Iterator[Value]) -> Any:
     if structure == "leaf":
         value = next(results)
         return whole_view(calls.new_root(value)) if ty.is_array(value.type) else value
-    if structure is None:
-        return Static(None)
-    return tuple(things_of(calls, part, results) for part in structure)
+    if structure is None or isinstance(structure, Static):
+        return structure or Static(None)
+    tree = structure if isinstance(structure, Tree) else Tree(tuple, (), structure)
+    return thing_of(tree, [things_of(calls, part, results) for part in tree.parts])
 
 
 __all__ = ["call_derivative", "is_derivative", "is_maker", "make_derivative"]

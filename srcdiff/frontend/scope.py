@@ -10,7 +10,6 @@ import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..errors import AliasError, DifferentiationError, Location, UnsupportedConstruct
@@ -22,7 +21,19 @@ from ..ir.types import Type
 from ..ir.walk import rename, substitute
 from .canonicalise import RESULT
 from .source import FunctionSource, location_of
-from .things import ArrayView, Axis, Formatted, Poison, Root, Static, is_number, is_scalar, whole_view
+from .things import (
+    ArrayView,
+    Axis,
+    Formatted,
+    NamedItems,
+    Poison,
+    Root,
+    Static,
+    is_number,
+    is_scalar,
+    whole_view,
+)
+from .trees import DICTS, Tree, alike, kind_of, parts_of, with_parts
 
 EARLY = "bound by an earlier trip"
 ALIASES = "what an array may be from the second trip on"
@@ -66,7 +77,9 @@ class Scope:
         self.at_most_one: set[Value] = set()  # lengths of slices such as `x[i : i + 1]`
         self.current_node: ast.AST | None = None
         self.loops: list[tuple[Frame, LoopParts, set[str], dict[Any, Any]]] = []  # those being built
-        self.carried_float: Type = ty.float64  # the least type of a float that is written in the source and carried
+        self.carried_float: Type = (
+            ty.float64
+        )  # the least type of a float that is written in the source and carried
 
     # ------------------------------------------------------------------------------------- locations
 
@@ -231,6 +244,10 @@ def describe(thing: Any) -> str:
             return "a number"
         case ArrayView() | _ if hasattr(thing, "ndim") and not isinstance(thing, Static):
             return f"an array of {thing.ndim} dimensions"
+        case NamedItems() | Tree() if kind_of(thing) not in DICTS:
+            return f"a `{kind_of(thing).__name__}`"
+        case Tree():
+            return "a dict"
         case tuple():
             return f"a tuple of {len(thing)}"
         case Static(value=None):
@@ -239,7 +256,7 @@ def describe(thing: Any) -> str:
             return "an f-string"
         case Static(value=str()):
             return "a string"
-        case Static(value=dict() | MappingProxyType()):
+        case Static(value=dict()):
             return "a dict"
         case Static():
             name = getattr(thing.value, "__name__", None) or type(thing.value).__name__
@@ -281,8 +298,8 @@ def same(a: Any, b: Any) -> bool:
         return True
     if type(a) is not type(b):
         return False
-    if isinstance(a, tuple):
-        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, (tuple, Tree)):
+        return alike(a, b) and all(map(same, parts_of(a), parts_of(b)))  # type: ignore[arg-type]
     if isinstance(a, ArrayView):
         return (
             a.root is b.root
@@ -380,8 +397,9 @@ class Joiner:
             return result
         if self.dead1 or self.dead2:
             return self.join_with_nothing(b if self.dead1 else a, self.dead2, name)
-        if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
-            return a.__class__(self.join(x, y, "") for x, y in zip(a, b, strict=True))
+        if alike(a, b):
+            pairs = zip(parts_of(a) or (), parts_of(b) or (), strict=True)
+            return with_parts(a, [self.join(x, y, "") for x, y in pairs])
         if isinstance(a, ArrayView) and isinstance(b, ArrayView):
             return self.join_views(a, b, name)
         what = f"{said(name)} is {describe(a)} in one branch and {describe(b)} in the other"
@@ -433,8 +451,9 @@ class Joiner:
     def join_with_nothing(self, thing: Any, in_first: bool, name: str) -> Any:
         """The thing of one arm where the other never gets here or never bound it."""
         name = "" if name == "=" else name
-        if isinstance(thing, tuple):
-            return thing.__class__(self.join_with_nothing(part, in_first, "") for part in thing)
+        parts = parts_of(thing)
+        if parts is not None:
+            return with_parts(thing, [self.join_with_nothing(part, in_first, "") for part in parts])
         if isinstance(thing, Value):
             nothing = zero(thing.type)
             v1, v2 = (thing, nothing) if in_first else (nothing, thing)
@@ -684,10 +703,10 @@ class LoopJoin:
             type = self.widened.get(path) or first
             initial = scope.cast(scope.as_value(thing, type), type)
             return self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
-        if isinstance(thing, tuple):
-            return thing.__class__(
-                self.parameter(part, "", (*path, k), memory) for k, part in enumerate(thing)
-            )
+        parts = parts_of(thing)
+        if parts is not None:
+            inner = [self.parameter(part, "", (*path, k), memory) for k, part in enumerate(parts)]
+            return with_parts(thing, inner)
         if isinstance(thing, ArrayView):
             version = memory[thing.root]
             if isinstance(version, Poison):
@@ -723,6 +742,12 @@ class LoopJoin:
         changes = (
             f"{said(name)} is {describe(initial)} before this loop and {describe(after)} after a trip of it"
         )
+        instead = "use another name"
+        if isinstance(initial, ArrayView) and isinstance(after, ArrayView):
+            kinds = [ty.name_of(x.root.type.dtype) for x in (initial, after)]
+            if kinds[0] != kinds[1]:
+                changes = f"{said(name)} holds {kinds[0]} before this loop and {kinds[1]} after a trip of it"
+                instead = "an array of the second type before the loop"
         match parameter, after:
             case Poison(), _:
                 return initial if same(initial, after) else parameter
@@ -735,11 +760,10 @@ class LoopJoin:
                     self.widened[path] = type
                     raise Retry(self.widened)
                 return self.slots[parameter].close(scope.cast(scope.as_value(after, type), type))
-            case tuple(), tuple() if len(parameter) == len(after):
-                triples = zip(initial, parameter, after, strict=True)
-                return initial.__class__(
-                    self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples)
-                )
+            case _ if alike(parameter, after):
+                triples = zip(*(parts_of(x) or () for x in (initial, parameter, after)), strict=True)
+                left = [self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples)]
+                return with_parts(initial, left)
             case ArrayView(), ArrayView() if (
                 after.whole
                 and compatible_arrays(after.root.type, parameter.root.type)
@@ -750,11 +774,7 @@ class LoopJoin:
                 what = f"{said(name)} names a part of an array before this loop, and another one in it"
                 self.poison(path, Poison(what, "give it another name inside the loop"))
             case _:
-                return (
-                    initial
-                    if same(initial, after)
-                    else self.poison(path, Poison(changes, "use another name"))
-                )
+                return initial if same(initial, after) else self.poison(path, Poison(changes, instead))
 
     def leave_array(self, initial: ArrayView, parameter: Root, after: Root, name: str, path: Any) -> Any:
         slot = self.pointers[parameter]
@@ -800,8 +820,9 @@ class LoopJoin:
         if is_scalar(thing):
             value = self.scope.as_value(thing)
             return self.slot(zero(value.type), value.type, name).close(value)
-        if isinstance(thing, tuple):
-            return thing.__class__(self.expose(part, "") for part in thing)
+        parts = parts_of(thing)
+        if parts is not None:
+            return with_parts(thing, [self.expose(part, "") for part in parts])
         if isinstance(thing, ArrayView):
             return Poison(
                 f"the array `{name}` is first named inside a loop and read behind it",

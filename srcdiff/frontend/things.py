@@ -5,7 +5,8 @@
     ArrayView          an array, or a place inside one: `A`, `A[i]`, `A[1:, ::-1].T`
     Elementwise        an array that exists only as a rule for its elements: `x * 2.0 + y`
     Range              `range(...)`
-    tuple              of such things; `ListItems` for list literals
+    tuple              of such things; `ListItems` for lists, `NamedItems` for named tuples
+    Tree               a dict or an object of a dataclass, whose keys or fields are known (`trees.py`)
     Static             a function, a module, `None`, a string: known when the function is read
     Formatted          an f-string
     Poison             nothing that may be read, with the reason
@@ -15,7 +16,7 @@ A `Method` and a `LocalFunction` can only be called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -145,6 +146,20 @@ class Elementwise:
 
 class ListItems(tuple[Any, ...]):
     """The items of a list literal: like a tuple, but `+=` would be seen by every name of the list."""
+
+
+class NamedItems(tuple[Any, ...]):
+    """The items of a named tuple, an object of the class `kind`."""
+
+    kind: type
+
+    def __new__(cls, kind: type, parts: Iterable[Any]) -> NamedItems:
+        made = super().__new__(cls, parts)
+        made.kind = kind
+        return made
+
+    def with_parts(self, parts: Iterable[Any]) -> NamedItems:
+        return NamedItems(self.kind, parts)
 
 
 @dataclass(frozen=True)

@@ -270,6 +270,8 @@ class Lengths:
             return self.of(made.operands[0], axis)
         if made.primitive == "alloc":
             return self.of_number(made.operands[axis])
+        if made.primitive == "custom":
+            return self.of(made.operands[made.results.index(array)], axis)
         if made.primitive == "load":  # a part of the tape of an inner derivative
             return self.of(made.operands[0], axis + len(made.operands) - 1)
         if made.primitive in ARRAYS:

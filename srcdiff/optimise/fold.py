@@ -393,6 +393,10 @@ class Folder:
         if made.primitive == "alloc":
             axis: int = op.attributes["axis"]
             return made.operands[axis]
+        if made.primitive == "custom":
+            return self.length(replace(op, operands=(made.operands[made.results.index(array)],)))
+        if made.primitive == "zeros_like":
+            return self.length(replace(op, operands=made.operands))
         return None
 
 

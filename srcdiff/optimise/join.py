@@ -288,9 +288,9 @@ def is_nest(op: Op, affine: Affine) -> bool:
     if op.primitive != "for" or leaves_early(op):
         return False
     step, body = op.operands[2], loop_body(op)
-    if not (step.is_constant and step.constant == 1):
+    if not (step.is_constant and step.constant == 1 and body.ops):
         return False
-    *before, last = body.ops or (op,)
+    *before, last = body.ops
     if not last.regions or not all(inner.primitive in (*READING, *REGISTRY) for inner in before):
         return False
     if not is_nest(last, affine) and not is_joinable(last, affine.structure):

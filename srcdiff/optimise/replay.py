@@ -31,7 +31,7 @@ from ..ir.walk import ops_within, rename, substitute, uses_in
 from .arrays import counts_known
 from .fold import simplified
 
-NOT_REPEATED = ("opaque", "require", "raise")
+NOT_REPEATED = ("opaque", "call", "require", "raise")
 LOOPS = ("for", "while")
 
 

@@ -64,16 +64,19 @@ WORDS = {
 }
 
 
-def place_residuals(function: Function) -> Function:
-    """Supply what the reverse sweep reads out of scope, in the way that is estimated to cost the least."""
+def place_residuals(function: Function, cheap: int = CHEAP) -> Function:
+    """Supply what the reverse sweep reads out of scope, in the way that is estimated to cost the least.
+
+    What takes at most `cheap` additions is computed again instead of being recorded.
+    """
     function = replay_segments(function)
-    best = cheapest(function)
+    best = cheapest(function, cheap)
     for token in stepping_loops(function):
         replayed = replay_trips(function, token)
         if replayed is None:
             continue
         try:
-            placed = cheapest(replayed)
+            placed = cheapest(replayed, cheap)
         except UnsupportedConstruct:  # an array that this way would have to record changes its size
             continue
         if placed.cost < best.cost:
@@ -89,20 +92,20 @@ class Placed:
     cost: float
 
 
-def cheapest(function: Function) -> Placed:
+def cheapest(function: Function, cheap: int) -> Placed:
     """Place residuals with and without recorded states."""
-    placed = [settled(function, states) for states in (False, True)]
+    placed = [settled(function, states, cheap) for states in (False, True)]
     return min((Placed(f, estimate(f.body)) for f in placed), key=lambda p: p.cost)
 
 
-def settled(function: Function, states: bool) -> Function:
+def settled(function: Function, states: bool, cheap: int) -> Function:
     """Place residuals until the choice of what is recorded does not change."""
     structure = find_structure(function.body)
     overwrites = Overwrites(structure)
     plan = Plan()
     instead: dict[Value, Value] = {}
     for _ in range(6):
-        placer = Placer(function, structure, overwrites, set(plan.used), instead, states)
+        placer = Placer(function, structure, overwrites, set(plan.used), instead, states, cheap)
         body = placer.run()
         settled = placer.plan.used == plan.used
         plan = placer.plan
@@ -135,9 +138,10 @@ class Placer:
         known: set[Value],
         instead: dict[Value, Value],
         states: bool,
+        cheap: int,
     ) -> None:
         self.function, self.structure, self.overwrites, self.known = function, structure, overwrites, known
-        self.instead, self.states = instead, states
+        self.instead, self.states, self.cheap = instead, states, cheap
         self.leaf: dict[Value, Value] = {}  # the one value that is missing to compute another again cheaply
         self.plan = Plan()
         self.scope: set[Value] = set()
@@ -376,12 +380,14 @@ class Placer:
 
     # ----------------------------------------------------------------------------------------- sources
 
-    def source(self, value: Value, may_record: bool, budget: int = CHEAP) -> Value | None:
+    def source(self, value: Value, may_record: bool, budget: int | None = None) -> Value | None:
         """A value of the reverse sweep that equals a value of the forward sweep; None if it has to be recorded."""
         if value.is_constant or value in self.scope:
             return value
         if value in self.memo:
             return self.memo[value]
+        if budget is None:  # what only leaves an arm of an `if` is no more than a number kept
+            budget = self.cheap if self.closed_loops(value) else min(self.cheap, CHEAP)
         found = self.index(value) or self.reload(value) or self.element_of_state(value)
         found = found or self.recompute(value, budget)
         if found is None:
@@ -398,7 +404,7 @@ class Placer:
         if leaf is None:
             return None
         held = self.source(leaf, may_record=True)
-        return self.recompute(value, CHEAP) if held is not None else None
+        return self.recompute(value, self.cheap) if held is not None else None
 
     def index(self, value: Value) -> Value | None:
         """The index of a loop is that of its reverse loop."""

@@ -147,7 +147,7 @@ class Recorder:
                 self.add_last(builder, thread, origin)
         if origin in self.positions:
             _, thread = self.positions[origin]
-            trips = op.results[0] if op.primitive == "while" or leaves_early(op) else trip_count(builder, op)
+            trips = trips_made(builder, op)
             with builder:
                 self.state[thread] = self.state[thread] + trips
 
@@ -221,7 +221,7 @@ class Recorder:
         where = [self.trip(builder, tokens[outer.attributes["token"]]) for outer in thread.tape.loops[:-1]]
         if not thread.tape.proven:
             require_lengths(builder, thread.tape.last, self.state[thread])
-        places = (*where, trip_count(builder, loop), thread.tape.last)
+        places = (*where, trips_made(builder, loop), thread.tape.last)
         final = thread.final if thread.chain[0] is loop else None
         kept = final or Value(thread.name, thread.type)
         builder.append(Op("store", (self.state[thread], *places), (kept,), (), {}, builder.location))
@@ -321,3 +321,8 @@ class Recorder:
             return self.counters[self.original.get(loop, loop)]
         low, _, step = loop.operands[:3]
         return trip_number(builder, loop_body(loop).parameters[0], low, step)
+
+
+def trips_made(builder: Builder, loop: Op) -> Value:
+    """How many trips a loop has made, behind it."""
+    return loop.results[0] if loop.primitive == "while" or leaves_early(loop) else trip_count(builder, loop)

@@ -65,6 +65,19 @@ def select(condition: Number, a: Number, b: Number) -> Number:
     return a if condition else b
 
 
+def guarded(factor: Number, term: Number) -> Number:
+    """A term that is 0 where one of its factors is, even if the other one is infinite or NaN there.
+
+    Its derivative is that of the term everywhere: by the factor it does not vanish where the factor does.
+    """
+    if not isinstance(factor, Value):
+        return 0.0 if factor == 0 else term
+    if not isinstance(term, Value):
+        term = constant(term, factor.type)
+    operands = (is_zero(factor), constant(0, term.type), term)
+    return current_builder().emit("select", operands, term.type, {"guard": True})
+
+
 # -------------------------------------------------------------------------------------------- arithmetic
 
 add = elementwise(
@@ -180,7 +193,7 @@ def divisor_share(g: Number, ans: Number, x: Number, y: Number) -> Number:
     term = -(g / y) * ans
     if not isinstance(x, Value) or x.is_constant:
         return term
-    return select(is_zero(g), 0.0, term)
+    return guarded(g, term)
 
 
 def power_slope(x: Number, y: Number) -> Number:
@@ -194,7 +207,7 @@ def power_slope(x: Number, y: Number) -> Number:
             return n * lower if n != 1 else _with_exponent(x, 0)
         return n * _with_exponent(x, n - 1)
     slope = pow_(x, y - 1)
-    return select(is_zero(y), 0.0, y * slope) if isinstance(slope, Value) else (0.0 if y == 0 else y * slope)
+    return guarded(y, y * slope) if isinstance(slope, Value) else (0.0 if y == 0 else y * slope)
 
 
 def power_growth(ans: Number, x: Number) -> Number:
@@ -345,4 +358,4 @@ attach = elementwise(
     doc="Its first operand, with the derivative of the second, which has the same value.",
 )
 
-__all__ = ["add", "attach", "mul", "neg", "select", "sub"]
+__all__ = ["add", "attach", "guarded", "mul", "neg", "select", "sub"]

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..ir import types as ty
 from ..ir.builder import beside
-from ..ir.core import Value
+from ..ir.core import Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 
@@ -112,6 +112,16 @@ def row_of(target: Any) -> Primitive | None:
         return BY_SPELLING.get(target) or BY_SPELLING.get(name_in_scipy(target))
     except TypeError:  # not hashable
         return None
+
+
+def local_rules(
+    row: Primitive, op: Op, live: Sequence[bool], rules: tuple[Rule | None, ...] | str
+) -> tuple[Rule | None, ...]:
+    """The rules of an op of this row, of which the operands that are `live` carry a derivative: usually `rules`."""
+    assert not isinstance(rules, str)
+    if op.attributes.get("guard"):
+        return None, None, lambda g, ans, c, a, b: g
+    return row.alone if row.alone is not None and sum(live) == 1 else rules
 
 
 def float_result(*types: Type) -> Type:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime import special as compute
-from .arithmetic import select
+from .arithmetic import guarded, select
 from .elementwise import exp, log, log1p
 from .record import elementwise
 
@@ -182,7 +182,7 @@ xlogy = elementwise(
     (compute.xlogy, *scipy("xlogy")),
     "xlogy({}, {})",
     lambda g, ans, x, y: g * log(y),
-    lambda g, ans, x, y: _unless_zero(x, g * x / y),
+    lambda g, ans, x, y: guarded(x, g * x / y),
     points=[(0.3, 1.7)],
 )
 xlog1py = elementwise(
@@ -190,7 +190,7 @@ xlog1py = elementwise(
     (compute.xlog1py, *scipy("xlog1py")),
     "xlog1py({}, {})",
     lambda g, ans, x, y: g * log1p(y),
-    lambda g, ans, x, y: _unless_zero(x, g * x / (1.0 + y)),
+    lambda g, ans, x, y: guarded(x, g * x / (1.0 + y)),
     points=[(0.3, 1.7)],
 )
 entropy = elementwise(
@@ -216,10 +216,6 @@ divergence = elementwise(
     lambda g, ans, x, y: g * (1.0 - x / y),
     points=[(0.3, 1.7)],
 )
-
-
-def _unless_zero(x: Any, term: Any) -> Any:
-    return select(x > 0, term, select(x < 0, term, 0.0))
 
 
 # ------------------------------------------------------------------------------------------------ Bessel

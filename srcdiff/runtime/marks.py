@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def checkpoint(steps: range, every: int | None = None) -> range:
     """Mark a long loop whose derivative is to need little memory.
@@ -35,4 +37,24 @@ def checkpoint(steps: range, every: int | None = None) -> range:
     return steps
 
 
-__all__ = ["checkpoint"]
+def stop_gradient(x: Any) -> Any:
+    """A number, an array or a tuple of those as it is, with a zero derivative.
+
+    Parameters
+    ----------
+    x : number, array or tuple
+
+    Returns
+    -------
+    The same object; inside a function that is differentiated, a value that owes nothing.
+
+    Examples
+    --------
+    >>> from srcdiff import grad, stop_gradient
+    >>> grad(lambda x: x * stop_gradient(x))(3.0)
+    3.0
+    """
+    return x
+
+
+__all__ = ["checkpoint", "stop_gradient"]

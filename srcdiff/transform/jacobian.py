@@ -127,6 +127,106 @@ def by_array(
     return over_places(shape, (*seeds, *made), chunk, step)[width:]
 
 
+def build_compressed_jacobian(function: Function, wrt: Sequence[int], width: int) -> Function:
+    """Sums of columns of the Jacobian, all columns of one colour in one, `width` colours at once.
+
+    Returns
+    -------
+    Function
+        Parameters: those of `function`, then integers like each of `wrt`, the colours, and their number, a multiple of
+        `width`; then the hidden ones. Results: for each result of `function` an array, whose first axis is the colour.
+    """
+    visible = len(function.parameters) - function.hidden
+    outputs = [r for r in function.results if ty.is_differentiable(r.type)]
+    parameters = [function.parameters[k] for k in wrt]
+    colours = tuple(
+        Value("colour", ty.array(ty.int64, p.type.ndim, "C") if ty.is_array(p.type) else ty.int64)
+        for p in parameters
+    )
+    count = Value("colours", ty.int64)
+    program = build_tangent(function, wrt, width)
+    with Builder() as builder:
+        primal = Function("", Block(function.parameters, function.body.ops, tuple(outputs)))
+        shapes = [shape_of(value) for value in inline(primal, function.parameters)]
+        sums = [
+            builder.emit(
+                "alloc",
+                (count, *shape),
+                ty.array(dtype_of(output), 1 + len(shape)),
+                {"fill": "empty"},
+                "sums",
+            )
+            for output, shape in zip(outputs, shapes, strict=True)
+        ]
+        arrays = [k for k, p in enumerate(parameters) if ty.is_array(p.type)]
+        seeds = [
+            builder.emit(
+                "zeros_like",
+                (parameters[k],),
+                tangent_type(parameters[k]),
+                name=f"{parameters[k].name}_dot",
+            )
+            for k in arrays
+            for _ in range(width)
+        ]
+
+        def lane_is(colour: Value, start: Value, lane: int, type: ty.Type) -> Value:
+            builder = current_builder()
+            hit = builder.emit("eq", (colour, start + lane if lane else start), ty.boolean)
+            return builder.emit("select", (hit, constant(1.0, type), constant(0.0, type)), type)
+
+        def sweep(held: Values, where: Values) -> Values:
+            (start,) = where
+            seeded: list[list[Value]] = [[] for _ in range(width)]
+            current = list(held[: len(seeds)])
+            for k, (parameter, colour) in enumerate(zip(parameters, colours, strict=True)):
+                if k not in arrays:
+                    for lane in range(width):
+                        seeded[lane].append(lane_is(colour, start, lane, parameter.type))
+                    continue
+                first = arrays.index(k) * width
+                dtype = parameter.type.dtype
+
+                def fill(lanes: Values, at: Values, colour: Value = colour, dtype: ty.Type = dtype) -> Values:
+                    builder = current_builder()
+                    own = builder.emit("load", (colour, *at), ty.int64)
+                    return tuple(
+                        builder.emit(
+                            "store",
+                            (array, *at, lane_is(own, start, lane, dtype)),
+                            array.type,
+                            name=array.name,
+                        )
+                        for lane, array in enumerate(lanes)
+                    )
+
+                filled = over_places(shape_of(parameter), tuple(current[first : first + width]), fill)
+                current[first : first + width] = filled
+                for lane in range(width):
+                    seeded[lane].append(filled[lane])
+            flat = [seed for lane in seeded for seed in lane]
+            found = with_tangents(program, function.parameters, flat)[len(function.results) :]
+            targets = list(held[len(seeds) :])
+            for lane in range(width):
+                place = start + lane if lane else start
+                for n in range(len(outputs)):
+                    targets[n] = row_put(targets[n], place, found[lane * len(outputs) + n])
+            return (*current, *targets)
+
+        step = constant(width, ty.int64)
+        results = over_places((count,), (*seeds, *sums), sweep, step)[len(seeds) :]
+    given = (*function.parameters[:visible], *colours, count, *function.parameters[visible:])
+    return Function(f"{function.name}_compressed", Block(given, tuple(builder.ops), results), function.hidden)
+
+
+def row_put(array: Value, where: Value, row: Value) -> Value:
+    """`array[where] = row`."""
+    builder = current_builder()
+    if not ty.is_array(row.type):
+        return builder.emit("store", (array, where, row), array.type, name=array.name)
+    return copy_elements(builder, array, (where,), row, (), row.type.ndim)
+
+
 def column_put(array: Value, where: Values, column: Value) -> Value:
     """`array[..., *where] = column`."""
     builder = current_builder()

@@ -31,8 +31,10 @@ from ..ir.types import Type
 from ..ir.walk import free_values, ops_within, substitute
 from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.complex_numbers import conjugate, real_part
+from ..primitives.record import local_rules
 from .arrays import reverse_array
 from .attach import drop_attachments
+from .custom import reverse_custom
 from .memory import reverse_memory
 
 Cotangents = dict[Value, Value]
@@ -152,6 +154,9 @@ class Reverser:
         if op.primitive in ARRAYS:
             reverse_array(self, op, owed)
             return
+        if op.primitive == "custom":
+            reverse_custom(self, op, owed)
+            return
         row = REGISTRY.get(op.primitive)
         if row is None:
             if not reverse_memory(self, op, owed) and any(x in self.active for x in channels(op)):
@@ -163,7 +168,7 @@ class Reverser:
             return
         g = owed.pop(op.result)
         live = [x in self.active for x in op.operands]
-        rules = row.alone if row.alone is not None and sum(live) == 1 else row.rules
+        rules = local_rules(row, op, live, row.rules)
         exponent = self.exponent(op.result)
         if exponent > 1:
             # x * x * x owes 3 * x * x to x: one share instead of one for each factor.

@@ -25,8 +25,10 @@ from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.arrays import Held, computed, sharing
+from ..primitives.record import local_rules
 from .arrays import owned
 from .attach import drop_attachments
+from .custom import push_custom
 from .reverse import as_type, cotangent_type, refuse
 
 Tangents = tuple[Value, ...]
@@ -135,6 +137,8 @@ class Pusher:
             self.elementwise(op)
         elif op.primitive in ARRAYS:
             self.whole(op)
+        elif op.primitive == "custom":
+            push_custom(self, op)
         else:
             self.memory(op)
 
@@ -145,7 +149,7 @@ class Pusher:
             if row.rules == NONE and any(live):
                 refuse(op)
             return
-        rules = row.alone if row.alone is not None and sum(live) == 1 else row.tangents or row.rules
+        rules = local_rules(row, op, live, row.tangents or row.rules)
         used = [(x, rule) for x, rule, on in zip(op.operands, rules, live, strict=True) if on and rule]
         one = constant(1.0, op.result.type)
         alike = self.width > 1 and row.tangents is None

@@ -19,3 +19,4 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
         return space[name]
 
     monkeypatch.setattr(Compiled, "load", load)
+    monkeypatch.setattr("srcdiff.compiled.is_interpreted", lambda: True)

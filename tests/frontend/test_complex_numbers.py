@@ -5,6 +5,7 @@ Complex steps mean something else here; the differences are taken in float64.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 
 from srcdiff import differentiate, grad, hvp, jacfwd, jacrev, jvp, value_and_grad
 from srcdiff.emit.parse import parse_ir
+from srcdiff.emit.python import literal
 from srcdiff.emit.show import show
+from srcdiff.ir import types as ty
+from srcdiff.ir.builder import constant
 from srcdiff.ir.verify import verify
 from tests.ir.stages import stages_of
 from tests.programs import complex_numbers
@@ -211,6 +215,17 @@ def test_generated_source_reads_like_complex_arithmetic() -> None:
     assert ".conjugate()" in text
     assert ".real" in text
     assert power.grad(3.0, 4.0) == pytest.approx(1 / 25 - 18 / 625, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("real", "imag"),
+    itertools.product((0.0, -0.0, 1.5, -2.0, 1e300, -1e-300, math.inf, -math.inf, math.nan), repeat=2),
+)
+def test_text_of_a_constant(real: float, imag: float) -> None:
+    text, _ = literal(constant(complex(real, imag), ty.complex128))
+    number = complex(eval(text, {"math": math}))
+    for got, want in ((number.real, real), (number.imag, imag)):
+        assert repr(got) == repr(want)
 
 
 def test_constants_keep_the_signs_of_their_zeros() -> None:

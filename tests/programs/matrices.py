@@ -382,6 +382,17 @@ def one_of_two_written(A, C, n):
 SQUARE = numbers(3, 3, seed=1) + 3.0 * np.eye(3)
 STRIDED = numbers(6, 6, seed=4)[::2, ::2]
 
+
+def settled_before_the_last_trip(w, b):
+    x = np.zeros_like(b)
+    for _ in range(100):
+        last = x
+        x = np.tanh(w @ x + b)
+        if np.max(np.abs(x - last)) < 1e-3:
+            break
+    return np.sum((x - 0.5) ** 2)
+
+
 PROGRAMS = [
     case(linear_regression, (numbers(3), numbers(5, 3), numbers(5))),
     case(
@@ -419,6 +430,7 @@ PROGRAMS = [
     case(implicit_steps, (SQUARE, numbers(3), 3), argnums=(0, 1)),
     case(powers_and_chains, (SQUARE, numbers(3)), argnums=(0, 1)),
     case(trace_and_kron, (numbers(2, 2), numbers(3)), argnums=(0, 1)),
+    case(settled_before_the_last_trip, (0.3 * numbers(3, 3), numbers(3)), argnums=(0, 1)),
     case(product_before_break, (0.4 * numbers(3, 3), 5), (0.4 * numbers(3, 3), 0)),
     case(matrices_joined_in_branches, (0.5 * numbers(3, 3), 4)),
     case(products_of_updated_arrays, (0.4 * numbers(3, 3), 3)),

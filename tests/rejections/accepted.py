@@ -16,6 +16,7 @@ X = np.array([0.5, 1.5, 2.5])
 M = np.arange(6.0).reshape(2, 3) + 1.0
 S = np.arange(9.0).reshape(3, 3) * 0.3 + 0.1
 T = np.cos(S)
+TABLE = {"a": 1.5}
 ACCEPTED: list[Case] = []
 
 
@@ -29,6 +30,31 @@ def case(*args, argnums=0):
         return function
 
     return keep
+
+
+@case(1.5)
+def dict_literal(x):
+    d = {"a": x, "b": 2.0}
+    return d["a"] * d["b"]
+
+
+@case(1.5)
+def dict_comprehension(x):
+    d = {k: x * k for k in range(3)}
+    return d[2]
+
+
+@case(1.5)
+def dict_from_outside(x):
+    return x * TABLE["a"]
+
+
+@case(1.5)
+def loop_over_dict(x):
+    s = 0.0
+    for key in TABLE:
+        s += x * TABLE[key]
+    return s
 
 
 @case(1.5)
@@ -730,3 +756,32 @@ def inner_of_matrices(a, b):
 @case(M, M)
 def outer_of_matrices(a, b):
     return np.sum(np.outer(a, b))
+
+
+def faculty(x, n):
+    return x if n == 0 else x * faculty(x, n - 1)
+
+
+def even(x, n):
+    return x if n == 0 else odd(x, n - 1)
+
+
+def odd(x, n):
+    return -x if n == 0 else even(x, n - 1)
+
+
+@case(1.5, 3)
+def direct_recursion(x, n):
+    if n == 0:
+        return x
+    return x * direct_recursion(x, n - 1)
+
+
+@case(1.5, 3)
+def recursion_of_callee(x, n):
+    return faculty(x, n)
+
+
+@case(1.5, 3)
+def mutual_recursion(x, n):
+    return even(x, n)

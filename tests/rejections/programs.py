@@ -21,7 +21,6 @@ import scipy.special
 X = np.array([0.5, 1.5, 2.5])
 M = np.arange(6.0).reshape(2, 3) + 1.0
 WEIGHTS = SimpleNamespace(w=np.array([1.0, 2.0, 3.0]), b=0.5)
-TABLE = {"a": 1.0}
 STEPS = [1.0, 2.0]
 
 
@@ -243,16 +242,28 @@ def condition_writes(x):
 # ----------------------------------------------------------------------------------------- expressions
 
 
-@refused(1.5)
-def dict_literal(x):
-    d = {"a": x, "b": 2.0}
-    return d["a"] * d["b"]
-
-
-@refused(1.5)
-def dict_comprehension(x):
-    d = {k: x * k for k in range(3)}
+@refused(1.5, 3)
+def dict_comprehension(x, n):
+    d = {k: x * k for k in range(n)}
     return d[2]
+
+
+@refused({"w": 1.5})
+def dict_written(parameters):
+    parameters["w"] = 2.0 * parameters["w"]
+    return parameters["w"] ** 2
+
+
+@refused({"w": 1.5})
+def dict_without_the_key(parameters):
+    return parameters["v"] ** 2
+
+
+@refused(1.5)
+def dict_that_grows(x):
+    d = {}
+    d.update({"a": x})
+    return d["a"]
 
 
 @refused(1.5)
@@ -286,6 +297,14 @@ def integer_power_behind_the_loop_where_it_is_known(x, n):
     for i in range(n):
         x = x * 2 ** (n - 1) + 2 ** (n - i - 1)
     return x * 2 ** (n - 1)
+
+
+@refused(X)
+def array_that_becomes_complex(x):
+    s = np.zeros(3)
+    for k in range(4):
+        s = s + x * 1j**k
+    return np.sum(np.abs(s))
 
 
 @refused(1.5)
@@ -477,11 +496,6 @@ def object_attribute(x):
 @refused(X)
 def object_attribute_array(x):
     return np.sum(x * WEIGHTS.w)
-
-
-@refused(1.5)
-def dict_from_outside(x):
-    return x * TABLE["a"]
 
 
 @refused(1.5)
@@ -835,14 +849,6 @@ def loop_over_text(x):
 
 
 @refused(1.5)
-def loop_over_dict(x):
-    s = 0.0
-    for key in TABLE:
-        s += x
-    return s
-
-
-@refused(1.5)
 def enumerate_kept(x):
     pairs = enumerate([x, x])
     s = 0.0
@@ -864,35 +870,6 @@ def range_of_float(x, n):
 
 def square_of(y):
     return y * y
-
-
-def faculty(x, n):
-    return x if n == 0 else x * faculty(x, n - 1)
-
-
-def even(x, n):
-    return x if n == 0 else odd(x, n - 1)
-
-
-def odd(x, n):
-    return -x if n == 0 else even(x, n - 1)
-
-
-@refused(1.5, 3)
-def direct_recursion(x, n):
-    if n == 0:
-        return x
-    return x * direct_recursion(x, n - 1)
-
-
-@refused(1.5, 3)
-def recursion_of_callee(x, n):
-    return faculty(x, n)
-
-
-@refused(1.5, 3)
-def mutual_recursion(x, n):
-    return even(x, n)
 
 
 @refused(1.5)
@@ -1217,11 +1194,6 @@ def complex_argument(z):
 @refused(np.array([1.0 + 2.0j]))
 def complex_array_argument(z):
     return abs(z[0])
-
-
-@refused({"w": 1.5})
-def dict_argument(parameters):
-    return parameters["w"] ** 2
 
 
 @refused([1.5, 2.5])

@@ -33,6 +33,7 @@ from . import (
     reductions,
     shapes,
     sorting,
+    structures,
 )
 from .axes import is_none
 from .special import SCIPY_CALLS
@@ -53,6 +54,7 @@ TABLES = (
     linalg.CALLS,
     calculus.CALLS,
     elementwise.CALLS,
+    structures.CALLS,
     complex_numbers.CALLS,
     fourier.CALLS,
 )

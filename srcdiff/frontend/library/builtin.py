@@ -14,11 +14,12 @@ import numpy as np
 from ...ir import types as ty
 from ...ir.core import Value
 from ...ir.operators import current_builder
-from ...runtime.marks import checkpoint
+from ...runtime.marks import checkpoint, stop_gradient
 from ..things import (
     Elementwise,
     Enumerated,
     Formatted,
+    ListItems,
     Range,
     Reversed,
     Scalar,
@@ -29,8 +30,10 @@ from ..things import (
     is_number,
     is_scalar,
 )
+from ..trees import Tree, kind_of
 from .axes import is_none
 from .reductions import any_all
+from .structures import is_dict, known_items
 
 if TYPE_CHECKING:
     from ..calls import Calls
@@ -41,6 +44,8 @@ def length(calls: Calls, thing: Any) -> Any:
         return range_length(calls, thing)
     if isinstance(thing, Static) and isinstance(thing.value, str):
         return len(thing.value)
+    if is_dict(thing):
+        return len(thing.names)
     if is_arraylike(thing) and thing.ndim == 0:
         calls.refuse("`len` of an array of no dimensions", "NumPy would raise an error here")
     return calls.length(thing)
@@ -93,7 +98,8 @@ def checkpoint_(calls: Calls, steps: Any, every: Any = None) -> Segmented:
 
 
 def reversed_(calls: Calls, thing: Any) -> Any:
-    return tuple(reversed(thing)) if isinstance(thing, tuple) else Reversed(thing)
+    items = known_items(calls, thing)
+    return Reversed(thing) if items is None else tuple(reversed(items))
 
 
 def print_(calls: Calls, *things: Any, **keywords: Any) -> Static:
@@ -111,6 +117,23 @@ def print_(calls: Calls, *things: Any, **keywords: Any) -> Static:
     return Static(None)
 
 
+def zip_(calls: Calls, *things: Any, strict: Any = False) -> Zipped:
+    if strict:
+        lengths = [items_count(calls, thing) for thing in things]
+        for n in lengths[1:]:
+            fits = calls.scalar("eq", lengths[0], n)
+            if fits is False:
+                calls.refuse("`zip` of different lengths", "Python would raise an error here")
+            if fits is not True:
+                calls.require(fits, "ValueError", "zip() of arguments of different lengths")
+    return Zipped(things)
+
+
+def items_count(calls: Calls, thing: Any) -> Any:
+    items = known_items(calls, thing)
+    return length(calls, thing) if items is None else len(items)
+
+
 def divmod_(calls: Calls, a: Any, b: Any) -> tuple[Scalar, Scalar]:
     return calls.scalar("floordiv", a, b), calls.scalar("mod", a, b)
 
@@ -122,6 +145,9 @@ def isinstance_(calls: Calls, thing: Any, kinds: Any) -> bool:
         return any(issubclass(np.ndarray, k) for k in classes)
     if isinstance(thing, Static):
         return isinstance(thing.value, classes)
+    if isinstance(thing, (tuple, Tree)):
+        kind = list if isinstance(thing, ListItems) else kind_of(thing)
+        return any(issubclass(kind, k) for k in classes)
     if is_scalar(thing):
         type = thing.type if isinstance(thing, Value) else calls.as_value(thing).type
         kinds_of_numbers = {
@@ -135,6 +161,17 @@ def isinstance_(calls: Calls, thing: Any, kinds: Any) -> bool:
     calls.refuse("`isinstance` of this")
 
 
+def stopped(calls: Calls, thing: Any) -> Any:
+    """`stop_gradient`: of a tuple that of each part; integers have no derivative anyway."""
+    if isinstance(thing, tuple):
+        return tuple(stopped(calls, part) for part in thing)
+    if is_arraylike(thing):
+        return calls.elementwise(lambda x: stopped(calls, x), thing)
+    if isinstance(thing, Value) and ty.is_differentiable(thing.type):
+        return calls.detached(thing)
+    return thing
+
+
 CALLS: dict[Any, Any] = {
     len: length,
     sum: sum_,
@@ -145,9 +182,10 @@ CALLS: dict[Any, Any] = {
     numba.prange: range_,
     type: lambda calls, thing: calls.type_of(thing),
     enumerate: lambda calls, thing, start=0: Enumerated(thing, start),
-    zip: lambda calls, *things: Zipped(things),
+    zip: zip_,
     reversed: reversed_,
     checkpoint: checkpoint_,
+    stop_gradient: stopped,
     isinstance: isinstance_,
     print: print_,
 }

@@ -1,0 +1,109 @@
+"""Adjoint kernels that are spoilt on purpose: the emulator must object, or the result must be wrong."""
+
+import re
+
+import numpy as np
+import pytest
+
+from srcdiff.cuda import kernel
+from srcdiff.cuda.emulate import emulated_function, launch
+from srcdiff.errors import DivergentBarrier, RaceError
+from tests.cuda.primals import KERNELS
+from tests.truth import copied
+
+ATOMIC = re.compile(r"cuda\.atomic\.add\((\w+_bar), (\([^()]*\)|[^,()]+), (.+)\)$", re.MULTILINE)
+BY_NAME = {each.name: each for each in KERNELS}
+
+
+def run(name, text, adjoint):
+    case = BY_NAME[name]
+    random = np.random.default_rng(0)
+    args = copied(case.args)
+    floats = [a for a in args if np.asarray(a).dtype.kind == "f"]
+    shadows = [random.standard_normal(np.shape(a) or 1) for a in floats]
+    given = [*args, *shadows]
+    launch(emulated_function(text, adjoint), *case.grid, given)
+    return shadows
+
+
+def source(name, **options):
+    case = BY_NAME[name]
+    differentiable = kernel(case.kernel, **case.options, **options)
+    return differentiable.gradient_source(*case.args), f"{name}_adjoint"
+
+
+@pytest.mark.parametrize("name", ["heat", "heat_of_square", "matvec", "embedding", "forces"])
+def test_plain_instead_of_atomic(name):
+    text, adjoint = source(name, gather=False)
+
+    def plainly(match):
+        array, where, term = match.groups()
+        return f"{array}[{where}] += {term}"
+
+    spoilt = ATOMIC.sub(plainly, text)
+    assert spoilt != text
+    run(name, text, adjoint)
+    with pytest.raises(RaceError):
+        run(name, spoilt, adjoint)
+
+
+def test_one_of_several_plain():
+    text, adjoint = source("heat", gather=False)
+    spoilt = ATOMIC.sub(lambda m: f"{m[1]}[{m[2]}] += {m[3]}", text, count=1)
+    with pytest.raises(RaceError):
+        run("heat", spoilt, adjoint)
+
+
+def test_without_the_barriers_of_a_sum():
+    case = BY_NAME["saxpy_loss"]
+    text = kernel(case.kernel).gradient_source(*case.args)
+    first, second = (
+        "    cuda.syncthreads()  # the call before may still be reading\n",
+        "    cuda.syncthreads()\n",
+    )
+    assert first in text and second in text
+    x = np.ones(64)
+
+    def start(source):
+        arguments = [
+            np.ones(1),
+            x,
+            x.copy(),
+            np.zeros(1),
+            np.zeros(1),
+            np.zeros(64),
+            np.zeros(64),
+            np.ones(1),
+        ]
+        launch(emulated_function(source, "saxpy_loss_adjoint"), 1, 64, arguments)
+
+    start(text)
+    with pytest.raises(RaceError):
+        start(text.replace(second, ""))
+
+
+def test_a_sum_that_only_some_threads_reach():
+    case = BY_NAME["saxpy_loss"]
+    text = kernel(case.kernel).gradient_source(*case.args)
+    call = "    block_add(a_bar, 0, a_sum)\n"
+    assert call in text
+    spoilt = text.replace(call, f"    if cuda.grid(1) < 40:\n    {call}")
+    arguments = [np.ones(1), *np.ones((2, 64)), *np.zeros((2, 1)), *np.zeros((2, 64)), np.ones(1)]
+    with pytest.raises(DivergentBarrier):
+        launch(emulated_function(spoilt, "saxpy_loss_adjoint"), 1, 64, arguments)
+
+
+def test_beyond_the_guard():
+    text, adjoint = source("histogram")
+    assert "i < x.shape[0]" in text
+    with pytest.raises(IndexError):
+        run("histogram", text.replace("i < x.shape[0]", "i <= x.shape[0]"), adjoint)
+
+
+def test_a_neighbour_that_does_not_exist():
+    """Collecting from the thread on the left needs the guard for the first one."""
+    text, adjoint = source("heat")
+    assert "if 0 <= " in text
+    shadows = run("heat", text, adjoint)
+    wrong = run("heat", text.replace("u_sum += out_bar", "u_sum -= out_bar", 1), adjoint)
+    assert not np.allclose(shadows[0], wrong[0])

@@ -1,0 +1,26 @@
+"""What another package might hold: compiled by Numba, in a language that srcdiff does not read (lists that grow)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit
+def lambert(x):
+    history = [0.5]
+    for _ in range(60):
+        w = history[-1]
+        e = math.exp(w)
+        history.append(w - (w * e - x) / (e * (w + 1.0)))
+    return history[-1]
+
+
+@njit
+def smoothed(x):
+    out = [x[0]]
+    for i in range(1, len(x)):
+        out.append(0.5 * (x[i] + x[i - 1]))
+    return np.array(out)

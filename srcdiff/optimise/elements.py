@@ -14,6 +14,7 @@ from dataclasses import replace
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value
+from ..ir.operators import current_builder
 from ..ir.walk import substitute_in
 
 FILLS = {"zeros": 0, "ones": 1}
@@ -76,8 +77,6 @@ def filled(builder: Builder, array: Value, value: Value) -> Value:
 
 
 def element(array: Value, where: Sequence[Value]) -> Value:
-    from ..ir.operators import current_builder
-
     return current_builder().emit("load", (array, *where), array.type.dtype)
 
 

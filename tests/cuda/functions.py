@@ -172,9 +172,7 @@ FUNCTIONS = [
         ("p",),
         {"max_trips": 8},
     ),
-    RowFunction(
-        trades_in_segments, (column(), column(), np.array([1.1, 0.4, 0.1, 0.4]), 60), ("p", "steps")
-    ),
+    RowFunction(trades_in_segments, (column(), column(), np.array([1.1, 0.4, 0.1, 0.4]), 60), ("p", "steps")),
     RowFunction(cubic_root, (column(),)),
     RowFunction(unbounded_root, (column(),), (), {"max_trips": 20}),
     RowFunction(

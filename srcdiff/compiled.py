@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
+import numpy as np
+
 from . import pipeline
 from .arguments import Around, Signature, fits_compiled_code, flattened, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
@@ -27,6 +29,7 @@ from .captured import passing, same_captured
 from .emit.adapter import leaves_of, print_adapter, unused
 from .frontend.build import Program
 from .frontend.captures import fetched, same_known
+from .frontend.things import Static
 from .ir import types as ty
 from .ir.core import Function
 from .pickling import reduced
@@ -192,11 +195,16 @@ class Compiled:
             return lambda *args: self.call(*self.dispatcher.given(args))
         specs = self.specs(list(args))
         function, fetch, statics = self.entry(specs)
-        plain = not isinstance(function, Around) and not fetch and not statics
-        if plain and specs == tuple(map(self.dispatcher.typeof_pyval, args)):
-            compiled: Callable[..., Any] = self.dispatcher.insert(function, specs)
-            return compiled
-        return self.call
+        if isinstance(function, Around) or fetch or statics:
+            return self.call
+        types = tuple(map(self.dispatcher.typeof_pyval, args))
+        if types != specs and not all(map(said_by_type, specs)):
+            return self.call
+        if types != specs:
+            function = self.link(types)
+            self.call_by(without_masks(self.dispatcher, self.call))
+        compiled: Callable[..., Any] = self.dispatcher.insert(function, types)
+        return compiled
 
     def pass_captured(self, specs: Specs, entry: Entry) -> None:
         """Let further calls with such arguments pass on what is captured, with no more Python than that takes."""
@@ -231,15 +239,19 @@ class Compiled:
         """
         signature = self.signature
         given = dict(zip(signature.free, types, strict=False))
-        specs, arguments, frozen = [], [], {}
+        taken = [*self.parameters.parameters, *signature.names]
+        specs: list[Any] = []
+        arguments: list[str] = []
+        frozen: dict[str, Any] = {}
         for name, item in zip(signature.names, signature.bind((), given), strict=True):
             if name in given:
-                spec = signature.spec_in_compiled_code(item, name)
-            else:
-                spec = signature.spec(item, name)
-                frozen[name] = item
-            specs.append(spec)
-            arguments += leaves_of(name, nesting_of(spec))
+                specs.append(signature.spec_in_compiled_code(item, name))
+                arguments += leaves_of(name, nesting_of(specs[-1]))
+                continue
+            specs.append(signature.spec(item, name))
+            for k, value in enumerate(flattened([item])):
+                arguments.append(unused(f"{name}_{k}", taken))
+                frozen[arguments[-1]] = value
         seeds, alike = self.seeds(specs, types[len(given) :])
         function, fetch, statics = self.entry(tuple(specs))
         if isinstance(function, Around):
@@ -249,7 +261,6 @@ class Compiled:
         made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
         if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
             return compiled_for(function, types, made_from)
-        taken = [*self.parameters.parameters, *signature.names]
         called = unused(function.__name__, taken)
         hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]
         for parameter, where in zip(hidden, fetch, strict=True):
@@ -293,6 +304,34 @@ def layout(structure: Any) -> str:
     if structure is None:
         return "None"
     return f"({', '.join(map(layout, structure))}{',' * (len(structure) == 1)})"
+
+
+def without_masks(dispatcher: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Calls with tuples in them: C takes a masked array inside one for a plain array."""
+
+    def call(*args: Any, **keywords: Any) -> Any:
+        if holds_masked(args) or (keywords and holds_masked(tuple(keywords.values()))):
+            return otherwise(*args, **keywords)
+        return dispatcher(*args, **keywords)
+
+    return call
+
+
+def holds_masked(values: tuple[Any, ...]) -> bool:
+    for value in values:
+        if type(value) is tuple:
+            if holds_masked(value):
+                return True
+        elif isinstance(value, np.ma.MaskedArray):
+            return True
+    return False
+
+
+def said_by_type(spec: Any) -> bool:
+    """Whether Numba's type of an argument says all that the compiler has to know of it."""
+    if isinstance(spec, tuple):
+        return all(map(said_by_type, spec))
+    return bool(ty.is_scalar_or_array(spec)) or spec == Static(None)
 
 
 def made_in() -> str:

@@ -105,8 +105,9 @@ class SparseJacobian:
         from scipy.sparse import csr_matrix
 
         values = self.of.bind(args, keywords)
-        plan = self.plan(values)
-        sums = self.run(self.compressed, values, [*plan.colours, plan.count])
+        specs = self.of.specs(values)
+        plan = self.plan(values, specs)
+        sums = run(self.compressed, specs, values, [*plan.colours, plan.count])
         parts = [np.reshape(part, (plan.count, -1)) for part in sums]
         table = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         entries = np.take(np.ravel(table), plan.sums)
@@ -116,33 +117,29 @@ class SparseJacobian:
         """Where the Jacobian may be nonzero: a sparse matrix of booleans."""
         from scipy.sparse import csr_matrix
 
-        plan = self.plan(self.of.bind(args, keywords))
+        plan = self.plan_for(args, keywords)
         return csr_matrix((np.ones(len(plan.columns), bool), plan.columns, plan.starts), plan.shape)
 
     def sweeps(self, *args: Any, **keywords: Any) -> int:
         """How many tangents an evaluation takes (a dense Jacobian takes one for each column)."""
-        return self.plan(self.of.bind(args, keywords)).count
+        return self.plan_for(args, keywords).count
 
     # ------------------------------------------------------------------------------------- the plan
 
-    def run(self, derivative: Derivative, values: list[Any], further: Sequence[Any]) -> tuple[Any, ...]:
-        """A compiled program for bound arguments, with further ones before those that are captured."""
-        function, fetch, _ = derivative.entry(derivative.specs(values))
-        found = function(*flattened(values), *further, *map(fetched, fetch))
-        return found if isinstance(found, tuple) else (found,)
+    def plan_for(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Plan:
+        values = self.of.bind(args, keywords)
+        return self.plan(values, self.of.specs(values))
 
-    def plan(self, values: list[Any]) -> Plan:
-        program = self.dependence.program(self.dependence.specs(values))
-        key = (
-            self.dependence.specs(values),
-            *map(known_of, (*flattened(values), *map(fetched, program.fetch))),
-        )
+    def plan(self, values: list[Any], specs: Specs) -> Plan:
+        """The plan for bound arguments."""
+        captured = map(fetched, self.dependence.program(specs).fetch)
+        key = (specs, *map(known_of, (*flattened(values), *captured)))
         found = self.plans.get(key)
         if found is None:
-            found = self.plans[key] = self.make_plan(values)
+            found = self.plans[key] = self.make_plan(values, specs)
         return found
 
-    def make_plan(self, values: list[Any]) -> Plan:
+    def make_plan(self, values: list[Any], specs: Specs) -> Plan:
         like = [leaf for k in self.dependence.wrt for leaf in flattened([values[k]])]
         sizes = [int(np.size(leaf)) for leaf in like]
         width = sum(sizes)
@@ -158,7 +155,7 @@ class SparseJacobian:
             ]
 
         def depends(bits: Array) -> Array:
-            found = self.run(self.dependence, values, spread(bits.view(np.int64)))
+            found = run(self.dependence, specs, values, spread(bits.view(np.int64)))
             words = [np.ravel(np.asarray(part, np.int64)) for part in found]
             return np.concatenate(words).view(np.uint64)
 
@@ -179,6 +176,13 @@ class SparseJacobian:
         chunks = -(-count // pipeline.WIDTH) * pipeline.WIDTH
         index = starts.dtype
         return Plan((height, width), starts, columns.astype(index), spread(colours), chunks, of * height + at)
+
+
+def run(derivative: Derivative, specs: Specs, values: list[Any], further: Sequence[Any]) -> tuple[Any, ...]:
+    """A compiled program for bound arguments, with further ones before those that are captured."""
+    function, fetch, _ = derivative.entry(specs)
+    found = function(*flattened(values), *further, *map(fetched, fetch))
+    return found if isinstance(found, tuple) else (found,)
 
 
 def known_of(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import math
 import os
 import subprocess
@@ -68,6 +69,26 @@ def test_masked_arrays_are_refused_also_where_plain_ones_are_known():
     f(np.ones(2), 1.0)
     with pytest.raises(NotDifferentiable, match="masked"):
         f(np.ma.masked_array([1.0, 2.0], [False, True]), 1.0)
+
+
+def test_tuples():
+    def pair(p, y):
+        (a, b), c = p
+        return a * b * np.sum(c) * y
+
+    f = value_and_grad(pair)
+    c = np.array([1.0, 4.0])
+    for _ in range(3):
+        value, ((by_a, by_b), by_c) = f(((2.0, 3.0), c), 2.0)
+        assert (value, by_a, by_b, by_c.tolist()) == (60.0, 30.0, 20.0, [12.0, 12.0])
+        gc.collect()
+    assert f(((2.0, 3.0), c), y=2)[0] == f(((2.0, 3.0), np.array([1.0, 0.0, 4.0])[::2]), 2.0)[0] == 60.0
+    with pytest.raises(NotDifferentiable, match="i64"):
+        f(((2, 3.0), c), 2.0)
+    with pytest.raises(NotDifferentiable, match="masked"):
+        f(((2.0, 3.0), np.ma.masked_array(c, [False, True])), 2.0)
+    with pytest.raises(NotDifferentiable, match="masked"):
+        f(p=((2.0, 3.0), np.ma.masked_array(c, [False, True])), y=2.0)
 
 
 def test_defaults_and_keywords():

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections import namedtuple
 from pathlib import Path
 
 import numba
@@ -193,6 +194,34 @@ def test_bound_and_captured_values_are_frozen(monkeypatch):
     monkeypatch.setitem(globals(), "SCALE", 20.0)
     assert same(use(W), first)
     assert same(captured(W), 10.0 * first[0])
+
+
+def test_bound_structures():
+    def weighted(w, p, q):
+        return np.sum(w * p["a"]) * p["b"] * q[0] * q[1]
+
+    slope = grad(functools.partial(weighted, p={"a": np.arange(3.0), "b": 2.0}, q=(3.0, 5.0)))
+
+    @njit
+    def use(w):
+        return slope(w)
+
+    assert use(np.ones(3)).tolist() == [0.0, 30.0, 60.0] == slope(np.ones(3)).tolist()
+
+
+def test_a_structure_as_argument_is_refused():
+    @differentiate
+    def product(pair):
+        return pair.a * pair.b
+
+    @njit
+    def use(pair):
+        return product.grad(pair)
+
+    pair = namedtuple("pair", "a b")(2.0, 3.0)
+    assert product.grad(pair) == (3.0, 2.0)
+    with pytest.raises(TypingError, match="returns a structure"):
+        use(pair)
 
 
 def test_names_that_an_adapter_might_use():

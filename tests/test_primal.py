@@ -1,4 +1,4 @@
-"""The function as it is compiled, its loops joined, gives what the plain function gives, and writes what that writes."""
+"""A function as it is compiled, its loops joined, gives and writes what the plain function gives and writes."""
 
 from __future__ import annotations
 

@@ -16,10 +16,11 @@ def test_the_package_says_that_it_is_typed():
     assert Path(srcdiff.__file__).with_name("py.typed").exists()
 
 
-def test_what_mypy_sees(monkeypatch):
+def test_what_mypy_sees(monkeypatch, tmp_path):
     api = pytest.importorskip("mypy.api")
     monkeypatch.chdir(TYPED.parents[1])
-    output, problems, _ = api.run(["--follow-imports=silent", "--no-error-summary", "--strict", str(TYPED)])
+    options = ["--follow-imports=silent", "--no-error-summary", "--strict", f"--cache-dir={tmp_path}"]
+    output, problems, _ = api.run([*options, str(TYPED)])
     assert not problems
     found: dict[int, list[str]] = {}
     for line in output.splitlines():

@@ -130,7 +130,7 @@ class Threads:
 
     def is_uniform(self, where: tuple[Value, ...]) -> bool:
         """Whether an index is the same in all threads, and known at the end of the kernel."""
-        return all(index.is_constant or index in self.function.parameters for index in where)
+        return all(index.is_constant for index in where)
 
     def accumulation(self, array: Value) -> Accumulation | None:
         """How threads may add to an array; None if they do not."""

@@ -143,9 +143,14 @@ def load_adapter(text: str, called: str, function: Any, frozen: dict[str, Any]) 
     module = load_module(text, called)
     plain = getattr(module, f"{called}_call")
     space = {**module.__dict__, **frozen, called: function}
-    return numba.njit(error_model="numpy", forceinline=True)(
+    adapter: Any = numba.njit(error_model="numpy", forceinline=True)(
         FunctionType(plain.__code__, space, plain.__name__)
     )
+    kept = getattr(function, "_cache", None)
+    if isinstance(kept, CompiledCode) and not frozen:
+        stem = module.__name__.rpartition(".")[2]
+        adapter._cache = CompiledCode(kept.folder, stem, repr((text, kept.request)))
+    return adapter
 
 
 def compiled_for(dispatcher: Any, types: tuple[Any, ...], made_from: Provenance) -> Any:

@@ -75,7 +75,7 @@ class CompiledDispatcher(Dispatcher):
         super().__init__(function, targetoptions={"nopython": True})
         self.parameters = signature
         self.inserted: set[tuple[Any, ...]] = set()
-        self.adapters: list[Any] = []
+        self.kept: list[Any] = []  # what they compiled lives as long as they do
         self._type = self._numba_type_
 
     def __repr__(self) -> str:
@@ -111,6 +111,7 @@ class CompiledDispatcher(Dispatcher):
             entry: Callable[..., Any] = function.compile(args)
             if args not in self.inserted:
                 self.inserted.add(args)
+                self.kept.append(function)
                 self._insert([arg._code for arg in args], entry, False)
         return entry
 
@@ -135,20 +136,23 @@ class CompiledDispatcher(Dispatcher):
                     adapter = self.owner.link(args)
                 except DifferentiationError as error:
                     raise TypingError(f"\n{error}") from error
-                self.adapters.append(adapter)  # what it has compiled lives as long as it does
+                self.kept.append(adapter)
                 self.overloads[args] = adapter.overloads[args]
             return self.overloads[args].entry_point
 
     def get_call_template(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """How Numba's type inference asks: a template with the signature for these argument types."""
-        folded = fold_arguments(
-            self.parameters,
-            args,
-            keywords,
-            lambda index, parameter, type: type,
-            lambda index, parameter, default: types.Omitted(default),
-            lambda index, parameter, found: types.StarArgTuple(found),
-        )
+        try:
+            folded = fold_arguments(
+                self.parameters,
+                args,
+                keywords,
+                lambda index, parameter, type: type,
+                lambda index, parameter, default: types.Omitted(default),
+                lambda index, parameter, found: types.StarArgTuple(found),
+            )
+        except TypeError as error:
+            raise TypingError(f"{self.py_func.__name__}() in compiled code: {error}") from error
         # A string is known where it is literal; other literals are values like any other.
         plain = tuple(a if isinstance(a, types.StringLiteral) else types.unliteral(a) for a in folded)
         self.compile(plain)

@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 
 from .. import pipeline
+from ..analysis.threads import Threads
 from ..arguments import ArgNums, Signature
 from ..emit.cuda import FEW, Kernel, Rows, print_rows
-from ..errors import NotDifferentiable, UnsupportedDtype
+from ..errors import InternalError, NotDifferentiable, UnsupportedDtype
 from ..frontend.build import Program
 from ..frontend.captures import fetched
 from ..frontend.source import read_source
 from ..frontend.things import Static
 from ..ir import types as ty
-from ..ir.core import Value
+from ..ir.core import Function, Value
 from ..optimise.fold import simplified
 from ..optimise.specialise import with_known
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
@@ -243,6 +244,7 @@ class Batch:
         )  # fmt: skip
         sizes |= {shadow: sizes[p] for p, shadow in shadows.items()}
         threaded = simplified(with_known(threaded, sizes))
+        self.check_sums(threaded, [s for p, s in shadows.items() if p not in rows])
         uniform = {p for p in parameters if p not in rows and not ty.is_array(p.type)}
         placed = place_thread_arrays(threaded, uniform, self.max_trips)
         owners = tuple(parameters[k] for k in wrt if not ty.is_array(parameters[k].type))
@@ -253,6 +255,16 @@ class Batch:
         accumulation = {parameters[k].name: summed(parameters[k], layout) for k in wrt}
         lengths = host_function(placed.lengths) if placed.tapes else None
         return Plan(program, kernel, placed, lengths, chosen, places, accumulation)
+
+    def check_sums(self, function: Function, shadows: Sequence[Value]) -> None:
+        """That what all rows add to is only added to."""
+        threads = Threads(function)
+        for shadow in shadows:
+            uses = threads.uses(shadow)
+            if uses.loads or uses.stores:
+                raise InternalError(
+                    f"`{shadow.name}` is not only added to", definition=self.signature.definition
+                )
 
     def check_result(self, program: Program) -> None:
         results = program.function.results
@@ -276,11 +288,13 @@ class Batch:
         given += [at.array(h, stream) if isinstance(h, np.ndarray) else h for h in hidden]
         parameters = plan.program.function.parameters
         dtype = ty.numpy_dtype(plan.program.function.results[0].type)
-        value = at.zeros((rows,), dtype, stream)
+        value = at.empty((rows,), dtype, stream)
         outputs: dict[int, Any] = {}
         for k in sorted(plan.wrt):
+            parameter = parameters[plan.places.index(k)]
             shape = tuple(values[k].shape) if is_array(values[k]) else (1,)
-            outputs[k] = at.zeros(shape, ty.numpy_dtype(parameters[plan.places.index(k)].type), stream)
+            assigned = self.is_column(self.signature.names[k], values[k]) and not ty.is_array(parameter.type)
+            outputs[k] = (at.empty if assigned else at.zeros)(shape, ty.numpy_dtype(parameter.type), stream)
         blocks = max(1, min(math.ceil(rows / self.threads), at.blocks))
         known = dict(zip(parameters, given, strict=True))
         tapes = allocate_tapes(plan.placed, plan.lengths, known, blocks * self.threads, at, stream)

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..backend.cache import load_module
 from ..errors import CudaUnavailable
-from .emulate import emulated_function, launch
+from .emulate import emulated_function, launch, uninitialised
 
 __all__ = ["Emulator", "Gpu", "Machine", "emulated", "is_on_device", "machine", "numba_cuda"]
 
@@ -42,7 +42,10 @@ class Machine(Protocol):
         """The array where kernels can read it."""
 
     def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
-        """A new array there."""
+        """A new array there, of zeros."""
+
+    def empty(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        """A new array there, for a kernel to fill."""
 
     def copy(self, x: Any, stream: Any) -> Any:
         """A copy there of an array that is there."""
@@ -82,6 +85,9 @@ class Emulator:
 
     def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
         return np.zeros(shape, dtype)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        return uninitialised(shape, dtype)
 
     def copy(self, x: Any, stream: Any) -> Any:
         return x.copy()
@@ -127,10 +133,13 @@ class Gpu:
         return self.cuda.to_device(np.ascontiguousarray(x), stream=stream)
 
     def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
-        made = self.cuda.device_array(shape, dtype, stream=stream)
+        made = self.empty(shape, dtype, stream)
         if made.size:
             fill_zero(made, stream)
         return made
+
+    def empty(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
+        return self.cuda.device_array(shape, dtype, stream=stream)
 
     def copy(self, x: Any, stream: Any) -> Any:
         made = self.cuda.device_array(x.shape, x.dtype, stream=stream)

@@ -30,7 +30,7 @@ import numpy as np
 
 from ..errors import DivergentBarrier, RaceError
 
-__all__ = ["emulated_function", "launch"]
+__all__ = ["emulated_function", "launch", "uninitialised"]
 
 READ, WRITE, ATOMIC = 0, 1, 2
 CONFLICTS = {READ: (WRITE, ATOMIC), WRITE: (READ, WRITE, ATOMIC), ATOMIC: (READ, WRITE)}

@@ -46,7 +46,7 @@ from ..optimise.fold import simplified
 from ..optimise.gather import gather_sums
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, extent_of, is_array, is_read_only, overlap
-from .device import machine
+from .device import is_on_device, machine
 from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
 
@@ -166,7 +166,8 @@ class CudaKernel:
 
     def start(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
         at = machine()
-        given = [at.array(x, stream) if is_array(x) else x for x in args]
+        # Arrays of NumPy go to Numba as they are: it copies back what is written.
+        given = [at.array(x, stream) if is_on_device(x) else x for x in args]
         at.run(self.__srcdiff_function__, self.signature.name, blocks, threads, given, stream)
 
     def start_adjoint(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
@@ -355,6 +356,14 @@ class CudaKernel:
         at = machine()
         given = [s for s in shadows if s is not None]
         arrays = [(self.signature.names[k], v) for k, v in enumerate(primals) if is_array(v)]
+        for k in found.written:
+            for name, array in arrays:
+                if name != self.signature.names[k] and overlap(array, primals[k]):
+                    raise AliasError(
+                        f"`{self.signature.names[k]}`, which the kernel writes, shares memory with `{name}`",
+                        definition=self.signature.definition,
+                        instead="an array of its own",
+                    )
         for k, shadow in zip(found.wrt, given, strict=True):
             name = self.signature.names[k]
             primal = primals[k]
@@ -465,6 +474,13 @@ def check_dependences(function: Function) -> None:
                 instead="one name for each array",
             )
         last = next(op for op in reversed(ops) if op.primitive != "load")
+        if array in function.parameters[len(function.parameters) - function.hidden :]:
+            raise UnsupportedConstruct(
+                f"`{array.name}` is written, which the kernel does not have as an argument",
+                last.location,
+                "arrays of the surroundings are constants of a kernel",
+                "the array as an argument",
+            )
         if uses.stores and uses.sums:
             raise CrossThreadDependence(
                 f"`{array.name}` is stored into and added to atomically in one kernel",

@@ -41,7 +41,7 @@ def allocate_tapes(
         return []
     found = iter(lengths(*(known[p] for p in placed.lengths.parameters)))
     return [
-        at.zeros(
+        at.empty(
             (*(int(next(found)) for _ in range(tape.type.ndim - 1)), threads),
             ty.numpy_dtype(tape.type),
             stream,

@@ -77,6 +77,11 @@ class Tape:
         shadowed = of.shadowed(program)
         found = of.plan(values, [0] * len(shadowed))
         record = Record(launch, values, found)
+        for name, value in zip(of.signature.names, values, strict=True):
+            if is_array(value) and not machine().can_write(value):
+                raise TypeError(
+                    f"the argument `{name}` is a {type(value).__name__}: a tape keeps arrays of the device"
+                )
         keys = {k: self.key(value) for k, value in enumerate(values) if is_array(value)}
         for k in found.needed:
             if k in keys:

@@ -37,6 +37,19 @@ def owned(type: Type) -> Type:
 
 def typeof(value: object) -> Type:
     """Numba's type of a Python value; raises `TypeError` where Numba knows none."""
+    if type(value) is not np.ndarray:
+        return numba_typeof(value)
+    key = value.dtype, value.ndim, value.flags.num
+    found = ARRAY_TYPES.get(key)
+    if found is None:
+        found = ARRAY_TYPES[key] = numba_typeof(value)
+    return found
+
+
+ARRAY_TYPES: dict[Any, Type] = {}  # Numba takes longer to make such a type than many a function to run
+
+
+def numba_typeof(value: object) -> Type:
     try:
         return numba.typeof(value)
     except ValueError as error:

@@ -122,7 +122,7 @@ class Verifier:
             self.memory(op)
         if op.primitive in CONSUMERS:
             self.consume(op.operands[0], op)
-        if op.primitive == "alloc" and (op.attributes.get("tape") or op.attributes.get("work")):
+        if op.primitive == "alloc" and not op.attributes.keys().isdisjoint(("tape", "work", "shared")):
             self.scratch.update(op.results)
         self.define(op.results, op)
 

@@ -59,6 +59,8 @@ def gather_sums(function: Function, arrays: Sequence[Value]) -> Gathered | None:
     if not arrays or any(op.primitive in REFUSED for op in ops_within(function.body)):
         return None
     gathering = Gathering(function)
+    if any(uses.stores and uses.sums for uses in map(gathering.threads.uses, gathering.shadows())):
+        return None  # neighbours would read what is added to
     axes: dict[Value, tuple[int, ...]] = {}
     for array in arrays:
         found = gathering.axes_of(array)

@@ -140,14 +140,15 @@ def released_arrays(block: Block) -> set[Value]:
 
 
 def kept_for_a_trip(block: Block) -> set[Value]:
-    """The tapes of a derivative of lower order that a block allocates, records on and does not yield."""
+    """The arrays that a block allocates with nothing in them and does not yield: what a trip of a loop works with, and
+    the tapes of a derivative of lower order."""
     structure = find_structure(block)
     yielded = {structure.storage(v) for v in block.results if ty.is_array(v.type)}
     return {
         op.result
         for op in block.ops
         if op.primitive == "alloc"
-        and op.attributes.get("trusted")
+        and op.attributes.get("fill") == "empty"
         and structure.storage(op.result) not in yielded
     }
 
@@ -159,13 +160,13 @@ def share(block: Block) -> Block:
             regions = [share(region) for region in op.regions]
             if op.primitive in ("for", "while"):
                 inside = defined_directly(regions)
-                released, tapes = released_arrays(regions[-1]), kept_for_a_trip(regions[-1])
+                released, own = released_arrays(regions[-1]), kept_for_a_trip(regions[-1])
                 kept = []
                 for inner in regions[-1].ops:
                     clean = inner.attributes.get("shared") or inner.attributes.get("fill") == "empty"
                     work = inner.attributes.get("work") and (clean or inner.result in released)
-                    tape = clean and any(result in tapes for result in inner.results)
-                    if (work or tape) and not any(v in inside for v in inner.operands):
+                    kept_inside = any(result in own for result in inner.results)
+                    if (work or kept_inside) and not any(v in inside for v in inner.operands):
                         ops.append(replace(inner, attributes={**inner.attributes, "shared": True}))
                         inside.difference_update(inner.results)
                     else:

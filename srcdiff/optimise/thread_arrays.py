@@ -94,7 +94,7 @@ class Placing:
 
     def allocation(self, op: Op) -> None:
         self.check_kept(op)
-        lengths = op.operands
+        lengths = tuple(map(self.bounded, op.operands))
         if any(n.is_constant and n.constant == 0 for n in lengths):
             self.empty.append(op)
             return
@@ -147,6 +147,42 @@ class Placing:
                         "a thread has one memory for it in all trips",
                         "arrays made before the loop and filled in it",
                     )
+
+    def bounded(self, length: Value) -> Value:
+        """The most that a length can be, if a constant says so; else the length."""
+        most = self.most(length)
+        return length if most is None else constant(most, ty.int64)
+
+    def most(self, value: Value) -> int | None:
+        """An upper bound of an integer, such as 8 of `max(min(lo + 8, n) - lo, 0)`."""
+        if value.is_constant:
+            number: int = value.constant
+            return number
+        maker = self.structure.maker.get(value)
+        match (maker.primitive, maker.operands) if maker is not None and value in maker.results else ("", ()):
+            case "max", (a, b):
+                bounds = [self.most(a), self.most(b)]
+                return None if None in bounds else max(bound for bound in bounds if bound is not None)
+            case "min", (a, b):
+                return min((bound for x in (a, b) if (bound := self.most(x)) is not None), default=None)
+            case "sub", (a, b):
+                return self.farthest(a, b)
+        return None
+
+    def farthest(self, value: Value, start: Value) -> int | None:
+        """An upper bound of `value - start`."""
+        if value is start:
+            return 0
+        maker = self.structure.maker.get(value)
+        match (maker.primitive, maker.operands) if maker is not None and value in maker.results else ("", ()):
+            case "add", (a, b) if a is start:
+                return self.most(b)
+            case "add", (a, b) if b is start:
+                return self.most(a)
+            case "min", (a, b):
+                distances = [self.farthest(a, start), self.farthest(b, start)]
+                return min((distance for distance in distances if distance is not None), default=None)
+        return None
 
     def is_computable(self, op: Op, length: Value) -> bool:
         """Whether a length follows from parameters that are the same for all threads."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from srcdiff import checkpoint
+
 __all__ = ["FUNCTIONS", "RowFunction", "black_scholes"]
 
 
@@ -60,6 +62,16 @@ def branches(x, y):
 def trades(u, v, p, steps):
     h = 0.05
     for _ in range(steps):
+        du = p[0] * u - p[1] * u * v
+        dv = p[2] * u * v - p[3] * v
+        u += h * du
+        v += h * dv
+    return u * u + v
+
+
+def trades_in_segments(u, v, p, steps):
+    h = 0.05
+    for _ in checkpoint(range(steps), 8):
         du = p[0] * u - p[1] * u * v
         dv = p[2] * u * v - p[3] * v
         u += h * du
@@ -159,6 +171,9 @@ FUNCTIONS = [
         (column(), column(), np.array([1.1, 0.4, 0.1, 0.4]), random.integers(0, 9, N)),
         ("p",),
         {"max_trips": 8},
+    ),
+    RowFunction(
+        trades_in_segments, (column(), column(), np.array([1.1, 0.4, 0.1, 0.4]), 60), ("p", "steps")
     ),
     RowFunction(cubic_root, (column(),)),
     RowFunction(unbounded_root, (column(),), (), {"max_trips": 20}),

@@ -189,6 +189,63 @@ def test_threads_for_some_elements_only():
     assert not out_bar.any()
 
 
+def scaled_by_neighbour(u, y):
+    i = cuda.grid(1)
+    if 0 < i < u.shape[0]:
+        y[i] = y[i] * 0.5 + u[i] - u[i - 1]
+
+
+def test_outputs_that_are_added_to_are_not_gathered_from():
+    """A neighbour would read what is owed to the new value, or to the old one, depending on who is first."""
+    u, weights = np.random.default_rng(0).standard_normal((2, 64))
+    u_bar, y_bar = np.zeros(64), weights.copy()
+    differentiable = kernel(scaled_by_neighbour)
+    with emulated(np.random.default_rng(1)):
+        differentiable.adjoint[2, 32](u, np.zeros(64), u_bar, y_bar)
+    want = np.zeros(64)
+    want[1:] += weights[1:]
+    want[:-1] -= weights[1:]
+    np.testing.assert_allclose(u_bar, want)
+    np.testing.assert_allclose(y_bar, np.concatenate([weights[:1], 0.5 * weights[1:]]))
+
+
+FACTOR = 2.0
+WEIGHTS = np.array([3.0, 5.0])
+
+
+def with_constants(x, y):
+    i = cuda.grid(1)
+    if i < x.shape[0]:
+        y[i] = FACTOR * x[i] * WEIGHTS[1]
+
+
+def test_what_the_kernel_takes_from_its_module():
+    x_bar = np.zeros(32)
+    with emulated():
+        kernel(with_constants).adjoint[1, 32](np.ones(32), np.zeros(32), x_bar, np.ones(32))
+    assert np.array_equal(x_bar, np.full(32, 10.0))
+
+
+def picked(w, k, x, y):
+    i = cuda.grid(1)
+    if i < x.shape[0]:
+        s = x[i] * w[k]
+        while k > 0:
+            k = k - 1
+            s = s + w[k]
+        y[i] = s
+
+
+def test_an_argument_as_index():
+    w, x = np.random.default_rng(0).standard_normal((2, 32))
+    shadows = np.zeros(32), np.zeros(32), np.ones(32)
+    with emulated():
+        kernel(picked, max_trips=8).adjoint[1, 32](w, 3, x, np.zeros(32), *shadows)
+    want = np.zeros(32)
+    want[:3], want[3] = 32, x.sum()
+    np.testing.assert_allclose(shadows[0], want)
+
+
 def wrapping(u, out):
     i = cuda.grid(1)
     if i < out.shape[0]:
@@ -265,6 +322,13 @@ def returning(x, y):
     return x[0]
 
 
+TABLE = np.zeros(32)
+
+
+def written_from_outside(x, y):
+    TABLE[cuda.grid(1)] = x[cuda.grid(1)]
+
+
 X = np.linspace(0.1, 1.0, 32)
 REFUSED = [
     (neighbour, 1, CrossThreadDependence),
@@ -277,6 +341,7 @@ REFUSED = [
     (shared, 2, SharedMemoryError),
     (synchronised, 2, UnsupportedIntrinsic),
     (returning, 2, NotDifferentiable),
+    (written_from_outside, 2, UnsupportedConstruct),
 ]
 
 
@@ -308,6 +373,8 @@ def test_arguments_of_the_adjoint():
         with pytest.raises(AliasError):
             same = z(u)
             adjoint(u, c, out, same, z(c), same)
+        with pytest.raises(AliasError, match="the kernel writes"):
+            adjoint(u, c, u, z(u), z(c), z(out))
         with pytest.raises(TypeError, match="read-only"):
             fixed = z(u)
             fixed.flags.writeable = False

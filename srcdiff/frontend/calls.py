@@ -446,7 +446,7 @@ class Calls(Arrays):
                 raise numba.core.errors.TypingError("no matching signature")
         except (numba.core.errors.NumbaError, TypeError, ValueError) as error:
             self.refuse(
-                f"a call of `{getattr(target, '__name__', target)}`",
+                f"a call of `{spelling_of(target) or getattr(target, '__name__', target)}`",
                 f"Numba cannot compile it for these arguments ({str(error).strip().splitlines()[0]})",
                 "a loop, or a value computed before the call and passed in",
                 node=node,

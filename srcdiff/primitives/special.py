@@ -35,7 +35,7 @@ polygamma = elementwise(
     None,
     lambda g, ans, n, x: g * polygamma(n + 1.0, x),
     evaluate=compute.polygamma,
-    points=[(2.0, 0.3), (2.0, 5.1), (3.0, 0.3), (3.0, 5.1), (4.0, -1.3)],
+    points=[(2, 0.3), (2, 5.1), (3, 0.3), (3, 5.1), (4, -1.3)],
     cost=60,
     doc="the derivative of order n > 1 of digamma",
 )

@@ -57,7 +57,7 @@ def call_of(row: Primitive, point: tuple[Any, ...]) -> Function:
 
 
 def moving(row: Primitive, point: tuple[Any, ...]) -> list[int]:
-    return [k for k, x in enumerate(point) if not isinstance(x, bool) and row.rules[k] is not None]
+    return [k for k, x in enumerate(point) if not isinstance(x, int) and row.rules[k] is not None]
 
 
 @functools.cache

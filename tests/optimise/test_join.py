@@ -10,7 +10,11 @@ import pytest
 
 from srcdiff import differentiate
 from srcdiff.emit.python import print_function
+from srcdiff.ir import types as ty
+from srcdiff.ir.builder import constant
+from srcdiff.ir.core import Block, Function, Op, Value
 from srcdiff.ir.verify import verify
+from srcdiff.optimise.join import join_loops
 from tests.optimise.expressions import random_expressions
 from tests.optimise.ranges import random_loops
 from tests.optimise.stages import loaded, stages
@@ -319,3 +323,12 @@ def test_random_array_expressions(chunk: int, tmp_path: Path) -> None:
             truth = gradient_by_complex_step(f, args, (0, 1, 2))
             for mine, want in zip(got[1:], truth, strict=True):
                 assert_near(mine, want, 1e-9, 1e-11, what=where)
+
+
+def test_loops_with_nothing_in_them_are_left_alone() -> None:
+    empty = Block((Value("i", ty.int64),), (), ())
+    n = Value("n", ty.int64)
+    bounds = (constant(0, ty.int64), n, constant(1, ty.int64))
+    loops = tuple(Op("for", bounds, (), (empty,)) for _ in range(2))
+    function = Function("f", Block((n,), loops, ()))
+    assert join_loops(function) is function

@@ -13,9 +13,10 @@
                                                  ...
 
 What both trips read is loaded once, what both add to is stored once, and half as many sums are finished: where inner
-loops are short, starting and ending them costs more than their trips. Inner ranges that differ by a trip at one end,
-as over a triangle, have that trip made apart. The second trip then begins before the first one ends: affine forms have
-to show that nothing is stored that the other reads or stores in another order. Reads: structure, affine forms.
+loops are short, starting and ending them costs more than their trips. A nest that is in no loop itself stays as it was
+written. Inner ranges that differ by a trip at one end, as over a triangle, have that trip made apart. The second trip
+then begins before the first one ends: affine forms have to show that nothing is stored that the other reads or stores
+in another order. Reads: structure, affine forms.
 
 R. Allen, K. Kennedy, "Optimizing Compilers for Modern Architectures", section 8.4.
 """
@@ -45,14 +46,16 @@ def jam_loops(function: Function) -> Function:
     return replace(function, body=visited(function.body, affine))
 
 
-def visited(block: Block, affine: Affine) -> Block:
+def visited(block: Block, affine: Affine, repeated: bool = False) -> Block:
     with Builder() as builder:
         for op in block.ops:
-            nest = find_nest(op, affine)
+            nest = find_nest(op, affine) if repeated else None
             if nest is not None:
                 jam(builder, nest, affine)
             elif op.regions:
-                builder.append(replace(op, regions=tuple(visited(region, affine) for region in op.regions)))
+                inside = repeated or op.primitive in ("for", "while")
+                regions = tuple(visited(region, affine, inside) for region in op.regions)
+                builder.append(replace(op, regions=regions))
             else:
                 builder.append(op)
     return replace(block, ops=tuple(builder.ops))

@@ -1,4 +1,4 @@
-"""Random nests of two loops over rectangles and triangles: what `jam_loops` is for, and what it must refuse."""
+"""Random nests of two loops in a third, over rectangles and triangles: what `jam_loops` is for, or must refuse."""
 
 from __future__ import annotations
 
@@ -66,8 +66,9 @@ def random_nest(seed: int) -> str:
         body.append(
             draw.choice(("v[j] = t", "v[j] += t * t", "if t > best:\n    best = t", "s += t", "z[j] = t"))
         )
-    lines = ["s = 0.1", "best = -1.0", "w = x.copy()", "z = c.copy()", "v = 0.5 * c", "for j in range(n):"]
-    lines += [f"    {line}" for text in body for line in text.split("\n")]
+    lines = ["s = 0.1", "best = -1.0", "w = x.copy()", "z = c.copy()", "v = 0.5 * c"]
+    lines += ["for _ in range(2):", "    for j in range(n):"]
+    lines += [f"        {line}" for text in body for line in text.split("\n")]
     lines += [
         "for j in range(n):",
         "    for r in range(m):",

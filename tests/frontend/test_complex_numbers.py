@@ -197,10 +197,11 @@ def test_printed_text_runs_without_compiling(name: str) -> None:
     derived = differentiate(program.function, argnums=program.argnums)
     space: dict[str, Any] = {}
     exec(derived.gradient_source(*args), space)
-    value, *gradients = space[f"{name}_grad"](*copied(args))
+    value, gradients = space[f"{name}_grad"](*copied(args))
     want_value, want = derived.value_and_grad(*copied(args))
     assert value == pytest.approx(want_value, rel=1e-12)
-    for got, part in zip(gradients, want if isinstance(want, tuple) else (want,), strict=True):
+    pairs = zip(gradients, want, strict=True) if isinstance(want, tuple) else [(gradients, want)]
+    for got, part in pairs:
         np.testing.assert_allclose(got, part, rtol=1e-10, atol=1e-12)
 
 

@@ -220,7 +220,7 @@ def test_generated_source_reads_like_complex_arithmetic() -> None:
 
 @pytest.mark.parametrize(
     ("real", "imag"),
-    itertools.product((0.0, -0.0, 1.5, -2.0, 1e300, -1e-300, math.inf, -math.inf, math.nan), repeat=2),
+    list(itertools.product((0.0, -0.0, 1.5, -2.0, 1e300, -1e-300, math.inf, -math.inf, math.nan), repeat=2)),
 )
 def test_text_of_a_constant(real: float, imag: float) -> None:
     text, _ = literal(constant(complex(real, imag), ty.complex128))

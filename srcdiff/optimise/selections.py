@@ -164,7 +164,10 @@ def find_selected(op: Op, slot: Slot, active: Activity) -> Selected | None:
     new = [leaf.value for leaf in leaves(tree) if not leaf.kept]
     needs = [trip.need(value) for value in new]
     if len(new) > 1:
-        needs += [trip.need(condition) for condition in telling_apart(tree)]
+        apart = [(trip.need(choice.op.operands[0]), choice) for choice in telling_apart(tree)]
+        if not all(is_known_at_each(need, choice) for need, choice in apart):
+            return None
+        needs += [need for need, _ in apart]
     found = [need for need in needs if need is not None]
     if len(found) < len(needs) or any(value in from_others for value in new):
         return None
@@ -172,11 +175,18 @@ def find_selected(op: Op, slot: Slot, active: Activity) -> Selected | None:
     return Selected(tree, need.ops, tuple(v for v in trip.order if v in need.remembered))
 
 
-def telling_apart(tree: Tree) -> Iterator[Value]:
-    """The conditions between several new values."""
+def is_known_at_each(need: Need | None, choice: Choice) -> bool:
+    """Whether what tells new values apart can be remembered wherever one of them is chosen: an outer `if` may have
+    chosen before the condition is there."""
+    new = [leaf for leaf in leaves(choice) if not leaf.kept]
+    return need is None or all(need.remembered <= leaf.scope for leaf in new)
+
+
+def telling_apart(tree: Tree) -> Iterator[Choice]:
+    """The choices between several new values."""
     if isinstance(tree, Choice):
         if all(chooses_new(arm) for arm in tree.arms):
-            yield tree.op.operands[0]
+            yield tree
         for arm in tree.arms:
             yield from telling_apart(arm)
 

@@ -418,6 +418,19 @@ def with_ties(x):
 VECTORS = ((numbers(7, seed=1),), (numbers(9, seed=2),), (numbers(4, seed=3),))
 MATRICES = ((numbers(3, 4, seed=4),), (numbers(5, 3, seed=5),))
 
+
+def left_with_another_value(x, s):
+    y = 0.0
+    for i in range(len(x)):
+        u = x[i] * x[i]
+        if 0.1 < u < 0.9:
+            if s > 0.0:
+                y = math.sin(x[0] * x[1])
+                break
+        y = u
+    return y
+
+
 PROGRAMS = [
     *(
         case(function, *VECTORS)
@@ -464,5 +477,6 @@ PROGRAMS = [
     case(saddle, *MATRICES),
     case(while_with_running_number, (0.8, 9), (-0.3, 4)),
     case(looked_up, (numbers(5, seed=16), np.array([4, 1, 1, 0, 2]))),
+    case(left_with_another_value, (np.array([1.2, 0.3, 0.7]), 1.0), (np.array([1.2, 0.3, 0.7]), -1.0)),
     case(no_trips, (numbers(3, seed=17), 0), (numbers(3, seed=18), 3)),
 ]

@@ -19,6 +19,7 @@ import textwrap
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +55,8 @@ def assert_same_output(actual: str, stated: str, exact: bool) -> None:
 
 
 def run(example: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    runpy.run_path(str(example), run_name="__main__")
+    with np.printoptions():  # an example may set how arrays are printed, for itself
+        runpy.run_path(str(example), run_name="__main__")
     return capsys.readouterr().out
 
 

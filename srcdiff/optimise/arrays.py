@@ -362,18 +362,21 @@ def shape_of(builder: Builder, array: Value, axis: int) -> Value:
 
 
 def emitted_length(
-    builder: Builder, length: Length, shape: Callable[[Value, int], Value] | None = None
+    builder: Builder,
+    length: Length,
+    shape: Callable[[Value, int], Value] | None = None,
+    number: Callable[[Value], Value] | None = None,
 ) -> Value:
-    """The length as a value; `shape` finds the length of an array."""
+    """The length as a value; where arrays and numbers may be out of scope, `shape` and `number` find them."""
     kind, *parts = length
     if kind == "value":
-        return parts[0]  # type: ignore[no-any-return]
+        return number(parts[0]) if number is not None else parts[0]
     if kind == "constant":
         return constant(parts[0], ty.int64)
     if kind == "shape":
         return shape(*parts) if shape is not None else shape_of(builder, *parts)
     type, *operands = parts
-    return builder.emit(kind, [emitted_length(builder, x, shape) for x in operands], type)
+    return builder.emit(kind, [emitted_length(builder, x, shape, number) for x in operands], type)
 
 
 def require_lengths(builder: Builder, array: Value, tape: Value) -> None:

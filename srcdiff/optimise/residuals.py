@@ -614,7 +614,7 @@ class Placer:
         found = find(lengths)
         if found is None or not lengths.proven:
             return None
-        return emitted_length(self.builder, found, self.length_of)
+        return emitted_length(self.builder, found, self.length_of, self.supplied)
 
     def again(self, value: Value) -> Value:
         return Value(value.name, value.type)

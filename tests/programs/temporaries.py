@@ -308,6 +308,19 @@ def inactive_array_argument(x, table):
     return s
 
 
+def made_anew_in_an_arm(x, c, k):
+    a = x
+    if c > 0.0:
+        a = np.sin(a) * a
+        for u in x:
+            a = a * c
+            for _ in range(k):
+                if a[0] * u > 0.9:
+                    break
+                a = np.tanh(a * u - a)
+    return np.sum(a * x)
+
+
 A, W = numbers(5, seed=21), numbers(5, seed=22)
 STRIDED = numbers(10, seed=23)[::2]
 NONE = np.empty(0)
@@ -318,6 +331,7 @@ PROGRAMS = [
     case(array_of_scalars, (0.7, -0.4), argnums=(0, 1)),
     case(part_of_an_array_then_arrays, *((np.outer(A, W), k) for k in (0, 1, 3))),
     case(part_of_an_array_in_inner_loop, (np.outer(A, W), 0), (np.outer(A, W), 2)),
+    case(made_anew_in_an_arm, (A[:4], 0.7, 3), (A[:4], -0.7, 3), (A[:4], 0.7, 0), argnums=(0, 1)),
     case(array_by_comprehension, (0.7, 4)),
     case(comprehension_over_elements, (A, W), argnums=(0, 1)),
     case(sum_of_generator_list, (0.7, 4)),

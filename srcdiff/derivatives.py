@@ -51,7 +51,16 @@ def spread(structure: Any, inner: Any) -> Any:
     return mapped(lambda leaf: inner if leaf == "leaf" else leaf, structure)
 
 
-class Derivative(Compiled):
+class Derived(Compiled):
+    """What is made from the program of another function: called inside functions that are read, it is put in place."""
+
+    def __srcdiff_program__(self, specs: Specs) -> Program:
+        """The program for a call inside another function that is read."""
+        program = self.program(specs)
+        return replace(program, function=pipeline.as_primal(program.function))
+
+
+class Derivative(Derived):
     """A derivative of a function by some of its parameters.
 
     Attributes
@@ -76,11 +85,6 @@ class Derivative(Compiled):
 
     def __repr__(self) -> str:
         return f"<{self.kind} of {self.of.signature.name} by {self.argnums!r}>"
-
-    def __srcdiff_program__(self, specs: Specs) -> Program:
-        """The program for a call inside another function that is read."""
-        program = self.program(specs)
-        return replace(program, function=pipeline.as_primal(program.function))
 
     @property
     def by(self) -> str:
@@ -357,7 +361,7 @@ def like(given: Any, primal: Any, what: str) -> Any:
     return dtype.type(given) if isinstance(primal, np.generic) else float(given)
 
 
-class Cotangents(Compiled):
+class Cotangents(Derived):
     """What is owed to the parameters from number `first` on, for given cotangents of the results, in one piece.
 
     Called inside functions that are read, with the cotangents, then the arguments; gives a tuple, None for what has no
@@ -372,10 +376,6 @@ class Cotangents(Compiled):
         self, args: tuple[Any, ...], keywords: dict[str, Any]
     ) -> tuple[list[Any], list[Any]]:
         return self.bind(args[1:], keywords), [args[0]]
-
-    def __srcdiff_program__(self, specs: Specs) -> Program:
-        program = self.program(specs)
-        return replace(program, function=pipeline.as_primal(program.function))
 
     def make_program(self, specs: Specs) -> Program:
         moving = [k for k in range(self.first, len(specs)) if self.signature.moves(specs[k])]
@@ -512,50 +512,39 @@ class Jacobian(Derivative):
         return replace(program, function=function, structure=structure)
 
 
-class EitherJacobian:
+class EitherJacobian(Derivative):
     """The Jacobian by the mode that takes fewer sweeps, chosen by the sizes of arguments and results."""
 
+    kind = "jacobian"
+
     def __init__(self, of: Compiled, argnums: ArgNums) -> None:
+        super().__init__(of, argnums)
         self.by_tangents, self.by_pullbacks = Jacobian(of, argnums, True), Jacobian(of, argnums, False)
-        self.of, self.argnums = of, argnums
-        self.__name__ = f"{of.signature.name}_jacobian"
-        self.__doc__ = of.signature.source.function.__doc__
 
-    def __repr__(self) -> str:
-        return f"<jacobian of {self.of.signature.name} by {self.argnums!r}>"
+    def title(self) -> str:
+        return self.by_tangents.title()
 
-    @property
-    def _numba_type_(self) -> Any:
-        # Sizes are not known to the compiler; tangents serve any results.
-        return self.by_tangents._numba_type_
+    def make_program(self, specs: Specs) -> Program:
+        """Where sizes are not known, in compiled code and inside other functions: by pullbacks for numbers of arrays,
+        else by tangents."""
+        numbers = not any(ty.is_array(r.type) for r in self.of.program(specs).function.results)
+        arrays = any(parts_of(specs[k]) is not None or ty.is_array(specs[k]) for k in self.wrt)
+        return (self.by_pullbacks if numbers and arrays else self.by_tangents).program(specs)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.chosen(args, keywords)(*args, **keywords)
 
-    def __srcdiff_bind__(
-        self, args: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> tuple[list[Any], list[Any]]:
-        return self.by_tangents.__srcdiff_bind__(args, keywords)
-
-    def __srcdiff_program__(self, specs: Specs) -> Program:
-        """Inside another function sizes are not known: by pullbacks for numbers of arrays, else by tangents."""
-        program = self.of.program(specs)
-        numbers = not any(ty.is_array(r.type) for r in program.function.results)
-        arrays = any(parts_of(specs[k]) is not None or ty.is_array(specs[k]) for k in self.by_tangents.wrt)
-        return (self.by_pullbacks if numbers and arrays else self.by_tangents).__srcdiff_program__(specs)
-
     def chosen(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
         """The Jacobian for arguments of these sizes."""
-        forward = self.by_tangents
-        values = forward.bind(args, keywords)
+        values = self.bind(args, keywords)
         function = self.of.program(self.of.specs(values)).function
-        inputs = sum(np.size(x) for k in forward.wrt for x in flattened([values[k]]))
+        inputs = sum(np.size(x) for k in self.wrt for x in flattened([values[k]]))
         if inputs <= pipeline.WIDTH or function.written:
-            return forward
+            return self.by_tangents
         if not any(ty.is_array(r.type) for r in function.results):
             return self.by_pullbacks
         outputs = sum(np.size(x) for x in flattened([self.of(*args, **keywords)]))
-        return forward if inputs <= pipeline.WIDTH * outputs else self.by_pullbacks
+        return self.by_tangents if inputs <= pipeline.WIDTH * outputs else self.by_pullbacks
 
 
 __all__ = [

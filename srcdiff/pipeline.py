@@ -115,7 +115,7 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
     """The function in the IR, where sums that start at `0.0` are float32 if all numbers are (doubles are slow)."""
     reader = KernelReader() if is_kernel else Reader()
     arguments = [spec for spec in specs if ty.is_scalar(spec) or ty.is_array(spec)]
-    dtypes = {spec.dtype if ty.is_array(spec) else spec for spec in arguments}
+    dtypes = set(map(ty.element, arguments))
     if ty.float32 in dtypes and ty.float64 not in dtypes:
         reader.carried_float = ty.float32
     return parse(source, specs, reader)

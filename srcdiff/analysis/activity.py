@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, loop_body, loop_slots
 from ..primitives import ARRAYS, NONE, REGISTRY, ZERO
+from .structure import find_structure
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,23 @@ def find_active(function: Function, independents: Iterable[Value], dependents: I
     useful = {value for value in dependents if ty.is_differentiable(value.type)}
     spread_useful(function.body, useful)
     return Activity(frozenset(varied), frozenset(useful))
+
+
+class Carrying:
+    """What carries a derivative where arrays are changed in place: an array does if any of its versions is active."""
+
+    def __init__(
+        self, function: Function, independents: Iterable[Value], dependents: Iterable[Value]
+    ) -> None:
+        self.active = find_active(function, independents, dependents)
+        self.structure = find_structure(function.body)
+        arrays = (v for v in self.active.varied & self.active.useful if ty.is_array(v.type))
+        self.arrays = {self.structure.storage(v) for v in arrays}
+
+    def __contains__(self, value: Value) -> bool:
+        if ty.is_array(value.type):
+            return self.structure.storage(value) in self.arrays
+        return value in self.active
 
 
 def channels(op: Op) -> list[Value]:
@@ -114,4 +132,4 @@ def spread_useful(block: Block, useful: set[Value]) -> None:
                     )
 
 
-__all__ = ["Activity", "channels", "find_active"]
+__all__ = ["Activity", "Carrying", "channels", "find_active"]

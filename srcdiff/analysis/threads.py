@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..ir.core import Function, Op, Value, loop_body
+from ..ir.core import Function, Op, Value, indices_of, loop_body
 from ..ir.walk import ops_within
 from .structure import Structure, find_structure
 
@@ -72,8 +72,8 @@ class Threads:
                 op.primitive in ("load", "store", "accum")
                 and self.structure.storage(op.operands[0]) is storage
             ):
-                where = op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
-                {"load": found.loads, "store": found.stores, "accum": found.sums}[op.primitive].append(where)
+                uses = {"load": found.loads, "store": found.stores, "accum": found.sums}
+                uses[op.primitive].append(indices_of(op))
         return found
 
     def atom(self, index: Value) -> Atom | None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import Location, UnsupportedDtype
 from .device import is_on_device
 
-__all__ = ["address", "dtype_of", "extent_of", "is_array", "is_read_only", "overlap"]
+__all__ = ["address", "dtype_of", "extent_of", "is_array", "is_read_only", "known_dtype", "overlap"]
 
 
 def is_array(value: Any) -> bool:
@@ -25,6 +26,18 @@ def dtype_of(value: Any) -> np.dtype[Any]:
     kind = value.dtype if isinstance(value, np.ndarray) else interface(value)["typestr"]
     found: np.dtype[Any] = np.dtype(kind)
     return found
+
+
+def known_dtype(value: Any, name: str, definition: Location) -> np.dtype[Any]:
+    """The dtype of an argument, if kernels know it."""
+    dtype = dtype_of(value)
+    if dtype not in (np.float32, np.float64) and dtype.kind not in "iub":
+        raise UnsupportedDtype(
+            f"the argument `{name}` has the dtype {dtype}",
+            definition=definition,
+            instead="float32 or float64",
+        )
+    return dtype
 
 
 def address(array: Any) -> int:

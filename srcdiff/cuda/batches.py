@@ -20,7 +20,7 @@ from .. import pipeline
 from ..analysis.threads import Threads
 from ..arguments import ArgNums, Signature
 from ..emit.cuda import FEW, Kernel, Rows, print_rows
-from ..errors import InternalError, NotDifferentiable, UnsupportedDtype
+from ..errors import InternalError, NotDifferentiable
 from ..frontend.build import Program
 from ..frontend.captures import fetched
 from ..frontend.source import read_source
@@ -30,7 +30,7 @@ from ..ir.core import Function, Value
 from ..optimise.fold import simplified
 from ..optimise.specialise import with_known
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
-from .arrays import dtype_of, is_array
+from .arrays import dtype_of, is_array, known_dtype
 from .device import is_on_device, machine
 from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
@@ -156,13 +156,7 @@ class Batch:
             raise TypeError(
                 f"the argument `{name}` has one value for all rows: name it in `shared`, or pass a column"
             )
-        dtype = dtype_of(value)
-        if dtype not in (np.float32, np.float64) and dtype.kind not in "iub":
-            raise UnsupportedDtype(
-                f"the argument `{name}` has the dtype {dtype}",
-                definition=self.signature.definition,
-                instead="float32 or float64",
-            )
+        known_dtype(value, name, self.signature.definition)
         return value
 
     def is_column(self, name: str, value: Any) -> bool:

@@ -34,7 +34,6 @@ from ..errors import (
     NotDifferentiable,
     OverwriteError,
     UnsupportedConstruct,
-    UnsupportedDtype,
 )
 from ..frontend.build import Program
 from ..frontend.captures import fetched
@@ -45,7 +44,7 @@ from ..ir.walk import ops_within
 from ..optimise.fold import simplified
 from ..optimise.gather import gather_sums
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
-from .arrays import dtype_of, extent_of, is_array, is_read_only, overlap
+from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
 from .device import is_on_device, machine
 from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
@@ -238,13 +237,7 @@ class CudaKernel:
 
     def spec(self, value: Any, name: str) -> Any:
         if is_array(value):
-            dtype = dtype_of(value)
-            if dtype not in (np.float32, np.float64) and dtype.kind not in "iub":
-                raise UnsupportedDtype(
-                    f"the argument `{name}` has the dtype {dtype}",
-                    definition=self.signature.definition,
-                    instead="float32 or float64",
-                )
+            dtype = known_dtype(value, name, self.signature.definition)
             return ty.array(ty.from_dtype(dtype), len(value.shape))
         return self.signature.spec(value, name)
 

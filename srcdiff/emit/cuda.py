@@ -28,7 +28,7 @@ from ..ir import types as ty
 from ..ir.core import Function, Op, Value
 from ..ir.types import Type
 from ..ir.walk import ops_within
-from .names import unique
+from .names import claimed, unique
 from .python import ATOM, COMPARE, INDENT, Printer, caster
 from .special import called_functions, plain_source
 
@@ -251,20 +251,15 @@ class AdjointPrinter(DevicePrinter):
             if op.primitive == "accum":
                 self.declare_sum(op)
 
-    def fresh(self, wish: str) -> str:
-        name = unique(wish, self.taken)
-        self.taken.add(name)
-        return name
-
     def declare_sum(self, op: Op) -> None:
         storage = self.storage.find(op.operands[0])
         if storage in self.reduced:
             key = self.reduced[storage], self.index(op.operands[1:-1])
             if key not in self.sums:
-                self.sums[key] = self.fresh(f"{key[0].name.removesuffix('_bar')}_sum")
+                self.sums[key] = claimed(f"{key[0].name.removesuffix('_bar')}_sum", self.taken)
         elif storage in self.gathered and self.gathered[storage] not in self.collected:
             array = self.gathered[storage]
-            self.collected[array] = self.fresh(f"{array.name.removesuffix('_bar')}_sum")
+            self.collected[array] = claimed(f"{array.name.removesuffix('_bar')}_sum", self.taken)
 
     def statement(self, op: Op, stop: Value | None) -> None:
         storage = self.storage.find(op.operands[0]) if op.primitive == "accum" else None
@@ -297,7 +292,7 @@ class AdjointPrinter(DevicePrinter):
         if not self.collected:
             return []
         count = max(max(axes) for axes in self.axes.values()) + 1
-        own = [self.fresh(wish) for wish in ("i", "j", "k")[:count]]
+        own = [claimed(wish, self.taken) for wish in ("i", "j", "k")[:count]]
         lines = [f"{', '.join(own)} = cuda.grid({count})"]
         for array, name in self.collected.items():
             axes = self.axes[array]
@@ -447,11 +442,6 @@ class RowLoop:
         self.taken.add(rows.function.name)
         self.reduced: list[tuple[str, Type]] = []
 
-    def fresh(self, wish: str) -> str:
-        name = unique(wish, self.taken)
-        self.taken.add(name)
-        return name
-
     def lines(self) -> list[str]:
         rows, function = self.rows, self.rows.function
         back = {shadow: parameter for parameter, shadow in rows.shadows.items()}
@@ -462,7 +452,7 @@ class RowLoop:
         inside: list[str] = []
         arguments = []
         outputs: dict[Value, str] = {}
-        column = self.fresh("value")
+        column = claimed("value", self.taken)
         for parameter in function.parameters:
             if parameter in back:
                 arguments.append(self.shadow(parameter, back[parameter], outputs, before, after))
@@ -474,12 +464,12 @@ class RowLoop:
                 arguments.append(parameter.name)
         targets = [f"{column}[i]"]
         for owner, result in zip(rows.owners, function.results[1:], strict=False):
-            name = self.fresh(f"{owner.name}_bar")
+            name = claimed(f"{owner.name}_bar", self.taken)
             outputs[owner] = name
             if owner in rows.rows:
                 targets.append(f"{name}[i]")
                 continue
-            part, total = self.fresh(f"{owner.name}_part"), self.fresh(f"{owner.name}_sum")
+            part, total = claimed(f"{owner.name}_part", self.taken), claimed(f"{owner.name}_sum", self.taken)
             targets.append(part)
             before.append(f"{total} = {zero_text(result.type)}")
             inside.append(f"{total} += {part}")
@@ -506,7 +496,7 @@ class RowLoop:
             return f"{name}[i]"
         if not is_summed(self.rows, parameter):
             return name
-        total = self.fresh(f"{parameter.name}_sum")
+        total = claimed(f"{parameter.name}_sum", self.taken)
         shape = self.rows.shapes[parameter]
         size = str(shape[0]) if len(shape) == 1 else f"({', '.join(map(str, shape))})"
         dtype = parameter.type.dtype

@@ -239,9 +239,9 @@ class Variables:
         names: dict[Value, str] = {}
         for value in function.parameters:
             is_free = value.name.isidentifier() and value.name not in {*names.values(), *modules}
-            name = value.name if is_free else unique(clean(value.name) or "kept", taken)
-            names[self.find(value)] = name
-            taken.add(name)
+            wish = clean(value.name) or "kept"
+            names[self.find(value)] = value.name if is_free else claimed(wish, taken)
+            taken.add(names[self.find(value)])
         wishes: dict[Value, str] = {}
         for value in self.order:
             leader = self.find(value)
@@ -251,8 +251,7 @@ class Variables:
         for made in (False, True):
             for leader, wish in wishes.items():
                 if is_made(wish) is made:
-                    names[leader] = unique(clean(wish) or "t", taken)
-                    taken.add(names[leader])
+                    names[leader] = claimed(clean(wish) or "t", taken)
         return names
 
 
@@ -296,4 +295,11 @@ def unique(wish: str, taken: set[str]) -> str:
     return f"{wish}{joint}{k}"
 
 
-__all__ = ["IN_PLACE", "Variables", "unique"]
+def claimed(wish: str, taken: set[str]) -> str:
+    """A name that is not taken yet, and now is."""
+    name = unique(wish, taken)
+    taken.add(name)
+    return name
+
+
+__all__ = ["IN_PLACE", "Variables", "claimed", "unique"]

@@ -25,7 +25,7 @@ from .captures import Captures
 from .custom import derived
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
-from .library.structures import has_items, is_known, joined_name, known_range, thing_of, tree_of
+from .library.structures import has_items, joined_name, known_range, thing_of, with_results
 from .recursion import Reading, call_recursive
 from .scope import Frame, LoopParts, describe
 from .searches import halves_bracket
@@ -48,7 +48,7 @@ from .things import (
     is_scalar,
     whole_view,
 )
-from .trees import Tree, parts_of, with_parts
+from .trees import Tree, parts_of
 
 REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
     ast.With: (
@@ -693,13 +693,8 @@ def flatten(reader: Reader, thing: Any, leaves: list[Value]) -> Any:
     """The values of a result, and the structure they are nested in."""
     if isinstance(thing, Static) and thing.value is None:
         return None
-    parts = parts_of(thing)
-    if parts is not None:
-        tree = tree_of(thing)
-        known = not isinstance(tree, tuple)
-        return with_parts(
-            tree, [part if known and is_known(part) else flatten(reader, part, leaves) for part in parts]
-        )
+    if parts_of(thing) is not None:
+        return with_results(thing, lambda part: flatten(reader, part, leaves))
     if isinstance(thing, Elementwise) or (isinstance(thing, ArrayView) and not thing.whole):
         thing = reader.materialise(thing)
     if isinstance(thing, ArrayView):

@@ -18,12 +18,12 @@ from ..ir import types as ty
 from ..ir.core import Op, Value
 from ..ir.operators import current_builder
 from ..primitives.custom import RuledCall, Rules
-from .library.structures import is_known, tree_of
+from .library.structures import with_results
 from .nested import spec_of, things_of
 from .scope import describe
 from .source import FunctionSource, read_source
 from .things import Elementwise, Root, Static, is_arraylike, is_scalar
-from .trees import parts_of, with_parts
+from .trees import parts_of
 
 if TYPE_CHECKING:
     from .calls import Calls
@@ -155,17 +155,8 @@ def gather(
     """The values of a result, arrays as memory of their own; gives the structure they are nested in."""
     if isinstance(thing, Static) and thing.value is None:
         return None
-    parts = parts_of(thing)
-    if parts is not None:
-        tree = tree_of(thing)
-        known = not isinstance(tree, tuple)
-        return with_parts(
-            tree,
-            [
-                part if known and is_known(part) else gather(calls, rules, part, before, values, roots, node)
-                for part in parts
-            ],
-        )
+    if parts_of(thing) is not None:
+        return with_results(thing, lambda part: gather(calls, rules, part, before, values, roots, node))
     if is_scalar(thing):
         values.append(calls.as_value(thing))
         roots.append(None)

@@ -173,7 +173,7 @@ class Expressions(Calls):
 
     def check_number(self, type: Any, name: str) -> None:
         """Refuse numbers, and arrays of numbers, of kinds that are not differentiated."""
-        dtype = type.dtype if ty.is_array(type) else type
+        dtype = ty.element(type)
         if ty.is_float(dtype) and dtype.bitwidth < 32:
             self.refuse(
                 f"`{name}` is of half precision", "Numba computes with 32 and 64 bits", "`np.float32`"

@@ -99,6 +99,16 @@ class Function:
         return self.body.results
 
 
+def is_number(value: Value, number: float) -> bool:
+    """Whether a value is this constant (and not a boolean)."""
+    return value.is_constant and not isinstance(value.constant, bool) and bool(value.constant == number)
+
+
+def indices_of(op: Op) -> tuple[Value, ...]:
+    """The indices of a load, a store or an addition to an element."""
+    return op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
+
+
 def carried(op: Op) -> tuple[Value, ...]:
     """The initial values of what a loop carries."""
     return op.operands[3:] if op.primitive == "for" else op.operands

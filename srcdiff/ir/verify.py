@@ -140,7 +140,7 @@ class Verifier:
             for index in where:
                 self.require(ty.is_integer(index.type), f"{named(op)} at {index!r}, no integer", op)
         if op.primitive == "load":
-            dtype = op.result.type.dtype if ty.is_array(op.result.type) else op.result.type
+            dtype = ty.element(op.result.type)
             self.require(dtype == array.type.dtype, f"{named(op)} changes the type", op)
 
     def same_array(self, a: Type, b: Type, op: Op) -> None:

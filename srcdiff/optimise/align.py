@@ -22,7 +22,7 @@ from dataclasses import replace
 from ..analysis.affine import Affine, Linear
 from ..ir import types as ty
 from ..ir.builder import constant
-from ..ir.core import Block, Op, Value, loop_body, loop_slots
+from ..ir.core import Block, Op, Value, indices_of, loop_body, loop_slots
 from ..ir.walk import rename, substitute
 
 MOST_PEELED = 2
@@ -85,7 +85,7 @@ class Known:
         self.facts = [  # forms that are at least 1
             affine.length(op.operands[0], axis) - affine.form(i)
             for op in touched
-            for axis, i in enumerate(indices(op))
+            for axis, i in enumerate(indices_of(op))
             if affine.is_never_negative(i)
         ]
 
@@ -103,11 +103,6 @@ def trips(loop: Op, affine: Affine) -> Linear:
 def same(a: Linear, b: Linear) -> bool:
     difference = a - b
     return not difference.terms and not difference.constant
-
-
-def indices(op: Op) -> tuple[Value, ...]:
-    """The indices of a load or a store."""
-    return op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
 
 
 def stored_by(loop: Op, affine: Affine) -> set[Value]:
@@ -154,7 +149,7 @@ def carry_reads(loop: Op, storages: set[Value], known: Known) -> tuple[list[Op],
         if twin is not None:
             replaced[load.result] = replaced[twin.result]
             continue
-        where = [at_first(i, index, low, inside, affine) for i in indices(load)]
+        where = [at_first(i, index, low, inside, affine) for i in indices_of(load)]
         array, type = load.operands[0], load.result.type
         if any(i is None or not exists(array, axis, i, known) for axis, i in enumerate(where)):
             continue
@@ -179,7 +174,9 @@ def is_next(load: Op, other: Op, index: Value, affine: Affine) -> bool:
     if affine.structure.storage(load.operands[0]) is not affine.structure.storage(other.operands[0]):
         return False
     following = Linear(((index, 1),), 1)
-    pairs = [(affine.form(i), affine.form(j)) for i, j in zip(indices(load), indices(other), strict=True)]
+    pairs = [
+        (affine.form(i), affine.form(j)) for i, j in zip(indices_of(load), indices_of(other), strict=True)
+    ]
     return any(i.coefficient(index) for i, _ in pairs) and all(
         same(i.replaced(index, following), j) for i, j in pairs
     )
@@ -188,7 +185,7 @@ def is_next(load: Op, other: Op, index: Value, affine: Affine) -> bool:
 def is_same(a: Op, b: Op, affine: Affine) -> bool:
     """Whether two loads are of one element, in every trip."""
     return affine.structure.storage(a.operands[0]) is affine.structure.storage(b.operands[0]) and all(
-        same(affine.form(i), affine.form(j)) for i, j in zip(indices(a), indices(b), strict=True)
+        same(affine.form(i), affine.form(j)) for i, j in zip(indices_of(a), indices_of(b), strict=True)
     )
 
 
@@ -207,4 +204,4 @@ def exists(array: Value, axis: int, i: Value, known: Known) -> bool:
     return inside and affine.is_never_negative(i)
 
 
-__all__ = ["align_loops", "indices"]
+__all__ = ["align_loops"]

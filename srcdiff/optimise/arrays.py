@@ -27,6 +27,7 @@ from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, rename_op
 from ..primitives import ARRAYS, REGISTRY
+from .estimate import CHEAP
 
 if TYPE_CHECKING:
     from .residuals import Placer
@@ -92,8 +93,6 @@ def still_there(placer: Placer, value: Value) -> Value | None:
 
 def is_cheap(fill: Op) -> bool:
     """Whether a nest of loops does nothing but to compute the elements of one array, each from little."""
-    from .residuals import CHEAP
-
     cost = 0
     for op in ops_within(loop_body(fill)):
         if op.primitive in REGISTRY:

@@ -17,9 +17,9 @@ from dataclasses import replace
 from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, leaves_early, loop_body, loop_slots
 from ..ir.walk import ops_within, substitute
-from .align import at_first, indices, is_next
+from .align import at_first, is_next
 from .fold import simplified
 
 
@@ -64,7 +64,7 @@ def carried(loop: Op, made: Value, affine: Affine) -> list[Op] | None:
     if slot is None or accesses is None:
         return None
     stores = [op for op in accesses if op.primitive == "store"]
-    if len(stores) != 1 or not all(affine.is_never_negative(i) for op in accesses for i in indices(op)):
+    if len(stores) != 1 or not all(affine.is_never_negative(i) for op in accesses for i in indices_of(op)):
         return None
     (store,) = stores
     index = body.parameters[0]
@@ -73,7 +73,7 @@ def carried(loop: Op, made: Value, affine: Affine) -> list[Op] | None:
         return None
     inside = {*body.parameters, *(result for op in body.ops for result in op.results)}
     low = affine.form(loop.operands[0])
-    where = [at_first(i, index, low, inside, affine) for i in indices(loads[0])]
+    where = [at_first(i, index, low, inside, affine) for i in indices_of(loads[0])]
     if any(i is None for i in where):
         return None
     dtype = made.type.dtype
@@ -109,7 +109,7 @@ def accesses_of(body: Block, start: Value) -> list[Op] | None:
             continue
         if op.primitive not in ("load", "store") or any(v in versions for v in op.operands[1:]):
             return None
-        if len(indices(op)) < start.type.ndim:
+        if len(indices_of(op)) < start.type.ndim:
             return None
         found.append(op)
         if op.primitive == "store":

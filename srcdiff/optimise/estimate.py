@@ -10,6 +10,7 @@ from ..ir import types as ty
 from ..ir.core import Block, Op, Value, loop_body, loop_slots
 from ..primitives import REGISTRY
 
+CHEAP = 12  # additions: what one tape write and read are worth
 TRIPS = 16  # of a loop of which nothing is known
 ELEMENT = 1  # a load or store of an array that is likely to be in a near cache
 TAPE = 6  # of one that is written once and read once, far apart

@@ -17,7 +17,7 @@ import numpy as np
 from ..analysis.bounds import counting_slot
 from ..ir import types as ty
 from ..ir.builder import constant
-from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_slots
+from ..ir.core import Block, Function, Op, Value, carried, is_number, leaves_early, loop_slots
 from ..primitives import ARRAYS, REGISTRY
 from ..primitives.record import number
 
@@ -398,10 +398,6 @@ class Folder:
         if made.primitive == "zeros_like":
             return self.length(replace(op, operands=made.operands))
         return None
-
-
-def is_number(value: Value, number: float) -> bool:
-    return value.is_constant and not isinstance(value.constant, bool) and bool(value.constant == number)
 
 
 def simplified_adjoint(function: Function) -> Function:

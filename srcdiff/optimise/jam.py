@@ -30,10 +30,10 @@ from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_within, rename, rename_op, substitute, substitute_in, uses_in
 from ..primitives import REGISTRY
-from .align import indices, same
+from .align import same
 from .fuse import accumulates
 
 ACCESSES = ("load", "store", "accum")
@@ -115,10 +115,6 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
     return with_ranges(nest, affine)
 
 
-def is_number(value: Value, number: int) -> bool:
-    return value.is_constant and value.constant == number
-
-
 def is_plain_loop(op: Op) -> bool:
     return op.primitive == "for" and not leaves_early(op) and is_number(op.operands[2], 1)
 
@@ -161,7 +157,7 @@ def shares_elements(nest: Nest, affine: Affine) -> bool:
     sums_up = any(not ty.is_array(p.type) and i not in nest.sums for i, p, _, _ in loop_slots(nest.inner))
     for op in loop_body(nest.inner).ops:
         if op.primitive in ACCESSES and (sums_up or op.primitive != "load"):
-            forms = [affine.form(i) for i in indices(op)]
+            forms = [affine.form(i) for i in indices_of(op)]
             if any(form.coefficient(nest.inner_index) for form in forms) and not any(
                 v in inside for form in forms for v, _ in form.terms
             ):
@@ -196,7 +192,7 @@ def conflict(a: Op, b: Op, structure: Structure) -> bool:
 def axes(a: Op, b: Op, nest: Nest, affine: Affine) -> Iterator[tuple[Linear, Linear]]:
     """The forms of the indices of an access in one trip and of another in the next, where they are comparable."""
     following = Linear(((nest.index, 1),), 1)
-    for i, j in zip(indices(a), indices(b), strict=False):
+    for i, j in zip(indices_of(a), indices_of(b), strict=False):
         if affine.is_never_negative(i) and affine.is_never_negative(j):
             yield affine.form(i), affine.form(j).replaced(nest.index, following)
 

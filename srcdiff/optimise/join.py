@@ -23,10 +23,10 @@ from dataclasses import dataclass, replace
 from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, leaves_early, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_within, substitute, substitute_in
 from ..primitives import REGISTRY
-from .align import align_loops, indices, same
+from .align import align_loops, same
 from .fuse import accumulates
 
 ACCESSES = ("load", "store")
@@ -217,10 +217,10 @@ class Joiner:
         """Whether an access in a loop misses the element of one outside, in every trip."""
         index = loop_body(loop).parameters[0]
         low, high = self.affine.form(loop.operands[0]), self.affine.form(loop.operands[1])
-        for i, j in zip(indices(moving), indices(fixed), strict=True):
+        for i, j in zip(indices_of(moving), indices_of(fixed), strict=True):
             if not (self.affine.is_never_negative(i) and self.affine.is_never_negative(j)):
                 return False
-        for i, j in zip(indices(moving), indices(fixed), strict=True):
+        for i, j in zip(indices_of(moving), indices_of(fixed), strict=True):
             form = self.affine.form(i) - self.affine.form(j)
             c = form.coefficient(index)
             if any(loop in self.structure.home.get(v, ()) for v, _ in form.terms if v is not index):
@@ -248,9 +248,9 @@ class Joiner:
     def meet_in_order(self, a: Op, first: Op, b: Op, second: Op) -> bool:
         """Whether two accesses to one element are in the same trip, or that of the first loop is earlier."""
         here, there = loop_body(first).parameters[0], loop_body(second).parameters[0]
-        if not all(self.affine.is_never_negative(i) for i in (*indices(a), *indices(b))):
+        if not all(self.affine.is_never_negative(i) for i in (*indices_of(a), *indices_of(b))):
             return False
-        for i, j in zip(indices(a), indices(b), strict=True):
+        for i, j in zip(indices_of(a), indices_of(b), strict=True):
             mine, theirs = self.affine.form(i), self.affine.form(j)
             c = mine.coefficient(here)
             if c != theirs.coefficient(there):
@@ -278,7 +278,7 @@ def is_joinable(op: Op, structure: Structure) -> bool:
     for inner in body.ops:
         if inner.regions or inner.primitive not in (*MOVABLE, *REGISTRY):
             return False
-        if inner.primitive in ACCESSES and len(indices(inner)) < inner.operands[0].type.ndim:
+        if inner.primitive in ACCESSES and len(indices_of(inner)) < inner.operands[0].type.ndim:
             return False
     return not has_recurrence(op, structure)
 
@@ -310,7 +310,7 @@ def has_own_rows(op: Op, affine: Affine) -> bool:
             and structure.storage(other.operands[0]) is structure.storage(inner.operands[0])
             for other in accesses(op)
         ):
-            here = {axis for axis, i in enumerate(indices(inner)) if same(affine.form(i), own)}
+            here = {axis for axis, i in enumerate(indices_of(inner)) if same(affine.form(i), own)}
             storage = structure.storage(inner.operands[0])
             rows[storage] = rows.get(storage, here) & here
     return all(rows.values())
@@ -325,7 +325,7 @@ def has_recurrence(op: Op, structure: Structure) -> bool:
     places: dict[Value, list[tuple[Value, ...]]] = {}
     for inner in body.ops:
         if inner.primitive == "store":
-            places.setdefault(structure.storage(inner.operands[0]), []).append(indices(inner))
+            places.setdefault(structure.storage(inner.operands[0]), []).append(indices_of(inner))
     numbers = [
         (p, y) for _, p, y, _ in loop_slots(op) if not ty.is_array(p.type) and not accumulates(body, p, y)
     ]
@@ -341,7 +341,7 @@ def has_recurrence(op: Op, structure: Structure) -> bool:
         storage = structure.storage(inner.operands[0]) if inner.primitive in ACCESSES else None
         if inner.primitive == "load" and storage in places:
             found = found | {storage}
-            if any(where != indices(inner) for where in places[storage]):
+            if any(where != indices_of(inner) for where in places[storage]):
                 late = late | {storage}
         elif inner.primitive == "store" and storage is not None:
             made_from[storage] |= found

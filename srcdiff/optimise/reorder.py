@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_slots
 from ..ir.walk import ops_within, uses_in
 from .fuse import accumulates
 
@@ -62,8 +62,7 @@ def own_elements(body: Block, start: Value, end: Value, index: Value) -> bool:
             or len(touched) != 1
         ):
             return False
-        where = op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
-        here = {axis for axis, i in enumerate(where) if i is index}
+        here = {axis for axis, i in enumerate(indices_of(op)) if i is index}
         axes = here if axes is None else axes & here
         versions.update(op.results if op.primitive != "load" else ())
     return bool(axes) and end in versions

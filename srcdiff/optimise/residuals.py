@@ -49,11 +49,10 @@ from .arrays import (
 )
 from .count import can_be_counted
 from .dce import eliminate_dead
-from .estimate import estimate
+from .estimate import CHEAP, estimate
 from .replay import replay_segments, replay_trips, stepping_loops
 from .tapes import LOOPS, Plan, Recorder, Tape
 
-CHEAP = 12  # additions: what one tape write and read are worth
 WORDS = {
     "shape": "length",
     "add": "sum",

@@ -25,7 +25,7 @@ from ..analysis.affine import Affine, Linear
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, leaves_early, loop_body, loop_slots
 from ..ir.walk import ops_within, substitute_in, uses_in
 
 ACCESSES = ("load", "store", "accum")
@@ -154,12 +154,12 @@ class Trip:
             place = self.moving(op)
             if place is not None:
                 axis, shared = place
-                fixed = tuple(unordered(self.form(i)) for k, i in enumerate(indices(op)) if k != axis)
+                fixed = tuple(unordered(self.form(i)) for k, i in enumerate(indices_of(op)) if k != axis)
                 moves = self.forward * shared.coefficient(self.index)
                 window = windows.setdefault(
                     (axis, fixed, unordered(shared)), Window(start, axis, moves, shared, self.in_reverse)
                 )
-                window.offset[op] = self.form(indices(op)[axis]).constant
+                window.offset[op] = self.form(indices_of(op)[axis]).constant
         return [window for window in windows.values() if self.can_carry(window, accesses)]
 
     def form(self, index: Value) -> Linear:
@@ -168,7 +168,7 @@ class Trip:
     def moving(self, op: Op) -> tuple[int, Linear] | None:
         """The one axis along which an access goes to the next element in each trip, and its form there."""
         found = None
-        for axis, i in enumerate(indices(op)):
+        for axis, i in enumerate(indices_of(op)):
             form = self.form(i)
             if not self.can_be_copied(i):
                 return None
@@ -189,14 +189,14 @@ class Trip:
         """Whether a trip reads what one before has written, and nothing else touches these elements."""
         if not window.is_owed() or window.last - window.first > WIDEST:
             return False
-        if not all(self.affine.is_never_negative(indices(op)[window.axis]) for op in window.offset):
+        if not all(self.affine.is_never_negative(indices_of(op)[window.axis]) for op in window.offset):
             return False
         others = [op for op in accesses if op not in window.offset]
         return all(self.apart(mine, other) for mine in window.offset for other in others)
 
     def apart(self, a: Op, b: Op) -> bool:
         """Whether two accesses miss each other's elements, in whatever trips they are."""
-        for i, j in zip(indices(a), indices(b), strict=True):
+        for i, j in zip(indices_of(a), indices_of(b), strict=True):
             x, y = self.form(i), self.form(j)
             varying = [v for form in (x, y) for v, _ in form.terms if v in self.inside]
             if varying not in ([], [self.index]):
@@ -206,10 +206,6 @@ class Trip:
             if self.affine.is_positive(x - y) or self.affine.is_positive(y - x):
                 return True
         return False
-
-
-def indices(op: Op) -> tuple[Value, ...]:
-    return op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
 
 
 def unordered(form: Linear) -> object:
@@ -227,7 +223,7 @@ def accesses_of(body: Block, start: Value, end: Value) -> list[Op]:
             continue
         if op.primitive not in ACCESSES or any(v in versions for v in op.operands[1:]):
             return []
-        if len(indices(op)) < start.type.ndim:
+        if len(indices_of(op)) < start.type.ndim:
             return []
         found.append(op)
         if op.primitive in WRITES:
@@ -330,7 +326,7 @@ def element(
     bound, shift = edge
     at_edge = {index: shifted(builder, bound, shift)}
     where = []
-    for axis, i in enumerate(indices(access)):
+    for axis, i in enumerate(indices_of(access)):
         if axis == window.axis and window.shared == Linear(((index, 1),)):
             where.append(shifted(builder, bound, shift + offset))
             continue
@@ -374,7 +370,7 @@ def rotated(body: Block, windows: list[Window], slots: list[Slot]) -> Block:
             builder.location = op.location
             key = window, window.age(original)
             if key[1] == window.complete:
-                places[window] = indices(op)
+                places[window] = indices_of(op)
             if op.primitive == "load" and key in held:
                 replaced[op.result] = held[key]
             elif op.primitive == "load":

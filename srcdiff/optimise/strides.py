@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..analysis.structure import Structure, find_structure
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body
+from ..ir.core import Block, Function, Op, Value, is_number, leaves_early, loop_body
 from ..ir.walk import uses_in
 
 
@@ -42,7 +42,7 @@ def strided(op: Op, structure: Structure, uses: dict[Value, int]) -> Op:
     bounds = range_of(count, structure)
     body = loop_body(op)
     trip = body.parameters[0]
-    if bounds is None or not (is_constant(low, 0) and is_constant(step, 1)) or uses.get(trip) != 1:
+    if bounds is None or not (is_number(low, 0) and is_number(step, 1)) or uses.get(trip) != 1:
         return op
     start, stop, by = bounds
     for k, inner in enumerate(body.ops):
@@ -64,7 +64,7 @@ def range_of(count: Value, structure: Structure) -> tuple[Value, Value, Value] |
         return op.operands if op is not None and fits else ()
 
     match made(count, "max"):
-        case (quotient, least) if is_constant(least, 0):
+        case (quotient, least) if is_number(least, 0):
             match made(quotient, "floordiv"):
                 case (top, step):
                     match made(top, "sub"):
@@ -75,10 +75,6 @@ def range_of(count: Value, structure: Structure) -> tuple[Value, Value, Value] |
                                         case (high, low):
                                             return low, high, step
     return None
-
-
-def is_constant(value: Value, number: int) -> bool:
-    return value.is_constant and value.constant == number
 
 
 __all__ = ["write_strides"]

@@ -25,8 +25,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from ..analysis.activity import channels, find_active
-from ..analysis.structure import find_structure
+from ..analysis.activity import Carrying, channels
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
@@ -139,18 +138,11 @@ class Tracer:
     """The walk. `bits` has the bits of each value that carries a derivative, `now` what open values became."""
 
     def __init__(self, function: Function, independents: Sequence[Value], outputs: Sequence[Value]) -> None:
-        self.active = find_active(function, independents, outputs)
-        self.structure = find_structure(function.body)
+        self.active = Carrying(function, independents, outputs)
+        self.structure = self.active.structure
         self.open = find_open(function)
-        arrays = (v for v in self.active.varied & self.active.useful if ty.is_array(v.type))
-        self.arrays = {self.structure.storage(v) for v in arrays}
         self.bits: dict[Value, Value] = {}
         self.now: dict[Value, Value] = {}
-
-    def is_active(self, value: Value) -> bool:
-        if ty.is_array(value.type):
-            return self.structure.storage(value) in self.arrays
-        return value in self.active
 
     def at(self, value: Value) -> Value:
         return self.now.get(value, value)
@@ -170,7 +162,7 @@ class Tracer:
     def complete(self, values: Sequence[Value]) -> None:
         """Give bits to the arrays among values that will carry some and have none yet."""
         for value in values:
-            if ty.is_array(value.type) and value not in self.bits and self.is_active(value):
+            if ty.is_array(value.type) and value not in self.bits and value in self.active:
                 self.bits[value] = self.nothing(self.at(value))
 
     def refuse(self, op: Op, problem: str) -> NoReturn:
@@ -197,7 +189,7 @@ class Tracer:
                     self.branch(op, certain) if op.operands[0] not in self.open else self.both_arms(op)
                 case _:
                     self.primal(op, certain)
-                    if any(map(self.is_active, op.results)):
+                    if any(result in self.active for result in op.results):
                         self.dependence(op, certain)
                     self.complete(op.results)
 
@@ -262,7 +254,7 @@ class Tracer:
     def dependence(self, op: Op, certain: bool) -> None:
         if op.primitive in REGISTRY:
             self.bits[op.result] = self.union(
-                [self.total(self.of(x)) for x in channels(op) if self.is_active(x)]
+                [self.total(self.of(x)) for x in channels(op) if x in self.active]
             )
             return
         if op.primitive in ("matmul", "matvec"):
@@ -291,7 +283,7 @@ class Tracer:
             case "alloc" | "zeros_like" | "stop_gradient":
                 pass  # `complete` gives zeros
             case _:
-                total = self.union([self.total(self.of(x)) for x in op.operands if self.is_active(x)])
+                total = self.union([self.total(self.of(x)) for x in op.operands if x in self.active])
                 for result in op.results:
                     if ty.is_array(result.type):
                         self.bits[result] = self.added(self.nothing(self.at(result)), total)
@@ -390,7 +382,7 @@ class Tracer:
         transposed = op.attributes.get("transposed", "")
         edges: list[Value | None] = []
         for k, (operand, kept) in enumerate(zip(op.operands, (0, 1), strict=True)):
-            if not self.is_active(operand):
+            if operand not in self.active:
                 edges.append(None)
                 continue
             held = self.of(operand)
@@ -424,7 +416,7 @@ class Tracer:
     # ----------------------------------------------------------------------------------------- control
 
     def swaps(self, op: Op) -> bool:
-        return any(self.structure.is_mixed(slot[0]) for slot in loop_slots(op) if self.is_active(slot[1]))
+        return any(self.structure.is_mixed(slot[0]) for slot in loop_slots(op) if slot[1] in self.active)
 
     def collapse(self, op: Op) -> None:
         """A loop whose trips are open: what it gives depends on all that it reads."""
@@ -435,14 +427,14 @@ class Tracer:
             if ty.is_array(result.type):
                 self.same_sizes(op, initial, slots)
                 self.now[result] = self.at(initial)
-                if self.is_active(result):
+                if result in self.active:
                     held = self.of(initial)
                     changed = self.added(held, total)
                     self.move(held, changed)
                     self.bits[result] = changed
             else:
                 self.now[result] = zero(result.type)
-                if self.is_active(result):
+                if result in self.active:
                     self.bits[result] = total
         for result in op.results[: len(op.results) - len(slots)]:
             self.now[result] = zero(result.type)
@@ -470,7 +462,7 @@ class Tracer:
         for result, a, b in zip(op.results, *(region.results for region in op.regions), strict=True):
             if not ty.is_array(result.type):
                 self.now[result] = zero(result.type)
-                if self.is_active(result):
+                if result in self.active:
                     self.bits[result] = either(self.of(a), self.of(b))
                 continue
             a, b = (b, a) if self.is_nothing(a) else (a, b)
@@ -478,7 +470,7 @@ class Tracer:
             one = self.structure.origin(a) is self.structure.origin(b) or self.is_nothing(b)
             if not one:
                 self.check_sizes(self.at(a), self.at(b))
-            if self.is_active(result):
+            if result in self.active:
                 first, second = self.of(a), self.of(b)
                 if not one:
                     first = current_builder().emit("copy", (first,), first.type)
@@ -494,7 +486,7 @@ class Tracer:
 
     def branch(self, op: Op, certain: bool) -> None:
         """A branch that is decided by integers."""
-        live = [k for k, result in enumerate(op.results) if self.is_active(result)]
+        live = [k for k, result in enumerate(op.results) if result in self.active]
         before, now = dict(self.bits), dict(self.now)
         arms = []
         for region in op.regions:
@@ -526,7 +518,7 @@ class Tracer:
     def loop(self, op: Op, certain: bool) -> None:
         """A loop whose trips are known."""
         slots = loop_slots(op)
-        live = [slot for slot in slots if self.is_active(slot[1]) or self.is_active(slot[3])]
+        live = [slot for slot in slots if slot[1] in self.active or slot[3] in self.active]
         starts = [self.of(slot[0]) for slot in live]
         parameters = [Value(named(slot[1]), bits_type(slot[1])) for slot in live]
         before = dict(self.bits)

@@ -86,7 +86,7 @@ def by_array(
         builder.emit(
             "alloc",
             (*lengths, *shape),
-            ty.array(dtype_of(output), len(lengths) + len(shape)),
+            ty.array(ty.element(output.type), len(lengths) + len(shape)),
             {"fill": "empty"},
             "jacobian",
         )
@@ -152,7 +152,7 @@ def build_compressed_jacobian(function: Function, wrt: Sequence[int], width: int
             builder.emit(
                 "alloc",
                 (count, *shape),
-                ty.array(dtype_of(output), 1 + len(shape)),
+                ty.array(ty.element(output.type), 1 + len(shape)),
                 {"fill": "empty"},
                 "sums",
             )
@@ -299,7 +299,7 @@ def by_rows(pullback: Function, value: Value, residuals: Values, parameters: Seq
         builder.emit(
             "alloc",
             (*shape, *shape_of(parameter)),
-            ty.array(dtype_of(parameter), len(shape) + len(shape_of(parameter))),
+            ty.array(ty.element(parameter.type), len(shape) + len(shape_of(parameter))),
             {"fill": "empty"},
             "jacobian",
         )
@@ -333,10 +333,6 @@ def shape_of(value: Value) -> Values:
     return tuple(
         current_builder().emit("shape", (value,), ty.int64, {"axis": axis}) for axis in range(value.type.ndim)
     )
-
-
-def dtype_of(value: Value) -> ty.Type:
-    return value.type.dtype if ty.is_array(value.type) else value.type
 
 
 __all__ = ["build_forward_jacobian", "build_reverse_jacobian"]

@@ -17,8 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..analysis.activity import channels, find_active
-from ..analysis.structure import Structure, find_structure
+from ..analysis.activity import Carrying, channels
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value, loop_slots
@@ -84,17 +83,8 @@ class Pusher:
         self, function: Function, independents: Sequence[Value], outputs: Sequence[Value], width: int
     ) -> None:
         self.width = width
-        self.active = find_active(function, independents, outputs)
-        self.structure: Structure = find_structure(function.body)
-        storage = self.structure.storage
-        arrays = (v for v in self.active.varied & self.active.useful if ty.is_array(v.type))
-        self.arrays = {storage(v) for v in arrays}
+        self.active = Carrying(function, independents, outputs)
         self.tangents: dict[Value, Tangents] = {}
-
-    def is_active(self, value: Value) -> bool:
-        if ty.is_array(value.type):
-            return self.structure.storage(value) in self.arrays
-        return value in self.active
 
     def tangent(self, value: Value) -> Tangents:
         """The tangents of a value, explicit zeros if it has none."""
@@ -121,14 +111,14 @@ class Pusher:
                     self.branch(op)
                 case _:
                     current_builder().append(op)
-                    if any(self.is_active(result) for result in op.results):
+                    if any(result in self.active for result in op.results):
                         self.op(op)
                     self.complete(op.results)
 
     def complete(self, values: Sequence[Value]) -> None:
         """Give zeros to the arrays among values that will carry a derivative and have none yet."""
         for value in values:
-            if ty.is_array(value.type) and value not in self.tangents and self.is_active(value):
+            if ty.is_array(value.type) and value not in self.tangents and value in self.active:
                 self.tangents[value] = self.tangent(value)
 
     def op(self, op: Op) -> None:
@@ -144,7 +134,7 @@ class Pusher:
 
     def elementwise(self, op: Op) -> None:
         row = REGISTRY[op.primitive]
-        live = [self.is_active(x) for x in op.operands]
+        live = [x in self.active for x in op.operands]
         if isinstance(row.rules, str):
             if row.rules == NONE and any(live):
                 refuse(op)
@@ -194,7 +184,7 @@ class Pusher:
                 fresh = {value for made in current_builder().ops[start:] for value in made.results}
                 columns.append(
                     [
-                        zero(r.type) if part is None else owned(part, dtype_of(r), fresh)
+                        zero(r.type) if part is None else owned(part, ty.element(r.type), fresh)
                         for part, r in zip(parts, op.results, strict=True)
                     ]
                 )
@@ -227,7 +217,7 @@ class Pusher:
             case "zeros_like" | "stop_gradient":
                 pass  # `complete` gives zeros
             case _:
-                if any(self.is_active(x) for x in channels(op)):
+                if any(x in self.active for x in channels(op)):
                     refuse(op)
 
     def beside(
@@ -244,7 +234,7 @@ class Pusher:
     # ----------------------------------------------------------------------------------------- control
 
     def branch(self, op: Op) -> None:
-        live = [k for k, result in enumerate(op.results) if self.is_active(result)]
+        live = [k for k, result in enumerate(op.results) if result in self.active]
         regions = []
         for region in op.regions:
             with Builder(op.location) as builder:
@@ -263,7 +253,7 @@ class Pusher:
         return tuple(Value(dot(value), tangent_type(value)) for _ in range(self.width))
 
     def loop(self, op: Op) -> None:
-        live = [slot for slot in loop_slots(op) if self.is_active(slot[1]) or self.is_active(slot[3])]
+        live = [slot for slot in loop_slots(op) if slot[1] in self.active or slot[3] in self.active]
         starts = [tangent for slot in live for tangent in self.typed(slot[0], slot[1])]
         body = op.regions[-1]
         parameters = [self.fresh(slot[1]) for slot in live]
@@ -288,10 +278,6 @@ class Pusher:
 def fitting(tangent: Value, of: Value) -> Value:
     """A tangent with the type of what it belongs to."""
     return tangent if ty.is_array(tangent.type) else as_type(tangent, of.type)
-
-
-def dtype_of(value: Value) -> ty.Type:
-    return value.type.dtype if ty.is_array(value.type) else value.type
 
 
 __all__ = ["build_tangent"]

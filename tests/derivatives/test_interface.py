@@ -207,6 +207,23 @@ def test_every_composition_of_two_modes():
     np.testing.assert_allclose(jacobian(grad(rosenbrock))(X), want, rtol=1e-12, atol=1e-12)
 
 
+def test_derivatives_of_the_jacobian_by_either_mode():
+    """x0 x^2 elementwise: second derivatives by their closed form."""
+
+    def f(x):
+        return x[0] * x * x
+
+    x = np.array([1.5, 2.0])
+    want = np.array([[[6.0 * x[0], 0.0], [0.0, 0.0]], [[0.0, 2.0 * x[1]], [2.0 * x[1], 2.0 * x[0]]]])
+    for outer in (jacobian, jacfwd, jacrev):
+        np.testing.assert_allclose(outer(jacobian(f))(x), want, rtol=1e-13)
+    np.testing.assert_allclose(grad(lambda x: np.sum(jacobian(f)(x)))(x), want.sum((0, 1)), rtol=1e-13)
+    np.testing.assert_allclose(jvp(jacobian(f), (x,), (x,))[1], want @ x, rtol=1e-13)
+    np.testing.assert_allclose(
+        jacobian(jacobian(rosenbrock))(X), rosenbrock_hessian(X), rtol=1e-12, atol=1e-12
+    )
+
+
 def test_blocks_of_a_hessian():
     def form(x, y):
         return np.sum(x * x) * y + y**3

@@ -98,12 +98,12 @@ def _variance_of(calls: Calls, thing: Any, ddof: Any) -> Scalar:
     return _shared(calls, total, calls.scalar("sub", _count(calls, thing), ddof))
 
 
-def _spread(root: bool) -> Any:
+def _spread(variance_of: Callable[[Calls, Any, Any], Scalar], root: bool) -> Any:
     def make(
         calls: Calls, a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False
     ) -> Any:
         def reduce(calls: Calls, x: Any) -> Scalar:
-            variance = _variance_of(calls, x, ddof)
+            variance = variance_of(calls, x, ddof)
             return calls.scalar("sqrt", variance) if root else variance
 
         return reduced(calls, _of_type(calls, a, dtype), axis, keepdims, reduce)
@@ -198,19 +198,6 @@ def _nanvar_of(calls: Calls, thing: Any, ddof: Any) -> Scalar:
     return _shared(calls, total, calls.scalar("sub", calls.total(_present(calls, thing)), ddof))
 
 
-def _nan_spread(root: bool) -> Any:
-    def make(
-        calls: Calls, a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False
-    ) -> Any:
-        def reduce(calls: Calls, x: Any) -> Scalar:
-            variance = _nanvar_of(calls, x, ddof)
-            return calls.scalar("sqrt", variance) if root else variance
-
-        return reduced(calls, _of_type(calls, a, dtype), axis, keepdims, reduce)
-
-    return make
-
-
 def _nan_extreme(name: str) -> Reduce:
     def reduce(calls: Calls, thing: Any) -> Scalar:
         worst = -math.inf if name == "max" else math.inf
@@ -229,10 +216,7 @@ def any_all(name: str, start: bool) -> Any:
 
         return calls.accumulate(start, calls.shape(thing), step, ty.boolean)
 
-    def make(calls: Calls, a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-        return reduced(calls, a, axis, keepdims, reduce)
-
-    return make
+    return reduction_without_dtype(reduce)
 
 
 def _nonzero_count(calls: Calls, thing: Any) -> Scalar:
@@ -381,8 +365,8 @@ CALLS: dict[Any, Any] = {
     np.sum: reduction(total),
     np.mean: reduction(mean_of),
     np.prod: reduction(_product),
-    np.var: _spread(root=False),
-    np.std: _spread(root=True),
+    np.var: _spread(_variance_of, root=False),
+    np.std: _spread(_variance_of, root=True),
     np.average: _average,
     np.max: reduction_without_dtype(extreme("max")),
     np.min: reduction_without_dtype(extreme("min")),
@@ -393,8 +377,8 @@ CALLS: dict[Any, Any] = {
     np.argmin: _position("min"),
     np.nansum: reduction(_nansum),
     np.nanmean: reduction(_nanmean),
-    np.nanvar: _nan_spread(root=False),
-    np.nanstd: _nan_spread(root=True),
+    np.nanvar: _spread(_nanvar_of, root=False),
+    np.nanstd: _spread(_nanvar_of, root=True),
     np.nanmax: reduction_without_dtype(_nan_extreme("max")),
     np.nanmin: reduction_without_dtype(_nan_extreme("min")),
     np.any: any_all("or", False),

@@ -13,7 +13,7 @@ import ast
 import dataclasses
 import inspect
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +81,14 @@ def tree_of(thing: Any) -> Any:
     if isinstance(thing, NamedItems):
         return Tree(thing.kind, thing.kind._fields, tuple(thing))  # type: ignore[attr-defined]
     return Tree(list, tuple(range(len(thing))), tuple(thing)) if isinstance(thing, ListItems) else thing
+
+
+def with_results(thing: Any, visit: Callable[[Any], Any]) -> Any:
+    """The structure of a thing with parts: what is known stays as it is, `visit` says what the other parts become."""
+    tree = tree_of(thing)
+    known = not isinstance(tree, tuple)
+    parts = parts_of(thing) or ()
+    return with_parts(tree, [part if known and is_known(part) else visit(part) for part in parts])
 
 
 def joined_name(whole: str, key: Any) -> str:
@@ -339,4 +347,5 @@ __all__ = [
     "made_structure",
     "thing_of",
     "tree_of",
+    "with_results",
 ]

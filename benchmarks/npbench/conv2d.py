@@ -17,20 +17,22 @@ def make(size, rng):
     )  # fmt: skip
 
 
-def slices(images, kernels, bias, weight):
+def convolved(images, kernels):
     k = kernels.shape[0]
-    n = images.shape[0]
     h_out = images.shape[1] - k + 1
     w_out = images.shape[2] - k + 1
-    c_out = kernels.shape[3]
-    out = np.empty((n, h_out, w_out, c_out))
+    out = np.empty((images.shape[0], h_out, w_out, kernels.shape[3]))
     for i in range(h_out):
         for j in range(w_out):
             out[:, i, j, :] = np.sum(
                 images[:, i : i + k, j : j + k, :, np.newaxis] * kernels[np.newaxis, :, :, :],
                 axis=(1, 2, 3),
             )
-    return np.sum(weight * (out + bias))
+    return out
+
+
+def slices(images, kernels, bias, weight):
+    return np.sum(weight * (convolved(images, kernels) + bias))
 
 
 def loops(images, kernels, bias, weight):

@@ -7,6 +7,9 @@ import math
 
 import numpy as np
 
+from .conv2d import convolved
+from .mlp import relu
+
 ARGNUMS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 SMALL = (1, 16)
 SIZES = [(1, 28), (2, 28), (4, 28), (8, 28)]
@@ -33,24 +36,6 @@ def make(size, rng):
     return rng.standard_normal((batch, side, side, 1)), *weights, rng.standard_normal((batch, 10))
 
 
-def relu(x):
-    return np.maximum(x, 0)
-
-
-def conv2d(images, kernels):
-    k = kernels.shape[0]
-    h_out = images.shape[1] - k + 1
-    w_out = images.shape[2] - k + 1
-    out = np.empty((images.shape[0], h_out, w_out, kernels.shape[3]))
-    for i in range(h_out):
-        for j in range(w_out):
-            out[:, i, j, :] = np.sum(
-                images[:, i : i + k, j : j + k, :, np.newaxis] * kernels[np.newaxis, :, :, :],
-                axis=(1, 2, 3),
-            )
-    return out
-
-
 def maxpool2d(x):
     out = np.empty((x.shape[0], x.shape[1] // 2, x.shape[2] // 2, x.shape[3]))
     for i in range(x.shape[1] // 2):
@@ -60,8 +45,8 @@ def maxpool2d(x):
 
 
 def slices(images, conv1, conv1bias, conv2, conv2bias, fc1w, fc1b, fc2w, fc2b, fc3w, fc3b, weight):
-    x = maxpool2d(relu(conv2d(images, conv1) + conv1bias))
-    x = maxpool2d(relu(conv2d(x, conv2) + conv2bias))
+    x = maxpool2d(relu(convolved(images, conv1) + conv1bias))
+    x = maxpool2d(relu(convolved(x, conv2) + conv2bias))
     x = np.reshape(x, (images.shape[0], fc1w.shape[0]))
     x = relu(x @ fc1w + fc1b)
     x = relu(x @ fc2w + fc2b)

@@ -7,6 +7,9 @@ import math
 
 import numpy as np
 
+from .conv2d import convolved
+from .mlp import relu
+
 ARGNUMS = (0, 1, 2, 3)
 SMALL = (2, 4, 4, 2)
 SIZES = [(2, 12, 16, 8), (4, 12, 16, 8), (8, 12, 16, 8), (16, 12, 16, 8)]
@@ -21,24 +24,6 @@ def make(size, rng):
     return images, *weights, rng.standard_normal((batch, side, side, c1))
 
 
-def relu(x):
-    return np.maximum(x, 0)
-
-
-def conv2d(images, kernels):
-    k = kernels.shape[0]
-    h_out = images.shape[1] - k + 1
-    w_out = images.shape[2] - k + 1
-    out = np.empty((images.shape[0], h_out, w_out, kernels.shape[3]))
-    for i in range(h_out):
-        for j in range(w_out):
-            out[:, i, j, :] = np.sum(
-                images[:, i : i + k, j : j + k, :, np.newaxis] * kernels[np.newaxis, :, :, :],
-                axis=(1, 2, 3),
-            )
-    return out
-
-
 def batchnorm2d(x, eps=1e-5):
     mean = np.mean(x, axis=0, keepdims=True)
     std = np.std(x, axis=0, keepdims=True)
@@ -47,10 +32,10 @@ def batchnorm2d(x, eps=1e-5):
 
 def slices(images, conv1, conv2, conv3, weight):
     padded = np.zeros((images.shape[0], images.shape[1] + 2, images.shape[2] + 2, conv1.shape[3]))
-    padded[:, 1:-1, 1:-1, :] = conv2d(images, conv1)
+    padded[:, 1:-1, 1:-1, :] = convolved(images, conv1)
     x = relu(batchnorm2d(padded))
-    x = relu(batchnorm2d(conv2d(x, conv2)))
-    x = batchnorm2d(conv2d(x, conv3))
+    x = relu(batchnorm2d(convolved(x, conv2)))
+    x = batchnorm2d(convolved(x, conv3))
     return np.sum(weight * relu(x + images))
 
 

@@ -108,7 +108,9 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
     nest = Nest(op, before, inner, behind, sums) if begins_alone(op, before, inner, sums) else None
     if nest is None:
         return None
-    if any(affine.structure.is_mixed(o.operands[0]) for o in ops_within(body) if o.primitive in ACCESSES):
+    accessed = (o.operands[0] for o in ops_within(body) if o.primitive in ACCESSES)
+    held = (parameter for parameter in body.parameters if ty.is_array(parameter.type))
+    if any(map(affine.structure.is_mixed, (*accessed, *held))):
         return None
     if not shares_elements(nest, affine) or not may_overlap(nest, affine):
         return None

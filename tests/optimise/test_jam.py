@@ -78,6 +78,16 @@ def rows_of_their_own(a, x):
     return total
 
 
+def swapped_beside(a, x):
+    u, v = x.copy(), 2.0 * x
+    s = 0.0
+    for _ in range(a.shape[0]):
+        for _ in range(3):
+            s += 0.2 * np.tanh(np.sum(a[0] * a[0]))
+            u, v = v, u
+    return s * u[0] + v[1]
+
+
 def repeated(f: Any) -> Any:
     """The function in a loop, where its nests are worth it."""
 
@@ -93,7 +103,7 @@ def repeated(f: Any) -> Any:
 
 A, X = numbers(5, 5, seed=31), numbers(5, seed=32)
 JAMMED = [repeated(f) for f in (product, largest_distance, triangle)]
-ALONE = [repeated(f) for f in (solution, rows_of_their_own)] + [product]
+ALONE = [repeated(f) for f in (solution, rows_of_their_own)] + [product, swapped_beside]
 
 
 @pytest.mark.parametrize("f", JAMMED + ALONE, ids=lambda f: f.__name__)

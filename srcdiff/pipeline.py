@@ -42,9 +42,11 @@ from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
 from .optimise.selections import remember_selections
+from .optimise.split import Parts, cut_parts, forward_part, pullback_part, split_calls, with_stacks
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
+from .primitives.custom import Callee
 from .transform.attach import drop_attachments
 from .transform.custom import drop_rules
 from .transform.dependence import build_dependence
@@ -165,7 +167,7 @@ def tangent(function: Function, wrt: Sequence[int], optimise: bool = True) -> Fu
     return run(stages, function, optimise, no_hook)
 
 
-def seeded_adjoint(function: Function, wrt: Sequence[int], optimise: bool) -> Function:
+def seeded_adjoint(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
     """The results and what is owed to the parameters `wrt`, for given cotangents of the results."""
     stages: list[Stage] = [
         *PREPARE,
@@ -179,8 +181,12 @@ def seeded_adjoint(function: Function, wrt: Sequence[int], optimise: bool) -> Fu
 
 def cotangents(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
     """What is owed to the parameters `wrt`, for given cotangents of the results."""
-    adjoint = seeded_adjoint(function, wrt, optimise)
-    body = replace(adjoint.body, results=adjoint.results[len(function.results) :])
+    return cotangents_of(seeded_adjoint(function, wrt, optimise), len(function.results))
+
+
+def cotangents_of(adjoint: Function, values: int) -> Function:
+    """What an adjoint gives without the `values` results of its function."""
+    body = replace(adjoint.body, results=adjoint.results[values:])
     return simplified(own_results(protect_arguments(replace(adjoint, body=body))))
 
 
@@ -284,19 +290,40 @@ def reorders_sums(program: Program) -> bool:
 
 def print_function(function: Function, doc: str = "", results: str | None = None) -> str:
     """The text of a module with a finished function in it, and the functions that it calls."""
-    helpers: dict[str, Function] = {}
+    function, helpers = linked(function)
+    return python.print_function(function, doc, results, helpers)
+
+
+def linked(function: Function) -> tuple[Function, list[Function]]:
+    """A finished function whose calls are split where they can be, and the functions that it then calls."""
+    whole: dict[str, Function] = {}
+    parts: dict[Callee, Parts] = {}
 
     def gather(function: Function) -> None:
         for op in ops_within(function.body):
-            if op.primitive == "call" and op.attributes["name"] not in helpers:
-                called: Function = op.attributes["callee"].function
-                helpers[op.attributes["name"]] = called  # it calls itself
-                finished = finish(simplified(drop_attachments(called)))
-                helpers[op.attributes["name"]] = replace(finished, name=op.attributes["name"])
-                gather(finished)
+            if op.primitive != "call":
+                continue
+            callee: Callee = op.attributes["callee"]
+            if "part" in op.attributes:
+                if callee not in parts:
+                    parts[callee] = Parts(callee, split_calls(finish(callee.adjoint)))
+                    gather(parts[callee].adjoint)
+            elif callee.name not in whole:
+                whole[callee.name] = callee.function  # it calls itself
+                called = callee.function
+                if callee.adjoint is not None:
+                    called = cotangents_of(callee.adjoint, len(callee.values))
+                called = finish(own_results(simplified(drop_attachments(called))))
+                whole[callee.name] = replace(split_calls(called), name=callee.name)
+                gather(whole[callee.name])
 
+    function = split_calls(function)
     gather(function)
-    return python.print_function(function, doc, results, list(helpers.values()))
+    cut_parts(list(parts.values()))
+    helpers = [with_stacks(f, parts) for f in whole.values()]
+    for part in parts.values():
+        helpers += [simplified(forward_part(part, parts)), simplified(pullback_part(part, parts))]
+    return with_stacks(function, parts), helpers
 
 
 def calls_itself(program: Program) -> bool:
@@ -322,6 +349,7 @@ __all__ = [
     "calls_itself",
     "compressed_jacobian",
     "cotangents",
+    "cotangents_of",
     "dependence",
     "finish",
     "forward_jacobian",
@@ -336,6 +364,7 @@ __all__ = [
     "read_for_device",
     "reorders_sums",
     "reverse_jacobian",
+    "seeded_adjoint",
     "simplified",
     "tangent",
     "tape_sizes",

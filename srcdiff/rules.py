@@ -127,8 +127,12 @@ def derivative_of(callee: Callee, mode: str) -> Callee:
     types = tuple(cotangent_type(v.type) for v in of if ty.is_differentiable(v.type))
     made = Callee(f"{callee.name}_{mode}", types, lambda: make(), callee.fetch)
     callee.derivatives[mode] = made
+    if mode == "vjp":
+        made.sweeps = lambda: pipeline.seeded_adjoint(ruled(), wrt)
+        made.values = tuple(r.type for r in function.results)
+        made.seeds = tuple(t for t in made.values if ty.is_differentiable(t))
 
-    def make() -> Function:
+    def ruled() -> Function:
         program = with_rules(Program(function, callee.fetch, (), None, len(visible), ()), wrt, mode)
         if program.fetch != callee.fetch:
             raise NotDifferentiable(
@@ -136,10 +140,14 @@ def derivative_of(callee: Callee, mode: str) -> Callee:
                 reason="what each call of it must supply is known too late",
                 instead="what the rules read as arguments",
             )
+        found: Function = program.function
+        return found
+
+    def make() -> Function:
         if mode == "vjp":
-            derivative = pipeline.cotangents(program.function, wrt)
+            derivative = pipeline.cotangents_of(made.adjoint, len(function.results))
         else:
-            derivative = pipeline.tangent(program.function, wrt)
+            derivative = pipeline.tangent(ruled(), wrt)
             body = replace(derivative.body, results=derivative.results[len(function.results) :])
             derivative = replace(derivative, body=body)
         return replace(pipeline.as_primal(derivative), name=made.name)

@@ -7,11 +7,23 @@ import math
 import numpy as np
 import pytest
 
-from srcdiff import DifferentiationError, check_grads, differentiate, grad, hessian, jvp
+from srcdiff import (
+    DifferentiationError,
+    check_grads,
+    checkpoint,
+    differentiate,
+    grad,
+    hessian,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 from tests.truth import assert_gradient
 
 RATE = 0.3
 WEIGHTS = np.array([0.5, -1.0, 2.0])
+MATRIX = np.array([[0.3, -0.2, 0.5], [0.1, 0.4, -0.3], [0.2, 0.2, 0.1]])
 
 
 def power(x, n):
@@ -127,6 +139,122 @@ def halves(x):
     return halves(x[:middle]) * 2.0 + halves(x[middle:])
 
 
+def leaves(x, n):
+    """Leaves its loop early, with a call before and after."""
+    total = 0.0
+    for k in range(n):
+        if k > 3:
+            break
+        total += power(x, k) * x
+        if total > 1.5:
+            total *= power(x, 2)
+            break
+    return total
+
+
+def while_calls(x, n):
+    y = x
+    while y < 3.0:
+        y = y * 1.2 + 0.01 * power(y, n)
+    return y
+
+
+def overwritten(x, n):
+    y = waves(x, n)
+    total = np.sum(y * y * WEIGHTS)
+    y[0] = y[1] * x[2]
+    y[2] *= 3.0
+    return total + np.sum(y * x)
+
+
+def argument_overwritten(x, n):
+    y = x * 2.0
+    z = waves(y, n)
+    y[0] = z[0] * y[1]
+    w = waves(y, n)
+    y[1] = 5.0
+    return np.sum(z * w * y)
+
+
+def largest(x, n):
+    best = -1e9
+    for k in range(5):
+        value = power(x - k * 0.5, n) * (3 - k)
+        if value > best:
+            best = value
+    return best
+
+
+def summed(xs, n):
+    """Both sweeps of the loop in one."""
+    total = 0.0
+    for i in range(len(xs)):
+        total += power(xs[i], n) ** 2
+    return total
+
+
+def steps(x, n):
+    for _ in checkpoint(range(10)):
+        x = math.sin(x) + 0.1 * power(x, n)
+    return x
+
+
+def nested_calls(x, n, m):
+    """A loop with a call in each of the arms, in a recursion."""
+    if n == 0:
+        return x
+    total = x
+    for i in range(m):
+        if i % 2 == 0:
+            total += nested_calls(total * 0.3, n - 1, m)
+        elif i % 3 == 0:
+            total *= 0.9
+        else:
+            j = 0
+            while j < i:
+                total = total * 0.8 + 0.1 * nested_calls(x * total, n - 1, i - 1)
+                j += 1
+    return total
+
+
+def matrix_power(a, n):
+    if n == 0:
+        return a * 1.0
+    b = matrix_power(a, n // 2)
+    c = b @ b
+    return c + a * 0.1
+
+
+def sum_of_matrix_power(a, n):
+    w = np.arange(9.0).reshape(3, 3) * 0.1
+    return np.sum(matrix_power(a, n) * w)
+
+
+def local_array(x, n):
+    """Fills an array of its own in each activation."""
+    if n == 0:
+        return x
+    y = np.empty(n + 1)
+    y[0] = x
+    for i in range(n):
+        y[i + 1] = math.sin(y[i]) * y[i]
+    below = local_array(y[n], n - 1)
+    for i in range(n):
+        y[i] = y[i] * below
+    return np.sum(y) * 0.1
+
+
+def decaying(x, n):
+    """Float32 and flags."""
+    if n == 0:
+        return x
+    up = x > 0.5
+    y = decaying(x * np.float32(0.5), n - 1)
+    if up:
+        y = y * y
+    return y * x
+
+
 @pytest.mark.parametrize(
     ("f", "args"),
     [
@@ -142,6 +270,17 @@ def halves(x):
         (product_of_pair, (1.3, 3)),
         (sum_of_waves, (VALUES[:3], 2)),
         (halves, (VALUES,)),
+        (leaves, (0.7, 8)),
+        (leaves, (1.3, 8)),
+        (while_calls, (0.4, 3)),
+        (overwritten, (VALUES[:3], 2)),
+        (argument_overwritten, (VALUES[:3], 2)),
+        (largest, (0.7, 3)),
+        (summed, (VALUES, 4)),
+        (steps, (0.4, 3)),
+        (nested_calls, (0.4, 3, 4)),
+        (sum_of_matrix_power, (MATRIX, 5)),
+        (local_array, (0.7, 4)),
     ],
     ids=lambda x: getattr(x, "__name__", ""),
 )
@@ -173,11 +312,60 @@ def test_surroundings_are_read_at_each_call():
 
 def test_the_text():
     text = differentiate(power).gradient_source(1.3, 4)
-    assert text.count("def power_again(x, n):") == 1
-    assert text.count("def power_again_vjp(x, n, result_bar):") == 1
+    assert text.count("def power_again_forward(x, n, tape):") == 1
+    assert text.count("def power_again_pullback(x, n, result_bar, tape):") == 1
+    assert "_vjp" not in text
     namespace = {}
     exec(compile(text, "<text>", "exec"), namespace)
     assert namespace["power_grad"](1.3, 4) == pytest.approx((1.3**4, 4 * 1.3**3))
+
+
+def calls_made(f, *args):
+    """How many functions the gradient calls that it brings along, and what it gives."""
+    text = differentiate(f).gradient_source(*args).replace("from numba import njit", "")
+    made = 0
+
+    def njit(*_, **__):
+        def decorated(function):
+            def called(*args):
+                nonlocal made
+                made += 1
+                return function(*args)
+
+            return called
+
+        return decorated
+
+    namespace = {"njit": njit}
+    exec(compile(text, "<text>", "exec"), namespace)
+    result = namespace[f"{f.__name__}_grad"](*args)
+    return made, result
+
+
+def test_the_cost_has_no_factor_of_the_depth():
+    assert [calls_made(power, 1.01, n)[0] for n in (10, 20, 40)] == [20, 40, 80]
+    primal_calls = {10: 177 - 1, 12: 465 - 1}
+    for n, count in primal_calls.items():
+        assert calls_made(fibonacci, 0.7, 1.1, n)[0] == 2 * count
+    # Mutual recursion, and calls in loops.
+    assert [calls_made(even, 0.7, n)[0] for n in (16, 32, 64)] == [16, 32, 64]
+    assert calls_made(branching, 0.4, 5)[0] == 2 * (5 + 20 + 60 + 120 + 120)
+
+
+def test_a_pullback_can_be_called_often():
+    _, pullback = vjp(waves, VALUES[:3], 2)
+    rows = np.array([pullback(e)[0] for e in np.eye(3)])
+    assert np.allclose(rows, jacobian(waves)(VALUES[:3], 2))
+    slope = [grad(lambda x, k=k: waves(x, 2)[k])(VALUES[:3]) for k in range(3)]
+    assert np.allclose(rows, slope)
+
+
+def test_float32_stays():
+    x = np.float32(0.9)
+    value, slope = value_and_grad(decaying)(x, 3)
+    step = 1e-3
+    assert value == pytest.approx(decaying(x, 3))
+    assert slope == pytest.approx((decaying(0.9 + step, 3) - decaying(0.9 - step, 3)) / (2 * step), rel=1e-3)
 
 
 def test_what_is_refused():

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir import types as ty
+from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, uses_in
@@ -350,6 +351,12 @@ class Printer:
                 self.assign(op.result, f"np.{op.primitive}({self.text(op.operands[0])})", op)
             case "copy":
                 self.assign(op.result, f"{self.text(op.operands[0], ATOM)}.copy()", op)
+            case "stack":
+                self.assign(op.result, f"[{sample(op.result.type.dtype)}]")
+            case "push":
+                self.write(f"{self.text(op.operands[0])}.append({self.text(op.operands[1])})")
+            case "pop":
+                self.assign(op.result, f"{self.text(op.operands[0])}.pop()")
             case "opaque":
                 text = op.attributes["text"].format(*(self.text(x) for x in op.operands))
                 if op.results:
@@ -745,6 +752,14 @@ def allocation(op: Op, lengths: list[str]) -> str:
     shape = lengths[0] if len(lengths) == 1 else f"({', '.join(lengths)})"
     dtype = "" if type.dtype == ty.float64 else f", {ty.dtype_spelling(type.dtype)}"
     return f"np.{op.attributes['fill']}({shape}{dtype})"
+
+
+def sample(type: Type) -> str:
+    """Something of a type: a list starts with it, which tells Numba what it will hold."""
+    if ty.is_array(type):
+        shape = "0" if type.ndim == 1 else f"({', '.join('0' * type.ndim)})"
+        return f"np.empty({shape}{'' if type.dtype == ty.float64 else f', {ty.dtype_spelling(type.dtype)}'})"
+    return literal(constant(0, type))[0]
 
 
 def quoted(text: str) -> str:

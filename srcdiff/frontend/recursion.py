@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..errors import DifferentiationError
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value
 from ..ir.operators import current_builder
@@ -25,6 +26,7 @@ from .captures import fetched
 from .nested import spec_of, things_of
 from .source import FunctionSource
 from .things import ArrayView
+from .trees import all_leaves
 
 if TYPE_CHECKING:
     from .build import Program
@@ -103,11 +105,41 @@ def read(
 ) -> None:
     """Read a recursive function, until it gives what it was taken to give."""
     structure = returned(source)
-    types: tuple[Type, ...] = (ty.float64,) * (len(structure) if isinstance(structure, tuple) else 1)
+    count = len(structure) if isinstance(structure, tuple) else 1
     name = f"{source.name}_again"
     taken = {reading.callee.name for reading in calls.readings.values()}
     if name in taken:
         name += str(len(taken) + 1)
+    # What it returns is taken to be floats; where it cannot be read so, arrays like those that it is given.
+    guesses = [ty.float64, *dict.fromkeys(map(ty.owned, filter(ty.is_array, all_leaves(specs))))]
+    refused: DifferentiationError | None = None
+    for guess in guesses:
+        try:
+            if read_as(calls, source, specs, key, node, parse, name, (guess,) * count, structure):
+                return
+        except DifferentiationError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+    calls.refuse(
+        f"what `{source.name}` returns, which calls itself, depends on what it returns",
+        instead="a loop",
+        node=node,
+    )
+
+
+def read_as(
+    calls: Calls,
+    source: FunctionSource,
+    specs: tuple[Any, ...],
+    key: Any,
+    node: ast.AST,
+    parse: Parse,
+    name: str,
+    types: tuple[Type, ...],
+    structure: Any,
+) -> bool:
+    """Read a recursive function that is taken to give results of these types at first; whether that settles."""
     for _ in range(ATTEMPTS):
         known = dict(calls.readings)
         reading = Reading(Callee(name, types, nothing), structure)
@@ -128,13 +160,9 @@ def read(
             reading.callee.fetch = program.fetch
             reading.program = replace(program, function=function)
             calls.readings.update(known)
-            return
+            return True
         types, structure = found, program.structure
-    calls.refuse(
-        f"what `{source.name}` returns, which calls itself, depends on what it returns",
-        instead="a loop",
-        node=node,
-    )
+    return False
 
 
 def returned(source: FunctionSource) -> Any:

@@ -30,6 +30,11 @@ def array(dtype: Type, ndim: int, layout: str = "C") -> Type:
     return nb_types.Array(dtype, ndim, layout)
 
 
+def stack(type: Type) -> Type:
+    """The type of a list of values of one type."""
+    return nb_types.List(type)
+
+
 def owned(type: Type) -> Type:
     """The type of a copy of an array."""
     return type.copy(layout="F" if type.layout == "F" else "C", readonly=False)

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_body, loop_slots
 
-EFFECTS = {"require", "raise", "opaque", "reverse_sweep", "release"}
+EFFECTS = {"require", "raise", "opaque", "reverse_sweep", "release", "push", "pop"}
 
 
 def eliminate_dead(function: Function) -> Function:
@@ -33,7 +33,7 @@ def find_live(body: Block) -> set[Value | Op]:
     def visit(block: Block, parent: Op | None) -> None:
         for op in block.ops:
             enclosing[op] = parent
-            if op.primitive in EFFECTS:
+            if op.primitive in EFFECTS or "part" in op.attributes:
                 effects.append(op)
             match op.primitive:
                 case "if":

@@ -17,6 +17,8 @@ from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_sl
 from ..ir.walk import ops_within, uses_in
 from .fuse import accumulates
 
+IN_ORDER = ("opaque", "require", "raise", "ensure", "call")  # a call may take from a stack what another put there
+
 
 def reorder_loops(function: Function) -> Function:
     return replace(function, body=reorder(function.body))
@@ -36,7 +38,7 @@ def reorder(block: Block) -> Block:
 def is_independent(op: Op) -> bool:
     """Whether the trips of a loop may run in any order."""
     body = loop_body(op)
-    if any(inner.primitive in ("opaque", "require", "raise", "ensure") for inner in ops_within(body)):
+    if any(inner.primitive in IN_ORDER for inner in ops_within(body)):
         return False
     return all(
         (ty.is_array(p.type) and own_elements(body, p, y, body.parameters[0])) or accumulates(body, p, y)

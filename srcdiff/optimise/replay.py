@@ -31,7 +31,7 @@ from ..ir.walk import ops_within, rename, substitute, uses_in
 from .arrays import counts_known
 from .fold import simplified
 
-NOT_REPEATED = ("opaque", "call", "require", "raise")
+NOT_REPEATED = ("opaque", "require", "raise")
 LOOPS = ("for", "while")
 
 
@@ -93,7 +93,23 @@ def replay_trips(function: Function, token: int) -> Function | None:
     tokens = (op.attributes["token"] for op in ops_within(function.body) if "token" in op.attributes)
     body = replayed(forward, reverse, overwrites, max(tokens) + 1)
     new = replace(reverse, regions=(body,))
-    return simplified(replace(function, body=exchanged(function.body, reverse, new)))
+    first = replace(forward, regions=(unnumbered(loop_body(forward)),))
+    body = exchanged(exchanged(function.body, reverse, new), forward, first)
+    return simplified(replace(function, body=body))
+
+
+def unnumbered(block: Block) -> Block:
+    """The trip as it is made first, whose calls are not those that the reverse sweep mirrors."""
+
+    def visit(op: Op) -> Op:
+        regions = tuple(map(unnumbered, op.regions))
+        return replace(
+            op, regions=regions, attributes={k: v for k, v in op.attributes.items() if k != "number"}
+        )
+
+    if not any("number" in op.attributes for op in ops_within(block)):
+        return block
+    return replace(block, ops=tuple(map(visit, block.ops)))
 
 
 def common_depth(structure: Structure, a: Op, b: Op) -> int:

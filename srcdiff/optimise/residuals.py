@@ -738,4 +738,6 @@ class Placer:
             return self.structure.origin(maker.operands[0]).name or "t"
         if ty.is_boolean(value.type):
             return "holds"
+        if maker.primitive == "custom":
+            return str(maker.attributes["name"])
         return WORDS.get(maker.primitive, maker.primitive)

@@ -100,6 +100,9 @@ class Callee:
     results : the types of its results.
     make : makes its `Function`, with captured values as hidden parameters.
     fetch : where those are read.
+    derivatives : by mode, "vjp" or "jvp".
+    sweeps : makes, if it is the vjp of a function, the adjoint that it is made from, with both sweeps.
+    values, seeds : of that, the types of the results of the function, and of their cotangents.
     """
 
     name: str
@@ -107,10 +110,17 @@ class Callee:
     make: Callable[[], Any]
     fetch: tuple[Any, ...] = ()
     derivatives: dict[str, Callee] = field(default_factory=dict)
+    sweeps: Callable[[], Any] | None = None
+    values: tuple[Any, ...] = ()
+    seeds: tuple[Any, ...] = ()
 
     @cached_property
     def function(self) -> Any:
         return self.make()
+
+    @cached_property
+    def adjoint(self) -> Any:
+        return self.sweeps() if self.sweeps is not None else None
 
 
 RULES: dict[Any, Rules] = {}

@@ -21,6 +21,7 @@ from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value
 from ..ir.inline import inline
+from ..ir.operators import current_builder
 from ..ir.walk import ops_within, substitute, uses_in
 
 if TYPE_CHECKING:
@@ -48,8 +49,19 @@ def reverse_custom(reverser: Reverser, op: Op, owed: Cotangents) -> None:
         owed.pop(result, None)
     channels = [op.operands[k] for k in op.attributes["call"].channels]
     if any(x in reverser.active for x in channels):
-        for operand, share in zip(channels, applied(op, "vjp", cotangents), strict=True):
+        shares = applied(op, "vjp", cotangents)
+        if op.attributes["call"].rules.callee is not None:
+            mirror(
+                current_builder().ops, reverser.maker[op.operands[0]]
+            )  # which gives all that is renamed here
+        for operand, share in zip(channels, shares, strict=True):
             reverser.owe(owed, operand, share)
+
+
+def mirror(ops: list[Op], call: Op) -> None:
+    """Let the reverse of a call, which was just emitted, name what it reverses."""
+    k = max(k for k, op in enumerate(ops) if op.primitive == "call")
+    ops[k] = replace(ops[k], attributes={**ops[k].attributes, "mirrors": call.attributes["number"]})
 
 
 def push_custom(pusher: Pusher, op: Op) -> None:

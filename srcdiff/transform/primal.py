@@ -16,7 +16,7 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value
 from ..ir.trips import trip_count
 
-MARKS = frozenset({"token", "reverses", "fused", "descending", "tape", "begin"})
+MARKS = frozenset({"token", "reverses", "fused", "descending", "tape", "begin", "number", "mirrors"})
 
 
 def as_primal(function: Function) -> Function:

@@ -10,6 +10,7 @@ What the backward part reads of the forward part are its residuals: results of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..analysis.structure import find_structure
@@ -19,7 +20,9 @@ from ..ir.core import Block, Function, Value
 from ..ir.walk import free_values, rename, substitute
 
 
-def cut_sweeps(function: Function, seeds: int, values: int) -> tuple[Function, Function]:
+def cut_sweeps(
+    function: Function, seeds: int, values: int, given: Sequence[Value] = ()
+) -> tuple[Function, Function]:
     """The forward part and the pullback of a seeded adjoint whose residuals are placed.
 
     Parameters
@@ -29,17 +32,18 @@ def cut_sweeps(function: Function, seeds: int, values: int) -> tuple[Function, F
         How many cotangents of results are among its parameters (before the hidden ones).
     values : int
         How many of its results are those of the primal; the others are what is owed to the independents.
+    given : parameters that the pullback takes, if not the cotangents alone
 
     Returns
     -------
     tuple of Function
         The forward part takes the parameters of the primal and gives its results, then the residuals. The pullback
-        takes the residuals, then the cotangents; it has no hidden parameters.
+        takes the residuals, then what it is given; it has no hidden parameters.
     """
     ops = function.body.ops
     border = next(k for k, op in enumerate(ops) if op.primitive == "reverse_sweep")
     visible = len(function.parameters) - function.hidden
-    given = function.parameters[visible - seeds : visible]
+    given = given or function.parameters[visible - seeds : visible]
     primals = (*function.parameters[: visible - seeds], *function.parameters[visible:])
     backward = Block((), ops[border + 1 :], function.results[values:])
     residuals = [value for value in free_values(backward) if value not in given]

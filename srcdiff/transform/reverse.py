@@ -38,6 +38,7 @@ from .custom import reverse_custom
 from .memory import reverse_memory
 
 Cotangents = dict[Value, Value]
+KNOWN = ("mul", "modulus", "call")  # ops that the reversal of a later one looks at
 
 
 def build_adjoint(function: Function, wrt: Sequence[int], seeded: bool = False, values: int = 1) -> Function:
@@ -81,15 +82,26 @@ def build_adjoint(function: Function, wrt: Sequence[int], seeded: bool = False, 
     return drop_attachments(Function(f"{function.name}_{'vjp' if seeded else 'grad'}", body, function.hidden))
 
 
+class Number:
+    """What a call, or an `if` with calls in it, and its reverse know each other by, wherever they are put."""
+
+
+def has_calls(op: Op) -> bool:
+    return any(inner.primitive == "call" for region in op.regions for inner in ops_within(region))
+
+
 def mark_loops(block: Block, tokens: Any) -> Block:
-    """Give every loop a number, by which its reverse loop can name it."""
+    """Give every loop a number, by which its reverse loop can name it; calls and what is around them likewise."""
 
     def visit(op: Op) -> Op:
+        if op.primitive == "call":
+            return replace(op, attributes={**op.attributes, "number": Number()})
         if not op.regions:
             return op
         regions = tuple(mark_loops(region, tokens) for region in op.regions)
         if op.primitive == "if":
-            return replace(op, regions=regions)
+            attributes = {**op.attributes, "number": Number()} if has_calls(op) else op.attributes
+            return replace(op, regions=regions, attributes=attributes)
         return replace(op, regions=regions, attributes={**op.attributes, "token": next(tokens)})
 
     return replace(block, ops=tuple(map(visit, block.ops)))
@@ -104,7 +116,7 @@ class Reverser:
 
     def __init__(self, active: Activity, body: Block) -> None:
         self.active = active
-        self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive in ("mul", "modulus")}
+        self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive in KNOWN}
         self.fresh = {op.result for op in ops_within(body) if op.attributes.get("work")}
 
     # ----------------------------------------------------------------------------------- accumulation
@@ -259,7 +271,8 @@ class Reverser:
                 for builder, column in zip(blocks, yields, strict=True)
             ],
             results,
-            location=op.location,
+            {"mirrors": op.attributes["number"]} if "number" in op.attributes else {},
+            op.location,
         )
         owed.update(zip([shared[k] for k in kept], results, strict=True))
 
@@ -279,7 +292,7 @@ class Reverser:
             owed.pop(result, None)
         sums = [self.settle(owed, value) for value in shared]
         starts = [slot[0] for slot in slots]
-        guard = vanishing(cotangents)
+        guard = None if has_calls(op) else vanishing(cotangents)  # each call is reversed, or none
         if guard is None:
             results = self.reverse_loop(op, slots, shared, cotangents, sums)
             owed.update(zip(shared, results[len(slots) :], strict=True))

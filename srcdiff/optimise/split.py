@@ -1,0 +1,414 @@
+"""Split adjoints of functions that are called: a forward part that leaves its residuals on stacks, and a pullback.
+
+    y = call f x                                    y = call f_forward x tape
+    ...                                       ->    ...
+    x_bar = call f_vjp x y_bar                      x_bar = call f_pullback x y_bar tape
+
+    f_vjp(x, y_bar) {                               f_forward(x, tape) { ...; push tape t; return y }
+      ...; reverse_sweep                      ->
+      ...; return x_bar                             f_pullback(x, y_bar, tape) { t = pop tape; ...; return x_bar }
+    }
+
+A function that calls itself leaves as many residuals as it makes calls, so they are pushed on stacks, one for each type,
+and popped in the opposite order. That is only right where the reverse sweep makes exactly the calls of the forward
+sweep, backwards, which `is_mirrored` checks on the finished program; elsewhere `f_vjp` is called, which computes `f` again.
+What the pullback can be given again (arguments), or compute from that at little cost, is not pushed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.builder import Builder
+from ..ir.core import Block, Function, Op, Value, loop_body
+from ..ir.nests import copy_elements
+from ..ir.types import Type
+from ..ir.walk import free_values, ops_within, substitute, uses_in
+from ..primitives import REGISTRY
+from ..primitives.custom import Callee
+from ..transform.pullback import cut_sweeps, keep_residuals
+from ..transform.results import own_results
+from .dce import eliminate_dead
+from .protect import protect_arguments
+
+AGAIN = 12  # additions: what pushing and popping a number is worth
+Trees = tuple[Any, ...]
+
+
+# --------------------------------------------------------------------------------------- which calls are split
+
+
+def split_calls(function: Function) -> Function:
+    """Call the two parts where the calls of the reverse sweep mirror those of the forward sweep."""
+    numbers = Counter(
+        op.attributes.get("number") for op in ops_within(function.body) if op.primitive == "call"
+    )
+    mirrors = Counter(
+        op.attributes.get("mirrors") for op in ops_within(function.body) if op.primitive == "call"
+    )
+    adjoints: dict[Any, Callee] = {
+        op.attributes["mirrors"]: op.attributes["callee"]
+        for op in ops_within(function.body)
+        if op.primitive == "call" and "mirrors" in op.attributes
+    }
+    paired = {n: f for n, f in adjoints.items() if numbers[n] == mirrors[n] == 1}
+    if not paired or not is_mirrored(function.body, paired):
+        return function
+
+    def visit(block: Block) -> Block:
+        return replace(block, ops=tuple(map(rewritten, block.ops)))
+
+    def rewritten(op: Op) -> Op:
+        if op.regions:
+            return replace(op, regions=tuple(map(visit, op.regions)))
+        for mark, part in (("number", "forward"), ("mirrors", "pullback")):
+            adjoint = paired.get(op.attributes.get(mark)) if op.primitive == "call" else None
+            if adjoint is not None:
+                return replace(
+                    op, attributes={"name": part_name(adjoint, part), "callee": adjoint, "part": part}
+                )
+        return op
+
+    return replace(function, body=visit(function.body))
+
+
+def part_name(adjoint: Callee, part: str) -> str:
+    return f"{adjoint.name.removesuffix('_vjp')}_{part}"
+
+
+class NotMirrored(Exception):
+    """A part of a program pops what it has not pushed, or not in the opposite order."""
+
+
+def is_mirrored(body: Block, paired: dict[Any, Callee]) -> bool:
+    """Whether whatever is pushed is popped, in the opposite order, however often loops and arms of `if` are run."""
+    try:
+        return not effect(body, paired)
+    except NotMirrored:
+        return False
+
+
+def effect(block: Block, paired: dict[Any, Callee]) -> list[tuple[str, Trees]]:
+    """What is left of the pushes and pops of a block, those undone within it taken out."""
+    found: list[tuple[str, Trees]] = []
+    for op in block.ops:
+        for kind, tree in effect_of(op, paired):
+            if kind == "pop" and found and found[-1] == ("push", tree):
+                found.pop()
+            else:
+                found.append((kind, tree))
+    return found
+
+
+def effect_of(op: Op, paired: dict[Any, Callee]) -> list[tuple[str, Trees]]:
+    number, mirrors = op.attributes.get("number"), op.attributes.get("mirrors")
+    if op.primitive == "call":
+        if number in paired:
+            return [("push", ("call", number))]
+        return [("pop", ("call", mirrors))] if mirrors in paired else []
+    if not op.regions:
+        return []
+    if op.primitive == "if":
+        parts = [effect(region, paired) for region in op.regions]
+        first, second = number, mirrors
+    else:
+        parts = [effect(loop_body(op), paired)]
+        first, second = op.attributes.get("token"), op.attributes.get("reverses")
+        if op.primitive == "while" and effect(op.regions[0], paired):
+            raise NotMirrored
+    kinds = {kind for part in parts for kind, _ in part}
+    if not kinds:
+        return []
+    if len(kinds) > 1:
+        raise NotMirrored
+    (kind,) = kinds
+    name = first if kind == "push" else second
+    if name is None or (op.primitive == "for" and bool(op.attributes.get("descending")) != (kind == "pop")):
+        raise NotMirrored
+    shape = "if" if op.primitive == "if" else "loop"
+    order = 1 if kind == "push" else -1
+    return [(kind, (shape, name, *(tuple(tree for _, tree in part[::order]) for part in parts)))]
+
+
+# ----------------------------------------------------------------------------------------------- the two parts
+
+
+@dataclass(init=False)
+class Parts:
+    """The two parts of a function that is called, cut out of its finished adjoint.
+
+    Attributes
+    ----------
+    callee : the function `f_vjp`.
+    adjoint : its adjoint, both sweeps, in which calls are split.
+    given : which parameters of the adjoint the pullback takes.
+    forward, pullback : the parts; the residuals are the last results of the one, the first parameters of the other.
+    residuals : their types.
+    stacks : the types of all stacks that it uses, its own and those of the functions that it calls.
+    """
+
+    callee: Callee
+    adjoint: Function
+    given: set[int]
+    forward: Function | None = None
+    pullback: Function | None = None
+    residuals: tuple[Type, ...] = ()
+    stacks: tuple[Type, ...] = ()
+
+    def __init__(self, callee: Callee, adjoint: Function) -> None:
+        self.callee, self.adjoint = callee, eliminate_dead(computed_again(adjoint))
+        visible = len(adjoint.parameters) - adjoint.hidden
+        seeds = len(callee.seeds)
+        self.given = set(range(visible - seeds, visible))
+
+
+def cut_parts(parts: Sequence[Parts]) -> None:
+    """Cut functions that call each other, each pullback with only those parameters that it needs."""
+    by_callee = {part.callee: part for part in parts}
+    again = True
+    while again:
+        again = False
+        for part in parts:
+            needed = needed_parameters(part, by_callee)
+            if not needed <= part.given:
+                part.given |= needed
+                again = True
+    for part in parts:
+        adjoint = eliminate_dead(with_given(part.adjoint, by_callee))
+        again_given = [adjoint.parameters[k] for k in sorted(part.given)]
+        seeds, values = len(part.callee.seeds), len(part.callee.values)
+        forward, pullback = cut_sweeps(adjoint, seeds, values, again_given)
+        pullback = own_results(protect_arguments(pullback))
+        part.forward, part.pullback = keep_residuals(own_results_of(forward, values), pullback, values)
+        part.residuals = tuple(r.type for r in part.forward.results[values:])
+    order = list(dict.fromkeys(type for part in parts for type in map(stacked, part.residuals)))
+    uses = {part.callee: set(map(stacked, part.residuals)) for part in parts}
+    again = True
+    while again:
+        again = False
+        for part in parts:
+            more = {t for f in called_parts(part.adjoint.body) for t in uses[f]}
+            if not more <= uses[part.callee]:
+                uses[part.callee] |= more
+                again = True
+    for part in parts:
+        part.stacks = tuple(t for t in order if t in uses[part.callee])
+
+
+def called_parts(body: Block) -> list[Callee]:
+    return list(dict.fromkeys(op.attributes["callee"] for op in ops_within(body) if "part" in op.attributes))
+
+
+def own_results_of(forward: Function, values: int) -> Function:
+    """The forward part with results that are arrays of their own."""
+    owned = own_results(replace(forward, body=replace(forward.body, results=forward.results[:values])))
+    return replace(owned, body=replace(owned.body, results=(*owned.results, *forward.results[values:])))
+
+
+def backward_of(adjoint: Function, values: int) -> Block:
+    ops = adjoint.body.ops
+    border = next(k for k, op in enumerate(ops) if op.primitive == "reverse_sweep")
+    return Block((), ops[border + 1 :], adjoint.results[values:])
+
+
+def needed_parameters(part: Parts, by_callee: dict[Callee, Parts]) -> set[int]:
+    """The parameters that the reverse sweep reads, as far as the pullbacks that it calls are known to."""
+    backward = backward_of(part.adjoint, len(part.callee.values))
+    live = set(backward.results)
+    # Backwards through the sweep: what is computed only to be given to a pullback that does not need it is not read.
+    read_by(backward, by_callee, live)
+    return {k for k, p in enumerate(part.adjoint.parameters) if p in live}
+
+
+def read_by(block: Block, by_callee: dict[Callee, Parts], live: set[Value]) -> None:
+    pure = {
+        op.results[0]: op
+        for op in ops_within(block)
+        if op.primitive in REGISTRY or op.primitive in ("cast", "shape")
+    }
+    work = list(live)
+    for op in ops_within(block):
+        if op.primitive in REGISTRY or op.primitive in ("cast", "shape"):
+            continue
+        operands = op.operands
+        if op.attributes.get("part") == "pullback":
+            given = by_callee[op.attributes["callee"]].given
+            operands = tuple(x for k, x in enumerate(operands) if k in given)
+        work += operands
+        work += [value for region in op.regions for value in region.results]
+    while work:
+        value = work.pop()
+        live.add(value)
+        if value in pure:
+            work += [x for x in pure[value].operands if x not in live]
+
+
+def with_given(function: Function, by_callee: dict[Callee, Parts]) -> Function:
+    """The function with its pullbacks called with what they take alone."""
+
+    def visit(block: Block) -> Block:
+        return replace(block, ops=tuple(map(rewritten, block.ops)))
+
+    def rewritten(op: Op) -> Op:
+        if op.regions:
+            return replace(op, regions=tuple(map(visit, op.regions)))
+        if op.attributes.get("part") != "pullback":
+            return op
+        given = by_callee[op.attributes["callee"]].given
+        return replace(op, operands=tuple(x for k, x in enumerate(op.operands) if k in given))
+
+    return replace(function, body=visit(function.body))
+
+
+def computed_again(adjoint: Function) -> Function:
+    """Let the reverse sweep compute again what follows from the arguments, or from what it has, at little cost."""
+    ops = adjoint.body.ops
+    border = next(k for k, op in enumerate(ops) if op.primitive == "reverse_sweep")
+    forward, backward = ops[: border + 1], ops[border + 1 :]
+    rest = Block((), backward, adjoint.results)
+    maker = {op.results[0]: op for op in forward if len(op.results) == 1 and not op.regions}
+    parameters = set(adjoint.parameters)
+    read = set(free_values(Block((), backward, ())))
+
+    def cost(value: Value) -> int:
+        if value.is_constant or value in parameters:
+            return 0
+        made = maker.get(value)
+        if made is None:
+            return 0 if value in read else AGAIN + 1
+        if made.primitive == "shape":
+            return 1 + cost(made.operands[0])
+        if made.primitive == "cast":
+            return 1 + cost(made.operands[0])
+        row = REGISTRY.get(made.primitive)
+        if row is None:
+            return 0 if value in read else AGAIN + 1
+        return row.cost + sum(map(cost, made.operands))
+
+    again = {
+        value: Value(value.name, value.type)
+        for value in maker
+        if value in read and maker[value].primitive in {*REGISTRY, "cast", "shape"} and cost(value) <= AGAIN
+    }
+    head: dict[Value, Op] = {}
+
+    def need(value: Value) -> Value:
+        if value in head:
+            return head[value].results[0]
+        made = maker.get(value)
+        if value.is_constant or value in parameters or made is None:
+            return value
+        if made.primitive not in {*REGISTRY, "cast", "shape"} or (value in read and value not in again):
+            return value
+        operands = tuple(map(need, made.operands))
+        head[value] = replace(
+            made, operands=operands, results=(again.get(value, Value(value.name, value.type)),)
+        )
+        return head[value].results[0]
+
+    for value in again:
+        need(value)
+    body = substitute(replace(rest, results=()), again)
+    results = adjoint.results
+    return replace(
+        adjoint, body=replace(adjoint.body, ops=(*forward, *head.values(), *body.ops), results=results)
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ stacks
+
+
+def stacked(type: Type) -> Type:
+    """The type of what is pushed: arrays in C order."""
+    return ty.array(type.dtype, type.ndim, "C") if ty.is_array(type) else type
+
+
+def with_stacks(function: Function, by_callee: dict[Callee, Parts]) -> Function:
+    """A function that is not split with stacks for the parts that it calls."""
+    function = eliminate_dead(with_given(function, by_callee))
+    wanted = {type for callee in called_parts(function.body) for type in by_callee[callee].stacks}
+    types = [t for part in by_callee.values() for t in part.stacks if t in wanted]
+    with Builder() as builder:
+        stacks = {type: builder.emit("stack", (), ty.stack(type), name=stack_name(type)) for type in types}
+    body = passed_on(function.body, stacks, by_callee)
+    return replace(function, body=replace(body, ops=(*builder.ops, *body.ops)))
+
+
+def forward_part(part: Parts, by_callee: dict[Callee, Parts]) -> Function:
+    """The forward part, which pushes its residuals."""
+    function, values = part.forward, len(part.callee.values)
+    assert function is not None
+    stacks = {type: Value(stack_name(type), ty.stack(type)) for type in part.stacks}
+    body = passed_on(function.body, stacks, by_callee)
+    with Builder() as builder:
+        for value in function.results[values:]:
+            builder.effect("push", (stacks[stacked(value.type)], in_c_order(builder, value)))
+    return Function(
+        part_name(part.callee, "forward"),
+        Block((*body.parameters, *stacks.values()), (*body.ops, *builder.ops), body.results[:values]),
+    )
+
+
+def in_c_order(builder: Builder, value: Value) -> Value:
+    if not ty.is_array(value.type) or value.type.layout == "C":
+        return value
+    lengths = [builder.emit("shape", (value,), ty.int64, {"axis": k}) for k in range(value.type.ndim)]
+    fresh = builder.emit("alloc", lengths, stacked(value.type), {"fill": "empty"}, value.name)
+    return copy_elements(builder, fresh, (), value, (), value.type.ndim)
+
+
+def pullback_part(part: Parts, by_callee: dict[Callee, Parts]) -> Function:
+    """The pullback, which pops them."""
+    function = part.pullback
+    assert function is not None
+    stacks = {type: Value(stack_name(type), ty.stack(type)) for type in part.stacks}
+    body = passed_on(function.body, stacks, by_callee)
+    residuals = function.parameters[: len(part.residuals)]
+    with Builder() as builder:
+        popped = {
+            value: builder.emit("pop", (stacks[stacked(value.type)],), stacked(value.type), name=value.name)
+            for value in reversed(residuals)
+        }
+    body = substitute(body, popped)
+    return Function(
+        part_name(part.callee, "pullback"),
+        Block(
+            (*body.parameters[len(residuals) :], *stacks.values()), (*builder.ops, *body.ops), body.results
+        ),
+    )
+
+
+def passed_on(block: Block, stacks: dict[Type, Value], by_callee: dict[Callee, Parts]) -> Block:
+    """A block whose calls of parts are given the stacks that those use."""
+
+    def visit(op: Op) -> Op:
+        if op.regions:
+            return replace(op, regions=tuple(passed_on(region, stacks, by_callee) for region in op.regions))
+        if "part" not in op.attributes:
+            return op
+        more = tuple(stacks[type] for type in by_callee[op.attributes["callee"]].stacks)
+        return replace(op, operands=(*op.operands, *more))
+
+    return replace(block, ops=tuple(map(visit, block.ops)))
+
+
+def stack_name(type: Type) -> str:
+    if ty.is_array(type):
+        dtype = "" if type.dtype == ty.float64 else f"{type.dtype}_"
+        return f"{dtype}arrays_tape" if type.ndim == 1 else f"{dtype}arrays{type.ndim}d_tape"
+    return {ty.float64: "tape", ty.int64: "int_tape", ty.boolean: "bool_tape"}.get(type, f"{type}_tape")
+
+
+__all__ = [
+    "Parts",
+    "called_parts",
+    "cut_parts",
+    "forward_part",
+    "pullback_part",
+    "split_calls",
+    "with_stacks",
+]

@@ -343,7 +343,7 @@ class Check:
         """What rules the function has, and which of them make it wrong."""
         found: dict[Rules, None] = {}
         for op in ops_within(self.program.function.body):
-            if op.primitive == "custom":
+            if op.primitive == "custom" and op.attributes["call"].rules.callee is None:
                 found[op.attributes["call"].rules] = None
         lines: list[str] = []
         certain = [rules for rules in found if self.is_right_without(rules)]

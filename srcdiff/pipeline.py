@@ -50,6 +50,7 @@ from .primitives.custom import Callee
 from .transform.attach import drop_attachments
 from .transform.custom import drop_rules
 from .transform.dependence import build_dependence
+from .transform.in_place import put_in_place
 from .transform.jacobian import build_compressed_jacobian, build_forward_jacobian, build_reverse_jacobian
 from .transform.primal import as_primal
 from .transform.pullback import cut_sweeps, keep_residuals
@@ -108,7 +109,9 @@ def no_hook(stage: str, function: Function) -> None:
 
 def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> Program:
     """The function in the IR, for one signature."""
-    program = parse(source, specs)
+    reader = Reader()
+    reader.shares = True
+    program = parse(source, specs, reader)
     hook("parse", program.function)
     return program
 
@@ -222,7 +225,7 @@ def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = Tr
 
 def dependence(function: Function, wrt: Sequence[int]) -> Function:
     """The bits of the results, for bits of the parameters `wrt`."""
-    return simplified(build_dependence(simplified(as_primal(function)), wrt))
+    return simplified(build_dependence(simplified(put_in_place(as_primal(function))), wrt))
 
 
 def compressed_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
@@ -328,7 +331,14 @@ def linked(function: Function) -> tuple[Function, list[Function]]:
 
 def calls_itself(program: Program) -> bool:
     """Whether a program calls functions that call themselves."""
-    return any(op.primitive == "call" for op in ops_within(program.function.body))
+    seen: set[Callee] = set()
+    waiting = [program.function]
+    while waiting:
+        for op in ops_within(waiting.pop().body):
+            if op.primitive == "call" and op.attributes["callee"] not in seen:
+                seen.add(op.attributes["callee"])
+                waiting.append(op.attributes["callee"].function)
+    return any(callee.recursive for callee in seen)
 
 
 def other_functions(program: Program) -> list[Any]:

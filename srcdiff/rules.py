@@ -22,7 +22,7 @@ from .ir.builder import Builder, zero
 from .ir.core import Block, Function, Op, Value
 from .ir.inline import inline
 from .ir.walk import ops_within
-from .primitives.custom import Callee
+from .primitives.custom import Callee, RuledCall
 from .transform.reverse import cotangent_type
 
 OTHER = {"vjp": "jvp", "jvp": "vjp"}
@@ -74,11 +74,23 @@ class Supplier:
     def op(self, op: Op) -> Op:
         if op.regions:
             return replace(op, regions=tuple(map(self.block, op.regions)))
-        if op.primitive != "custom" or self.mode in op.attributes:
+        if op.primitive != "custom":
             return op
-        if not any(op.operands[k] in self.varied for k in op.attributes["call"].channels):
+        call: RuledCall = op.attributes["call"]
+        channels = tuple(k for k in call.channels if op.operands[k] in self.varied)
+        if not channels:
             return op
-        program = rule_program(op, self.mode)
+        if call.rules.callee is not None:
+            # What is owed to a number costs little: the same derivative serves more calls.
+            channels = tuple(
+                k for k in call.channels if k in channels or not ty.is_array(op.operands[k].type)
+            )
+        if self.mode in op.attributes and set(channels) <= set(op.attributes[self.mode][2]):
+            return op
+        if call.rules.callee is not None:
+            program = call_program(op, self.mode, channels)
+        else:
+            program, channels = rule_program(op, self.mode), call.channels
         captured = []
         operands = list(op.operands)
         parameters = program.function.parameters
@@ -93,7 +105,7 @@ class Supplier:
             operands.append(self.hidden[key])
         self.statics += program.statics
         self.files |= program.files
-        attributes = {**op.attributes, self.mode: (program.function, tuple(captured))}
+        attributes = {**op.attributes, self.mode: (program.function, tuple(captured), channels)}
         return replace(op, operands=tuple(operands), attributes=attributes)
 
 
@@ -105,8 +117,6 @@ def known(where: tuple[str, object, str]) -> tuple[str, int, str]:
 
 def rule_program(op: Op, mode: str) -> Program:
     """The rules of a call as one function, in the given mode; every array that it gives is its own."""
-    if op.attributes["call"].rules.callee is not None:
-        return call_program(op, mode)
     given = getattr(op.attributes["call"].rules, mode) is not None
     read = read_vjp if (mode == "vjp") == given else read_jvp
     program = read(op)
@@ -115,18 +125,26 @@ def rule_program(op: Op, mode: str) -> Program:
     return replace(program, function=pipeline.own_results(pipeline.simplified(program.function)))
 
 
-def derivative_of(callee: Callee, mode: str) -> Callee:
-    """What a function that calls itself owes to its parameters, or its tangents: a function that calls itself too."""
-    known = callee.derivatives.get(mode)
+def derivative_of(callee: Callee, mode: str, wrt: tuple[int, ...]) -> Callee:
+    """What a function that is called owes to its parameters `wrt`, or its tangents: a function that is called too."""
+    known = callee.derivatives.get((mode, wrt))
     if known is not None:
         return known
     function: Function = callee.function
     visible = function.parameters[: len(function.parameters) - function.hidden]
-    wrt = [k for k, p in enumerate(visible) if ty.is_differentiable(p.type)]
+    floats = tuple(k for k, p in enumerate(visible) if ty.is_differentiable(p.type))
+    by = "" if wrt == floats else "".join(f"_by_{visible[k].name.strip('$') or k}" for k in wrt)
     of = [visible[k] for k in wrt] if mode == "vjp" else function.results
     types = tuple(cotangent_type(v.type) for v in of if ty.is_differentiable(v.type))
-    made = Callee(f"{callee.name}_{mode}", types, lambda: make(), callee.fetch)
-    callee.derivatives[mode] = made
+    made = Callee(f"{callee.name}{by}_{mode}", types, lambda: make(), callee.fetch, callee.recursive)
+    callee.derivatives[mode, wrt] = made
+    made.lengths = (
+        tuple(tuple((k, axis) for axis in range(getattr(visible[k].type, "ndim", 0))) for k in wrt)
+        if mode == "vjp"
+        else tuple(
+            n for n, r in zip(callee.lengths, function.results, strict=False) if ty.is_differentiable(r.type)
+        )
+    )
     if mode == "vjp":
         made.sweeps = lambda: pipeline.seeded_adjoint(ruled(), wrt)
         made.values = tuple(r.type for r in function.results)
@@ -136,7 +154,8 @@ def derivative_of(callee: Callee, mode: str) -> Callee:
         program = with_rules(Program(function, callee.fetch, (), None, len(visible), ()), wrt, mode)
         if program.fetch != callee.fetch:
             raise NotDifferentiable(
-                f"`{callee.name}` calls itself, and a function with rules that read their surroundings",
+                f"`{callee.name}` is called, not read in place, and calls a function with rules that read their "
+                "surroundings",
                 reason="what each call of it must supply is known too late",
                 instead="what the rules read as arguments",
             )
@@ -155,17 +174,19 @@ def derivative_of(callee: Callee, mode: str) -> Callee:
     return made
 
 
-def call_program(op: Op, mode: str) -> Program:
-    """The derivative of a recursive call: a call of the derivative."""
+def call_program(op: Op, mode: str, channels: tuple[int, ...]) -> Program:
+    """The derivative of a call of a function: a call of its derivative."""
     callee: Callee = op.attributes["call"].rules.callee
     function: Function = callee.function
-    of = op.results if mode == "vjp" else [op.operands[k] for k in op.attributes["call"].channels]
+    of = op.results if mode == "vjp" else [op.operands[k] for k in channels]
+    wrt = tuple(k - len(op.results) for k in channels)
     directions = [Value("g", cotangent_type(v.type)) for v in of if ty.is_differentiable(v.type)]
     results = [Value(v.name, v.type) for v in op.results]
     count = len(function.parameters) - function.hidden
     arguments = [Value(p.name, p.type) for p in function.parameters]
     with Builder(op.location) as builder:
-        found = emit_call(derivative_of(callee, mode), (*arguments[:count], *directions), arguments[count:])
+        derivative = derivative_of(callee, mode, wrt)
+        found = emit_call(derivative, (*arguments[:count], *directions), arguments[count:])
     body = Block((*directions, *results, *arguments), tuple(builder.ops), found)
     function = Function(f"{callee.name}_{mode}", body, function.hidden)
     return Program(function, callee.fetch, (), None, len(body.parameters) - function.hidden, ())

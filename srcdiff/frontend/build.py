@@ -26,7 +26,7 @@ from .custom import derived
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
 from .library.structures import has_items, joined_name, known_range, thing_of, with_results
-from .recursion import Reading, call_recursive
+from .recursion import CallSites, Reading, call_apart
 from .scope import Frame, LoopParts, describe
 from .searches import halves_bracket
 from .source import FunctionSource
@@ -76,7 +76,9 @@ class Program:
     `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
     at each call; `structure` is the nesting of the results: "leaf", None, a tuple or a `Tree` (in which what is known
     is `Static`); the first `arguments` parameters are the arguments; `written` says which parameters are arrays that
-    are written, hidden ones counted from the end; `files` are those that were read.
+    are written, hidden ones counted from the end; `files` are those that were read; `shares` says that an array among
+    the results may be the memory of another, or of an argument; `lengths` are, for each axis of each result, a number,
+    or the parameter and the axis that are as long, or None.
     """
 
     function: Function
@@ -86,6 +88,8 @@ class Program:
     arguments: int
     written: tuple[int, ...]
     files: frozenset[str] = frozenset()
+    shares: bool = False
+    lengths: tuple[tuple[Any, ...], ...] = ()
 
 
 class Reader(Expressions):
@@ -97,19 +101,27 @@ class Reader(Expressions):
         self.files = set()
         self.stack = []
         self.readings: dict[Any, Reading] = {}
+        self.shares, self.called, self.kept, self.sites = False, set(), set(), CallSites()
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
 
     def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
-        return call_recursive(self, source, env, node, self.read_again)
+        return call_apart(self, source, env, node, self.read_again)
 
     def read_again(
         self, source: FunctionSource, specs: Sequence[Any], readings: dict[Any, Reading]
     ) -> Program:
         """A function that is called, not put in place, read by a reader like this one."""
-        reader = type(self)()
-        reader.carried_float, reader.readings = self.carried_float, readings
+        reader = self.another()
+        reader.readings = readings
         return parse(source, specs, reader)
+
+    def another(self) -> Reader:
+        """A reader like this one that has read nothing yet."""
+        reader = type(self)()
+        reader.carried_float, reader.shares = self.carried_float, self.shares
+        reader.called, reader.kept = self.called, self.kept
+        return reader
 
     # ------------------------------------------------------------------------------------- parameters
 
@@ -664,6 +676,12 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
             result = derived(reader, rules, given, lambda: reader.body_of(source.tree), source.tree)
         leaves: list[Value] = []
         structure = flatten(reader, result, leaves)
+        made = [next((r for r, v in reader.memory.items() if v is value), None) for value in leaves]
+        owners = [root for root in made if root is not None]
+        given_roots = (*roots.values(), *reader.captures.roots.values())
+        shares = len(set(owners)) < len(owners) or any(
+            root.shares(other) for k, root in enumerate(owners) for other in (*given_roots, *owners[:k])
+        )
         hidden = list(reader.captures.values.values())
         written, places = [], []
         for k, value in enumerate(arguments + hidden):
@@ -682,7 +700,27 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
     captures, count = reader.captures, len(arguments)
     fetch, statics = tuple(captures.fetch), tuple(captures.statics)
     files = frozenset((source.file, *reader.files))
-    return Program(function, fetch, statics, structure, count, tuple(places), files)
+    large = reader.sites.largest(reader.kept) if reader.shares else None
+    if large is not None:
+        again = reader.another()
+        again.called.add(large)
+        return parse(source, specs, again)
+    places_of = {
+        length: (k, axis)
+        for k, value in enumerate(arguments)
+        if value in roots
+        for axis, length in enumerate(roots[value].shape or ())
+        if isinstance(length, Value)
+    }
+    lengths = tuple(
+        tuple(
+            n if isinstance(n, int) else places_of.get(n) for n in (root.shape or (None,) * value.type.ndim)
+        )
+        if root is not None
+        else ()
+        for root, value in zip(made, leaves, strict=True)
+    )
+    return Program(function, fetch, statics, structure, count, tuple(places), files, shares, lengths)
 
 
 def valid_name(name: str) -> str:

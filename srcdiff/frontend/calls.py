@@ -31,6 +31,7 @@ from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
 from .library.structures import call_method_of, known_items, made_structure
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
+from .recursion import CallSites
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
 from .things import (
@@ -54,7 +55,11 @@ Arguments = tuple[Any, ...]
 
 class Calls(Arrays):
     stack: list[Any]
-    readings: dict[Any, Any]  # recursive functions, by code and types
+    readings: dict[Any, Any]  # functions that are called, by code and types
+    shares: bool  # whether large functions are called
+    called: set[Any]  # the code of those
+    kept: set[Any]  # the code of large functions that cannot be called
+    sites: CallSites
     files: set[str]  # of the functions that were read in place
     captures: Captures
 
@@ -294,10 +299,21 @@ class Calls(Arrays):
         self.files.add(source.file)
         if source.function.__code__ in self.stack:
             return self.call_again(source, env, node)
-        return self.run(source.tree, Frame(source, env), node, source.function.__code__)
+        code, builder = source.function.__code__, current_builder()
+        start = len(builder.ops)
+        if code in self.called:
+            try:
+                return self.call_again(source, env, node)
+            except DifferentiationError:  # it is refused in place too, or could only not be called
+                del builder.ops[start:]
+                self.called.discard(code)
+                self.kept.add(code)
+        result = self.run(source.tree, Frame(source, env), node, code)
+        self.sites.add(code, builder.ops[start:])
+        return result
 
     def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
-        """A call of a function that is being read."""
+        """A call of a function that is being read, or is large."""
         raise NotImplementedError
 
     def run(self, tree: Any, frame: Frame, node: ast.AST, identity: Any) -> Any:

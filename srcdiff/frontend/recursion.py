@@ -5,15 +5,19 @@
         return x * power(x, n - 1)
 
 What is called is the same function, read once for the types of the call; its derivatives call themselves likewise.
+A function that others call often and that is large (`CallSites` says when) is called too, if it neither writes its
+arguments, nor returns memory of theirs or arrays of lengths that they do not have, nor runs what must run once.
 What the results are is assumed, and the function read again with what they turned out to be.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+import builtins
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DifferentiationError
@@ -21,7 +25,9 @@ from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
+from ..ir.walk import ops_within
 from ..primitives.custom import Callee, RuledCall, Rules
+from ..runtime import special
 from .captures import fetched
 from .nested import spec_of, things_of
 from .source import FunctionSource
@@ -34,6 +40,35 @@ if TYPE_CHECKING:
 
 Parse = Callable[[FunctionSource, Sequence[Any], dict[Any, "Reading"]], "Program"]
 ATTEMPTS = 4
+RESERVED = {*dir(builtins), "np", "math", "njit", "numba", "cuda", "grown", *vars(special)}
+
+
+class CallSites:
+    """How often functions are read in place, and how large they are: whether one is better called.
+
+    Reading in place lets what a call does be optimised with what is around it, and is what a person would do with small
+    functions; compile time grows with the text. A function is called where all its sites but one make more than
+    `LIMIT` ops of the IR (a line of arithmetic makes about three).
+    """
+
+    LIMIT = 2000
+
+    def __init__(self) -> None:
+        self.sites: dict[CodeType, list[int]] = {}
+
+    def add(self, code: CodeType, ops: Sequence[Op]) -> None:
+        self.sites.setdefault(code, []).append(sum(1 + len(list(within(op))) for op in ops))
+
+    def largest(self, kept: set[CodeType]) -> CodeType | None:
+        """The function that would make the most ops too many, but for those that must be read in place."""
+        excess = {code: sum(sizes) - max(sizes) for code, sizes in self.sites.items() if code not in kept}
+        code = max(excess, key=lambda code: excess[code], default=None)
+        return code if code is not None and excess[code] > self.LIMIT else None
+
+
+def within(op: Op) -> Iterator[Op]:
+    for region in op.regions:
+        yield from ops_within(region)
 
 
 class Reading:
@@ -45,10 +80,10 @@ class Reading:
         self.called_by: set[int] = set()  # the readings that called it before it was read
 
 
-def call_recursive(
+def call_apart(
     calls: Calls, source: FunctionSource, bound: dict[str, Any], node: ast.AST, parse: Parse
 ) -> Any:
-    """A call of a function that is being read."""
+    """A call of a function that is not read in place, since it is being read or is large."""
     spec = source.tree.args
     if spec.vararg is not None:
         calls.refuse("recursion with `*` in the signature", instead="named parameters", node=node)
@@ -106,10 +141,10 @@ def read(
     """Read a recursive function, until it gives what it was taken to give."""
     structure = returned(source)
     count = len(structure) if isinstance(structure, tuple) else 1
-    name = f"{source.name}_again"
-    taken = {reading.callee.name for reading in calls.readings.values()}
-    if name in taken:
-        name += str(len(taken) + 1)
+    name = source.name if source.function.__code__ in calls.called else f"{source.name}_again"
+    taken = {*RESERVED, *(reading.callee.name for reading in calls.readings.values())}
+    if name in taken or not name.isidentifier():
+        name = f"{name if name.isidentifier() else 'function'}_{len(taken) + 1}"
     # What it returns is taken to be floats; where it cannot be read so, arrays like those that it is given.
     guesses = [ty.float64, *dict.fromkeys(map(ty.owned, filter(ty.is_array, all_leaves(specs))))]
     refused: DifferentiationError | None = None
@@ -153,15 +188,37 @@ def read_as(
                 "a function that returns a new value, or a loop",
                 node=node,
             )
+        is_large = source.function.__code__ in calls.called
+        unsized = any(None in lengths for lengths in program.lengths)
+        runs_once = any(op.primitive == "opaque" for op in ops_within(function.body))
+        if is_large and (program.shares or unsized or runs_once):
+            calls.refuse("a call of this function apart", instead="the function read in place", node=node)
         found = tuple(r.type for r in function.results)
         if found == types and program.structure == structure:
             function = with_own_captures(function, reading.callee)
             reading.callee.make = partial(same, function)
+            reading.callee.lengths = program.lengths
+            reading.callee.recursive = not is_large or calls_among(function, reading.callee)
             reading.callee.fetch = program.fetch
             reading.program = replace(program, function=function)
             calls.readings.update(known)
             return True
         types, structure = found, program.structure
+    return False
+
+
+def calls_among(function: Function, callee: Callee) -> bool:
+    """Whether a function calls one, directly or through others, or others that are still being read."""
+    seen: set[Callee] = set()
+    waiting = [function]
+    while waiting:
+        for op in ops_within(waiting.pop().body):
+            called = op.attributes.get("callee") if op.primitive == "call" else None
+            if called is not None and (called is callee or called.make is nothing):
+                return True
+            if called is not None and called not in seen:
+                seen.add(called)
+                waiting.append(called.function)
     return False
 
 
@@ -199,4 +256,4 @@ def with_own_captures(function: Function, callee: Callee) -> Function:
     return replace(function, body=visit(function.body)) if hidden else function
 
 
-__all__ = ["Reading", "call_recursive", "emit_call"]
+__all__ = ["CallSites", "Reading", "call_apart", "emit_call"]

@@ -271,6 +271,13 @@ class Lengths:
             return self.of_number(made.operands[axis])
         if made.primitive == "custom":
             return self.of(made.operands[made.results.index(array)], axis)
+        if made.primitive == "call":
+            known = made.attributes["callee"].lengths
+            n = made.results.index(array)
+            where = known[n][axis] if n < len(known) and axis < len(known[n]) else None
+            if isinstance(where, tuple):
+                return self.of(made.operands[where[0]], where[1])
+            return ("constant", where) if where is not None else None
         if made.primitive == "load":  # a part of the tape of an inner derivative
             return self.of(made.operands[0], axis + len(made.operands) - 1)
         if made.primitive in ARRAYS:

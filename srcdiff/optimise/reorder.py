@@ -17,7 +17,13 @@ from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_sl
 from ..ir.walk import ops_within, uses_in
 from .fuse import accumulates
 
-IN_ORDER = ("opaque", "require", "raise", "ensure", "call")  # a call may take from a stack what another put there
+IN_ORDER = (
+    "opaque",
+    "require",
+    "raise",
+    "ensure",
+    "call",
+)  # a call may take from a stack what another put there
 
 
 def reorder_loops(function: Function) -> Function:

@@ -9,9 +9,10 @@
       ...; return x_bar                             f_pullback(x, y_bar, tape) { t = pop tape; ...; return x_bar }
     }
 
-A function that calls itself leaves as many residuals as it makes calls, so they are pushed on stacks, one for each type,
+A function that calls itself leaves residuals for each call that it makes: they are pushed on stacks, one for each type,
 and popped in the opposite order. That is only right where the reverse sweep makes exactly the calls of the forward
-sweep, backwards, which `is_mirrored` checks on the finished program; elsewhere `f_vjp` is called, which computes `f` again.
+sweep, backwards, which `is_mirrored` checks on the finished program; elsewhere `f_vjp` is called, which makes both
+sweeps itself.
 What the pullback can be given again (arguments), or compute from that at little cost, is not pushed.
 """
 
@@ -27,7 +28,7 @@ from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, loop_body
 from ..ir.nests import copy_elements
 from ..ir.types import Type
-from ..ir.walk import free_values, ops_within, substitute, uses_in
+from ..ir.walk import free_values, ops_within, substitute
 from ..primitives import REGISTRY
 from ..primitives.custom import Callee
 from ..transform.pullback import cut_sweeps, keep_residuals
@@ -225,14 +226,10 @@ def needed_parameters(part: Parts, by_callee: dict[Callee, Parts]) -> set[int]:
 
 
 def read_by(block: Block, by_callee: dict[Callee, Parts], live: set[Value]) -> None:
-    pure = {
-        op.results[0]: op
-        for op in ops_within(block)
-        if op.primitive in REGISTRY or op.primitive in ("cast", "shape")
-    }
+    pure = {op.result: op for op in ops_within(block) if is_plain(op)}
     work = list(live)
     for op in ops_within(block):
-        if op.primitive in REGISTRY or op.primitive in ("cast", "shape"):
+        if is_plain(op):
             continue
         operands = op.operands
         if op.attributes.get("part") == "pullback":
@@ -269,54 +266,38 @@ def computed_again(adjoint: Function) -> Function:
     ops = adjoint.body.ops
     border = next(k for k, op in enumerate(ops) if op.primitive == "reverse_sweep")
     forward, backward = ops[: border + 1], ops[border + 1 :]
-    rest = Block((), backward, adjoint.results)
-    maker = {op.results[0]: op for op in forward if len(op.results) == 1 and not op.regions}
-    parameters = set(adjoint.parameters)
     read = set(free_values(Block((), backward, ())))
-
-    def cost(value: Value) -> int:
-        if value.is_constant or value in parameters:
-            return 0
-        made = maker.get(value)
-        if made is None:
-            return 0 if value in read else AGAIN + 1
-        if made.primitive == "shape":
-            return 1 + cost(made.operands[0])
-        if made.primitive == "cast":
-            return 1 + cost(made.operands[0])
-        row = REGISTRY.get(made.primitive)
-        if row is None:
-            return 0 if value in read else AGAIN + 1
-        return row.cost + sum(map(cost, made.operands))
-
-    again = {
-        value: Value(value.name, value.type)
-        for value in maker
-        if value in read and maker[value].primitive in {*REGISTRY, "cast", "shape"} and cost(value) <= AGAIN
-    }
+    parameters = set(adjoint.parameters)
+    cost: dict[Value, int] = dict.fromkeys((*parameters, *read), 0)  # of having a value in the reverse sweep
+    made: dict[Value, Op] = {}
+    for op in forward:
+        if not is_plain(op):
+            continue
+        if all(x.is_constant or x in cost for x in op.operands):
+            total = own_cost(op) + sum(cost.get(x, 0) for x in op.operands)
+            if total <= AGAIN:
+                cost[op.result], made[op.result] = total, op
     head: dict[Value, Op] = {}
 
     def need(value: Value) -> Value:
-        if value in head:
-            return head[value].results[0]
-        made = maker.get(value)
-        if value.is_constant or value in parameters or made is None:
+        if value not in made:
             return value
-        if made.primitive not in {*REGISTRY, "cast", "shape"} or (value in read and value not in again):
-            return value
-        operands = tuple(map(need, made.operands))
-        head[value] = replace(
-            made, operands=operands, results=(again.get(value, Value(value.name, value.type)),)
-        )
-        return head[value].results[0]
+        if value not in head:
+            operands = tuple(map(need, made[value].operands))
+            head[value] = replace(made[value], operands=operands, results=(Value(value.name, value.type),))
+        return head[value].result
 
-    for value in again:
-        need(value)
-    body = substitute(replace(rest, results=()), again)
-    results = adjoint.results
-    return replace(
-        adjoint, body=replace(adjoint.body, ops=(*forward, *head.values(), *body.ops), results=results)
-    )
+    again = {value: need(value) for value in made if value in read}
+    body = substitute(Block((), backward, adjoint.results[:0]), again)
+    return replace(adjoint, body=replace(adjoint.body, ops=(*forward, *head.values(), *body.ops)))
+
+
+def is_plain(op: Op) -> bool:
+    return op.primitive in REGISTRY or op.primitive in ("cast", "shape")
+
+
+def own_cost(op: Op) -> int:
+    return REGISTRY[op.primitive].cost if op.primitive in REGISTRY else 1
 
 
 # ------------------------------------------------------------------------------------------------------ stacks

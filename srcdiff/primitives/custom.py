@@ -40,7 +40,7 @@ class Rules:
     vjp : for each argument a rule `(g, ans, *args)` that gives what is owed to it, or None for a zero derivative; or
         one rule for several of them.
     jvp : for each argument a rule `(g, ans, *args)` that gives what its tangent adds to that of the result, or None.
-    callee : the function itself if it has no rules but calls itself: its derivatives are made from it.
+    callee : the function itself if it has no rules but is called: its derivatives are made from it.
     """
 
     name: str
@@ -90,9 +90,10 @@ class RuledCall:
 
 @dataclass(eq=False)
 class Callee:
-    """A function that is called, not put in place, since it calls itself: the attribute `callee` of a `call` op.
+    """A function that is called, not put in place, since it calls itself, or is large and called often: the attribute
+    `callee` of a `call` op.
 
-    Its derivatives are functions that call themselves too, each made when it is printed or differentiated.
+    Its derivatives are functions that are called too, each made when it is printed or differentiated.
 
     Attributes
     ----------
@@ -100,7 +101,9 @@ class Callee:
     results : the types of its results.
     make : makes its `Function`, with captured values as hidden parameters.
     fetch : where those are read.
-    derivatives : by mode, "vjp" or "jvp".
+    recursive : whether it calls itself.
+    lengths : for each axis of each result a number, or the parameter and the axis that are as long; None if not known.
+    derivatives : by mode, "vjp" or "jvp", and parameters.
     sweeps : makes, if it is the vjp of a function, the adjoint that it is made from, with both sweeps.
     values, seeds : of that, the types of the results of the function, and of their cotangents.
     """
@@ -109,7 +112,9 @@ class Callee:
     results: tuple[Any, ...]
     make: Callable[[], Any]
     fetch: tuple[Any, ...] = ()
-    derivatives: dict[str, Callee] = field(default_factory=dict)
+    recursive: bool = True
+    lengths: tuple[tuple[Any, ...], ...] = ()
+    derivatives: dict[tuple[str, tuple[int, ...]], Callee] = field(default_factory=dict)
     sweeps: Callable[[], Any] | None = None
     values: tuple[Any, ...] = ()
     seeds: tuple[Any, ...] = ()

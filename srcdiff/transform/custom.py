@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def applied(op: Op, mode: str, directions: Sequence[Value]) -> tuple[Value, ...]:
     """What the rules of a call give for cotangents of its results, or for tangents of its channels."""
-    program, captured = op.attributes[mode]
+    program, captured, _ = op.attributes[mode]
     known = (*op.results, *own_operands(op), *(op.operands[k] for k in captured))
     return inline(program, (*directions, *known))
 
@@ -47,8 +47,8 @@ def reverse_custom(reverser: Reverser, op: Op, owed: Cotangents) -> None:
     cotangents = [reverser.settle(owed, r) for r in op.results if ty.is_differentiable(r.type)]
     for result in op.results:
         owed.pop(result, None)
-    channels = [op.operands[k] for k in op.attributes["call"].channels]
-    if any(x in reverser.active for x in channels):
+    if any(op.operands[k] in reverser.active for k in op.attributes["call"].channels):
+        channels = [op.operands[k] for k in op.attributes["vjp"][2]]
         shares = applied(op, "vjp", cotangents)
         if op.attributes["call"].rules.callee is not None:
             mirror(
@@ -67,7 +67,7 @@ def mirror(ops: list[Op], call: Op) -> None:
 def push_custom(pusher: Pusher, op: Op) -> None:
     """Give the results of a call the tangents that its jvp rules say."""
     floats = [r for r in op.results if ty.is_differentiable(r.type)]
-    directions = [pusher.tangent(op.operands[k]) for k in op.attributes["call"].channels]
+    directions = [pusher.tangent(op.operands[k]) for k in op.attributes["jvp"][2]]
     columns = [applied(op, "jvp", [lanes[k] for lanes in directions]) for k in range(pusher.width)]
     for n, result in enumerate(floats):
         pusher.tangents[result] = tuple(column[n] for column in columns)

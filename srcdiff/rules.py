@@ -23,7 +23,7 @@ from .ir.core import Block, Function, Op, Value
 from .ir.inline import inline
 from .ir.walk import ops_within
 from .primitives.custom import Callee, RuledCall
-from .transform.reverse import cotangent_type
+from .transform.reverse import bar, cotangent_type
 
 OTHER = {"vjp": "jvp", "jvp": "vjp"}
 
@@ -186,7 +186,8 @@ def call_program(op: Op, mode: str, channels: tuple[int, ...]) -> Program:
     arguments = [Value(p.name, p.type) for p in function.parameters]
     with Builder(op.location) as builder:
         derivative = derivative_of(callee, mode, wrt)
-        found = emit_call(derivative, (*arguments[:count], *directions), arguments[count:])
+        names = [bar(arguments[k]) for k in wrt] if mode == "vjp" else ()
+        found = emit_call(derivative, (*arguments[:count], *directions), arguments[count:], names)
     body = Block((*directions, *results, *arguments), tuple(builder.ops), found)
     function = Function(f"{callee.name}_{mode}", body, function.hidden)
     return Program(function, callee.fetch, (), None, len(body.parameters) - function.hidden, ())

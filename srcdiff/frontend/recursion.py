@@ -113,10 +113,13 @@ def call_apart(
     return things_of(calls, reading.structure, iter(results))
 
 
-def emit_call(callee: Callee, operands: Sequence[Value], hidden: Sequence[Value]) -> tuple[Value, ...]:
-    """A call, with the derivative that the callee's own derivatives give."""
+def emit_call(
+    callee: Callee, operands: Sequence[Value], hidden: Sequence[Value], names: Sequence[str] = ()
+) -> tuple[Value, ...]:
+    """A call, with the derivative that the callee's own derivatives give; its results may have names."""
     builder = current_builder()
-    raw = tuple(Value("", type) for type in callee.results)
+    names = names or ("",) * len(callee.results)
+    raw = tuple(Value(name, type) for name, type in zip(names, callee.results, strict=True))
     attributes = {"name": callee.name, "callee": callee}
     builder.append(Op("call", (*operands, *hidden), raw, (), attributes, builder.location))
     results = tuple(Value("", type) for type in callee.results)

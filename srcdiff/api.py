@@ -108,9 +108,11 @@ class Differentiated(Differentiable, Generic[P, R]):
         """What the gradient records between its sweeps, and how many bytes that takes for these arguments."""
         values = self.bind(args, keywords)
         program = self._value_and_gradient.program(self.specs(values))
-        function, names = pipeline.tape_sizes(self._value_and_gradient.finish(program))
+        finished = self._value_and_gradient.finish(program)
+        calls = pipeline.recording_calls(finished)
+        function, names = pipeline.tape_sizes(finished)
         if not names:
-            return TapeReport({})
+            return TapeReport({}, calls)
         text = pipeline.print_function(function)
         sizes = self.load(text, function.name, program)(*flattened(values), *map(fetched, program.fetch))
         listed = sizes if isinstance(sizes, tuple) else (sizes,)
@@ -118,25 +120,27 @@ class Differentiated(Differentiable, Generic[P, R]):
         for name, size in zip(names, listed, strict=True):
             count = sum(known.split(" ")[0] == name for known in tapes)
             tapes[f"{name} ({count + 1})" if count else name] = int(size)
-        return TapeReport(tapes)
+        return TapeReport(tapes, calls)
 
 
 @dataclass(frozen=True)
 class TapeReport:
-    """The tapes of a gradient by name, in bytes."""
+    """The tapes of a gradient by name, in bytes; calls of `calls` record too, which is not measured."""
 
     tapes: dict[str, int]
+    calls: tuple[str, ...] = ()
 
     @property
     def bytes(self) -> int:
         return sum(self.tapes.values())
 
     def __str__(self) -> str:
+        more = [f"and what each call of `{name}` records" for name in self.calls]
         if not self.tapes:
-            return "no tape"
+            return "\n".join(["no tape", *more])
         width = max(map(len, self.tapes))
         lines = [f"{name:<{width}}  {size:>12,} bytes" for name, size in self.tapes.items()]
-        return "\n".join([*lines, f"{'total':<{width}}  {self.bytes:>12,} bytes"])
+        return "\n".join([*lines, f"{'total':<{width}}  {self.bytes:>12,} bytes", *more])
 
 
 def differentiable(function: Any) -> Compiled:

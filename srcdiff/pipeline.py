@@ -43,7 +43,15 @@ from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
 from .optimise.selections import remember_selections
-from .optimise.split import Parts, cut_parts, forward_part, pullback_part, split_calls, with_stacks
+from .optimise.split import (
+    Parts,
+    called_parts,
+    cut_parts,
+    forward_part,
+    pullback_part,
+    split_calls,
+    with_stacks,
+)
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
@@ -331,6 +339,11 @@ def linked(function: Function) -> tuple[Function, list[Function]]:
     return with_stacks(function, parts), helpers
 
 
+def recording_calls(function: Function) -> tuple[str, ...]:
+    """The functions whose calls in a finished gradient leave residuals on stacks."""
+    return tuple(part.name.removesuffix("_vjp") for part in called_parts(split_calls(function).body))
+
+
 def calls_itself(program: Program) -> bool:
     """Whether a program calls functions that call themselves."""
     seen: set[Callee] = set()
@@ -374,6 +387,7 @@ __all__ = [
     "pullback",
     "read",
     "read_for_device",
+    "recording_calls",
     "reorders_sums",
     "reverse_jacobian",
     "seeded_adjoint",

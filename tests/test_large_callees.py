@@ -8,7 +8,16 @@ import math
 import numpy as np
 import pytest
 
-from srcdiff import check_grads, differentiate, grad, hessian, jacobian, value_and_grad, vjp
+from srcdiff import (
+    check_grads,
+    differentiate,
+    grad,
+    hessian,
+    jacobian,
+    sparse_jacobian,
+    value_and_grad,
+    vjp,
+)
 from srcdiff.frontend.recursion import CallSites
 from srcdiff.ir.walk import ops_within
 from tests.truth import assert_gradient
@@ -198,6 +207,25 @@ def test_structures():
 def test_only_what_is_active_is_differentiated_by():
     text = differentiate(inactive).gradient_source(W, A)
     assert "def data_by_w_pullback(X, w, " in text and "X_bar" not in text
+
+
+def banded(x):
+    out = np.empty(len(x))
+    for i in range(1, len(x)):
+        out[i] = smooth(x[i], x[i - 1]) + smooth(x[i], 2.0)
+    out[0] = smooth(x[0], 1.0)
+    return out
+
+
+def test_a_sparse_jacobian_sees_through_calls():
+    x = np.linspace(0.1, 1.0, 6)
+    found = sparse_jacobian(banded)(x)
+    assert found.nnz == 11
+    assert np.allclose(found.toarray(), jacobian(banded)(x))
+
+
+def test_the_report_of_tapes_names_the_functions_that_record():
+    assert "and what each call of `smooth` records" in str(differentiate(scalars).tape_report(0.4, 0.7))
 
 
 def program_of(lines, sites, path):

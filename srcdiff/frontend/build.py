@@ -101,7 +101,7 @@ class Reader(Expressions):
         self.files = set()
         self.stack = []
         self.readings: dict[Any, Reading] = {}
-        self.shares, self.called, self.kept, self.sites = False, set(), set(), CallSites()
+        self.shares, self.large, self.kept, self.sites = False, set(), set(), CallSites()
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
 
@@ -120,7 +120,7 @@ class Reader(Expressions):
         """A reader like this one that has read nothing yet."""
         reader = type(self)()
         reader.carried_float, reader.shares = self.carried_float, self.shares
-        reader.called, reader.kept = self.called, self.kept
+        reader.large, reader.kept = self.large, self.kept
         return reader
 
     # ------------------------------------------------------------------------------------- parameters
@@ -703,7 +703,7 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
     large = reader.sites.largest(reader.kept) if reader.shares else None
     if large is not None:
         again = reader.another()
-        again.called.add(large)
+        again.large.add(large)
         return parse(source, specs, again)
     places_of = {
         length: (k, axis)

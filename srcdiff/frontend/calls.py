@@ -57,7 +57,7 @@ class Calls(Arrays):
     stack: list[Any]
     readings: dict[Any, Any]  # functions that are called, by code and types
     shares: bool  # whether large functions are called
-    called: set[Any]  # the code of those
+    large: set[Any]  # the code of those
     kept: set[Any]  # the code of large functions that cannot be called
     sites: CallSites
     files: set[str]  # of the functions that were read in place
@@ -301,12 +301,12 @@ class Calls(Arrays):
             return self.call_again(source, env, node)
         code, builder = source.function.__code__, current_builder()
         start = len(builder.ops)
-        if code in self.called:
+        if code in self.large:
             try:
                 return self.call_again(source, env, node)
             except DifferentiationError:  # it is refused in place too, or could only not be called
                 del builder.ops[start:]
-                self.called.discard(code)
+                self.large.discard(code)
                 self.kept.add(code)
         result = self.run(source.tree, Frame(source, env), node, code)
         self.sites.add(code, builder.ops[start:])

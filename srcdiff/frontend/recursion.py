@@ -144,7 +144,7 @@ def read(
     """Read a recursive function, until it gives what it was taken to give."""
     structure = returned(source)
     count = len(structure) if isinstance(structure, tuple) else 1
-    name = source.name if source.function.__code__ in calls.called else f"{source.name}_again"
+    name = source.name if source.function.__code__ in calls.large else f"{source.name}_again"
     taken = {*RESERVED, *(reading.callee.name for reading in calls.readings.values())}
     if name in taken or not name.isidentifier():
         name = f"{name if name.isidentifier() else 'function'}_{len(taken) + 1}"
@@ -191,7 +191,7 @@ def read_as(
                 "a function that returns a new value, or a loop",
                 node=node,
             )
-        is_large = source.function.__code__ in calls.called
+        is_large = source.function.__code__ in calls.large
         unsized = any(None in lengths for lengths in program.lengths)
         runs_once = any(op.primitive == "opaque" for op in ops_within(function.body))
         if is_large and (program.shares or unsized or runs_once):

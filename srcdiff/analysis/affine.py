@@ -242,6 +242,9 @@ class Overwrites:
         s = self.structure
         if s.is_mixed(array):
             return False
+        if s.is_in_shared_memory(array):
+            stores = (x for x in s.stores.get(s.storage(array), []) if x.primitive != "barrier")
+            return not any(self.may_follow(op, store) for store in stores)
         if not all(self.affine.is_never_negative(i) for i in where):
             return False
         for store in s.stores.get(s.storage(array), []):
@@ -257,6 +260,16 @@ class Overwrites:
             if not self.apart(op, where, store, target):
                 return False
         return True
+
+    def may_follow(self, op: Op, later: Op) -> bool:
+        """Whether an instance of `later`, in this thread or in another one, may run after one of `op`."""
+        around, others = self.structure.around[op], self.structure.around[later]
+        common = [a for a, b in zip(around, others, strict=False) if a is b]
+        if any(loop.primitive in ("for", "while") for loop in common):
+            return True
+        return op is not later and (
+            self.runs_before(op, later, common) or not self.runs_before(later, op, common)
+        )
 
     def misses(
         self,
@@ -290,7 +303,9 @@ class Overwrites:
         """Whether a load in a loop, wherever in a trip, finds what the array held when the trip began."""
         s = self.structure
         array, *where = load.operands
-        if s.is_mixed(array) or not all(self.affine.is_never_negative(i) for i in where):
+        if s.is_mixed(array) or s.is_in_shared_memory(array):
+            return False
+        if not all(self.affine.is_never_negative(i) for i in where):
             return False
         for store in s.stores.get(s.storage(array), []):
             if loop not in s.around[store]:

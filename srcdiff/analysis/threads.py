@@ -23,7 +23,7 @@ from .structure import Structure, find_structure
 AXES = "xyz"
 Atom = tuple[
     str, int
-]  # what an index is: ("grid", 0), ("block", 1), ("thread", 1); and sizes of the grid and of blocks
+]  # what an index is: ("grid", 0), ("block", 1), ("thread", 1), ("rank", 0) in a block; and sizes of grid and blocks
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,8 @@ class Threads:
 
 def atoms_of(op: Op) -> list[Atom]:
     """What the results of a `position` are."""
+    if "places" in op.attributes:
+        return list(op.attributes["places"])
     text: str = op.attributes["text"]
     if match := re.fullmatch(r"cuda\.(grid|gridsize)\((\d)\)", text):
         return [(match[1], axis) for axis in range(int(match[2]))]

@@ -16,15 +16,18 @@ The adjoint of one thread is that of `pipeline.threaded`; how threads add to eac
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .. import pipeline
+from ..analysis.meetings import Meetings, with_atomic_sums
 from ..analysis.structure import find_structure
 from ..analysis.threads import Accumulation, Threads
+from ..analysis.uniform import check_barriers
 from ..arguments import ArgNums, Signature
 from ..emit.cuda import Kernel, print_adjoint
 from ..errors import (
@@ -33,6 +36,7 @@ from ..errors import (
     InternalError,
     NotDifferentiable,
     OverwriteError,
+    SharedMemoryError,
     UnsupportedConstruct,
 )
 from ..frontend.build import Program
@@ -40,6 +44,7 @@ from ..frontend.captures import fetched
 from ..frontend.source import read_source
 from ..ir import types as ty
 from ..ir.core import Function, Op, Value, loop_body, loop_slots
+from ..ir.types import Type
 from ..ir.walk import ops_within
 from ..optimise.fold import simplified
 from ..optimise.gather import gather_sums
@@ -50,6 +55,8 @@ from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
 
 __all__ = ["CudaKernel", "kernel"]
+
+WARPS, SHARED_MEMORY = 32, 48 * 1024  # of a block: at most, and bytes
 
 WAYS = {
     "plain": "plain: an element belongs to one thread",
@@ -71,6 +78,7 @@ class Adjoint:
     accumulation : how threads add to the shadow of each argument, for those that they add to
     collecting : the same, where neighbours need not add to each other's elements
     axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
+    block_axes : along other axes a block must have one thread, for plain additions in shared memory
     """
 
     program: Program
@@ -83,6 +91,7 @@ class Adjoint:
     accumulation: dict[str, Accumulation]
     collecting: Kernel | None = None
     axes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    block_axes: frozenset[int] | None = None
 
     @property
     def preferred(self) -> Kernel:
@@ -252,7 +261,9 @@ class CudaKernel:
                     reason="a kernel has no result but what it writes",
                     instead="an array that it writes, or `srcdiff.cuda.batch` of the function",
                 )
-            check_dependences(simplified(program.function))
+            simple = simplified(program.function)
+            check_dependences(simple)
+            check_barriers(simple, Threads(simple))
             self.programs[specs] = program
             self.adjoints = {key: found for key, found in self.adjoints.items() if key[0] != specs}
         return self.programs[specs]
@@ -302,6 +313,10 @@ class CudaKernel:
         uniform = [p for p in parameters if not ty.is_array(p.type)]
         placed = place_thread_arrays(threaded, uniform, self.max_trips)
         threads = Threads(placed.function)
+        meetings = Meetings(placed.function, threads)
+        if meetings.atomic:
+            placed = replace(placed, function=with_atomic_sums(placed.function, meetings.atomic))
+            threads = Threads(placed.function)
         accumulation = {
             names[k]: how
             for k, shadow in shadows.items()
@@ -317,6 +332,7 @@ class CudaKernel:
             [s for k, s in shadows.items() if names[k] in accumulation and accumulation[names[k]].way == way]
             for way in ("atomic", "block")
         )
+        check_shared_memory(placed.function, [shadow.type.dtype for shadow in reduced])
         by = ", ".join(names[k] for k in wrt)
         doc = f"The adjoint of {self.signature.name} by {by}."
         printed = print_adjoint(placed.function, atomic, reduced, placed.tapes, doc)
@@ -340,6 +356,7 @@ class CudaKernel:
             accumulation,
             collecting,
             axes,
+            meetings.axes if meetings.plain else None,
         )
 
     # ------------------------------------------------------------------------------------------ checks
@@ -392,6 +409,12 @@ class CudaKernel:
                         f"{self.signature.name} uses {len(how.axes)} axes of the grid, which has {size} threads along "
                         f"{'xyz'[axis]}: they would all add to the same elements of the shadow of `{name}`"
                     )
+        for axis, size in enumerate(extent_of(threads)):
+            if found.block_axes is not None and axis not in found.block_axes and size > 1:
+                raise ValueError(
+                    f"{self.signature.name} does not use the {size} threads of a block along {'xyz'[axis]}: they would "
+                    "all add to the same elements of what is owed to shared memory"
+                )
         count = int(np.prod(extent_of(threads)))
         if found.kernel.reduced and count % 32:
             raise ValueError(f"{count} threads in a block: the adjoint sums over warps, a multiple of 32")
@@ -499,6 +522,28 @@ def check_dependences(function: Function) -> None:
                     "the adjoint reads arrays as they were before the kernel",
                     "the value in a variable, stored once at the end",
                 )
+
+
+def check_shared_memory(adjoint: Function, reduced: Sequence[Type]) -> None:
+    """Refuse an adjoint that needs more shared memory than a block has without asking for more.
+
+    `reduced` are the types of what is summed by blocks, for which each warp needs an element.
+
+    Raises
+    ------
+    SharedMemoryError
+    """
+    arrays = [op for op in ops_within(adjoint.body) if op.attributes.get("shared_memory")]
+    size = sum(WARPS * ty.numpy_dtype(type).itemsize for type in set(reduced))
+    for op in arrays:
+        size += ty.numpy_dtype(op.result.type).itemsize * math.prod(n.constant for n in op.operands)
+    if arrays and size > SHARED_MEMORY:
+        raise SharedMemoryError(
+            f"the adjoint of shared memory: {size} bytes for each block",
+            arrays[0].location,
+            f"there are {SHARED_MEMORY}, and what is owed to an array needs as many bytes as the array",
+            "a smaller tile",
+        )
 
 
 def is_initial(version: Value, array: Value, reading: Op, threads: Threads) -> bool:

@@ -73,6 +73,7 @@ LIBRARY = {
     "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint", "exp2": "exp2", "exp2_math": "exp2",
     "cbrt": "cbrt", "fmod": "fmod",
 }  # fmt: skip
+SYNC = "cuda.syncthreads()"
 MISSING = {"gcd", "logaddexp2"}
 
 
@@ -142,11 +143,14 @@ class DevicePrinter(Printer):
             refuse_operation(op)
         match op.primitive:
             case "alloc":
-                self.assign(op.result, local_array(op), op)
-            case "accum" if self.storage.find(op.operands[0]) in self.atomic:
+                self.assign(op.result, array_of_constant_size(op), op)
+            case "accum" if op.attributes.get("atomic") or self.storage.find(op.operands[0]) in self.atomic:
                 array, *where, value = op.operands
                 place = self.index(where) if len(where) == 1 else f"({self.index(where)})"
                 self.write(f"cuda.atomic.add({self.text(array)}, {place}, {self.text(value)})", op)
+            case "barrier":
+                if self.lines[-1].strip() != SYNC:  # one for all arrays
+                    self.write(SYNC)
             case "raise":
                 self.fail(op.attributes["error"], op.attributes["message"])
             case _:
@@ -211,10 +215,11 @@ def device_caster(type: Type) -> str:
     return "np.float64" if type == ty.float64 else caster(type)
 
 
-def local_array(op: Op) -> str:
+def array_of_constant_size(op: Op) -> str:
+    memory = "shared" if op.attributes.get("shared_memory") else "local"
     lengths = [str(n.constant) for n in op.operands]
     shape = lengths[0] if len(lengths) == 1 else f"({', '.join(lengths)})"
-    return f"cuda.local.array({shape}, {ty.dtype_spelling(op.result.type.dtype)})"
+    return f"cuda.{memory}.array({shape}, {ty.dtype_spelling(op.result.type.dtype)})"
 
 
 # --------------------------------------------------------------------------------------------- adjoint kernels

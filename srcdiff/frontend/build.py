@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import NotDifferentiable
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from ..primitives.custom import rules_of
@@ -733,7 +733,7 @@ def named(block: Block, names: dict[Value, str]) -> Block:
 
     def spread_names(block: Block) -> None:
         for op in block.ops:
-            if op.primitive == "store":
+            if op.primitive in IN_PLACE:
                 spread(op.results, op.operands[0])
             elif op.primitive in ("for", "while"):
                 for initial, parameter, yielded, result in loop_slots(op):

@@ -72,7 +72,7 @@ def place_thread_arrays(
     structure = find_structure(function.body)
     placing = Placing(function, structure, frozenset(uniform), most_trips)
     for op in ops_within(function.body):
-        if op.primitive == "alloc":
+        if op.primitive == "alloc" and not op.attributes.get("shared_memory"):
             placing.allocation(op)
     return placing.placed()
 

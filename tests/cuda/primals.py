@@ -16,7 +16,8 @@ random = np.random.default_rng(7)
 
 @dataclass(frozen=True)
 class KernelCase:
-    """`on_cpu(*args, *weights)` is the weighted sum of what the kernel writes, in plain Python."""
+    """`on_cpu(*args, *weights)` is the weighted sum of what the kernel writes, in plain Python; `make` makes the
+    kernel for a type of its shared memory."""
 
     kernel: Callable[..., Any]
     args: tuple[Any, ...]
@@ -26,6 +27,11 @@ class KernelCase:
     ways: dict[str, str]
     options: dict[str, Any] = field(default_factory=dict)
     trigonometric: bool = False
+    make: Callable[[Any], Any] | None = None
+
+    def kernel_for(self, dtype: Any) -> Callable[..., Any]:
+        """The kernel with shared memory of this type."""
+        return self.kernel if self.make is None else self.make(dtype)
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from srcdiff.cuda import emulated, kernel
 from srcdiff.errors import (
     AliasError,
     CrossThreadDependence,
+    DivergentBarrier,
     NotDifferentiable,
     OverwriteError,
     SharedMemoryError,
@@ -23,9 +24,11 @@ from srcdiff.errors import (
 )
 from tests.cuda.differences import assert_slope
 from tests.cuda.primals import KERNELS, heat, roots
+from tests.cuda.shared import SHARED
 from tests.truth import copied
 
-IDS = [each.name for each in KERNELS]
+ALL = [*KERNELS, *SHARED]
+IDS = [each.name for each in ALL]
 
 
 def floats_of(args):
@@ -40,7 +43,8 @@ def seeds_of(each):
 def adjoint_of(each, seeds, order=None, args=None):
     """What is owed to each float argument, and to what was written afterwards."""
     args = copied(each.args if args is None else args)
-    differentiable = kernel(each.kernel, **each.options)
+    single = args[each.written[0]].dtype == np.float32
+    differentiable = kernel(each.kernel_for(np.float32) if single else each.kernel, **each.options)
     shadows = [
         seeds[k].astype(args[k].dtype)
         if k in seeds
@@ -54,7 +58,7 @@ def adjoint_of(each, seeds, order=None, args=None):
     return dict(zip(floats_of(args), shadows, strict=True)), differentiable
 
 
-@pytest.mark.parametrize("each", KERNELS, ids=IDS)
+@pytest.mark.parametrize("each", ALL, ids=IDS)
 @pytest.mark.parametrize("seed", [None, 3])
 def test_against_the_cpu(each, seed):
     order = None if seed is None else np.random.default_rng(seed)
@@ -67,7 +71,7 @@ def test_against_the_cpu(each, seed):
             np.testing.assert_allclose(found[k].reshape(np.shape(want)), want, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("each", KERNELS, ids=IDS)
+@pytest.mark.parametrize("each", ALL, ids=IDS)
 def test_against_differences(each):
     seeds = seeds_of(each)
     found, differentiable = adjoint_of(each, seeds)
@@ -84,13 +88,13 @@ def test_against_differences(each):
     assert_slope(total, expected)
 
 
-@pytest.mark.parametrize("each", KERNELS, ids=IDS)
+@pytest.mark.parametrize("each", ALL, ids=IDS)
 def test_accumulation(each):
     report = kernel(each.kernel, **each.options).report(*each.args)
     assert {name: how.partition(":")[0] for name, how in report.accumulation.items()} == each.ways
 
 
-@pytest.mark.parametrize("each", KERNELS, ids=IDS)
+@pytest.mark.parametrize("each", ALL, ids=IDS)
 def test_single_precision(each):
     single = [
         a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype == float else a for a in each.args
@@ -307,13 +311,68 @@ def shuffled(x, y):
 
 
 def shared(x, y):
-    s = cuda.shared.array(32, np.float64)
+    s = cuda.shared.array(x.shape[0], np.float64)
     s[cuda.threadIdx.x] = x[cuda.grid(1)]
+    cuda.syncthreads()
     y[cuda.grid(1)] = s[0]
 
 
-def synchronised(x, y):
+def dynamic(x, y):
+    s = cuda.shared.array(0, np.float64)
+    s[cuda.threadIdx.x] = x[cuda.grid(1)]
+    y[cuda.grid(1)] = s[cuda.threadIdx.x]
+
+
+def large(x, y):
+    s = cuda.shared.array(3300, np.float64)
+    s[cuda.threadIdx.x] = x[cuda.grid(1)]
     cuda.syncthreads()
+    y[cuda.grid(1)] = s[0] * s[1]
+
+
+def synchronised_by_some(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[t]
+    if t < 16:
+        cuda.syncthreads()
+    y[t] = s[0]
+
+
+def synchronised_after_return(x, y):
+    s = cuda.shared.array(32, np.float64)
+    i = cuda.grid(1)
+    if i >= x.shape[0]:
+        return
+    s[cuda.threadIdx.x] = x[i]
+    cuda.syncthreads()
+    y[i] = s[0]
+
+
+def synchronised_in_trips_of_a_thread(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[t]
+    k = 0
+    while k < t:
+        cuda.syncthreads()
+        k += 1
+    y[t] = s[0]
+
+
+def synchronised_by_data(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[t]
+    for _ in range(4):
+        if x[t] > 0.5:
+            break
+        cuda.syncthreads()
+    y[t] = s[0]
+
+
+def voted(x, y):
+    cuda.syncthreads_count(x[0] > 0.0)
     y[cuda.grid(1)] = x[cuda.grid(1)]
 
 
@@ -339,7 +398,13 @@ REFUSED = [
     (largest, 2, UnsupportedAtomic),
     (shuffled, 2, UnsupportedIntrinsic),
     (shared, 2, SharedMemoryError),
-    (synchronised, 2, UnsupportedIntrinsic),
+    (dynamic, 2, SharedMemoryError),
+    (large, 2, SharedMemoryError),
+    (synchronised_by_some, 2, DivergentBarrier),
+    (synchronised_after_return, 2, DivergentBarrier),
+    (synchronised_in_trips_of_a_thread, 2, DivergentBarrier),
+    (synchronised_by_data, 2, DivergentBarrier),
+    (voted, 2, UnsupportedIntrinsic),
     (returning, 2, NotDifferentiable),
     (written_from_outside, 2, UnsupportedConstruct),
 ]

@@ -100,6 +100,15 @@ class Meetings:
                 self.atomic |= {first, second}
         self.plain = additions - self.atomic
 
+    def ways(self) -> dict[str, str]:
+        """How each array is added to, in words."""
+        found: dict[str, str] = {}
+        for way, ops in (("plain: no two threads at once", self.plain), ("atomic", self.atomic)):
+            for op in ops:
+                name = self.structure.origin(op.operands[0]).name.removesuffix("_bar")
+                found[name] = way if found.get(name, way) == way else "plain in places, atomic in others"
+        return dict(sorted(found.items()))
+
     def same_array(self, a: Op, b: Op) -> bool:
         storage = self.structure.storage
         return storage(a.operands[0]) is storage(b.operands[0])

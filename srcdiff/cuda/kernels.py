@@ -79,6 +79,7 @@ class Adjoint:
     collecting : the same, where neighbours need not add to each other's elements
     axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
     block_axes : along other axes a block must have one thread, for plain additions in shared memory
+    shared : how threads add to what is owed to arrays in shared memory
     """
 
     program: Program
@@ -92,6 +93,7 @@ class Adjoint:
     collecting: Kernel | None = None
     axes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     block_axes: frozenset[int] | None = None
+    shared: dict[str, str] = field(default_factory=dict)
 
     @property
     def preferred(self) -> Kernel:
@@ -232,7 +234,7 @@ class CudaKernel:
         types = [p.type for p in found.placed.function.parameters]
         types = types[:-1] if found.placed.tapes else types
         types += [ty.array(ty.nb.int32, 1)] if found.kernel.failures else []
-        return report_of(found.preferred, ways, tapes, types)
+        return report_of(found.preferred, ways, tapes, types, found.shared)
 
     def adjoint_of(self, args: tuple[Any, ...]) -> tuple[list[Any], Adjoint]:
         if not args:
@@ -357,6 +359,7 @@ class CudaKernel:
             collecting,
             axes,
             meetings.axes if meetings.plain else None,
+            meetings.ways(),
         )
 
     # ------------------------------------------------------------------------------------------ checks

@@ -15,6 +15,7 @@ from srcdiff.ir.core import Function, Value
 from srcdiff.primitives import REGISTRY
 from tests.cuda.functions import FUNCTIONS
 from tests.cuda.primals import KERNELS
+from tests.cuda.shared import SHARED
 
 try:
     numba_cuda()
@@ -43,16 +44,17 @@ def test_batches(each, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("each", KERNELS, ids=[each.name for each in KERNELS])
+@pytest.mark.parametrize("each", [*KERNELS, *SHARED], ids=[each.name for each in [*KERNELS, *SHARED]])
 def test_adjoint_kernels(each, dtype):
     args = [typed(x, dtype) for x in each.args]
-    report = kernel(each.kernel, **each.options).report(*args)
+    report = kernel(each.kernel_for(dtype), **each.options).report(*args)
     code = report.code
     assert code is not None
     assert code.spills == 0, report
     if dtype is np.float32 and not each.trigonometric and each.name not in DOUBLE:
         assert code.double == 0, report
     summed = any(how.startswith(("block", "atomic")) for how in report.accumulation.values())
+    summed |= any("atomic" in how for how in report.shared.values())
     assert (code.atomics > 0) == (summed or bool(each.options)), report
 
 

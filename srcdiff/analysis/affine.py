@@ -242,12 +242,12 @@ class Overwrites:
         s = self.structure
         if s.is_mixed(array):
             return False
+        stores = [x for x in s.stores.get(s.storage(array), []) if x.primitive != "barrier"]
         if s.is_in_shared_memory(array):
-            stores = (x for x in s.stores.get(s.storage(array), []) if x.primitive != "barrier")
-            return not any(self.may_follow(op, store) for store in stores)
-        if not all(self.affine.is_never_negative(i) for i in where):
+            return not any(self.may_follow(op, store, array) for store in stores)
+        if stores and not all(self.affine.is_never_negative(i) for i in where):
             return False
-        for store in s.stores.get(s.storage(array), []):
+        for store in stores:
             if store.primitive in ("accumulate_array", "ensure"):
                 return False
             target = store.operands[1 : 1 + len(where)]
@@ -261,11 +261,15 @@ class Overwrites:
                 return False
         return True
 
-    def may_follow(self, op: Op, later: Op) -> bool:
-        """Whether an instance of `later`, in this thread or in another one, may run after one of `op`."""
+    def may_follow(self, op: Op, later: Op, array: Value) -> bool:
+        """Whether an instance of `later`, in this thread or in another one, may run after one of `op` on an array.
+
+        In another trip of a loop around its allocation the array is another one.
+        """
         around, others = self.structure.around[op], self.structure.around[later]
         common = [a for a, b in zip(around, others, strict=False) if a is b]
-        if any(loop.primitive in ("for", "while") for loop in common):
+        home = self.structure.home[self.structure.origin(array)]
+        if any(loop.primitive in ("for", "while") and loop not in home for loop in common):
             return True
         return op is not later and (
             self.runs_before(op, later, common) or not self.runs_before(later, op, common)

@@ -13,7 +13,7 @@ axes that the kernel uses belong to one thread. Reads: structure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..ir.core import Function, Op, Value, indices_of, loop_body
@@ -145,6 +145,72 @@ class Threads:
         return Accumulation("block" if all(map(self.is_uniform, uses.sums)) else "atomic")
 
 
+def threads_that_fill(
+    loop: Op, array: Value, structure: Structure, threads: Threads
+) -> dict[int, int] | None:
+    """How many threads a block needs along each axis so that every trip fills an array before it reads it.
+
+    The first thing that a trip does with the array, in all threads, is to store at the position of the thread in its
+    block. None if that is not so. An element is read at an index below the length of its axis, or of a loop.
+    """
+    storage = structure.storage(array)
+
+    def uses_it(op: Op) -> bool:
+        return any(
+            inner.primitive in ("load", "store", "accum") and structure.storage(inner.operands[0]) is storage
+            for inner in (op, *(o for region in op.regions for o in ops_within(region)))
+        )
+
+    first = next((op for op in loop_body(loop).ops if uses_it(op)), None)
+    where = stored_by_all(first, uses_it) if first is not None else None
+    if where is None:
+        return None
+    atoms = [threads.atom(index) for index in where]
+    if any(atom is None or atom[0] != "thread" for atom in atoms) or len(set(atoms)) < len(atoms):
+        return None
+    lengths = [n.constant for n in structure.maker[structure.origin(array)].operands]
+    needed: dict[int, int] = {}
+    for op in ops_within(loop_body(loop)):
+        if op.primitive == "accum" and structure.storage(op.operands[0]) is storage:
+            return None
+        if op.primitive == "load" and structure.storage(op.operands[0]) is storage:
+            for index, atom, length in zip(op.operands[1:], atoms, lengths, strict=True):
+                axis = atom[1] if atom is not None else 0
+                count = beyond(index, axis, threads)
+                needed[axis] = max(needed.get(axis, 1), length if count is None else min(count, length))
+    return needed
+
+
+def stored_by_all(op: Op, uses_it: Callable[[Op], bool]) -> tuple[Value, ...] | None:
+    """The index at which an op that is run by all threads stores, the same in both arms of an `if`."""
+    if op.primitive == "store":
+        return indices_of(op)
+    if op.primitive != "if":
+        return None
+    found = []
+    for region in op.regions:
+        first = next((inner for inner in region.ops if uses_it(inner)), None)
+        found.append(stored_by_all(first, uses_it) if first is not None else None)
+    return found[0] if found[0] == found[1] else None
+
+
+def beyond(index: Value, axis: int, threads: Threads) -> int | None:
+    """A constant that an index is always below, or 1 if it is that of a thread along an axis; None if it is neither."""
+    if index.is_constant:
+        return int(index.constant) + 1
+    if threads.atom(index) == ("thread", axis):
+        return 1
+    loop = threads.structure.maker.get(index)
+    if loop is None or loop.primitive != "for" or index is not loop_body(loop).parameters[0]:
+        return None
+    low, high, step = loop.operands[:3]
+    if not (low.is_constant and low.constant >= 0 and step.is_constant and step.constant > 0):
+        return None
+    if threads.atom(high) == ("blocksize", axis):
+        return 1
+    return max(int(high.constant), 1) if high.is_constant else None
+
+
 def atoms_of(op: Op) -> list[Atom]:
     """What the results of a `position` are."""
     if "places" in op.attributes:
@@ -157,4 +223,4 @@ def atoms_of(op: Op) -> list[Atom]:
     return [(kinds[name], AXES.index(axis))]
 
 
-__all__ = ["Accumulation", "Threads", "Uses"]
+__all__ = ["Accumulation", "Threads", "Uses", "threads_that_fill"]

@@ -70,7 +70,10 @@ class Report:
 
     def __str__(self) -> str:
         lines = [self.kernel]
-        ways = {**self.accumulation, **{name: f"in shared memory, {how}" for name, how in self.shared.items()}}
+        ways = {
+            **self.accumulation,
+            **{name: f"in shared memory, {how}" for name, how in self.shared.items()},
+        }
         width = max(map(len, ways), default=0)
         lines += [f"  {name:<{width}}  {how}" for name, how in ways.items()]
         lines += [f"  tape {tape}" for tape in self.tapes] or ["  no tape in global memory"]

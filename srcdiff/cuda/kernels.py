@@ -80,6 +80,7 @@ class Adjoint:
     axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
     block_axes : along other axes a block must have one thread, for plain additions in shared memory
     shared : how threads add to what is owed to arrays in shared memory
+    threads : how many threads a block needs along some axes, to fill its tiles
     """
 
     program: Program
@@ -94,6 +95,7 @@ class Adjoint:
     axes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     block_axes: frozenset[int] | None = None
     shared: dict[str, str] = field(default_factory=dict)
+    threads: dict[int, int] = field(default_factory=dict)
 
     @property
     def preferred(self) -> Kernel:
@@ -360,6 +362,7 @@ class CudaKernel:
             axes,
             meetings.axes if meetings.plain else None,
             meetings.ways(),
+            threads_needed(placed.function),
         )
 
     # ------------------------------------------------------------------------------------------ checks
@@ -413,6 +416,11 @@ class CudaKernel:
                         f"{'xyz'[axis]}: they would all add to the same elements of the shadow of `{name}`"
                     )
         for axis, size in enumerate(extent_of(threads)):
+            if size < found.threads.get(axis, 1):
+                raise ValueError(
+                    f"{self.signature.name} reads a tile of {found.threads[axis]} elements in shared memory, of which "
+                    f"the {size} threads of a block along {'xyz'[axis]} fill only the first"
+                )
             if found.block_axes is not None and axis not in found.block_axes and size > 1:
                 raise ValueError(
                     f"{self.signature.name} does not use the {size} threads of a block along {'xyz'[axis]}: they would "
@@ -525,6 +533,15 @@ def check_dependences(function: Function) -> None:
                     "the adjoint reads arrays as they were before the kernel",
                     "the value in a variable, stored once at the end",
                 )
+
+
+def threads_needed(adjoint: Function) -> dict[int, int]:
+    """How many threads a block needs along each axis, so that it fills its tiles in shared memory."""
+    needed: dict[int, int] = {}
+    for op in ops_within(adjoint.body):
+        for axis, count in op.attributes.get("threads", ()):
+            needed[axis] = max(needed.get(axis, 1), count)
+    return needed
 
 
 def check_shared_memory(adjoint: Function, reduced: Sequence[Type]) -> None:

@@ -108,6 +108,73 @@ def test_single_precision(each):
         np.testing.assert_allclose(found[k], want, rtol=1e-2, atol=1e-3 * max(1.0, np.max(np.abs(want))))
 
 
+def of_name(name):
+    return next(each for each in ALL if each.name == name)
+
+
+@pytest.mark.parametrize("name", ["product", "bodies"])
+def test_tiles_are_filled_again(name):
+    """A trip over a tile reads it from global memory once more, instead of a tape of all that it has read."""
+    each = of_name(name)
+    differentiable = kernel(each.kernel)
+    report = differentiable.report(*each.args)
+    assert not report.tapes
+    floats = [np.zeros(np.shape(each.args[k]) or 1) for k in floats_of(each.args)]
+    with emulated(), pytest.raises(ValueError, match="reads a tile of"):
+        differentiable.adjoint[2, (2, 16) if name == "product" else 16](*copied(each.args), *floats)
+
+
+def late(x, y):
+    """The tile of the trip before is read: it cannot be filled again, and what was read is recorded."""
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[0, t]
+    cuda.syncthreads()
+    total = 0.0
+    for r in range(x.shape[0]):
+        for q in range(32):
+            total += math.sin(s[q] * x[r, t])
+        cuda.syncthreads()
+        s[t] = x[r, t] * x[r, t]
+        cuda.syncthreads()
+    y[t] = total
+
+
+def partly(x, y):
+    """Not all threads fill the tile in every trip."""
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[0, t]
+    cuda.syncthreads()
+    total = 0.0
+    for r in range(x.shape[0]):
+        if t > r:
+            s[t] = x[r, t] * x[r, t]
+        cuda.syncthreads()
+        for q in range(32):
+            total += math.sin(s[q] * x[r, t])
+        cuda.syncthreads()
+    y[t] = total
+
+
+@pytest.mark.parametrize("function", [late, partly])
+def test_tiles_that_are_not_filled_in_each_trip(function):
+    x, weights, way = np.random.default_rng(5).standard_normal((3, 3, 32))
+    x_bar, y_bar = np.zeros_like(x), weights[0].copy()
+    differentiable = kernel(function)
+    with emulated(np.random.default_rng(0)):
+        differentiable.adjoint[1, 32](x, np.zeros(32), x_bar, y_bar)
+    assert len(differentiable.report().tapes) == 1
+
+    def total(step):
+        y = np.zeros(32)
+        with emulated():
+            differentiable[1, 32](x + step * way, y)
+        return float(np.sum(weights[0] * y))
+
+    assert_slope(total, np.sum(way * x_bar))
+
+
 def test_seeds_are_used_up_and_sums_added_to():
     case = next(each for each in KERNELS if each.name == "rows_of_blocks")
     x, y = copied(case.args)

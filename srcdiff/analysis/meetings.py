@@ -78,6 +78,7 @@ class Meetings:
     Attributes
     ----------
     atomic : those that have to be atomic
+    of_warps : those of them that all threads run together and to one element, so that each warp can sum first
     plain : the others
     axes : of a block that the kernel uses; along others a block must have one thread, if any addition is plain
     """
@@ -86,7 +87,8 @@ class Meetings:
         self.threads, self.structure = threads, threads.structure
         self.affine = Affine(self.structure)
         self.ranges = Ranges(self.affine)
-        self.varying = Uniformity(function, threads).varying
+        self.uniformity = Uniformity(function, threads)
+        self.varying = self.uniformity.varying
         self.axes = frozenset(a for kind, a in threads.atoms.values() if kind in ("grid", "thread"))
         additions = {
             op
@@ -99,15 +101,20 @@ class Meetings:
             if self.same_array(first, second) and not self.apart(first, second, loops):
                 self.atomic |= {first, second}
         self.plain = additions - self.atomic
+        self.of_warps = {op for op in self.atomic if self.is_to_one_element(op)}
+
+    def is_to_one_element(self, op: Op) -> bool:
+        """Whether all threads of a block run an addition together, and to the same element."""
+        return self.uniformity.is_reached_by_all(op) and not any(i in self.varying for i in op.operands[1:-1])
 
     def ways(self) -> dict[str, str]:
         """How each array is added to, in words."""
-        found: dict[str, str] = {}
-        for way, ops in (("plain: no two threads at once", self.plain), ("atomic", self.atomic)):
-            for op in ops:
-                name = self.structure.origin(op.operands[0]).name.removesuffix("_bar")
-                found[name] = way if found.get(name, way) == way else "plain in places, atomic in others"
-        return dict(sorted(found.items()))
+        found: dict[str, set[str]] = {}
+        for op in self.plain | self.atomic:
+            way = "plain" if op in self.plain else "sums of warps" if op in self.of_warps else "atomic"
+            name = self.structure.origin(op.operands[0]).name.removesuffix("_bar")
+            found.setdefault(name, set()).add(way)
+        return {name: ", ".join(sorted(ways)) for name, ways in sorted(found.items())}
 
     def same_array(self, a: Op, b: Op) -> bool:
         storage = self.structure.storage
@@ -123,6 +130,8 @@ class Meetings:
         if self.axes and told >= self.axes:
             return True
         facts = [*self.facts_of(a), *(self.primed(fact, loops) for fact in self.facts_of(b))]
+        if self.is_one_thread(facts):
+            return True
         for x, y in zip(ours, theirs, strict=True):
             difference = self.primed(y, loops) - x
             known = [*facts, *self.never_negative(difference, *facts)]
@@ -131,6 +140,18 @@ class Meetings:
             if self.ranges.implied(difference.scaled(-1) - ONE, known):
                 return True
         return False
+
+    def is_one_thread(self, facts: list[Linear]) -> bool:
+        """Whether the two threads are the same one, by the conditions around both additions."""
+        known: set[int] = set()
+        for value, (kind, axis) in self.threads.atoms.items():
+            if kind in ("grid", "thread") and value in self.primes:
+                difference = Linear(((self.primes[value], 1), (value, -1)))
+                if self.ranges.implied(difference, facts) and self.ranges.implied(
+                    difference.scaled(-1), facts
+                ):
+                    known.add(axis)
+        return bool(known) and known >= self.axes
 
     def told_apart(self, x: Linear, y: Linear, loops: frozenset[Op]) -> set[int]:
         """The axes of a block such that threads which differ along them have different values of two equal forms."""
@@ -187,15 +208,19 @@ class Meetings:
                 yield Linear(((value, 1),))
 
 
-def with_atomic_sums(function: Function, atomic: set[Op]) -> Function:
-    """The function with the attribute `atomic` on those additions."""
+def with_atomic_sums(function: Function, meetings: Meetings) -> Function:
+    """The function with the attribute `atomic` on those additions that have to be: "element", or "warp" for the sum
+    of a warp."""
 
     def marked(block: Block) -> Block:
         ops = []
         for op in block.ops:
             if op.regions:
                 op = replace(op, regions=tuple(map(marked, op.regions)))
-            ops.append(replace(op, attributes={**op.attributes, "atomic": True}) if op in atomic else op)
+            if op in meetings.atomic:
+                way = "warp" if op in meetings.of_warps else "element"
+                op = replace(op, attributes={**op.attributes, "atomic": way})
+            ops.append(op)
         return replace(block, ops=tuple(ops))
 
     return replace(function, body=marked(function.body))

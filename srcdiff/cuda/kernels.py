@@ -48,6 +48,7 @@ from ..ir.types import Type
 from ..ir.walk import ops_within
 from ..optimise.fold import simplified
 from ..optimise.gather import gather_sums
+from ..optimise.lift import lift_sums
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
 from .device import is_on_device, machine
@@ -319,7 +320,9 @@ class CudaKernel:
         threads = Threads(placed.function)
         meetings = Meetings(placed.function, threads)
         if meetings.atomic:
-            placed = replace(placed, function=with_atomic_sums(placed.function, meetings.atomic))
+            lifted = lift_sums(placed.function, meetings.atomic, meetings.uniformity)
+            meetings = Meetings(lifted, Threads(lifted))
+            placed = replace(placed, function=with_atomic_sums(lifted, meetings))
             threads = Threads(placed.function)
         accumulation = {
             names[k]: how

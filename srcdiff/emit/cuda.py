@@ -56,6 +56,18 @@ def {name}(array, where, term):
             cuda.atomic.add(array, where, term)
 '''
 
+WARP_ADD = '''@cuda.jit(device=True)
+def {name}(array, where, term):
+    """Add the sum of a term over each warp to an element of shared memory. All threads of a block call this."""
+    offset = 16
+    while offset > 0:
+        term += cuda.shfl_down_sync(np.uint32(0xFFFFFFFF), term, offset)
+        offset >>= 1
+    rank = cuda.threadIdx.x + cuda.blockDim.x * (cuda.threadIdx.y + cuda.blockDim.y * cuda.threadIdx.z)
+    if rank & 31 == 0:
+        cuda.atomic.add(array, where, term)
+'''
+
 # How kernels write what `numba.cuda` does not take as the CPU does; `{one}` is 1 in the type of the result. Those
 # of the device's own library have an `f` behind the name in single precision.
 SPELLINGS = {
@@ -117,6 +129,7 @@ class DevicePrinter(Printer):
         super().__init__(function)
         self.atomic = {self.storage.find(value) for value in atomic}
         self.failures: list[Failure] = []
+        self.of_warps: dict[Type, None] = {}  # the types of what warps sum
         self.status = "status"
 
     def expression(self, op: Op) -> tuple[str, int]:
@@ -147,7 +160,11 @@ class DevicePrinter(Printer):
             case "accum" if op.attributes.get("atomic") or self.storage.find(op.operands[0]) in self.atomic:
                 array, *where, value = op.operands
                 place = self.index(where) if len(where) == 1 else f"({self.index(where)})"
-                self.write(f"cuda.atomic.add({self.text(array)}, {place}, {self.text(value)})", op)
+                add = "cuda.atomic.add"
+                if op.attributes.get("atomic") == "warp":
+                    add = sum_name("warp_add", array.type.dtype)
+                    self.of_warps[array.type.dtype] = None
+                self.write(f"{add}({self.text(array)}, {place}, {self.text(value)})", op)
             case "barrier":
                 if self.lines[-1].strip() != SYNC:  # one for all arrays
                     self.write(SYNC)
@@ -354,13 +371,14 @@ def print_adjoint(
         comment = f'{INDENT}"""Clears what {function.name} has used up."""'
         functions.append([f"def {clear.name}({', '.join(parameters)}):", comment, *lines])
     dtypes = dict.fromkeys(array.type.dtype for array, _ in printer.sums)
-    text = module_text(function, [block_add(type) for type in dtypes], *functions)
+    sums_of = [sum_source(WARP_ADD, "warp_add", type) for type in printer.of_warps]
+    text = module_text(function, [*sums_of, *(block_add(type) for type in dtypes)], *functions)
     names_added = tuple(v.name for v in atomic)
     return Kernel(
         text,
         function.name,
         tuple(printer.failures),
-        bool(printer.sums),
+        bool(printer.sums or printer.of_warps),
         names_added,
         clear.name if clear is not None else "",
     )
@@ -524,11 +542,20 @@ class RowLoop:
 
 
 def reduction_name(type: Type) -> str:
-    return "block_add" if type == ty.float64 else f"block_add_{type}"
+    return sum_name("block_add", type)
+
+
+def sum_name(name: str, type: Type) -> str:
+    """The name of a function that sums over threads, for a type."""
+    return name if type == ty.float64 else f"{name}_{type}"
+
+
+def sum_source(text: str, name: str, type: Type) -> str:
+    return text.format(name=sum_name(name, type), dtype=ty.dtype_spelling(type), zero=zero_text(type))
 
 
 def block_add(type: Type) -> str:
-    return BLOCK_ADD.format(name=reduction_name(type), dtype=ty.dtype_spelling(type), zero=zero_text(type))
+    return sum_source(BLOCK_ADD, "block_add", type)
 
 
 def module_text(function: Function, helpers: list[str], *functions: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from ..ir.walk import ops_within
 from .special import called_functions, modules_called
 
 Interval = tuple[int, int]
-RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba", "cuda", "block_add"}
+RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba", "cuda", "block_add", "warp_add"}
 
 
 class Liveness:

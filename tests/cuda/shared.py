@@ -11,7 +11,7 @@ from tests.cuda.primals import KernelCase
 
 __all__ = ["SHARED", "shared_kernel"]
 
-T = 32  # threads of a block
+T = 64  # threads of a block: two warps
 TILE = 4
 random = np.random.default_rng(11)
 
@@ -45,7 +45,7 @@ def block_sum(real):
 def block_sum_on_cpu(x, y, w):
     total = 0.0
     for i in range(x.shape[0]):
-        total += w[i // 32] * x[i] * x[i]
+        total += w[i // 64] * x[i] * x[i]
     return total
 
 
@@ -506,10 +506,10 @@ def shared_kernel(make: Callable[[Any], Any], *rest: Any, **options: Any) -> Ker
 
 
 SHARED = [
-    shared_kernel(block_sum, (normal(60), np.zeros(2)), (1,), (2, T), block_sum_on_cpu, {"x": "plain"}),
+    shared_kernel(block_sum, (normal(120), np.zeros(2)), (1,), (2, T), block_sum_on_cpu, {"x": "plain"}),
     shared_kernel(
         sum_of_pairs,
-        (normal(100), normal(1), np.zeros(1)),
+        (normal(200), normal(1), np.zeros(1)),
         (2,),
         (2, T),
         sum_of_pairs_on_cpu,
@@ -525,7 +525,7 @@ SHARED = [
     ),
     shared_kernel(
         softmax,
-        (normal(2, 27), np.zeros((2, 27)), np.zeros(2)),
+        (normal(2, 59), np.zeros((2, 59)), np.zeros(2)),
         (1, 2),
         (2, T),
         softmax_on_cpu,
@@ -543,7 +543,7 @@ SHARED = [
     shared_kernel(running_sum, (normal(T), np.zeros(T)), (1,), (1, T), running_sum_on_cpu, {"x": "atomic"}),
     shared_kernel(
         counted,
-        (normal(50), random.integers(0, 6, 50), np.zeros(6)),
+        (normal(100), random.integers(0, 6, 100), np.zeros(6)),
         (2,),
         (2, T),
         counted_on_cpu,
@@ -559,7 +559,7 @@ SHARED = [
     ),
     shared_kernel(
         bodies,
-        (normal(40), 1 + random.random(40), 0.3, np.zeros(40)),
+        (normal(90), 1 + random.random(90), 0.3, np.zeros(90)),
         (3,),
         (2, T),
         bodies_on_cpu,
@@ -567,7 +567,7 @@ SHARED = [
     ),
     shared_kernel(
         smoothed,
-        (normal(50), normal(50), np.zeros(50)),
+        (normal(100), normal(100), np.zeros(100)),
         (2,),
         (2, T),
         smoothed_on_cpu,

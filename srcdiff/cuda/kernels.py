@@ -25,7 +25,6 @@ import numpy as np
 
 from .. import pipeline
 from ..analysis.meetings import Meetings, with_atomic_sums
-from ..analysis.structure import find_structure
 from ..analysis.threads import Accumulation, Threads
 from ..analysis.uniform import check_barriers
 from ..arguments import ArgNums, Signature
@@ -37,13 +36,12 @@ from ..errors import (
     NotDifferentiable,
     OverwriteError,
     SharedMemoryError,
-    UnsupportedConstruct,
 )
 from ..frontend.build import Program
 from ..frontend.captures import fetched
 from ..frontend.source import read_source
 from ..ir import types as ty
-from ..ir.core import Function, Op, Value, loop_body, loop_slots
+from ..ir.core import Function, Op
 from ..ir.types import Type
 from ..ir.walk import ops_within
 from ..optimise.fold import simplified
@@ -51,6 +49,7 @@ from ..optimise.gather import gather_sums
 from ..optimise.lift import lift_sums
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
+from .dependences import check_dependences, check_failures, read_by, stored_by_all, written_by
 from .device import is_on_device, machine
 from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
@@ -82,6 +81,7 @@ class Adjoint:
     block_axes : along other axes a block must have one thread, for plain additions in shared memory
     shared : how threads add to what is owed to arrays in shared memory
     threads : how many threads a block needs along some axes, to fill its tiles
+    alone : what only a block of one thread may do
     """
 
     program: Program
@@ -97,6 +97,7 @@ class Adjoint:
     block_axes: frozenset[int] | None = None
     shared: dict[str, str] = field(default_factory=dict)
     threads: dict[int, int] = field(default_factory=dict)
+    alone: Op | None = None
 
     @property
     def preferred(self) -> Kernel:
@@ -339,6 +340,7 @@ class CudaKernel:
             [s for k, s in shadows.items() if names[k] in accumulation and accumulation[names[k]].way == way]
             for way in ("atomic", "block")
         )
+        check_failures(placed.function)
         check_shared_memory(placed.function, [shadow.type.dtype for shadow in reduced])
         by = ", ".join(names[k] for k in wrt)
         doc = f"The adjoint of {self.signature.name} by {by}."
@@ -366,6 +368,7 @@ class CudaKernel:
             meetings.axes if meetings.plain else None,
             meetings.ways(),
             threads_needed(placed.function),
+            stored_by_all(simplified(program.function)),
         )
 
     # ------------------------------------------------------------------------------------------ checks
@@ -410,6 +413,13 @@ class CudaKernel:
 
     def check_extent(self, found: Adjoint, blocks: Any, threads: Any) -> None:
         """That the grid is as plain additions and sums of blocks rely on."""
+        if found.alone is not None and np.prod(extent_of(threads)) > 1:
+            raise CrossThreadDependence(
+                "all threads of a block store into the same element",
+                found.alone.location,
+                "what is owed to it belongs to one thread",
+                "`if cuda.threadIdx.x == 0:` around it",
+            )
         sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
         for name, how in found.accumulation.items():
             for axis, size in enumerate(sizes):
@@ -460,82 +470,7 @@ class AdjointLauncher:
         return Launch(self.of, configuration, self.of.start_adjoint)
 
 
-# ------------------------------------------------------------------------------------------ dependences
-
-
-def written_by(function: Function) -> set[int]:
-    """The parameters, by number, that a kernel stores into or adds to."""
-    structure = find_structure(function.body)
-    return {k for k, p in enumerate(function.parameters) if structure.stores.get(structure.storage(p))}
-
-
-def read_by(adjoint: Function, parameters: Sequence[Value]) -> set[int]:
-    """The arrays of the kernel, by number, whose elements an adjoint reads."""
-    structure = find_structure(adjoint.body)
-    read = {structure.storage(op.operands[0]) for op in ops_within(adjoint.body) if op.primitive == "load"}
-    return {k for k, p in enumerate(parameters) if ty.is_array(p.type) and structure.storage(p) in read}
-
-
-def check_dependences(function: Function) -> None:
-    """Refuse a kernel in which what a thread reads may depend on when others write.
-
-    Raises
-    ------
-    CrossThreadDependence
-    UnsupportedConstruct
-        For an element that a thread reads back after it has written it.
-    """
-    structure = find_structure(function.body)
-    threads = Threads(function, structure)
-    for array in function.parameters:
-        uses = threads.uses(array) if ty.is_array(array.type) else None
-        if uses is None or not (uses.stores or uses.sums):
-            continue
-        ops = [
-            op
-            for op in ops_within(function.body)
-            if op.primitive in ("load", "store", "accum")
-            and structure.storage(op.operands[0]) is structure.storage(array)
-        ]
-        if structure.is_mixed(array):
-            raise UnsupportedConstruct(
-                f"the array `{array.name}` of a kernel has another name that may be a different array",
-                ops[0].location,
-                instead="one name for each array",
-            )
-        last = next(op for op in reversed(ops) if op.primitive != "load")
-        if array in function.parameters[len(function.parameters) - function.hidden :]:
-            raise UnsupportedConstruct(
-                f"`{array.name}` is written, which the kernel does not have as an argument",
-                last.location,
-                "arrays of the surroundings are constants of a kernel",
-                "the array as an argument",
-            )
-        if uses.stores and uses.sums:
-            raise CrossThreadDependence(
-                f"`{array.name}` is stored into and added to atomically in one kernel",
-                last.location,
-                "the sums depend on which thread is first",
-                "two kernels",
-            )
-        if not uses.loads:
-            continue
-        reading = next(op for op in ops if op.primitive == "load")
-        if uses.sums or threads.owned([*uses.loads, *uses.stores]) is None:
-            raise CrossThreadDependence(
-                f"`{array.name}` is written in this kernel and read where other threads may write",
-                reading.location,
-                "what is read depends on which thread is first",
-                "another array for the output, or two kernels",
-            )
-        for op in ops:
-            if op.primitive == "load" and not is_initial(op.operands[0], array, op, threads):
-                raise UnsupportedConstruct(
-                    f"an element of `{array.name}` is read back after the thread has written it",
-                    op.location,
-                    "the adjoint reads arrays as they were before the kernel",
-                    "the value in a variable, stored once at the end",
-                )
+# ----------------------------------------------------------------------------------------- shared memory
 
 
 def threads_needed(adjoint: Function) -> dict[int, int]:
@@ -567,27 +502,3 @@ def check_shared_memory(adjoint: Function, reduced: Sequence[Type]) -> None:
             f"there are {SHARED_MEMORY}, and what is owed to an array needs as many bytes as the array",
             "a smaller tile",
         )
-
-
-def is_initial(version: Value, array: Value, reading: Op, threads: Threads) -> bool:
-    """Whether the element that is read from a version of an array is still what it was before the kernel."""
-    if version is array:
-        return True
-    loop = threads.structure.maker.get(version)
-    if loop is not None and loop.primitive == "store":
-        before, *where, _ = loop.operands
-        return differ(where, reading.operands[1:]) and is_initial(before, array, reading, threads)
-    if loop is None or loop.primitive != "for":
-        return False
-    # Each trip has an element of its own: those before have written other ones.
-    index = loop_body(loop).parameters[0]
-    own = threads.atom(index) is not None and index in reading.operands[1:]
-    start = next((i for i, parameter, _, _ in loop_slots(loop) if parameter is version), None)
-    return own and start is not None and is_initial(start, array, reading, threads)
-
-
-def differ(a: Sequence[Value], b: Sequence[Value]) -> bool:
-    """Whether two indices are certainly those of different elements."""
-    return any(
-        x.is_constant and y.is_constant and x.constant != y.constant for x, y in zip(a, b, strict=True)
-    )

@@ -438,6 +438,62 @@ def synchronised_by_data(x, y):
     y[t] = s[0]
 
 
+def swapped(x, y):
+    a = cuda.shared.array(32, np.float64)
+    b = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    a[t] = x[t]
+    for _ in range(3):
+        cuda.syncthreads()
+        b[t] = a[31 - t] * x[t]
+        a, b = b, a
+    y[t] = a[t]
+
+
+def chosen(x, y):
+    a = cuda.shared.array(32, np.float64)
+    b = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    a[t] = x[t]
+    b[t] = x[t] * x[t]
+    cuda.syncthreads()
+    if x[0] > 0.0:
+        c = a
+    else:
+        c = b
+    y[t] = c[31 - t]
+
+
+def stored_by_all_threads(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[t]
+    cuda.syncthreads()
+    y[cuda.blockIdx.x] = s[0] * s[1]
+
+
+def failing(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    if x[t] < 0.0:
+        raise ValueError("negative")
+    s[t] = math.sqrt(x[t])
+    cuda.syncthreads()
+    y[t] = s[31 - t]
+
+
+def waiting(x, y):
+    """The trips of a thread are recorded, as many as it makes."""
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    r = x[t]
+    while r * r < 100.0:
+        r = r * (1.0 + x[t] * r)
+    s[t] = r
+    cuda.syncthreads()
+    y[t] = s[31 - t]
+
+
 def voted(x, y):
     cuda.syncthreads_count(x[0] > 0.0)
     y[cuda.grid(1)] = x[cuda.grid(1)]
@@ -471,6 +527,11 @@ REFUSED = [
     (synchronised_after_return, 2, DivergentBarrier),
     (synchronised_in_trips_of_a_thread, 2, DivergentBarrier),
     (synchronised_by_data, 2, DivergentBarrier),
+    (swapped, 2, AliasError),
+    (chosen, 2, UnsupportedConstruct),
+    (stored_by_all_threads, 2, CrossThreadDependence),
+    (failing, 2, UnsupportedConstruct),
+    (waiting, 2, UnsupportedConstruct),
     (voted, 2, UnsupportedIntrinsic),
     (returning, 2, NotDifferentiable),
     (written_from_outside, 2, UnsupportedConstruct),
@@ -481,7 +542,9 @@ REFUSED = [
 def test_refusals(function, count, error):
     arrays = [X.copy() for _ in range(count)]
     with emulated(), pytest.raises(error, match=r"test_kernels\.py, line \d+"):
-        kernel(function).adjoint[1, 32](*arrays, *(np.zeros(32) for _ in range(count)))
+        kernel(function, max_trips=8 if function is waiting else None).adjoint[1, 32](
+            *arrays, *(np.zeros(32) for _ in range(count))
+        )
 
 
 def test_overwritten_input():

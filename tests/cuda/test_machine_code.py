@@ -54,7 +54,7 @@ def test_adjoint_kernels(each, dtype):
     if dtype is np.float32 and not each.trigonometric and each.name not in DOUBLE:
         assert code.double == 0, report
     summed = any(how.startswith(("block", "atomic")) for how in report.accumulation.values())
-    summed |= any("atomic" in how for how in report.shared.values())
+    summed |= any("atomic" in how or "warps" in how for how in report.shared.values())
     assert (code.atomics > 0) == (summed or bool(each.options)), report
 
 

@@ -13,7 +13,7 @@ axes that the kernel uses belong to one thread. Reads: structure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..ir.core import Function, Op, Value, indices_of, loop_body
@@ -150,54 +150,71 @@ def threads_that_fill(
 ) -> dict[int, int] | None:
     """How many threads a block needs along each axis so that every trip fills an array before it reads it.
 
-    The first thing that a trip does with the array, in all threads, is to store at the position of the thread in its
-    block. None if that is not so. An element is read at an index below the length of its axis, or of a loop.
+    Before a trip reads the array, all threads store at the position of the thread in its block, for each constant
+    among the indices of what is read. None if that is not so. An element is read at an index below the length of its
+    axis, or of a loop.
     """
     storage = structure.storage(array)
-
-    def uses_it(op: Op) -> bool:
-        return any(
-            inner.primitive in ("load", "store", "accum") and structure.storage(inner.operands[0]) is storage
-            for inner in (op, *(o for region in op.regions for o in ops_within(region)))
-        )
-
-    first = next((op for op in loop_body(loop).ops if uses_it(op)), None)
-    where = stored_by_all(first, uses_it) if first is not None else None
-    if where is None:
-        return None
-    atoms = [threads.atom(index) for index in where]
-    if any(atom is None or atom[0] != "thread" for atom in atoms) or len(set(atoms)) < len(atoms):
-        return None
-    lengths = [n.constant for n in structure.maker[structure.origin(array)].operands]
+    filled: list[tuple[Value, ...]] = []
+    for op in loop_body(loop).ops:
+        if any(inner.primitive in ("load", "accum") for inner in accesses(op, storage, structure)):
+            break
+        filled += stored_by_all(op, storage, structure)
     needed: dict[int, int] = {}
     for op in ops_within(loop_body(loop)):
         if op.primitive == "accum" and structure.storage(op.operands[0]) is storage:
             return None
         if op.primitive == "load" and structure.storage(op.operands[0]) is storage:
-            for index, atom, length in zip(op.operands[1:], atoms, lengths, strict=True):
-                axis = atom[1] if atom is not None else 0
-                count = beyond(index, axis, threads)
-                needed[axis] = max(needed.get(axis, 1), length if count is None else min(count, length))
+            ways = (threads_for(op, where, structure, threads) for where in filled)
+            found = next((way for way in ways if way is not None), None)
+            if found is None:
+                return None
+            for axis, count in found.items():
+                needed[axis] = max(needed.get(axis, 1), count)
     return needed
 
 
-def stored_by_all(op: Op, uses_it: Callable[[Op], bool]) -> tuple[Value, ...] | None:
-    """The index at which an op that is run by all threads stores, the same in both arms of an `if`."""
-    if op.primitive == "store":
-        return indices_of(op)
+def accesses(op: Op, storage: Value, structure: Structure) -> list[Op]:
+    """The ops that use elements of an array, among an op and those inside it."""
+    within = [op, *(inner for region in op.regions for inner in ops_within(region))]
+    elementwise = (inner for inner in within if inner.primitive in ("load", "store", "accum"))
+    return [inner for inner in elementwise if structure.storage(inner.operands[0]) is storage]
+
+
+def stored_by_all(op: Op, storage: Value, structure: Structure) -> list[tuple[Value, ...]]:
+    """The indices at which an op that all threads run stores, whichever arm of an `if` they take."""
+    if op.primitive == "store" and structure.storage(op.operands[0]) is storage:
+        return [indices_of(op)]
     if op.primitive != "if":
-        return None
-    found = []
-    for region in op.regions:
-        first = next((inner for inner in region.ops if uses_it(inner)), None)
-        found.append(stored_by_all(first, uses_it) if first is not None else None)
-    return found[0] if found[0] == found[1] else None
+        return []
+    then, otherwise = (
+        [where for inner in region.ops for where in stored_by_all(inner, storage, structure)]
+        for region in op.regions
+    )
+    return [where for where in then if where in otherwise]
+
+
+def threads_for(
+    load: Op, stored: tuple[Value, ...], structure: Structure, threads: Threads
+) -> dict[int, int] | None:
+    """How many threads a block needs along each axis to have stored what a load reads; None if it may not have."""
+    lengths = [n.constant for n in structure.maker[structure.origin(load.operands[0])].operands]
+    needed: dict[int, int] = {}
+    for index, own, length in zip(indices_of(load), stored, lengths, strict=True):
+        atom = threads.atom(own)
+        if own.is_constant and index.is_constant and own.constant == index.constant:
+            continue
+        if atom is None or atom[0] != "thread" or atom[1] in needed:
+            return None
+        count = beyond(index, atom[1], threads)
+        needed[atom[1]] = length if count is None else min(count, length)
+    return needed
 
 
 def beyond(index: Value, axis: int, threads: Threads) -> int | None:
     """A constant that an index is always below, or 1 if it is that of a thread along an axis; None if it is neither."""
     if index.is_constant:
-        return int(index.constant) + 1
+        return int(index.constant) + 1 if index.constant >= 0 else None
     if threads.atom(index) == ("thread", axis):
         return 1
     loop = threads.structure.maker.get(index)

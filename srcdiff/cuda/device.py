@@ -53,6 +53,9 @@ class Machine(Protocol):
     def assign(self, x: Any, values: Any) -> None:
         """Fill an array there."""
 
+    def clear(self, x: Any, stream: Any) -> None:
+        """Fill an array there with zeros."""
+
     def can_write(self, x: Any) -> bool:
         """Whether kernels can write into an array of the caller."""
 
@@ -94,6 +97,9 @@ class Emulator:
 
     def assign(self, x: Any, values: Any) -> None:
         x[...] = values
+
+    def clear(self, x: Any, stream: Any) -> None:
+        x[...] = 0
 
     def can_write(self, x: Any) -> bool:
         return isinstance(x, np.ndarray) and x.flags.c_contiguous
@@ -148,6 +154,10 @@ class Gpu:
 
     def assign(self, x: Any, values: Any) -> None:
         x.copy_to_device(self.array(values, 0))
+
+    def clear(self, x: Any, stream: Any) -> None:
+        if x.size:
+            fill_zero(x, stream)
 
     def can_write(self, x: Any) -> bool:
         return is_on_device(x)

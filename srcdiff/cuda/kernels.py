@@ -41,12 +41,13 @@ from ..frontend.build import Program
 from ..frontend.captures import fetched
 from ..frontend.source import read_source
 from ..ir import types as ty
-from ..ir.core import Function, Op
+from ..ir.core import Function, Op, Value
 from ..ir.types import Type
 from ..ir.walk import ops_within
 from ..optimise.fold import simplified
 from ..optimise.gather import gather_sums
 from ..optimise.lift import lift_sums
+from ..optimise.overwrite import Overwrite, find_overwrites, with_stores
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
 from .dependences import check_dependences, check_failures, read_by, stored_by_all, written_by
@@ -78,6 +79,8 @@ class Adjoint:
     accumulation : how threads add to the shadow of each argument, for those that they add to
     collecting : the same, where neighbours need not add to each other's elements
     axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
+    storing : what the preferred kernel is where shadows need not be added to
+    overwrites : for the shadows, by number, that it stores into without collecting: what elements it reaches
     block_axes : along other axes a block must have one thread, for plain additions in shared memory
     shared : how threads add to what is owed to arrays in shared memory
     threads : how many threads a block needs along some axes, to fill its tiles
@@ -98,6 +101,8 @@ class Adjoint:
     shared: dict[str, str] = field(default_factory=dict)
     threads: dict[int, int] = field(default_factory=dict)
     alone: Op | None = None
+    storing: Kernel | None = None
+    overwrites: dict[int, Overwrite] = field(default_factory=dict)
 
     @property
     def preferred(self) -> Kernel:
@@ -116,9 +121,26 @@ class Adjoint:
         alone = all(size == 1 for axis, size in enumerate(sizes) if axis not in used)
         return self.preferred if covered and alone else self.kernel
 
+    def stores_all(self, primals: Sequence[Any], blocks: Any, threads: Any) -> bool:
+        """Whether a grid stores into all elements of those shadows that need not be added to."""
+        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
+        given = dict(zip(self.program.function.parameters, primals, strict=False))
+
+        def known(value: Value, axis: int | None) -> int:
+            return int(given[value] if axis is None else given[value].shape[axis])
+
+        fits = self.fitting(primals, blocks, threads) is self.preferred
+        return fits and all(
+            each.covers(primals[k].shape, sizes, known) for k, each in self.overwrites.items()
+        )
+
 
 def kernel(
-    f: Any, argnums: ArgNums | None = None, max_trips: int | None = None, gather: bool = True
+    f: Any,
+    argnums: ArgNums | None = None,
+    max_trips: int | None = None,
+    gather: bool = True,
+    accumulate: bool = True,
 ) -> CudaKernel:
     """A CUDA kernel with its adjoint.
 
@@ -131,6 +153,10 @@ def kernel(
         The most trips that loops of unknown length make in any thread.
     gather : bool
         Whether a thread may collect what others would add to its element; see `optimise/gather.py`.
+    accumulate : bool
+        Whether the adjoint adds to the shadows of what the kernel only reads. Otherwise it overwrites what they hold,
+        and moves less memory: they need not be zeros before, and where a thread has an element of its own they are not
+        read. (A `Tape` adds in any case.)
 
     Examples
     --------
@@ -145,7 +171,7 @@ def kernel(
     >>> x_bar[0, 0]
     np.float64(12.0)
     """
-    return CudaKernel(f, argnums, max_trips, gather)
+    return CudaKernel(f, argnums, max_trips, gather, accumulate)
 
 
 class CudaKernel:
@@ -158,11 +184,13 @@ class CudaKernel:
     the adjoint adds.
     """
 
-    def __init__(self, f: Any, argnums: ArgNums | None, max_trips: int | None, gather: bool) -> None:
+    def __init__(
+        self, f: Any, argnums: ArgNums | None, max_trips: int | None, gather: bool, accumulate: bool
+    ) -> None:
         self.__srcdiff_function__ = f
         self.source = read_source(getattr(f, "py_func", f))
         self.signature = Signature(self.source)
-        self.argnums, self.max_trips, self.gather = argnums, max_trips, gather
+        self.argnums, self.max_trips, self.gather, self.accumulate = argnums, max_trips, gather, accumulate
         self.programs: dict[Any, Program] = {}
         self.adjoints: dict[Any, Adjoint] = {}
         self.last: tuple[list[Any], Adjoint] | None = None
@@ -196,10 +224,17 @@ class CudaKernel:
                 reason="they are gone when the adjoint runs",
                 instead="a separate output, or `srcdiff.cuda.Tape`, which keeps a copy",
             )
-        self.run_adjoint(found, primals, shadows, blocks, threads, stream)
+        self.run_adjoint(found, primals, shadows, blocks, threads, stream, self.accumulate)
 
     def run_adjoint(
-        self, found: Adjoint, primals: list[Any], shadows: list[Any], blocks: Any, threads: Any, stream: Any
+        self,
+        found: Adjoint,
+        primals: list[Any],
+        shadows: list[Any],
+        blocks: Any,
+        threads: Any,
+        stream: Any,
+        accumulate: bool = True,
     ) -> None:
         """Run an adjoint on values that are those from before the kernel."""
         self.check_shadows(found, primals, shadows)
@@ -214,6 +249,13 @@ class CudaKernel:
         bars = [at.array(s, stream) for s in shadows if s is not None]
         arguments = [*given, *bars, *tapes, *status]
         chosen = found.fitting(primals, blocks, threads)
+        if not accumulate:
+            stored: set[int] = set()
+            if found.storing is not None and found.stores_all(primals, blocks, threads):
+                chosen, stored = found.storing, {*found.overwrites, *found.axes}
+            for k, bar in zip(found.wrt, bars, strict=True):
+                if k not in stored and k not in found.written:
+                    at.clear(bar, stream)
         for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
             at.run(chosen.text, name, blocks, threads, arguments, stream)
         if status:
@@ -227,7 +269,11 @@ class CudaKernel:
 
     def gradient_source(self, *args: Any) -> str:
         """The text of the adjoint kernel, for arguments of these types or of those of the last call."""
-        return self.adjoint_of(args)[1].preferred.text
+        return self.shown(self.adjoint_of(args)[1]).text
+
+    def shown(self, found: Adjoint) -> Kernel:
+        """The kernel of an adjoint that is run where the grid has a thread for each element."""
+        return found.preferred if self.accumulate else found.storing or found.preferred
 
     def report(self, *args: Any) -> Report:
         """How the adjoint accumulates, where its tapes are, and what the compiler says."""
@@ -238,7 +284,7 @@ class CudaKernel:
         types = [p.type for p in found.placed.function.parameters]
         types = types[:-1] if found.placed.tapes else types
         types += [ty.array(ty.nb.int32, 1)] if found.kernel.failures else []
-        return report_of(found.preferred, ways, tapes, types, found.shared)
+        return report_of(self.shown(found), ways, tapes, types, found.shared)
 
     def adjoint_of(self, args: tuple[Any, ...]) -> tuple[list[Any], Adjoint]:
         if not args:
@@ -353,6 +399,25 @@ class CudaKernel:
                 gathered.function, others, reduced, (), doc, gathered.arrays, gathered.clear
             )
             axes = {k: gathered.arrays[s] for k, s in shadows.items() if s in gathered.arrays}
+        printed_from = placed.function if gathered is None else gathered.function
+        plain = [
+            s
+            for k, s in shadows.items()
+            if names[k] in accumulation and accumulation[names[k]].way == "plain"
+        ]
+        overwrites = {} if self.accumulate else find_overwrites(printed_from, plain)
+        storing = None
+        if overwrites or (axes and not self.accumulate):
+            storing = print_adjoint(
+                with_stores(printed_from, list(overwrites.values())),
+                [shadow for shadow in atomic if gathered is None or shadow not in gathered.arrays],
+                reduced,
+                placed.tapes,
+                doc,
+                gathered.arrays if gathered is not None else None,
+                gathered.clear if gathered is not None else None,
+                accumulate=False,
+            )
         lengths = host_function(placed.lengths) if placed.tapes else None
         return Adjoint(
             program,
@@ -369,6 +434,8 @@ class CudaKernel:
             meetings.ways(),
             threads_needed(placed.function),
             stored_by_all(simplified(program.function)),
+            storing,
+            {k: overwrites[shadow] for k, shadow in shadows.items() if shadow in overwrites},
         )
 
     # ------------------------------------------------------------------------------------------ checks

@@ -261,8 +261,10 @@ class AdjointPrinter(DevicePrinter):
         atomic: Sequence[Value],
         reduced: Sequence[Value],
         gathered: Mapping[Value, tuple[int, ...]],
+        accumulate: bool = True,
     ) -> None:
         super().__init__(function, atomic)
+        self.update = "+=" if accumulate else "="
         self.reduced = {self.storage.find(value): value for value in reduced}
         self.gathered = {self.storage.find(value): value for value in gathered}
         self.axes = gathered
@@ -320,7 +322,7 @@ class AdjointPrinter(DevicePrinter):
             axes = self.axes[array]
             within = " and ".join(f"{own[axis]} < {array.name}.shape[{k}]" for k, axis in enumerate(axes))
             place = ", ".join(own[axis] for axis in axes)
-            lines += [f"if {within}:", f"{INDENT}{array.name}[{place}] += {name}"]
+            lines += [f"if {within}:", f"{INDENT}{array.name}[{place}] {self.update} {name}"]
         return [INDENT + line for line in lines]
 
 
@@ -332,6 +334,7 @@ def print_adjoint(
     doc: str,
     gathered: Mapping[Value, tuple[int, ...]] | None = None,
     clear: Function | None = None,
+    accumulate: bool = True,
 ) -> Kernel:
     """The module of an adjoint kernel.
 
@@ -341,8 +344,9 @@ def print_adjoint(
     atomic, reduced : the shadows that threads add to atomically, and by blocks
     gathered : those that each thread collects for, with the axes of the grid along theirs
     clear : a second kernel, that clears what was used up
+    accumulate : whether what is collected is added to what the shadows hold
     """
-    printer = AdjointPrinter(function, atomic, reduced, gathered or {})
+    printer = AdjointPrinter(function, atomic, reduced, gathered or {}, accumulate)
     thread = function.parameters[-1] if tapes else None
     body = printer.lines_of(thread)
     parameters = [p.name for p in function.parameters if p is not thread]

@@ -1,6 +1,7 @@
 """Adjoint kernels in the emulator against differences of the kernel, and against the adjoint for the CPU."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -237,6 +238,46 @@ def test_gathered_and_atomic_sums_agree(each):
     assert "cuda.atomic.add(u_bar" in plain.gradient_source()
     for k, shadow in zip(floats_of(args), shadows, strict=True):
         np.testing.assert_allclose(gathered[k], shadow, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("each", ALL, ids=IDS)
+def test_shadows_that_are_overwritten(each):
+    """Whatever the shadows hold: the result is what the adjoint would add to zeros."""
+    seeds = seeds_of(each)
+    want, _ = adjoint_of(each, seeds)
+    args = copied(each.args)
+    shadows = [
+        seeds[k].copy() if k in seeds else np.full(np.shape(args[k]) or 1, np.nan) for k in floats_of(args)
+    ]
+    differentiable = kernel(each.kernel, accumulate=False, **each.options)
+    with emulated(np.random.default_rng(2)):
+        differentiable.adjoint[each.grid](*args, *shadows)
+    for k, shadow in zip(floats_of(args), shadows, strict=True):
+        np.testing.assert_allclose(shadow, want[k], rtol=1e-12, atol=1e-14)
+    if each.name in ("chain", "saxpy_loss", "heat", "histogram"):
+        text = differentiable.gradient_source()
+        name = "u" if each.name == "heat" else "x"
+        assert re.search(rf"{name}_bar\[\w+\] = ", text)
+        assert not re.search(rf"{name}_bar\[\w+\] \+= ", text)
+
+
+def test_shadows_that_the_grid_does_not_cover():
+    """Some elements have no thread, or the guard leaves them out: they are zeros, as nothing is owed to them."""
+
+    def guarded(x, y):
+        i = cuda.grid(1)
+        if i < y.shape[0]:
+            y[i] = math.exp(x[i])
+
+    x = np.linspace(0.0, 1.0, 70)
+    differentiable = kernel(guarded, accumulate=False)
+    for length, blocks in ((70, 3), (64, 3), (70, 2)):
+        y_bar, x_bar = np.ones(length), np.full(70, np.nan)
+        with emulated():
+            differentiable.adjoint[blocks, 32](x, np.zeros(length), x_bar, y_bar)
+        reached = min(length, 32 * blocks)
+        np.testing.assert_allclose(x_bar[:reached], np.exp(x[:reached]))
+        assert not x_bar[reached:].any()
 
 
 def shifted(u, out):

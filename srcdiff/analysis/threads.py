@@ -13,7 +13,7 @@ axes that the kernel uses belong to one thread. Reads: structure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..ir.core import Function, Op, Value, indices_of, loop_body
@@ -50,10 +50,13 @@ class Uses:
 
 
 class Threads:
-    """The positions of threads in a kernel."""
+    """The positions of threads in a kernel; `distinct` are the parameters whose elements all differ."""
 
-    def __init__(self, function: Function, structure: Structure | None = None) -> None:
+    def __init__(
+        self, function: Function, structure: Structure | None = None, distinct: Collection[Value] = ()
+    ) -> None:
         self.function = function
+        self.distinct = frozenset(distinct)
         self.structure = structure or find_structure(function.body)
         self.atoms: dict[Value, Atom] = {}
         for op in function.body.ops:
@@ -89,7 +92,15 @@ class Threads:
         if made.primitive == "add" and index in made.results:
             a, b = made.operands
             return self.sum_of(a, b) or self.sum_of(b, a)
-        return None
+        return self.picked(made) if made.primitive == "load" else None
+
+    def picked(self, load: Op) -> Atom | None:
+        """What an element of an array without equal elements is: another name for the position it is read at."""
+        array = self.structure.origin(load.operands[0])
+        if array not in self.distinct or len(load.operands) > 2:
+            return None
+        atom = self.atom(load.operands[1])
+        return (f"grid by {array.name}", atom[1]) if atom is not None and atom[0] == "grid" else None
 
     def strided(self, low: Value, step: Value) -> Atom | None:
         """The indices `low, low + step, ...` of a loop over the work of a whole grid."""
@@ -124,7 +135,7 @@ class Threads:
             for where in indices
         ]
         common = frozenset[tuple[int, Atom]].intersection(*map(frozenset, places)) if places else frozenset()
-        found = {atom for _, atom in common}
+        found = {(kind.partition(" ")[0], axis) for _, (kind, axis) in common}
         axes = {a for a in range(3) if ("grid", a) in found or {("block", a), ("thread", a)} <= found}
         return frozenset(axes) if axes and axes >= self.axes else None
 

@@ -8,7 +8,7 @@ Reads: structure, threads, uniformity.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..analysis.structure import find_structure
 from ..analysis.threads import Threads
@@ -78,8 +78,10 @@ def check_failures(adjoint: Function) -> None:
             )
 
 
-def check_dependences(function: Function) -> None:
+def check_dependences(function: Function, distinct: Collection[Value] = ()) -> None:
     """Refuse a kernel in which what a thread reads may depend on when others write.
+
+    `distinct` are the parameters whose elements all differ.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def check_dependences(function: Function) -> None:
     UnsupportedConstruct
         For an element that a thread reads back after it has written it.
     """
-    threads = Threads(function)
+    threads = Threads(function, distinct=distinct)
     structure = threads.structure
     for op in ops_within(function.body):
         if op.attributes.get("shared_memory") and structure.is_mixed(op.result):

@@ -141,6 +141,7 @@ def kernel(
     max_trips: int | None = None,
     gather: bool = True,
     accumulate: bool = True,
+    unique: str | Sequence[str] = (),
 ) -> CudaKernel:
     """A CUDA kernel with its adjoint.
 
@@ -157,6 +158,9 @@ def kernel(
         Whether the adjoint adds to the shadows of what the kernel only reads. Otherwise it overwrites what they hold,
         and moves less memory: they need not be zeros before, and where a thread has an element of its own they are not
         read. (A `Tape` adds in any case.)
+    unique : names of parameters
+        Arrays of indices that are promised to be different from each other, and not negative: what a thread adds to
+        the element at its index nobody else adds to.
 
     Examples
     --------
@@ -171,7 +175,7 @@ def kernel(
     >>> x_bar[0, 0]
     np.float64(12.0)
     """
-    return CudaKernel(f, argnums, max_trips, gather, accumulate)
+    return CudaKernel(f, argnums, max_trips, gather, accumulate, unique)
 
 
 class CudaKernel:
@@ -185,12 +189,19 @@ class CudaKernel:
     """
 
     def __init__(
-        self, f: Any, argnums: ArgNums | None, max_trips: int | None, gather: bool, accumulate: bool
+        self,
+        f: Any,
+        argnums: ArgNums | None,
+        max_trips: int | None,
+        gather: bool,
+        accumulate: bool,
+        unique: str | Sequence[str],
     ) -> None:
         self.__srcdiff_function__ = f
         self.source = read_source(getattr(f, "py_func", f))
         self.signature = Signature(self.source)
         self.argnums, self.max_trips, self.gather, self.accumulate = argnums, max_trips, gather, accumulate
+        self.unique = frozenset(self.signature.indices(unique) if unique else ())
         self.programs: dict[Any, Program] = {}
         self.adjoints: dict[Any, Adjoint] = {}
         self.last: tuple[list[Any], Adjoint] | None = None
@@ -314,11 +325,15 @@ class CudaKernel:
                     instead="an array that it writes, or `srcdiff.cuda.batch` of the function",
                 )
             simple = simplified(program.function)
-            check_dependences(simple)
+            check_dependences(simple, self.distinct(simple))
             check_barriers(simple, Threads(simple))
             self.programs[specs] = program
             self.adjoints = {key: found for key, found in self.adjoints.items() if key[0] != specs}
         return self.programs[specs]
+
+    def distinct(self, function: Function) -> list[Value]:
+        """The parameters whose elements are promised to differ."""
+        return [function.parameters[k] for k in sorted(self.unique)]
 
     def shadowed(self, program: Program) -> tuple[int, ...]:
         """The arguments that have a shadow: those of `argnums`, and the floats that the kernel writes."""
@@ -370,7 +385,7 @@ class CudaKernel:
             lifted = lift_sums(placed.function, meetings.atomic, meetings.uniformity)
             meetings = Meetings(lifted, Threads(lifted))
             placed = replace(placed, function=with_atomic_sums(lifted, meetings))
-            threads = Threads(placed.function)
+        threads = Threads(placed.function, distinct=self.distinct(placed.function))
         accumulation = {
             names[k]: how
             for k, shadow in shadows.items()

@@ -15,6 +15,7 @@ from srcdiff.errors import (
     DivergentBarrier,
     NotDifferentiable,
     OverwriteError,
+    RaceError,
     SharedMemoryError,
     TapeBoundError,
     TapeOverflowError,
@@ -319,6 +320,36 @@ def test_outputs_that_are_added_to_are_not_gathered_from():
     want[:-1] -= weights[1:]
     np.testing.assert_allclose(u_bar, want)
     np.testing.assert_allclose(y_bar, np.concatenate([weights[:1], 0.5 * weights[1:]]))
+
+
+def permuted(w, k, x, y):
+    i = cuda.grid(1)
+    if i < k.shape[0]:
+        y[i] = w[k[i]] * w[k[i]] * x[i]
+
+
+def permuted_and_own(w, k, x, y):
+    i = cuda.grid(1)
+    if i < k.shape[0]:
+        y[i] = w[k[i]] * w[i] * x[i]
+
+
+def test_a_promise_that_indices_differ():
+    random = np.random.default_rng(0)
+    k, (w, x, weights) = random.permutation(64), random.standard_normal((3, 64))
+    w_bar = np.zeros(64)
+    promised = kernel(permuted, unique=["k"])
+    with emulated():
+        promised.adjoint[2, 32](w, k, x, np.zeros(64), w_bar, np.zeros(64), weights.copy())
+    want = np.zeros(64)
+    want[k] = 2.0 * w[k] * x * weights
+    np.testing.assert_allclose(w_bar, want)
+    assert promised.report().accumulation["w"].startswith("plain")
+    assert kernel(permuted).report(w, k, x, x).accumulation["w"].startswith("atomic")
+    both = kernel(permuted_and_own, unique=["k"])
+    assert both.report(w, k, x, x).accumulation["w"].startswith("atomic")
+    with emulated(), pytest.raises(RaceError):  # the promise is broken
+        promised.adjoint[2, 32](w, k // 2, x, np.zeros(64), w_bar, np.zeros(64), weights.copy())
 
 
 FACTOR = 2.0

@@ -13,7 +13,7 @@ the conditions around them. What is not proven is atomic, for both. Reads: struc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..ir.core import Block, Function, Op, Value
@@ -73,17 +73,17 @@ def meeting(body: Block, chosen: set[Op]) -> set[Pair]:
 
 
 class Meetings:
-    """The additions to shared memory of one kernel.
+    """The additions to shared memory of one kernel, and to `arrays` of all blocks, which have to be atomic.
 
     Attributes
     ----------
     atomic : those that have to be atomic
     of_warps : those of them that all threads run together and to one element, so that each warp can sum first
-    plain : the others
+    shared, plain : all to shared memory, and those of them that need not be atomic
     axes : of a block that the kernel uses; along others a block must have one thread, if any addition is plain
     """
 
-    def __init__(self, function: Function, threads: Threads) -> None:
+    def __init__(self, function: Function, threads: Threads, arrays: Sequence[Value] = ()) -> None:
         self.threads, self.structure = threads, threads.structure
         self.affine = Affine(self.structure)
         self.ranges = Ranges(self.affine)
@@ -100,7 +100,13 @@ class Meetings:
         for first, second, loops in meeting(function.body, additions):
             if self.same_array(first, second) and not self.apart(first, second, loops):
                 self.atomic |= {first, second}
-        self.plain = additions - self.atomic
+        self.plain, self.shared = additions - self.atomic, additions
+        storages = set(map(self.structure.storage, arrays))
+        self.atomic |= {
+            op
+            for op in ops_within(function.body)
+            if op.primitive == "accum" and self.structure.storage(op.operands[0]) in storages
+        }
         self.of_warps = {op for op in self.atomic if self.is_to_one_element(op)}
 
     def is_to_one_element(self, op: Op) -> bool:
@@ -110,7 +116,7 @@ class Meetings:
     def ways(self) -> dict[str, str]:
         """How each array is added to, in words."""
         found: dict[str, set[str]] = {}
-        for op in self.plain | self.atomic:
+        for op in self.shared:
             way = "plain" if op in self.plain else "sums of warps" if op in self.of_warps else "atomic"
             name = self.structure.origin(op.operands[0]).name.removesuffix("_bar")
             found.setdefault(name, set()).add(way)

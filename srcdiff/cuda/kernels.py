@@ -379,12 +379,6 @@ class CudaKernel:
         shadows = dict(zip(wrt, threaded.parameters[len(parameters) :], strict=True))
         uniform = [p for p in parameters if not ty.is_array(p.type)]
         placed = place_thread_arrays(threaded, uniform, self.max_trips)
-        threads = Threads(placed.function)
-        meetings = Meetings(placed.function, threads)
-        if meetings.atomic:
-            lifted = lift_sums(placed.function, meetings.atomic, meetings.uniformity)
-            meetings = Meetings(lifted, Threads(lifted))
-            placed = replace(placed, function=with_atomic_sums(lifted, meetings))
         threads = Threads(placed.function, distinct=self.distinct(placed.function))
         accumulation = {
             names[k]: how
@@ -401,6 +395,11 @@ class CudaKernel:
             [s for k, s in shadows.items() if names[k] in accumulation and accumulation[names[k]].way == way]
             for way in ("atomic", "block")
         )
+        meetings = Meetings(placed.function, threads, atomic)
+        if meetings.atomic:
+            lifted = lift_sums(placed.function, meetings.atomic, meetings.uniformity)
+            meetings = Meetings(lifted, Threads(lifted), atomic)
+            placed = replace(placed, function=with_atomic_sums(lifted, meetings))
         check_failures(placed.function)
         check_shared_memory(placed.function, [shadow.type.dtype for shadow in reduced])
         by = ", ".join(names[k] for k in wrt)
@@ -521,9 +520,6 @@ class CudaKernel:
                     f"{self.signature.name} does not use the {size} threads of a block along {'xyz'[axis]}: they would "
                     "all add to the same elements of what is owed to shared memory"
                 )
-        count = int(np.prod(extent_of(threads)))
-        if found.kernel.reduced and count % 32:
-            raise ValueError(f"{count} threads in a block: the adjoint sums over warps, a multiple of 32")
 
 
 class Launch:

@@ -37,7 +37,11 @@ def {name}(array, where, term):
     """Add the sum of a term over the block to an element, by one atomic addition. All its threads call this."""
     partial = cuda.shared.array(32, {dtype})
     rank = cuda.threadIdx.x + cuda.blockDim.x * (cuda.threadIdx.y + cuda.blockDim.y * cuda.threadIdx.z)
-    warps = (cuda.blockDim.x * cuda.blockDim.y * cuda.blockDim.z) >> 5
+    ranks = cuda.blockDim.x * cuda.blockDim.y * cuda.blockDim.z
+    if ranks & 31:  # a warp is not full
+        cuda.atomic.add(array, where, term)
+        return
+    warps = ranks >> 5
     offset = 16
     while offset > 0:
         term += cuda.shfl_down_sync(np.uint32(0xFFFFFFFF), term, offset)
@@ -58,12 +62,15 @@ def {name}(array, where, term):
 
 WARP_ADD = '''@cuda.jit(device=True)
 def {name}(array, where, term):
-    """Add the sum of a term over each warp to an element of shared memory. All threads of a block call this."""
+    """Add the sum of a term over each warp to an element, by one atomic addition. All threads of a block call this."""
+    rank = cuda.threadIdx.x + cuda.blockDim.x * (cuda.threadIdx.y + cuda.blockDim.y * cuda.threadIdx.z)
+    if (cuda.blockDim.x * cuda.blockDim.y * cuda.blockDim.z) & 31:  # a warp is not full
+        cuda.atomic.add(array, where, term)
+        return
     offset = 16
     while offset > 0:
         term += cuda.shfl_down_sync(np.uint32(0xFFFFFFFF), term, offset)
         offset >>= 1
-    rank = cuda.threadIdx.x + cuda.blockDim.x * (cuda.threadIdx.y + cuda.blockDim.y * cuda.threadIdx.z)
     if rank & 31 == 0:
         cuda.atomic.add(array, where, term)
 '''
@@ -106,7 +113,6 @@ class Kernel:
     text : the module
     name : the kernel in it
     failures : what each value of `status` but 0 means, from 1 on; without any, the kernel has no such parameter
-    reduced : whether it adds over blocks, whose threads must then be a multiple of 32
     atomics : the arrays that it adds to atomically, element by element
     clear : a kernel of the module to be run afterwards with the same arguments, if there is one
     """
@@ -114,7 +120,6 @@ class Kernel:
     text: str
     name: str
     failures: tuple[Failure, ...] = ()
-    reduced: bool = False
     atomics: tuple[str, ...] = ()
     clear: str = ""
 
@@ -382,7 +387,6 @@ def print_adjoint(
         text,
         function.name,
         tuple(printer.failures),
-        bool(printer.sums or printer.of_warps),
         names_added,
         clear.name if clear is not None else "",
     )
@@ -447,7 +451,6 @@ def print_rows(rows: Rows, doc: str) -> Kernel:
         text,
         kernel.name,
         tuple(printer.failures),
-        bool(kernel.reduced),
         tuple(v.name for v in scattered),
     )
 

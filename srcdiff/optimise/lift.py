@@ -7,20 +7,28 @@
                                                    term = 0.0
                                                s_bar[0] += term       # by all threads: warps can sum first
 
+    if i < n:                                  for j in range(m):
+        for j in range(m):         ->              if i < n:
+            x_bar[j] += a[i, j]                        term = a[i, j]
+                                                   else:
+                                                       term = 0.0
+                                                   x_bar[j] += term
+
 The index must be the same in all threads, and the additions the last thing that the branch does with the array. Reads:
 structure, uniformity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from ..analysis.uniform import Uniformity
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value, indices_of
-from ..ir.walk import defined_in
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, indices_of, leaves_early, loop_body
+from ..ir.walk import defined_in, free_values, ops_within, substitute, substitute_in
+from .fold import simplified
 
 
 @dataclass(frozen=True)
@@ -34,19 +42,92 @@ class Addition:
 
 def lift_sums(function: Function, sums: Collection[Op], uniformity: Uniformity) -> Function:
     """Move those of the additions `sums`, for which that can be done, out of branches that differ between threads."""
-    return replace(function, body=lifted(function.body, set(sums), uniformity))
+    return simplified(replace(function, body=lifted(function.body, set(sums), uniformity, True)))
 
 
-def lifted(block: Block, sums: set[Op], uniformity: Uniformity) -> Block:
+def lifted(block: Block, sums: set[Op], uniformity: Uniformity, together: bool) -> Block:
+    """The block with the additions moved, if all threads make the trips of the loops around it `together`."""
     with Builder() as builder:
         for op in block.ops:
-            if op.regions:
-                op = replace(op, regions=tuple(lifted(region, sums, uniformity) for region in op.regions))
-            if op.primitive == "if" and op.operands[0] in uniformity.varying:
-                branch(builder, op, sums, uniformity)
-            else:
-                builder.append(op)
+            parts = [op]
+            if op.primitive == "if" and together and op.operands[0] in uniformity.varying:
+                parts = split_at_loop(op, sums, uniformity) or parts
+            for part in parts:
+                if part.regions:
+                    inside = together and (part.primitive == "if" or uniformity.all_reach(part))
+                    regions = tuple(lifted(region, sums, uniformity, inside) for region in part.regions)
+                    part = replace(part, regions=regions)
+                if part.primitive == "if" and together and part.operands[0] in uniformity.varying:
+                    branch(builder, part, sums, uniformity)
+                else:
+                    builder.append(part)
     return replace(block, ops=tuple(builder.ops))
+
+
+def split_at_loop(op: Op, sums: set[Op], uniformity: Uniformity) -> list[Op] | None:
+    """A branch as what it does before a loop, the loop with the branch inside, and what it does then.
+
+    None if it holds no loop with additions to be moved, whose trips are known outside of it.
+    """
+    then, otherwise = op.regions
+    loop = next((inner for inner in then.ops if inner.primitive == "for"), None)
+    if loop is None or otherwise.ops or leaves_early(loop):
+        return None
+    inside = defined_in(then)
+    moved = [
+        inner for inner in ops_within(loop_body(loop)) if inner in sums and is_uniform(inner, uniformity)
+    ]
+    if not moved or any(v in uniformity.varying or v in inside for v in loop.operands[:3]):
+        return None
+    at = then.ops.index(loop)
+    before, after = then.ops[:at], then.ops[at + 1 :]
+    made = {value: inner for inner in before for value in inner.results}
+    rest = Block((), then.ops[at:], then.results)
+    needed = [value for value in free_values(rest) if value in made]
+    instead: list[Value] = []
+    for value in needed:
+        other = outer_version(value, made) if ty.is_array(value.type) else constant(0, value.type)
+        if other is None:
+            return None
+        instead.append(other)
+    passed = {value: Value(value.name, value.type) for value in needed}
+    first = replace(
+        op,
+        regions=(Block((), before, tuple(needed)), Block((), (), tuple(instead))),
+        results=tuple(passed.values()),
+    )
+    body = loop_body(loop)
+    kept = tuple(body.parameters[1:])
+    results = tuple(Value(v.name, v.type) for v in body.results)
+    guarded = Op(
+        "if", op.operands, results, (Block((), body.ops, body.results), Block((), (), kept)), {}, op.location
+    )
+    trips = substitute_in(replace(loop, regions=(Block(body.parameters, (guarded,), results),)), passed)
+    storage = uniformity.structure.storage
+    now = {storage(v): passed[v] for v in needed if ty.is_array(v.type)}
+    now |= {storage(v): v for v in loop.results if ty.is_array(v.type)}
+    last = replace(
+        op,
+        regions=(
+            substitute(Block((), after, then.results), passed),
+            replace(otherwise, results=tuple(now.get(storage(v), v) for v in otherwise.results)),
+        ),
+    )
+    return [*([first] if needed else []), trips, last]
+
+
+def outer_version(array: Value, made: Mapping[Value, Op]) -> Value | None:
+    """The version of an array from before the ops that made a later one of it; None if it is not changed in place."""
+    while array in made:
+        if made[array].primitive not in IN_PLACE:
+            return None
+        array = made[array].operands[0]
+    return array
+
+
+def is_uniform(op: Op, uniformity: Uniformity) -> bool:
+    """Whether an addition is to the same element in all threads of a block."""
+    return not any(index in uniformity.varying for index in indices_of(op))
 
 
 def branch(builder: Builder, op: Op, sums: set[Op], uniformity: Uniformity) -> None:
@@ -91,7 +172,7 @@ def branch(builder: Builder, op: Op, sums: set[Op], uniformity: Uniformity) -> N
 def last_addition(arm: Block, k: int, sums: set[Op], uniformity: Uniformity) -> Op | None:
     """The addition that an arm ends with, of those to be moved, to an element that is known outside of it."""
     made = next((op for op in arm.ops if arm.results[k] in op.results), None)
-    if made is None or made not in sums or any(i in uniformity.varying for i in indices_of(made)):
+    if made is None or made not in sums or not is_uniform(made, uniformity):
         return None
     inside = defined_in(arm)
     return made if not any(i in inside for i in indices_of(made)) else None

@@ -319,7 +319,7 @@ KERNELS = [
         matvec,
         (normal(20, 7), normal(7), np.zeros(20)),
         (2,),
-        (1, 32),
+        (2, 32),
         matvec_on_cpu,
         {"A": "plain", "x": "atomic"},
     ),

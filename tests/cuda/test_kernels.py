@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -260,6 +261,25 @@ def test_shadows_that_are_overwritten(each):
         name = "u" if each.name == "heat" else "x"
         assert re.search(rf"{name}_bar\[\w+\] = ", text)
         assert not re.search(rf"{name}_bar\[\w+\] \+= ", text)
+
+
+@pytest.mark.parametrize("name", ["heat", "matvec", "saxpy_loss", "forces"])
+def test_blocks_of_odd_sizes(name):
+    """A warp that is not full has no sums of its own."""
+    each = of_name(name)
+    want, _ = adjoint_of(each, seeds_of(each))
+    found, _ = adjoint_of(replace(each, grid=(5, 13)), seeds_of(each))
+    for k, expected in want.items():
+        np.testing.assert_allclose(found[k], expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["matvec", "forces"])
+def test_warps_sum_what_all_threads_add_to(name):
+    """The loop is taken out of the branch, so that threads without work take part."""
+    text = kernel(of_name(name).kernel).gradient_source(*of_name(name).args)
+    loop = next(line for line in text.splitlines() if line.strip().startswith("for j in"))
+    assert loop.startswith("    for")
+    assert "        warp_add(" in text
 
 
 def test_shadows_that_the_grid_does_not_cover():
@@ -646,8 +666,6 @@ def test_arguments_of_the_adjoint():
             fixed = z(u)
             fixed.flags.writeable = False
             adjoint(u, c, out, fixed, z(c), z(out))
-        with pytest.raises(ValueError, match="multiple of 32"):
-            kernel(heat).adjoint[5, 10](u, c, out, z(u), z(c), z(out))
         with pytest.raises(UnsupportedDtype):
             adjoint(u.astype(np.float16), c, out, z(u), z(c), z(out))
         with pytest.raises(TypeError, match="blocks, threads"):

@@ -135,11 +135,10 @@ def find_structure(function_body: Block) -> Structure:
 
 
 def has_states(s: Structure, array: Value, loops: Sequence[Op]) -> bool:
-    """Whether what an array holds at the start of each trip of nested loops can be recorded: it is one array, made
-    before them, and of one thread."""
-    if s.is_mixed(array) or s.is_in_shared_memory(array):
-        return False
-    return loops[0] not in s.home[s.origin(array)]
+    """Whether what an array holds at the start of each trip of nested loops can be recorded: it is of one thread, made
+    before them, and so is what it may swap with."""
+    sources = s.sources(array)
+    return not any(loops[0] in s.home[source] or s.is_in_shared_memory(source) for source in sources)
 
 
 def induction(structure: Structure, value: Value) -> tuple[Op, Value, int] | None:

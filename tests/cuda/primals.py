@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from srcdiff import checkpoint
+
 __all__ = ["KERNELS", "KernelCase"]
 
 N = 50
@@ -196,6 +198,25 @@ def trajectories_on_cpu(y0, p, h, steps, out, w):
     return total
 
 
+def segments(y0, p, h, steps, out):
+    i = cuda.grid(1)
+    if i < y0.shape[0]:
+        u = y0[i]
+        for _ in checkpoint(range(steps), 4):
+            u = u + h * math.tanh(p[0] * u + p[1])
+        out[i] = u * u
+
+
+def segments_on_cpu(y0, p, h, steps, out, w):
+    total = 0.0
+    for i in range(y0.shape[0]):
+        u = y0[i]
+        for _ in range(steps):
+            u = u + h * math.tanh(p[0] * u + p[1])
+        total += w[i] * u * u
+    return total
+
+
 def roots(a, scale, x):
     i = cuda.grid(1)
     if i < a.shape[0]:
@@ -345,6 +366,14 @@ KERNELS = [
         (4,),
         (1, 32),
         trajectories_on_cpu,
+        {"y0": "plain", "p": "block", "h": "block"},
+    ),
+    KernelCase(
+        segments,
+        (normal(N), np.array([0.8, -0.3]), 0.2, 10, np.zeros(N)),
+        (4,),
+        (2, 32),
+        segments_on_cpu,
         {"y0": "plain", "p": "block", "h": "block"},
     ),
     KernelCase(

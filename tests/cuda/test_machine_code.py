@@ -6,7 +6,7 @@ import pytest
 
 from srcdiff.cuda import CudaUnavailable, batch, kernel
 from srcdiff.cuda.device import numba_cuda
-from srcdiff.cuda.inspection import inspect_kernel
+from srcdiff.cuda.inspection import compile_kernel, inspect_kernel
 from srcdiff.emit.cuda import Rows, print_rows
 from srcdiff.errors import UnsupportedIntrinsic
 from srcdiff.ir import types as ty
@@ -56,6 +56,14 @@ def test_adjoint_kernels(each, dtype):
     summed = any(how.startswith(("block", "atomic")) for how in report.accumulation.values())
     summed |= any("atomic" in how or "warps" in how for how in report.shared.values())
     assert (code.atomics > 0) == (summed or bool(each.options)), report
+
+
+@pytest.mark.parametrize("name", ["segments", "forces"])
+def test_kernels_themselves(name):
+    """What is only said to the derivative, and device functions, compile."""
+    each = next(case for case in KERNELS if case.name == name)
+    types = [ty.array(ty.float64, x.ndim) if isinstance(x, np.ndarray) else ty.typeof(x) for x in each.args]
+    assert "0 bytes spill stores" in compile_kernel(each.kernel, types)[1]
 
 
 DOUBLE = {"polynomial"}  # its local array is float64

@@ -28,6 +28,7 @@ from ..errors import (
     SharedMemoryError,
     UnsupportedAtomic,
     UnsupportedConstruct,
+    UnsupportedDtype,
     UnsupportedIntrinsic,
 )
 from ..ir import types as ty
@@ -94,6 +95,14 @@ class KernelReader(Reader):
         path = f"{thing.path}.{name}".removeprefix(".")
         if thing.path in PLACES and name in ("x", "y", "z"):
             return self.place_in_grid(f"cuda.{path}", 1)[0]
+        if path in ("laneid", "warpsize"):
+            self.refuse_device(
+                f"`cuda.{path}`",
+                "which threads are one warp is not followed",
+                "`cuda.threadIdx`, and shared memory between threads",
+                node,
+                UnsupportedIntrinsic,
+            )
         return DeviceName(path)
 
     def captured(self, value: Any, where: tuple[str, Any, str], name: str, node: ast.AST | None) -> Any:
@@ -218,6 +227,14 @@ class KernelReader(Reader):
                 "a number written in the source, or one of the module",
                 node=node,
                 kind=SharedMemoryError if memory == "shared" else UnsupportedConstruct,
+            )
+        if ty.is_complex(dtype) or (ty.is_float(dtype) and dtype.bitwidth < 32):
+            self.refuse(
+                f"a {memory} array of {dtype}",
+                "kernels compute with real numbers of 32 and 64 bits",
+                "`np.float32` or `np.float64`, for real and imaginary part each",
+                node=node,
+                kind=UnsupportedDtype,
             )
         return tuple(int(n) for n in known), dtype
 

@@ -372,6 +372,75 @@ def test_a_promise_that_indices_differ():
         promised.adjoint[2, 32](w, k // 2, x, np.zeros(64), w_bar, np.zeros(64), weights.copy())
 
 
+def by_index_in_shared_memory(x, y):
+    k = cuda.shared.array(32, np.int32)
+    s = cuda.shared.array(shape=(4, 8), dtype=x.dtype)
+    t = cuda.threadIdx.x
+    k[t] = 31 - t
+    s[t // 8, t % 8] = x[t]
+    cuda.syncthreads()
+    row = s[k[t] // 8]
+    total = 0.0
+    for j in range(8):
+        total += row[j] * row[j] * x[t]
+    y[t] = total
+
+
+def declared_in_a_loop(x, y):
+    t = cuda.threadIdx.x
+    a = 0.0
+    for k in range(3):
+        cuda.syncthreads()
+        s = cuda.shared.array(32, np.float64)
+        s[t] = x[t] * k
+        cuda.syncthreads()
+        a += s[31 - t] * s[t]
+    y[t] = a
+
+
+def until_shared_value(x, y):
+    """As many trips in all threads: what decides is read by all of them from one place."""
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[t]
+    cuda.syncthreads()
+    n = 0
+    while s[0] < 2.0 and n < 20:
+        v = s[t] * 1.3 + 0.01 * s[31 - t]
+        cuda.syncthreads()
+        s[t] = v
+        cuda.syncthreads()
+        n += 1
+    y[t] = s[t]
+
+
+@pytest.mark.parametrize(
+    "function", [by_index_in_shared_memory, declared_in_a_loop, until_shared_value], ids=lambda f: f.__name__
+)
+def test_shared_memory_in_other_ways(function):
+    random = np.random.default_rng(2)
+    x, (weights, way) = np.linspace(0.1, 1.0, 32), random.standard_normal((2, 32))
+    x_bar, y_bar = np.zeros(32), weights.copy()
+    differentiable = kernel(function)
+
+    def total(step):
+        y = np.zeros(32)
+        differentiable[1, 32](x + step * way, y)
+        return float(weights @ y)
+
+    with emulated(random):
+        differentiable.adjoint[1, 32](x, np.zeros(32), x_bar, y_bar)
+        assert_slope(total, way @ x_bar)
+
+
+def test_one_plain_addition_more_along_y():
+    """A kernel that uses one axis adds plainly to shared memory along it only."""
+    case = of_name("block_sum")
+    x, y = copied(case.args)
+    with emulated(), pytest.raises(ValueError, match="along y"):
+        kernel(case.kernel).adjoint[2, (32, 2)](x, y, np.zeros_like(x), np.zeros_like(y))
+
+
 FACTOR = 2.0
 WEIGHTS = np.array([3.0, 5.0])
 
@@ -591,6 +660,28 @@ def voted(x, y):
     y[cuda.grid(1)] = x[cuda.grid(1)]
 
 
+def numbered(x, y):
+    y[cuda.grid(1)] = x[cuda.grid(1)] * cuda.laneid
+
+
+def grouped(x, y):
+    cuda.cg.this_grid().sync()
+    y[cuda.grid(1)] = x[cuda.grid(1)]
+
+
+def half(x, y):
+    s = cuda.shared.array(32, np.float16)
+    s[cuda.threadIdx.x] = x[cuda.grid(1)]
+    cuda.syncthreads()
+    y[cuda.grid(1)] = s[0]
+
+
+def complex_numbers(x, y):
+    s = cuda.local.array(2, np.complex128)
+    s[0] = x[cuda.grid(1)]
+    y[cuda.grid(1)] = s[0].real
+
+
 def returning(x, y):
     y[cuda.grid(1)] = x[0]
     return x[0]
@@ -625,6 +716,10 @@ REFUSED = [
     (failing, 2, UnsupportedConstruct),
     (waiting, 2, UnsupportedConstruct),
     (voted, 2, UnsupportedIntrinsic),
+    (numbered, 2, UnsupportedIntrinsic),
+    (grouped, 2, UnsupportedIntrinsic),
+    (half, 2, UnsupportedDtype),
+    (complex_numbers, 2, UnsupportedDtype),
     (returning, 2, NotDifferentiable),
     (written_from_outside, 2, UnsupportedConstruct),
 ]

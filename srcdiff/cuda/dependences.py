@@ -69,7 +69,8 @@ def check_failures(adjoint: Function) -> None:
         decides = op.operands[1:] if op.primitive == "ensure" else op.operands
         if any(v in uniformity.varying for v in decides) or not uniformity.is_reached_by_all(op):
             around = uniformity.structure.around[op]
-            what = "a tape of unknown length" if op.primitive == "ensure" else "an error of a single thread"
+            is_tape = op.primitive == "ensure" or op.attributes.get("error") == "TapeOverflowError"
+            what = "a tape of unknown length" if is_tape else "an error of a single thread"
             raise UnsupportedConstruct(
                 f"{what} in a kernel with `cuda.syncthreads()`",
                 next((o.location for o in (op, *reversed(around)) if o.location is not None), None),

@@ -21,6 +21,7 @@ from ..ir.walk import ops_within
 from .structure import Structure, find_structure
 
 AXES = "xyz"
+SIZES = ("blocksize", "blocks", "gridsize", "ranks")  # of the grid: the same in all threads
 Atom = tuple[
     str, int
 ]  # what an index is: ("grid", 0), ("block", 1), ("thread", 1), ("rank", 0) in a block; and sizes of grid and blocks

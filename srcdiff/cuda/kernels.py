@@ -25,7 +25,7 @@ import numpy as np
 
 from .. import pipeline
 from ..analysis.meetings import Meetings, with_atomic_sums
-from ..analysis.threads import Accumulation, Threads
+from ..analysis.threads import Accumulation, Atom, Threads
 from ..analysis.uniform import check_barriers
 from ..arguments import ArgNums, Signature
 from ..emit.cuda import Kernel, print_adjoint
@@ -254,6 +254,7 @@ class CudaKernel:
         hidden = [fetched(where) for where in found.program.fetch]
         given = [at.array(x, stream) if is_array(x) else x for x in (*primals, *hidden)]
         known = dict(zip(found.program.function.parameters, given, strict=True))
+        known |= {value: size_of(atom, blocks, threads) for value, atom in found.placed.sizes.items()}
         count = int(np.prod(extent_of(blocks)) * np.prod(extent_of(threads)))
         tapes = allocate_tapes(found.placed, found.lengths, known, count, at, stream)
         status = [at.zeros((1,), np.int32, stream)] if found.kernel.failures else []
@@ -549,6 +550,14 @@ class AdjointLauncher:
 
 
 # ----------------------------------------------------------------------------------------- shared memory
+
+
+def size_of(atom: Atom, blocks: Any, threads: Any) -> int:
+    """A size of a grid, by what part of it is meant."""
+    kind, axis = atom
+    count, width = extent_of(blocks)[axis], extent_of(threads)[axis]
+    total = int(np.prod(extent_of(threads)))
+    return {"blocks": count, "blocksize": width, "gridsize": count * width, "ranks": total}[kind]
 
 
 def threads_needed(adjoint: Function) -> dict[int, int]:

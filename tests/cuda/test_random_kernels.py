@@ -96,7 +96,7 @@ class Steps:
     def over_all(self, depth):
         total, q = self.name("total"), self.name("q")
         body = self.pick(f"{total} += a[{q}] * v", f"{total} = {total} * 0.9 + math.sin(a[{q}] * b[{q}, 1])")
-        loop = [f"for {q} in range({self.pick('T', 'n', 'T')}):", f"    {body}"]
+        loop = [f"for {q} in range({self.pick('T', 'n', 'cuda.blockDim.x')}):", f"    {body}"]
         guarded = [self.pick("if t < 5:", "if i < y.shape[0]:"), *("    " + line for line in loop)]
         return [f"{total} = 0.0", *self.pick(loop, guarded), f"v = math.tanh(v + {total})", *self.store("v")]
 

@@ -33,6 +33,7 @@ from .frontend.things import Static
 from .ir import types as ty
 from .ir.core import Function
 from .pickling import reduced
+from .primitives.custom import LINKED
 
 Specs = tuple[Any, ...]
 KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
@@ -201,7 +202,7 @@ class Compiled:
         if types != specs and not all(map(said_by_type, specs)):
             return self.call
         if types != specs:
-            function = self.link(types)
+            function, _ = self.adapted(types)
             self.call_by(without_masks(self.dispatcher, self.call))
         compiled: Callable[..., Any] = self.dispatcher.insert(function, types)
         return compiled
@@ -231,8 +232,22 @@ class Compiled:
     def _numba_type_(self) -> Any:
         return self.dispatcher._numba_type_
 
+    def differentiated(self, program: Program) -> frozenset[Any]:
+        """The functions whose rules the program is made by."""
+        return program.differentiated
+
     def link(self, types: tuple[Any, ...]) -> Any:
         """The dispatcher that other compiled code calls with arguments of these types, compiled.
+
+        That code keeps what it was linked against, so the functions that are differentiated get no other rules.
+        """
+        adapter, program = self.adapted(types)
+        for function in self.differentiated(program):
+            LINKED.setdefault(function, self.title().removesuffix("."))
+        return adapter
+
+    def adapted(self, types: tuple[Any, ...]) -> tuple[Any, Program]:
+        """The dispatcher for arguments of these types, compiled, and its program.
 
         That is the generated function, or an adapter where the arguments are not its own. What is captured, and what
         `functools.partial` binds, is frozen as Numba freezes globals.
@@ -258,9 +273,10 @@ class Compiled:
             signature.check_compiled_call(function)
             function = function.function
         captured = [*fetch, *(where for where, _ in statics)]
-        made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
+        program = self.program(tuple(specs))
+        made_from = provenance({*program.files, self.made_in}, captured, self.differentiated(program))
         if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
-            return compiled_for(function, types, made_from)
+            return compiled_for(function, types, made_from), program
         called = unused(function.__name__, taken)
         hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]
         for parameter, where in zip(hidden, fetch, strict=True):
@@ -268,7 +284,7 @@ class Compiled:
             frozen[name] = fetched(where)
             seeds.append(name)
         text = print_adapter(called, list(self.parameters.parameters), arguments + seeds, alike)
-        return compiled_for(load_adapter(text, called, function, frozen), types, made_from)
+        return compiled_for(load_adapter(text, called, function, frozen), types, made_from), program
 
 
 class PassedOn:

@@ -59,6 +59,9 @@ class Derived(Compiled):
         program = self.program(specs)
         return replace(program, function=pipeline.as_primal(program.function))
 
+    def differentiated(self, program: Program) -> frozenset[Any]:
+        return program.called
+
 
 class Derivative(Derived):
     """A derivative of a function by some of its parameters.

@@ -6,6 +6,7 @@ import functools
 import math
 import pickle
 
+import numba
 import numpy as np
 import pytest
 
@@ -469,3 +470,56 @@ def test_stop_gradient():
 
     assert grad(f, (0, 1))(2.0, 5.0) == (2.0, 8.0)
     assert "stop_gradient" in differentiate(lambda x: stop_gradient(x) * x).ir(1.0)
+
+
+# ------------------------------------------------------------------------------- compiled callers
+
+
+def test_rules_after_a_compiled_caller_are_refused():
+    """The caller would go on to use the derivative that it was linked against."""
+
+    def inner(x):
+        return x * x
+
+    def outer(x):
+        return inner(x) + x
+
+    slope = grad(outer)
+
+    @numba.njit
+    def step(x):
+        return slope(x)
+
+    near(slope(3.0), 7.0)
+    defvjp(inner, lambda g, ans, x: g * 100.0)
+    near((step(3.0), slope(3.0)), (101.0, 101.0))
+    for give in (defvjp, defjvp):
+        with pytest.raises(DifferentiationError, match="`inner` is given rules after an `@njit` .*(?s:.)*: The gradient of outer by x"):
+            give(inner, lambda g, ans, x: g * 200.0)
+    with pytest.raises(DifferentiationError, match="`outer` is given rules after"):
+        defvjp(outer, lambda g, ans, x: g)
+    near((step(3.0), slope(3.0)), (101.0, 101.0))
+
+
+def test_rules_after_a_compiled_caller_of_the_function_itself():
+    """What it gives does not depend on them; a derivative inside it does."""
+
+    @differentiate
+    def f(x):
+        return x * x
+
+    slope = grad(lambda x: x**3)
+
+    @differentiate
+    def penalty(x):
+        return slope(x) + f(x)
+
+    @numba.njit
+    def both(x):
+        return f(x) + penalty(x)
+
+    near(both(2.0), 20.0)
+    defvjp(f, lambda g, ans, x: g * 100.0)
+    near((f.grad(2.0), both(2.0)), (100.0, 20.0))
+    with pytest.raises(DifferentiationError, match="rules after .*(?s:.)*against: penalty"):
+        defvjp(slope.of, lambda g, ans, x: g)

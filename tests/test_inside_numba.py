@@ -531,3 +531,32 @@ print(twice(1.5), sum(twice.stats.cache_hits.values()))
     path = programs.folder / "model.py"
     path.write_text(path.read_text().replace("SCALE = 2.0", "SCALE = 3.0"))
     assert programs.run() == "18.0 0"
+
+
+def test_a_cached_caller_of_a_function_that_was_given_other_rules(programs):
+    """Rules in a module of their own, which the cached code has not seen, or has seen too early or too late."""
+    programs.write(
+        rules="""\
+from srcdiff import defvjp
+import model
+
+defvjp(model.helper, lambda g, ans, x: 100.0 * g)
+""",
+        late="""\
+import caller
+print(caller.step(1.5)[0])
+try:
+    import rules
+except Exception as error:
+    print("after an `@njit` function" in str(error))
+""",
+    )
+    (programs.folder / "early.py").write_text("import rules\n" + MAIN)
+    assert programs.run() == "(6.0, 6.0, 4.5) 0"
+    assert programs.run("late.py") == "6.0\nTrue"
+    assert programs.run("early.py") == "(200.0, 200.0, 4.5) 0"
+    assert programs.run("early.py") == "(200.0, 200.0, 4.5) 1"
+    path = programs.folder / "rules.py"
+    path.write_text(path.read_text().replace("100.0", "10.0"))
+    assert programs.run("early.py") == "(20.0, 20.0, 4.5) 0"
+    assert programs.run() == "(6.0, 6.0, 4.5) 0"

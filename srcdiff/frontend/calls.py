@@ -20,7 +20,7 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
-from ..primitives.custom import rules_of
+from ..primitives.custom import bare, rules_of
 from ..primitives.record import Primitive, row_of
 from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
@@ -31,6 +31,7 @@ from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
 from .library.structures import call_method_of, known_items, made_structure
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
+from .recursion import is_hashable
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
 from .things import (
@@ -56,6 +57,8 @@ class Calls(Arrays):
     stack: list[Any]
     readings: dict[Any, Any]  # recursive functions, by code and types
     files: set[str]  # of the functions that were read in place
+    called: set[Any]  # functions that have rules, or may be given some
+    differentiated: set[Any]  # those of which derivatives were put in place
     captures: Captures
 
     def statements(self, body: list[ast.stmt]) -> None:
@@ -80,6 +83,8 @@ class Calls(Arrays):
             first = tuple(map(self.lifted, target.args))
             named = {k: self.lifted(v) for k, v in target.keywords.items()}
             return self.call(Static(target.func), (*first, *arguments), {**named, **keywords}, node)
+        if is_hashable(target):
+            self.called.add(bare(target))
         rules = rules_of(target)
         if rules is not None:
             return call_with_rules(self, rules, target, arguments, dict(keywords), node)

@@ -79,6 +79,8 @@ def call_derivative(
         operands.append(calls.version(thing.root) if isinstance(thing, ArrayView) else calls.as_value(thing))
     calls.captures.statics.extend(program.statics)
     calls.files.update(program.files)
+    calls.called.update(program.called)
+    calls.differentiated.update(program.called)
     results = iter(inline(program.function, operands))
     return things_of(calls, program.structure, results)
 

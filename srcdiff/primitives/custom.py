@@ -114,6 +114,7 @@ class Callee:
 
 
 RULES: dict[Any, Rules] = {}
+LINKED: dict[Any, str] = {}  # functions whose derivatives are part of other compiled code, and what calls them there
 
 
 def bare(function: Any) -> Any:
@@ -133,4 +134,4 @@ def rules_of(function: Any) -> Rules | None:
         return None
 
 
-__all__ = ["RULES", "Callee", "Rule", "RuledCall", "Rules", "Together", "bare", "rules_of"]
+__all__ = ["LINKED", "RULES", "Callee", "Rule", "RuledCall", "Rules", "Together", "bare", "rules_of"]

@@ -144,6 +144,22 @@ def differentiable(function: Any) -> Compiled:
     return function if isinstance(function, Compiled) else Differentiable(function)
 
 
+def kept_differentiable(function: Any) -> Compiled:
+    """The same, kept for the next call with that function."""
+    if isinstance(function, Compiled):
+        return function
+    try:
+        return kept(function, getattr(function, "__code__", None))
+    except TypeError:  # not hashable
+        return Differentiable(function)
+
+
+@functools.lru_cache(maxsize=128)
+def kept(function: Any, code: Any) -> Compiled:
+    """Made once for each function and its code, which a function may be given anew."""
+    return Differentiable(function)
+
+
 @overload
 def differentiate(
     f: Callable[P, R],
@@ -305,14 +321,17 @@ def jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[An
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, None))
     (10.0, 5.0)
     """
-    of = differentiable(f)
+    of = kept_differentiable(f)
     if len(primals) != len(tangents):
         raise TypeError(f"{len(primals)} primals and {len(tangents)} tangents")
     moving = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
     if not moving:
         raise TypeError("no argument has a tangent")
     tangent = derived(of, Tangent, moving)
-    found: tuple[Any, Any] = tangent.at(of.bind(primals, {}), [tangents[k] for k in moving])
+    if len(primals) == len(of.signature.names):
+        found: tuple[Any, Any] = tangent(*primals, *[tangents[k] for k in moving])
+    else:
+        found = tangent.at(of.bind(primals, {}), [tangents[k] for k in moving])
     return found
 
 
@@ -339,7 +358,7 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
     >>> value, pullback(1.0), pullback(10.0)
     (10.0, (5.0, 2.0), (50.0, 20.0))
     """
-    of = differentiable(f)
+    of = kept_differentiable(f)
     values = of.bind(primals, {})
     specs = of.specs(values)
     wrt = tuple(k for k, spec in enumerate(specs) if of.signature.moves(spec))

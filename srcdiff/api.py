@@ -25,11 +25,12 @@ from .derivatives import (
     outline,
 )
 from .emit.show import show
-from .errors import NotDifferentiable
+from .errors import DifferentiationError, NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
-from .frontend.source import read_source
+from .frontend.source import FunctionSource, caller_of, read_source
 from .ir.core import Function
+from .primitives.custom import rules_of
 from .sparse import SparseJacobian
 
 P = ParamSpec("P")
@@ -40,8 +41,7 @@ class Differentiable(Compiled):
     """A Python function that was read: its compiled form, and what derivatives are made of."""
 
     def __init__(self, function: Any, options: Options | None = None) -> None:
-        self.__srcdiff_function__ = function
-        self.source = read_source(function)
+        self.__srcdiff_function__, self.source = with_source(function)
         super().__init__(Signature(self.source), options or Options())
 
     def title(self) -> str:
@@ -52,6 +52,18 @@ class Differentiable(Compiled):
 
     def finish(self, program: Program) -> Function:
         return pipeline.primal(program, self.options.optimise)
+
+
+def with_source(function: Any) -> tuple[Any, FunctionSource]:
+    """The function and its source; of one that has none but has rules, those of a function that calls it."""
+    try:
+        return function, read_source(function)
+    except DifferentiationError:
+        rules = rules_of(function)
+        if rules is None or rules.parameters is None:
+            raise
+        caller = caller_of(function, rules.parameters)
+        return caller, read_source(caller)
 
 
 class Differentiated(Differentiable, Generic[P, R]):

@@ -22,7 +22,7 @@ from ..ir.walk import free_values_of
 from ..primitives.custom import rules_of
 from .canonicalise import assigned_names, read_names
 from .captures import Captures
-from .custom import derived
+from .custom import attempted, derived
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
 from .library.structures import has_items, joined_name, known_range, thing_of, with_results
@@ -666,7 +666,15 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
             result = reader.body_of(source.tree)
         else:
             given = list(things.values())
-            result = derived(reader, rules, given, lambda: reader.body_of(source.tree), source.tree)
+            result = derived(
+                reader,
+                rules,
+                given,
+                lambda: attempted(
+                    reader, lambda: reader.body_of(source.tree), source.dispatcher, given, source.tree
+                ),
+                source.tree,
+            )
         leaves: list[Value] = []
         structure = flatten(reader, result, leaves)
         hidden = list(reader.captures.values.values())

@@ -346,7 +346,7 @@ class Calls(Arrays):
     ) -> Any:
         """A call that the library does not know: it runs as it stands, and must touch no active value."""
         spelling, module = spelling_of(target), ""
-        if spelling is None and hasattr(target, "py_func"):
+        if spelling is None and (hasattr(target, "py_func") or rules_of(target) is not None):
             spelling, module = imported_name(target)
         if spelling is None:
             self.refuse(
@@ -453,7 +453,9 @@ class Calls(Arrays):
             self.refuse(
                 f"a call of `{spelling_of(target) or getattr(target, '__name__', target)}`",
                 f"Numba cannot compile it for these arguments ({str(error).strip().splitlines()[0]})",
-                "a loop, or a value computed before the call and passed in",
+                "a loop, or a value computed before the call and passed in"
+                if rules_of(target) is None
+                else "an `@njit` function with such rules, or `numba.extending.overload` for this one",
                 node=node,
             )
         return signature.return_type
@@ -632,11 +634,12 @@ def spelling_of(target: Any) -> str | None:
 
 
 def imported_name(target: Any) -> tuple[str | None, str]:
-    """How generated source reaches what Numba compiled in a module of the user, and what it must import."""
-    name, module = getattr(target, "__name__", ""), getattr(target, "__module__", "") or ""
-    if getattr(sys.modules.get(module), name, None) is not target:
-        return None, ""
-    return f"{module}.{name}", module
+    """How generated source reaches a function of a module that Numba can call, and what it must import."""
+    name = getattr(target, "__name__", "")
+    for module in (getattr(target, "__module__", None) or "", "scipy.special"):  # ufuncs do not say where they are
+        if getattr(sys.modules.get(module), name, None) is target:
+            return f"{module}.{name}", module
+    return None, ""
 
 
 def count_reads(tree: ast.AST) -> dict[str, int]:

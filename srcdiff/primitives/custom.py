@@ -68,6 +68,17 @@ class Rules:
         return next((len(rules) for rules in (self.vjp, self.jvp) if isinstance(rules, tuple)), None)
 
 
+    @property
+    def parameters(self) -> list[str] | None:
+        """What the rules call the arguments; None if that is not known."""
+        for rules in (self.vjp, self.jvp):
+            for rule in rules if isinstance(rules, tuple) else ():
+                code = getattr(rule, "__code__", None)
+                if code is not None and code.co_argcount == len(rules) + 2:
+                    return list(code.co_varnames[2 : code.co_argcount])
+        return None
+
+
 @dataclass(frozen=True, eq=False)
 class RuledCall:
     """What one call of a function with rules takes and gives: the attribute `call` of a `custom` op.

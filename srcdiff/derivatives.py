@@ -550,6 +550,9 @@ class Jacobian(Derivative):
         return replace(program, function=function, structure=structure)
 
 
+KNOWN_SIZES = 256
+
+
 class EitherJacobian(Derivative):
     """The Jacobian by the mode that takes fewer sweeps, chosen by the sizes of arguments and results."""
 
@@ -558,6 +561,7 @@ class EitherJacobian(Derivative):
     def __init__(self, of: Compiled, argnums: ArgNums) -> None:
         super().__init__(of, argnums)
         self.by_tangents, self.by_pullbacks = Jacobian(of, argnums, True), Jacobian(of, argnums, False)
+        self.known: dict[Any, Jacobian] = {}  # for types and sizes of arguments
 
     def title(self) -> str:
         return self.by_tangents.title()
@@ -573,7 +577,22 @@ class EitherJacobian(Derivative):
         return self.chosen(args, keywords)(*args, **keywords)
 
     def chosen(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
-        """The Jacobian for arguments of these sizes."""
+        """The Jacobian for arguments of these sizes; that of the results is taken to follow from them."""
+        values = self.bind(args, keywords)
+        specs = self.of.specs(values)
+        try:
+            key = specs, tuple(map(np.shape, flattened(values)))
+            found = self.known.get(key)
+        except TypeError:  # something in it is not hashable
+            return self.by_sizes(args, keywords)
+        if found is None:
+            if len(self.known) >= KNOWN_SIZES:
+                self.known.clear()
+            found = self.known[key] = self.by_sizes(args, keywords)
+        return found
+
+    def by_sizes(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
+        """The mode that takes fewer sweeps; the function is called, should the sizes of its results be needed."""
         values = self.bind(args, keywords)
         function = self.of.program(self.of.specs(values)).function
         inputs = sum(np.size(x) for k in self.wrt for x in flattened([values[k]]))

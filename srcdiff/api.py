@@ -6,7 +6,7 @@ value, slope = value_and_grad(loss)(w, X, y)
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
@@ -333,18 +333,20 @@ def jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[An
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, None))
     (10.0, 5.0)
     """
+    tangent, given = applied_jvp(f, primals, tangents)
+    found: tuple[Any, Any] = tangent(*given)
+    return found
+
+
+def applied_jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """The derivative that `jvp` calls, and its arguments."""
     of = kept_differentiable(f)
     if len(primals) != len(tangents):
         raise TypeError(f"{len(primals)} primals and {len(tangents)} tangents")
     moving = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
     if not moving:
         raise TypeError("no argument has a tangent")
-    tangent = derived(of, Tangent, moving)
-    if len(primals) == len(of.signature.names):
-        found: tuple[Any, Any] = tangent(*primals, *[tangents[k] for k in moving])
-    else:
-        found = tangent.at(of.bind(primals, {}), [tangents[k] for k in moving])
-    return found
+    return derived(of, Tangent, moving), [*primals, *(tangents[k] for k in moving)]
 
 
 def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
@@ -541,6 +543,8 @@ def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
 
 for maker in (grad, value_and_grad, jacobian, jacfwd, jacrev, hessian, hvp):
     maker.__srcdiff_maker__ = True  # type: ignore[attr-defined, union-attr]
+jvp.__srcdiff_maker__ = applied_jvp  # type: ignore[attr-defined]
+vjp.__srcdiff_maker__ = None  # type: ignore[attr-defined]
 
 __all__ = [
     "Differentiated",

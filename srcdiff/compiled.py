@@ -181,11 +181,15 @@ class Compiled:
                 self.__dict__["_dispatcher"] = found
         return found
 
+    @property
+    def is_called_through_c(self) -> bool:
+        """Whether Numba's C code can find the arguments of a call."""
+        return self.signature.is_positional and not is_interpreted()
+
     def first_call(self, *args: Any, **keywords: Any) -> Any:
         """Choose how calls go, and call."""
         self.bind(args, keywords)  # C says less about a call that does not fit
-        through_c = self.signature.is_positional and not is_interpreted()
-        self.call_by(self.dispatcher if through_c else self.call)
+        self.call_by(self.dispatcher if self.is_called_through_c else self.call)
         return self(*args, **keywords)
 
     def call(self, *args: Any, **keywords: Any) -> Any:

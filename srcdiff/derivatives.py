@@ -21,7 +21,6 @@ import numpy as np
 
 from . import pipeline
 from .arguments import ArgNums, Around, flattened, matching, nesting_of
-from .backend.dispatcher import is_interpreted
 from .compiled import Compiled, Specs, flat_leaves, returned, without_masks
 from .emit.adapter import leaves_of, unused
 from .errors import NotDifferentiable
@@ -271,13 +270,16 @@ class Directional(Derivative):
         given, tangents = self.split(args)
         return self.bind(given, keywords), list(tangents)
 
+    @property
+    def is_called_through_c(self) -> bool:
+        has_defaults = any(p.default is not p.empty for p in super().parameters.parameters.values())
+        return not has_defaults and super().is_called_through_c
+
     def first_call(self, *args: Any, **keywords: Any) -> Any:
-        """Choose how calls go, and call: through C where each parameter is given by position."""
+        """Choose how calls go, and call."""
         given, _ = self.split(args)
         self.bind(given, keywords)
-        has_defaults = any(p.default is not p.empty for p in super().parameters.parameters.values())
-        through_c = self.signature.is_positional and not has_defaults and not is_interpreted()
-        self.call_by(self.dispatcher if through_c else self.call)
+        self.call_by(self.dispatcher if self.is_called_through_c else self.call)
         return self(*args, **keywords)
 
     def call(self, *args: Any, **keywords: Any) -> Any:

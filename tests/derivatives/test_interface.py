@@ -364,13 +364,13 @@ def test_module_names():
 # --------------------------------------------------------------------------- calls inside functions
 
 
-def wave(x, k):
+def ripple(x, k):
     return math.sin(k * x) * x
 
 
 def test_jvp_inside_a_function():
     def slope(x):
-        value, tangent = srcdiff.jvp(wave, (x, 2.0), (x, None))
+        value, tangent = srcdiff.jvp(ripple, (x, 2.0), (x, None))
         return tangent + 0.0 * value
 
     x = 0.7
@@ -382,7 +382,7 @@ def test_jvp_inside_a_function():
 
 def test_vjp_inside_a_function_is_refused():
     def f(x):
-        return srcdiff.vjp(wave, x, 2.0)[1](1.0)[0]
+        return srcdiff.vjp(ripple, x, 2.0)[1](1.0)[0]
 
     with pytest.raises(srcdiff.DifferentiationError, match="this call of `vjp` inside a function"):
         srcdiff.grad(f)(0.7)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from . import pipeline
 from .arguments import ArgNums, Signature, flattened
+from .backend.dispatcher import called_in_compiled_code
 from .compiled import Compiled, Options, Specs
 from .derivatives import (
     EitherJacobian,
@@ -29,6 +30,7 @@ from .errors import DifferentiationError, NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
 from .frontend.source import FunctionSource, caller_of, read_source
+from .ir import types as ty
 from .ir.core import Function
 from .primitives.custom import rules_of
 from .sparse import SparseJacobian
@@ -540,6 +542,16 @@ def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     """
     return HessianVector(differentiable(f), argnums)
 
+
+def chosen_jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, list[str]]:
+    """What `jvp` in compiled code calls, and the texts of its arguments."""
+    still = [None if isinstance(type, ty.nb.NoneType) else type for type in tangents]
+    tangent, _ = applied_jvp(f, primals, still)
+    moving = [k for k, type in enumerate(still) if type is not None]
+    return tangent, [*(f"primals[{k}]" for k in range(len(primals))), *(f"tangents[{k}]" for k in moving)]
+
+
+called_in_compiled_code(jvp, chosen_jvp)
 
 for maker in (grad, value_and_grad, jacobian, jacfwd, jacrev, hessian, hvp):
     maker.__srcdiff_maker__ = True  # type: ignore[attr-defined, union-attr]

@@ -234,7 +234,9 @@ class Compiled:
             call = passing(target, form[0], fetch, statics, self.call)
             way = Way(form, (fetch, statics), dispatcher, call)
             self.passes = [way, *self.passes[:7]]
-        way.dispatcher.insert(compiled, (*flat_leaves(specs), *(ty.typeof(fetched(where)) for where in fetch)))
+        way.dispatcher.insert(
+            compiled, (*flat_leaves(specs), *(ty.typeof(fetched(where)) for where in fetch))
+        )
         self.call_by(way.call)
 
     # ---------------------------------------------------------------------------- from compiled functions

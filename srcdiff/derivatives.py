@@ -225,7 +225,9 @@ class Directional(Derivative):
     @property
     def underneath(self) -> FunctionType:
         function = super().underneath
-        bare = FunctionType(function.__code__, function.__globals__, function.__name__, None, function.__closure__)
+        bare = FunctionType(
+            function.__code__, function.__globals__, function.__name__, None, function.__closure__
+        )
         bare.__signature__ = self.parameters  # type: ignore[attr-defined]
         return bare
 

@@ -95,7 +95,9 @@ class SparseJacobian:
         self.of, self.argnums, self.symmetric = of, argnums, symmetric
         self.dependence, self.compressed = Dependence(of, argnums), Compressed(of, argnums)
         self.plans: dict[Any, Plan] = {}
-        self.last: tuple[Specs, list[Any], Plan] | None = None  # of the last call, and the arguments that told
+        self.last: tuple[Specs, list[Any], Plan] | None = (
+            None  # of the last call, and the arguments that told
+        )
         self.__name__ = f"{of.signature.name}_sparse_{'hessian' if symmetric else 'jacobian'}"
         self.__doc__ = of.signature.source.function.__doc__
 

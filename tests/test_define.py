@@ -480,7 +480,9 @@ def test_a_function_that_cannot_be_read_by_itself():
     defvjp(lambert, lambda g, ans, x: g * ans / (x * (1.0 + ans)))
     w = lambert(1.0)
     slope = w / (1.0 + w)
-    near((grad(lambert)(1.0), differentiate(lambert).grad(1.0), jvp(lambert, (1.0,), (1.0,))[1]), (slope,) * 3)
+    near(
+        (grad(lambert)(1.0), differentiate(lambert).grad(1.0), jvp(lambert, (1.0,), (1.0,))[1]), (slope,) * 3
+    )
     near(grad(grad(lambert))(1.0), slopes(grad(lambert), (1.0,)), 1e-8)
     check_grads(lambert, (1.0,))
     defvjp(smoothed, smoothed_rule)
@@ -552,7 +554,10 @@ def test_rules_after_a_compiled_caller_are_refused():
     defvjp(inner, lambda g, ans, x: g * 100.0)
     near((step(3.0), slope(3.0)), (101.0, 101.0))
     for give in (defvjp, defjvp):
-        with pytest.raises(DifferentiationError, match="`inner` is given rules after an `@njit` .*(?s:.)*: The gradient of outer by x"):
+        with pytest.raises(
+            DifferentiationError,
+            match="`inner` is given rules after an `@njit` .*(?s:.)*: The gradient of outer by x",
+        ):
             give(inner, lambda g, ans, x: g * 200.0)
     with pytest.raises(DifferentiationError, match="`outer` is given rules after"):
         defvjp(outer, lambda g, ans, x: g)

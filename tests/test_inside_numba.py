@@ -18,7 +18,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 import srcdiff
-from srcdiff import differentiate, grad, hessian, hvp, jacobian, value_and_grad
+from srcdiff import differentiate, grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 SCALE = 2.0
 X = np.arange(6.0).reshape(3, 2)
@@ -235,6 +235,41 @@ def test_names_that_an_adapter_might_use():
 
     assert use(2.0) == (105.0, 24.0)
     assert hvp(lambda vector: vector**3)(2.0, 1.0) == 12.0
+
+
+def test_tangents():
+    """`jvp`, of an object of ours or of a function under `@njit`."""
+    slope = grad(cube)
+
+    @njit
+    def plain(x, y):
+        return x * x * y
+
+    @njit
+    def along(x, v):
+        return (
+            jvp(cube, (x,), (v,)),
+            jvp(slope, (x,), (1.0,)),
+            jvp(plain, (x, 3.0), (v, None)),
+            jvp(plain, (x, 3.0), (v, 1.0)),
+        )
+
+    assert same(along(2.0, 0.5), ((8.0, 6.0), (12.0, 12.0), (12.0, 6.0), (12.0, 10.0)))
+
+    @njit
+    def of_arrays(w, X, y):
+        return jvp(loss, (w, 0.5, X, y, 0.1), (np.ones_like(w), None, None, None, None))
+
+    w, X, y = np.array([0.3, -0.2]), np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([1.0, -1.0])
+    value, tangent = of_arrays(w, X, y)
+    assert np.allclose(tangent, np.sum(grad(loss)(w, 0.5, X, y, 0.1)), rtol=1e-12)
+
+    @njit
+    def wrong(x):
+        return jvp(cube, (x, x), (x,))
+
+    with pytest.raises(TypingError, match="2 primals and 1 tangents"):
+        wrong(1.0)
 
 
 def test_higher_derivatives():

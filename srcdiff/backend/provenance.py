@@ -59,7 +59,9 @@ def provenance(
     return Provenance(
         tuple(sorted((file, file_digest(file)) for file in set(files))),
         tuple(places),
-        tuple(sorted({(place_of(function), rules_digest(RULES.get(function))) for function in differentiated})),
+        tuple(
+            sorted({(place_of(function), rules_digest(RULES.get(function))) for function in differentiated})
+        ),
         package_stamp(),
     )
 

@@ -696,9 +696,7 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
     fetch, statics = tuple(captures.fetch), tuple(captures.statics)
     files = frozenset((source.file, *reader.files))
     called, differentiated = frozenset(reader.called), frozenset(reader.differentiated)
-    return Program(
-        function, fetch, statics, structure, count, tuple(places), files, called, differentiated
-    )
+    return Program(function, fetch, statics, structure, count, tuple(places), files, called, differentiated)
 
 
 def valid_name(name: str) -> str:

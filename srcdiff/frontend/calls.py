@@ -636,7 +636,10 @@ def spelling_of(target: Any) -> str | None:
 def imported_name(target: Any) -> tuple[str | None, str]:
     """How generated source reaches a function of a module that Numba can call, and what it must import."""
     name = getattr(target, "__name__", "")
-    for module in (getattr(target, "__module__", None) or "", "scipy.special"):  # ufuncs do not say where they are
+    for module in (
+        getattr(target, "__module__", None) or "",
+        "scipy.special",
+    ):  # ufuncs do not say where they are
         if getattr(sys.modules.get(module), name, None) is target:
             return f"{module}.{name}", module
     return None, ""

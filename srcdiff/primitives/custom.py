@@ -67,7 +67,6 @@ class Rules:
         """How many arguments the rules are for; None if for any number."""
         return next((len(rules) for rules in (self.vjp, self.jvp) if isinstance(rules, tuple)), None)
 
-
     @property
     def parameters(self) -> list[str] | None:
         """What the rules call the arguments; None if that is not known."""
@@ -125,7 +124,9 @@ class Callee:
 
 
 RULES: dict[Any, Rules] = {}
-LINKED: dict[Any, str] = {}  # functions whose derivatives are part of other compiled code, and what calls them there
+LINKED: dict[
+    Any, str
+] = {}  # functions whose derivatives are part of other compiled code, and what calls them there
 
 
 def bare(function: Any) -> Any:

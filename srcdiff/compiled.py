@@ -16,7 +16,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
@@ -167,7 +166,7 @@ class Compiled:
         self.__call__ = callable  # type: ignore[method-assign]
 
     @property
-    def underneath(self) -> FunctionType:
+    def underneath(self) -> Any:
         """The Python function with the parameters of a call by position."""
         return self.signature.source.function
 
@@ -223,7 +222,7 @@ class Compiled:
         takes."""
         function, fetch, statics = entry
         around = function if isinstance(function, Around) else None
-        compiled = function if around is None else around.function
+        compiled: Any = function if around is None else around.function
         form = tuple(map(structure_of, specs)), None if around is None else (around.written, around.structure)
         same = (way for way in self.passes if way.form == form and same_captured(way.captured, entry[1:]))
         way = next(same, None)

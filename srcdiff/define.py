@@ -99,7 +99,7 @@ def give(function: Any, rules: Rules) -> None:
         raise NotDifferentiable(
             f"`{rules.name}` is given rules after an `@njit` function was compiled that contains a derivative of it",
             reason=f"that function keeps what it was linked against: {caller}",
-            instead=f"the rules before that code is called first; in a session, define `{rules.name}` and its callers anew",
+            instead=f"the rules before that code is called; in a session, define `{rules.name}` and its callers anew",
         )
     RULES[function] = rules
     forget_programs()

@@ -26,7 +26,6 @@ from .emit.adapter import leaves_of, unused
 from .errors import NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
-from .frontend.things import Static
 from .frontend.trees import Tree, all_leaves, closed, mapped, opened, parts_of, with_parts
 from .ir import types as ty
 from .ir.core import Function, Value
@@ -223,7 +222,7 @@ class Directional(Derivative):
         )
 
     @property
-    def underneath(self) -> FunctionType:
+    def underneath(self) -> Any:
         function = super().underneath
         bare = FunctionType(
             function.__code__, function.__globals__, function.__name__, None, function.__closure__

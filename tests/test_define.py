@@ -556,7 +556,7 @@ def test_rules_after_a_compiled_caller_are_refused():
     for give in (defvjp, defjvp):
         with pytest.raises(
             DifferentiationError,
-            match="`inner` is given rules after an `@njit` .*(?s:.)*: The gradient of outer by x",
+            match=r"`inner` is given rules after an `@njit` .*(?s:.)*: The gradient of outer by x",
         ):
             give(inner, lambda g, ans, x: g * 200.0)
     with pytest.raises(DifferentiationError, match="`outer` is given rules after"):
@@ -584,5 +584,5 @@ def test_rules_after_a_compiled_caller_of_the_function_itself():
     near(both(2.0), 20.0)
     defvjp(f, lambda g, ans, x: g * 100.0)
     near((f.grad(2.0), both(2.0)), (100.0, 20.0))
-    with pytest.raises(DifferentiationError, match="rules after .*(?s:.)*against: penalty"):
+    with pytest.raises(DifferentiationError, match=r"rules after .*(?s:.)*against: penalty"):
         defvjp(slope.of, lambda g, ans, x: g)

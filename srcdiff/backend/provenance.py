@@ -101,10 +101,8 @@ def rules_digest(rules: Rules | None) -> str:
     """The digest of where the rules of a function are; that they are the same is seen from their files."""
     if rules is None:
         return NO_RULES
-    given = [("vjp", rules.vjp.source)] if isinstance(rules.vjp, Together) else []
-    given += [("vjp", rule) for rule in rules.vjp or ()] if not given else []
-    given += [("jvp", rule) for rule in rules.jvp or ()]
-    said = [(mode, rule and place_of(rule)) for mode, rule in given]
+    vjp = (rules.vjp.source,) if isinstance(rules.vjp, Together) else rules.vjp
+    said = [[rule and place_of(rule) for rule in given or ()] for given in (vjp, rules.jvp)]
     return hashlib.sha256(repr(said).encode()).hexdigest()
 
 

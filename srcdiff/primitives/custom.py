@@ -71,9 +71,10 @@ class Rules:
     def parameters(self) -> list[str] | None:
         """What the rules call the arguments; None if that is not known."""
         for rules in (self.vjp, self.jvp):
-            for rule in rules if isinstance(rules, tuple) else ():
+            given = rules if isinstance(rules, tuple) else ()
+            for rule in given:
                 code = getattr(rule, "__code__", None)
-                if code is not None and code.co_argcount == len(rules) + 2:
+                if code is not None and code.co_argcount == len(given) + 2:
                     return list(code.co_varnames[2 : code.co_argcount])
         return None
 

@@ -81,6 +81,7 @@ PLACE: list[Stage] = [
 ]
 FINISH: list[Stage] = [
     (NEEDED, "rules", drop_rules),
+    (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
     (OPTIONAL, "hoist placed", hoist_invariants),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),

@@ -292,7 +292,7 @@ def print_function(function: Function, doc: str = "", results: str | None = None
             if op.primitive == "call" and op.attributes["name"] not in helpers:
                 called: Function = op.attributes["callee"].function
                 helpers[op.attributes["name"]] = called  # it calls itself
-                finished = finish(simplified(drop_attachments(called)))
+                finished = finish(simplified(called))
                 helpers[op.attributes["name"]] = replace(finished, name=op.attributes["name"])
                 gather(finished)
 

@@ -82,6 +82,7 @@ PLACE: list[Stage] = [
 ]
 FINISH: list[Stage] = [
     (NEEDED, "rules", drop_rules),
+    (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
     (OPTIONAL, "hoist placed", hoist_invariants),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
@@ -310,7 +311,7 @@ def print_function(function: Function, doc: str = "", results: str | None = None
             if op.primitive == "call" and op.attributes["name"] not in helpers:
                 called: Function = op.attributes["callee"].function
                 helpers[op.attributes["name"]] = called  # it calls itself
-                finished = finish(simplified(drop_attachments(called)))
+                finished = finish(simplified(called))
                 helpers[op.attributes["name"]] = replace(finished, name=op.attributes["name"])
                 gather(finished)
 

@@ -545,7 +545,10 @@ class Placer:
             for stores in self.structure.stores.values():
                 for op in stores:
                     if op.primitive == "store":
-                        self._stores.setdefault(op.operands[-1], []).append(op)
+                        held = op.operands[-1]
+                        self._stores.setdefault(held, []).append(op)
+                        if (maker := self.structure.maker.get(held)) and maker.primitive == "attach":
+                            self._stores.setdefault(maker.operands[0], []).append(op)  # the same number
         home = self.structure.home.get(value)
         return [op for op in self._stores.get(value, []) if self.structure.around.get(op) == home]
 

@@ -16,13 +16,13 @@ from typing import Any
 from ..errors import NotDifferentiable
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from ..primitives.custom import rules_of
 from .canonicalise import assigned_names, read_names
 from .captures import Captures
-from .custom import derived
+from .custom import attempted, derived
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
 from .library.structures import has_items, joined_name, known_range, thing_of, with_results
@@ -76,9 +76,10 @@ class Program:
     `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
     at each call; `structure` is the nesting of the results: "leaf", None, a tuple or a `Tree` (in which what is known
     is `Static`); the first `arguments` parameters are the arguments; `written` says which parameters are arrays that
-    are written, hidden ones counted from the end; `files` are those that were read; `shares` says that an array among
-    the results may be the memory of another, or of an argument; `lengths` are, for each axis of each result, a number,
-    or the parameter and the axis that are as long, or None.
+    are written, hidden ones counted from the end; `files` are those that were read; `called` are the functions that
+    were read or called, `differentiated` those of them of which derivatives are in the program; `shares` says that an
+    array among the results may be the memory of another, or of an argument; `lengths` are, for each axis of each
+    result, a number, or the parameter and the axis that are as long, or None.
     """
 
     function: Function
@@ -88,6 +89,8 @@ class Program:
     arguments: int
     written: tuple[int, ...]
     files: frozenset[str] = frozenset()
+    called: frozenset[Any] = frozenset()
+    differentiated: frozenset[Any] = frozenset()
     shares: bool = False
     lengths: tuple[tuple[Any, ...], ...] = ()
 
@@ -99,6 +102,7 @@ class Reader(Expressions):
         super().__init__()
         self.captures = Captures()
         self.files = set()
+        self.called, self.differentiated = set(), set()
         self.stack = []
         self.readings: dict[Any, Reading] = {}
         self.shares, self.large, self.kept, self.sites = False, set(), set(), CallSites()
@@ -668,12 +672,21 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
         arguments = list(parameters)
         roots = {reader.memory[root]: root for root in reader.memory}
         reader.stack.append(source.function.__code__)
+        reader.called.add(source.function)
         rules = rules_of(source.function)
         if rules is None:
             result = reader.body_of(source.tree)
         else:
             given = list(things.values())
-            result = derived(reader, rules, given, lambda: reader.body_of(source.tree), source.tree)
+            result = derived(
+                reader,
+                rules,
+                given,
+                lambda: attempted(
+                    reader, lambda: reader.body_of(source.tree), source.dispatcher, given, source.tree
+                ),
+                source.tree,
+            )
         leaves: list[Value] = []
         structure = flatten(reader, result, leaves)
         made = [next((r for r, v in reader.memory.items() if v is value), None) for value in leaves]
@@ -720,7 +733,20 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
         else ()
         for root, value in zip(made, leaves, strict=True)
     )
-    return Program(function, fetch, statics, structure, count, tuple(places), files, shares, lengths)
+    called, differentiated = frozenset(reader.called), frozenset(reader.differentiated)
+    return Program(
+        function,
+        fetch,
+        statics,
+        structure,
+        count,
+        tuple(places),
+        files,
+        called,
+        differentiated,
+        shares,
+        lengths,
+    )
 
 
 def valid_name(name: str) -> str:
@@ -771,7 +797,7 @@ def named(block: Block, names: dict[Value, str]) -> Block:
 
     def spread_names(block: Block) -> None:
         for op in block.ops:
-            if op.primitive == "store":
+            if op.primitive in IN_PLACE:
                 spread(op.results, op.operands[0])
             elif op.primitive in ("for", "while"):
                 for initial, parameter, yielded, result in loop_slots(op):

@@ -104,6 +104,8 @@ def call_apart(
     if reading.program is not None:
         calls.captures.statics.extend(reading.program.statics)
         calls.files.update(reading.program.files)
+        calls.called.update(reading.program.called)
+        calls.differentiated.update(reading.program.differentiated)
     hidden = []
     for where in callee.fetch:
         thing = calls.captured(fetched(where), where, where[2], node)
@@ -259,4 +261,4 @@ def with_own_captures(function: Function, callee: Callee) -> Function:
     return replace(function, body=visit(function.body)) if hidden else function
 
 
-__all__ = ["CallSites", "Reading", "call_apart", "emit_call"]
+__all__ = ["CallSites", "Reading", "call_apart", "emit_call", "is_hashable"]

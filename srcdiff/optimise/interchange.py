@@ -28,7 +28,7 @@ from itertools import product
 from ..analysis.affine import Linear, Overwrites
 from ..analysis.structure import find_structure
 from ..ir import types as ty
-from ..ir.builder import Builder, constant
+from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.trips import trip_count, trip_number
 from ..ir.walk import ops_within, rename_op, substitute, uses_in
@@ -197,7 +197,8 @@ class Interchange:
         if not all(self.affine.is_never_negative(i) for op in known for i in indices_of(op)):
             return not stores
         return all(
-            self.overwrites.apart(access, indices_of(access), op, indices_of(op), within=loop) for op in stores
+            self.overwrites.apart(access, indices_of(access), op, indices_of(op), within=loop)
+            for op in stores
         )
 
     def keeps_to_itself(self, access: Op, loop: Op) -> bool:
@@ -419,9 +420,7 @@ class Emission:
                     if k == 0 or nest.parts[k - 1].loop is not None:
                         self.start(builder, part.loop)
                     self.inner(builder, part.loop)
-        renames.update(
-            (r, self.now[self.structure.storage(r)]) for *_, r in slots if ty.is_array(r.type)
-        )
+        renames.update((r, self.now[self.structure.storage(r)]) for *_, r in slots if ty.is_array(r.type))
         return builder.ops, renames
 
     def put_above(self, builder: Builder) -> None:

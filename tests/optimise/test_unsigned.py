@@ -10,9 +10,11 @@ from tests.truth import assert_gradient
 
 
 def covariance_by_slices(x, n):
-    c = np.zeros((n, n))
-    for i in range(n):
-        c[i, i:n] = x[:, i] @ x[:, i:n]
+    m = x.shape[1]
+    c = np.zeros((m, m))
+    for i in range(m):
+        c[i:m, i] = x[:, i] @ x[:, i:m] / n
+        c[i, i:m] = c[i:m, i]
     return np.sum(c * c)
 
 

@@ -32,6 +32,7 @@ from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
+from .optimise.hold import hold_sums
 from .optimise.interchange import interchange_loops
 from .optimise.jam import jam_loops
 from .optimise.join import join_loops
@@ -69,6 +70,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "contract", contract_arrays),
+    (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
 ]
 PREPARE: list[Stage] = [
     (NEEDED, "primal", as_primal),

@@ -23,7 +23,7 @@ from ..analysis.structure import Structure
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, rename_op
 from ..primitives import ARRAYS, REGISTRY
@@ -32,7 +32,6 @@ from .estimate import CHEAP
 if TYPE_CHECKING:
     from .residuals import Placer
 
-IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
 LIKE = ("copy", "zeros_like", "empty_like")
 # A length as ("value", v), ("constant", n), ("shape", array, axis) or (primitive, type, part, ...)
 Length = tuple[Any, ...]
@@ -244,6 +243,12 @@ def recorded_lengths(structure: Structure, array: Value, loop: Op) -> tuple[tupl
             "arrays of one size, or the product as a loop over its elements",
         )
     return tuple(n for n in found if n is not None), lengths.proven
+
+
+def keeps_its_size(structure: Structure, array: Value, loop: Op) -> bool:
+    """Whether an array of a loop certainly is of the same size in every trip."""
+    lengths = Lengths(structure, loop)
+    return all(lengths.of(array, axis) is not None for axis in range(array.type.ndim)) and lengths.proven
 
 
 class Lengths:

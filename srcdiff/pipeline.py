@@ -32,6 +32,8 @@ from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
+from .optimise.hold import hold_sums
+from .optimise.interchange import interchange_loops
 from .optimise.jam import jam_loops
 from .optimise.join import join_loops
 from .optimise.maps import sum_before_maps
@@ -77,8 +79,10 @@ FUSE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "contract", contract_arrays),
+    (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
 ]
 PREPARE: list[Stage] = [
     (NEEDED, "primal", as_primal),
@@ -142,7 +146,7 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
     function = drop_rules(drop_attachments(program.function))
-    return run(FUSE, function, True, hook) if optimise else function
+    return simplified(drop_attachments(run(FUSE, function, True, hook))) if optimise else function
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:

@@ -10,7 +10,7 @@ REPORT_SIZES = [(1_000,)]
 
 def make(size, rng):
     (n,) = size
-    return 0.5 * rng.standard_normal(n) / np.arange(2.0, n + 2.0), rng.standard_normal(n)
+    return 0.3 * rng.standard_normal(n) / np.arange(2.0, n + 2.0), rng.standard_normal(n)
 
 
 def slices(r, weight):

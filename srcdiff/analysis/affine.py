@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..ir import types as ty
-from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import Op, Value, indices_of, leaves_early, loop_body, loop_slots
 from ..primitives import ARRAYS
 from .structure import Structure, index_of, induction
 
@@ -459,6 +459,22 @@ class Overwrites:
         return all(
             self.disjoint(where, target, loops, level, primes, later) for level in range(inner, len(loops))
         )
+
+    def later_trip_misses(self, op: Op, later: Op, loop: Op) -> bool:
+        """Whether `later`, in a later trip of a loop around both, misses the element of an instance of `op`, as long
+        as the loops around that one stay in the same trip."""
+        s = self.structure
+        where, target = indices_of(op), indices_of(later)
+        if s.is_mixed(op.operands[0]) or not all(map(self.affine.is_never_negative, (*where, *target))):
+            return False
+        loops = [op for op in s.around[later] if op.primitive in ("for", "while")]
+        primes: dict[Value, Value] = {}
+        for each in loops:
+            if each.primitive == "for":
+                index = loop_body(each).parameters[0]
+                primes[index] = Value(index.name + "'", index.type)
+        level = loops.index(loop)
+        return self.disjoint(where, target, loops[: level + 1], level, primes, later)
 
     def runs_before(self, op: Op, later: Op, common: list[Op]) -> bool:
         """Whether, within one trip of all common loops, `op` comes before `later`."""

@@ -32,6 +32,7 @@ from .fuse import accumulates
 ACCESSES = ("load", "store")
 READING = ("load", "cast", "shape")
 MOVABLE = (*READING, "store", "alloc")
+BETWEEN = (*MOVABLE, "require")  # what may stand between two loops: a check is made before both
 
 
 def join_loops(function: Function) -> Function:
@@ -122,7 +123,7 @@ class Joiner:
         return made and replace(made, above=(*above, *made.above))
 
     def nests(self, block: Block, first: Op, between: tuple[Op, ...], second: Op) -> Joined | None:
-        """Two nests as one, if their inner loops can be joined as well."""
+        """Two nests as one, if the last inner loop of one and the first of the other can be joined as well."""
         made = self.pair(first, between, second)
         if made is None:
             return None
@@ -131,7 +132,9 @@ class Joiner:
         whole = Block(block.parameters, (*block.ops[:k], *made.above, made.loop, *rest.ops), rest.results)
         joiner = Joiner(exchanged(self.body, block, whole), self.refused)
         body = loop_body(made.loop)
-        one, other = (n for n, op in enumerate(body.ops) if op.regions)
+        loops = [n for n, op in enumerate(body.ops) if op.regions]
+        last = sum(bool(op.regions) for op in loop_body(first).ops)
+        one, other = loops[last - 1], loops[last]
         inner = joiner.two(body, body.ops[one], body.ops[one + 1 : other], body.ops[other], [])
         if inner is None:
             return None
@@ -150,6 +153,9 @@ class Joiner:
         behind: list[Op] = []
         for op in between:
             if any(v in numbers for v in op.operands):
+                if op.primitive == "store" and self.is_alone(op, between, second):
+                    behind.append(op)
+                    continue
                 if op.primitive not in REGISTRY and op.primitive != "cast":
                     return None
                 numbers.update(op.results)
@@ -164,6 +170,13 @@ class Joiner:
         above, first, renames = moved
         loop = together(first, substitute_in(second, renames))
         return Joined(tuple(above), loop, tuple(behind), renames)
+
+    def is_alone(self, store: Op, between: tuple[Op, ...], second: Op) -> bool:
+        """Whether neither a loop nor the other ops before it touch the array of a store."""
+        storage = self.structure.storage(store.operands[0])
+        others = [op for op in between if op is not store]
+        touched = (v for op in (*others, second) for v in free_values_of(op) if ty.is_array(v.type))
+        return not any(self.structure.storage(v) is storage for v in touched)
 
     def same_range(self, first: Op, second: Op) -> bool:
         return all(
@@ -185,7 +198,7 @@ class Joiner:
         above: list[Op] = []
         free = set(free_values_of(first))
         for op in between:
-            if op.primitive not in MOVABLE and op.primitive not in REGISTRY:
+            if op.primitive not in BETWEEN and op.primitive not in REGISTRY:
                 return None
             if op.primitive in ACCESSES and not self.misses_all(op, first):
                 return None
@@ -284,16 +297,18 @@ def is_joinable(op: Op, structure: Structure) -> bool:
 
 
 def is_nest(op: Op, affine: Affine) -> bool:
-    """Whether a loop holds one other, and what it stores and reads of one array in a trip is in rows of that trip."""
+    """Whether a loop holds others, and what it stores and reads of one array in a trip is in rows of that trip."""
     if op.primitive != "for" or leaves_early(op):
         return False
     step, body = op.operands[2], loop_body(op)
-    if not (step.is_constant and step.constant == 1 and body.ops):
+    if not (step.is_constant and step.constant == 1):
         return False
-    *before, last = body.ops
-    if not last.regions or not all(inner.primitive in (*READING, *REGISTRY) for inner in before):
+    loops = [inner for inner in body.ops if inner.regions]
+    if not loops or not all(
+        inner.regions or inner.primitive in (*READING, "store", *REGISTRY) for inner in body.ops
+    ):
         return False
-    if not is_nest(last, affine) and not is_joinable(last, affine.structure):
+    if not all(is_nest(inner, affine) or is_joinable(inner, affine.structure) for inner in loops):
         return False
     sums = (slot for slot in loop_slots(op) if not ty.is_array(slot[1].type))
     return all(accumulates(body, p, y) for _, p, y, _ in sums) and has_own_rows(op, affine)

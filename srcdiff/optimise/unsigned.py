@@ -1,11 +1,12 @@
-"""Unsigned indices in inner loops that start at a number computed around them.
+"""Unsigned indices in inner loops that start, or count, from a number computed around them.
 
     for r in range(j + 1, d):            for r in range(j + 1, d):
         q[r] += c[j, r] * s       ->         k = np.uint64(r)
                                              q[k] += c[j, k] * s
 
 A negative index counts from the end. LLVM vectorises a loop only if it can show that no index does, which it does not
-see in a range that starts at a variable; here it is proven, and said by the type. Reads: structure, affine forms.
+see in a range that starts at a variable, nor in `i + r` where `i` goes down; here it is proven, and said by the type.
+Reads: structure, affine forms.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def visited(block: Block, affine: Affine) -> Block:
     ops = []
     for op in block.ops:
         if op.regions:
-            if op.primitive == "for" and not op.operands[0].is_constant and is_innermost(op):
-                op = replace(op, regions=(unsigned(loop_body(op), affine),))
+            if op.primitive == "for" and is_innermost(op):
+                op = replace(op, regions=(unsigned(op, affine),))
             else:
                 op = replace(op, regions=tuple(visited(region, affine) for region in op.regions))
         ops.append(op)
@@ -43,7 +44,25 @@ def is_innermost(op: Op) -> bool:
     return not any(inner.regions for inner in loop_body(op).ops)
 
 
-def unsigned(body: Block, affine: Affine) -> Block:
+def is_seen(index: Value, loop: Op, affine: Affine) -> bool:
+    """Whether LLVM sees that an index in a loop from a constant is not negative: what is added to the loop's own index
+    counts up from a constant as well."""
+    if not loop.operands[0].is_constant:
+        return False
+    for value, c in affine.form(index).terms:
+        if value is loop_body(loop).parameters[0]:
+            continue
+        counting = affine.loop_of(value)
+        if c < 0 or counting is None or counting.attributes.get("descending"):
+            return False
+        if not counting.operands[0].is_constant:
+            return False
+    return True
+
+
+def unsigned(loop: Op, affine: Affine) -> Block:
+    body = loop_body(loop)
+    own = body.parameters[0] if loop.operands[0].is_constant else None
     moving = set(body.parameters[:1])
     known: dict[Value, Value] = {}
     with Builder() as builder:
@@ -53,7 +72,9 @@ def unsigned(body: Block, affine: Affine) -> Block:
                 end = len(op.operands) - (op.primitive != "load")
                 where = op.operands[1:end]
                 for i in where:
-                    if i in moving and i not in known and affine.is_never_negative(i):
+                    if i not in moving or i in known or i is own or is_seen(i, loop, affine):
+                        continue
+                    if affine.is_never_negative(i):
                         known[i] = builder.emit("cast", (i,), ty.uint64)
                 where = tuple(known.get(i, i) for i in where)
                 op = replace(op, operands=(op.operands[0], *where, *op.operands[end:]))

@@ -192,10 +192,69 @@ def rows_of_the_trip_after(x, n):
     return np.sum(b)
 
 
+def product_of_a_scaled_matrix(x, n):
+    return np.sum((2.0 * x @ x[0]) ** 2)
+
+
+def more_than_one_loop_in_a_row(x, n):
+    a = np.zeros((n, n))
+    norm = np.zeros(n)
+    s = 0.0
+    for i in range(n):
+        for j in range(n):
+            norm[i] += x[i, j] * x[i, j]
+        for j in range(n):
+            a[i, j] = x[i, j] / norm[i]
+    for i in range(n):
+        for j in range(n):
+            s += np.exp(a[i, j])
+        for j in range(n):
+            s += x[i, j] * a[i, j]
+    return s
+
+
+def sum_stored_behind_the_loop(x, n):
+    a = np.zeros((n, n))
+    r = np.zeros(n)
+    t = np.zeros(n)
+    for i in range(n):
+        total = 0.0
+        for j in range(n):
+            a[i, j] = x[i, j] * x[j, i]
+            total += a[i, j]
+        r[i] = total
+    for i in range(n):
+        for j in range(n):
+            t[i] += a[i, j] * x[i, j]
+    return np.sum(r * t)
+
+
+def sum_read_in_the_second_loop(x, n):
+    a = np.zeros((n, n))
+    r = np.zeros(n)
+    s = 0.0
+    for i in range(n):
+        total = 0.0
+        for j in range(n):
+            a[i, j] = x[i, j] * x[j, i]
+            total += a[i, j]
+        r[i] = total
+    for i in range(n):
+        for j in range(n):
+            s += a[i, j] * r[i]
+    return s
+
+
 X = numbers(6, seed=5)
 SQUARE = numbers(4, 4, seed=6)
-NESTS_JOINED = [chain_over_two_axes, row_sums_of_a_product]
-NESTS_APART = [transposed, rows_of_the_trip_before, rows_of_the_trip_after]
+NESTS_JOINED = [
+    chain_over_two_axes,
+    row_sums_of_a_product,
+    product_of_a_scaled_matrix,
+    more_than_one_loop_in_a_row,
+    sum_stored_behind_the_loop,
+]
+NESTS_APART = [transposed, rows_of_the_trip_before, rows_of_the_trip_after, sum_read_in_the_second_loop]
 JOINED = [
     same_element,
     element_behind,
@@ -301,6 +360,11 @@ def test_a_chain_of_array_expressions_is_one_nest_without_temporaries() -> None:
     assert text.count("for i in ") == text.count("for j in ") == 1
     assert "np.empty(" not in text and "np.zeros(" not in text
     assert_gradient(sum_of_a_chain, args, (0, 1, 2))
+
+
+def test_a_scaled_matrix_needs_no_memory() -> None:
+    text = differentiate(product_of_a_scaled_matrix).gradient_source(SQUARE, 4)
+    assert "np.empty((" not in text
 
 
 @pytest.mark.parametrize("chunk", range(4))

@@ -1,0 +1,86 @@
+"""An element that an inner loop adds to is held in a number, if it exists and nothing else touches its array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from srcdiff import differentiate
+from tests.programs.table import numbers
+from tests.truth import assert_gradient
+
+
+def both_products(a, x):
+    m, n = a.shape
+    s = np.zeros(n)
+    q = np.zeros(m)
+    for i in range(m):
+        for j in range(n):
+            s[j] += x[i] * a[i, j]
+            q[i] = a[i, j] * x[j] + q[i]
+    return np.sum(s * s) + np.sum(q * q * q)
+
+
+def taken_away(a, x):
+    m, n = a.shape
+    b = a.copy()
+    q = np.ones(m)
+    for i in range(m):
+        for j in range(n):
+            b[i, j] = b[i, j] * x[j]
+            q[i] -= b[i, j] * x[i]
+    return np.sum(b * b) * q[0] * q[m - 1]
+
+
+def other_elements_read(a, x):
+    m, n = a.shape
+    s = np.zeros(n)
+    q = np.ones(m)
+    for i in range(m):
+        for j in range(n):
+            s[j] += q[m - 1] * a[i, j]
+            q[i] += a[i, j] * x[j]
+    return np.sum(s * s) + np.sum(q * q)
+
+
+def may_not_exist(a, x):
+    m, n = a.shape
+    s = np.zeros(n)
+    for i in range(m):
+        for j in range(n):
+            s[j] += x[i] * a[i, j]
+            x[i] += a[i, j] * a[i, 0]
+    return np.sum(s * s) + np.sum(x)
+
+
+def multiplied(a, x):
+    m, n = a.shape
+    s = np.zeros(n)
+    q = np.ones(m)
+    for i in range(m):
+        for j in range(n):
+            s[j] += x[i] * a[i, j]
+            q[i] *= a[i, j] * x[j]
+    return np.sum(s * s) + np.sum(q)
+
+
+HELD = [both_products, taken_away]
+LEFT = [other_elements_read, may_not_exist, multiplied]
+
+
+@pytest.mark.parametrize("f", HELD + LEFT, ids=lambda f: f.__name__)
+def test_gradient(f: Any) -> None:
+    for m, n in ((3, 4), (4, 1)):
+        assert_gradient(f, (numbers(m, n), numbers(5)), (0, 1))
+
+
+@pytest.mark.parametrize("f", HELD + LEFT, ids=lambda f: f.__name__)
+def test_held(f: Any) -> None:
+    text = differentiate(f, argnums=(0, 1)).gradient_source(numbers(3, 4), numbers(5))
+    assert ("    total = q[i]" in text) is (f in HELD)
+
+
+def test_without_a_trip() -> None:
+    assert differentiate(both_products, argnums=(0, 1)).value_and_grad(numbers(3, 0), numbers(5))[0] == 0.0

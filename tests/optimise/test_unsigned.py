@@ -1,0 +1,53 @@
+"""Indices are unsigned where they are not negative and LLVM would not see it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srcdiff import differentiate
+from tests.programs.table import numbers
+from tests.truth import assert_gradient
+
+
+def covariance_by_slices(x, n):
+    m = x.shape[1]
+    c = np.zeros((m, m))
+    for i in range(m):
+        c[i:m, i] = x[:, i] @ x[:, i:m] / n
+        c[i, i:m] = c[i:m, i]
+    return np.sum(c * c)
+
+
+def window(x, n):
+    s = 0.0
+    for i in range(3):
+        for r in range(n - 3):
+            s += np.sin(x[i + r])
+    return s
+
+
+def from_the_end(x, n):
+    s = 0.0
+    for i in range(n):
+        for r in range(n):
+            s += x[r - i] * x[r]
+    return s
+
+
+X, TABLE = numbers(6), numbers(5, 4)
+
+
+def test_sum_with_an_index_that_goes_down() -> None:
+    forward, _, reverse = differentiate(covariance_by_slices).gradient_source(TABLE, 4).partition("# reverse")
+    assert "np.uint64(i + " in reverse and "np.uint64" not in forward
+    assert_gradient(covariance_by_slices, (TABLE, 4))
+
+
+def test_sum_of_two_that_go_up_is_left() -> None:
+    assert "np.uint64" not in differentiate(window).gradient_source(X, 6)
+    assert_gradient(window, (X, 6))
+
+
+def test_what_may_be_negative_is_left() -> None:
+    assert "np.uint64" not in differentiate(from_the_end).gradient_source(X, 6)
+    assert_gradient(from_the_end, (X, 6))

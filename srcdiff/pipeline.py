@@ -45,6 +45,7 @@ from .optimise.selections import remember_selections
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
+from .optimise.vectorise import vectorise_loops
 from .transform.attach import drop_attachments
 from .transform.custom import drop_rules
 from .transform.dependence import build_dependence
@@ -97,6 +98,14 @@ FINISH: list[Stage] = [
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
     (OPTIONAL, "share", share_work_arrays),
+]
+
+
+WHOLE: list[Stage] = [
+    (NEEDED, "rules", drop_rules),
+    (NEEDED, "combine", combine_updates),
+    (NEEDED, "clean", simplified),
+    (NEEDED, "vectorise", vectorise_loops),
 ]
 
 
@@ -227,7 +236,7 @@ def compressed_jacobian(function: Function, wrt: Sequence[int], optimise: bool =
 
 def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """A derivative as it is printed and compiled."""
-    return run(FINISH, function, optimise, hook)
+    return run(FINISH if optimise else WHOLE, function, optimise, hook)
 
 
 def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:

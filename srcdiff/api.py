@@ -108,7 +108,7 @@ class Differentiated(Differentiable, Generic[P, R]):
         """What the gradient records between its sweeps, and how many bytes that takes for these arguments."""
         values = self.bind(args, keywords)
         program = self._value_and_gradient.program(self.specs(values))
-        function, names = pipeline.tape_sizes(self._value_and_gradient.finish(program))
+        function, names = pipeline.tape_sizes(pipeline.finish(program.function))
         if not names:
             return TapeReport({})
         text = pipeline.print_function(function)

@@ -41,6 +41,8 @@ from ..ir.walk import ops_within, substitute, uses_in
 from ..primitives import REGISTRY
 from .assign import makes_zeros
 from .dce import eliminate_dead
+from .dse import eliminate_dead_stores
+from .fold import simplified
 
 ATOM, LOWEST = 100, 0
 ARITHMETIC = {"add", "sub", "mul", "div", "pow", "neg", "mod", "floordiv"}
@@ -64,11 +66,13 @@ class StaysLoop(Exception):
 
 
 def vectorise_loops(function: Function) -> Function:
-    function = eliminate_dead(replace(function, body=without_releases(function.body)))
+    function = replace(function, body=without_releases(function.body))
+    function = simplified(eliminate_dead_stores(function))
     scope = Scope(function)
     body = scope.block(function.body)
     known = {value: scope.final(value) for value in scope.became}
-    return eliminate_dead(replace(function, body=substitute(body, known)))
+    function = eliminate_dead(replace(function, body=substitute(body, known)))
+    return eliminate_dead(replace(function, body=with_lengths_in_place(function.body)))
 
 
 def without_releases(block: Block) -> Block:
@@ -79,6 +83,37 @@ def without_releases(block: Block) -> Block:
         if op.primitive != "release"
     )
     return replace(block, ops=ops)
+
+
+def with_lengths_in_place(body: Block) -> Block:
+    """The body with lengths of arrays that are not written read where they are used, without a name."""
+    written, structure = versions_written(body), find_structure(body)
+    bearers: dict[str, set[Value]] = {}
+    for value in structure.home:
+        if ty.is_array(value.type):
+            bearers.setdefault(value.name, set()).add(structure.origin(value))
+    lengths = {
+        op.result: op
+        for op in ops_within(body)
+        if op.primitive == "shape"
+        and not op.result.name
+        and op.operands[0] not in written
+        and len(bearers[op.operands[0].name]) == 1  # else it would keep another array from its name
+    }
+
+    def moved(block: Block) -> Block:
+        ops: list[Op] = []
+        for op in block.ops:
+            if op.results and op.results[0] in lengths:
+                ops.append(op)
+                continue
+            own = {v: again(v) for v in op.operands if v in lengths}
+            ops += (replace(lengths[v], results=(new,)) for v, new in own.items())
+            operands = tuple(own.get(v, v) for v in op.operands)
+            ops.append(replace(op, operands=operands, regions=tuple(map(moved, op.regions))))
+        return replace(block, ops=tuple(ops))
+
+    return moved(body)
 
 
 class Scope:
@@ -97,7 +132,7 @@ class Scope:
         self.lengths: dict[Value, Value] = {}
         self.became: dict[Value, Value] = {}
         self.allocated: dict[Value, Op] = {}
-        self.consumed = consumed_or_given(function.body)
+        self.written, self.results = versions_written(function.body), set(function.results)
 
     def final(self, value: Value) -> Value:
         while value in self.became:
@@ -305,7 +340,8 @@ class Nest:
         form = self.affine.form
         low, high, step = loop.operands[:3]
         if step.constant > 0:
-            stops = (form(high), *self.unclipped(high))
+            positive = self.affine.is_not_negative(form(low))
+            stops = (form(high), *(self.unclipped(high) if positive else ()))
             return Range(form(low), stops, step.constant)
         if step.constant == -1:
             one = Linear((), 1)
@@ -626,12 +662,11 @@ class Nest:
         loops = tuple(axis.loop for axis in axes if axis.loop is not None)
         if len(set(loops)) != len(loops) or any(axis.is_reversed for axis in axes):
             raise StaysLoop
-        wanted = root.type.dtype
-        if ty.element(elements.value.type) != wanted:
-            elements = self.cast(elements, wanted)
+        elements = self.cast(elements, root.type.dtype)
         if not loops:
             index = tuple(value for axis in axes for value in axis.values)
-            self.current[root] = self.updated(op, array, index, elements.value, {})
+            value = self.signed(elements.value, sign)
+            self.current[root] = self.updated(op, array, index, value, {})
             return
         whole = all(axis.is_whole for axis in axes)
         if whole and self.becomes(access, elements, loops, sign):
@@ -641,10 +676,13 @@ class Nest:
         while pieces and pieces[-1] == ":":
             pieces.pop()
         part = ", ".join(pieces) or ("" if access.adds else ":")
-        if sign == "-":
-            value = self.builder.emit("neg", (value,), value.type)
+        value = self.signed(value, sign)
         values = tuple(v for axis in axes for v in axis.values)
         self.current[root] = self.updated(op, array, values, value, {"part": part})
+
+    def signed(self, value: Value, sign: str) -> Value:
+        """The value or, in a form that is printed as `-=`, its negative."""
+        return self.builder.emit("neg", (value,), value.type) if sign == "-" else value
 
     def updated(
         self, op: Op, array: Value, where: tuple[Value, ...], value: Value, attributes: dict[str, Any]
@@ -666,9 +704,7 @@ class Nest:
             if made.primitive == "alloc":
                 return False
             like = made.operands[0]
-            value = elements.value
-            if sign == "-":
-                value = self.builder.emit("neg", (value,), value.type)
+            value = self.signed(elements.value, sign)
             self.current[root] = self.numpy(
                 "np.full_like({}, {})", (like, value), root.type, name=self.names.get(root, root.name)
             )
@@ -692,7 +728,7 @@ class Nest:
                     self.taken.add(elements.value)
                     return True
         source = self.held_by(op.operands[-1], elements)
-        if not name and source is not None and self.is_steady(root) and self.is_steady(source):
+        if not name and source is not None and self.is_only_read(root) and not self.is_written(source):
             self.current[root] = elements.value
             return True
         copy = self.numpy("{}.copy()", (elements.value,), root.type, ATOM, (ATOM,), name=name)
@@ -707,10 +743,16 @@ class Nest:
             return self.root(made.operands[0]) if made is not None and is_load else None
         return next((root for root, now in self.current.items() if now is elements.value), None)
 
-    def is_steady(self, root: Value) -> bool:
-        """Whether an array is not written after the nest, nor given away."""
-        after = next((slot[3] for slot in loop_slots(self.loop) if slot[0] is root), root)
-        return after not in self.scope.consumed
+    def after(self, root: Value) -> Value:
+        """The version of an array behind the nest."""
+        return next((slot[3] for slot in loop_slots(self.loop) if slot[0] is root), root)
+
+    def is_written(self, root: Value) -> bool:
+        return self.after(root) in self.scope.written
+
+    def is_only_read(self, root: Value) -> bool:
+        """Whether an array is not written after the nest, nor a result of the function."""
+        return not self.is_written(root) and self.after(root) not in self.scope.results
 
     def fresh(self, elements: Elements) -> Type:
         return ty.array(ty.element(elements.value.type), len(elements.axes))
@@ -1016,11 +1058,15 @@ class Nest:
         plain = [part for part, f in zip(along, free, strict=True) if not f]
         if len(sides) == 1 and not plain:
             return None
+        if any(len(part.axes) > 1 or (part.axes and part.axes not in sides) for part in others):
+            return None
         groups = [[p for p, f in zip(along, free, strict=True) if f == side] for side in sides]
         if len(sides) == 2:
             groups[0 if len(groups[0]) > 1 else 1] += plain
         else:
             groups.append(plain)
+        for part in reversed(others):  # each term has these factors, also where there is no term
+            groups[sides.index(part.axes) if part.axes else -1].insert(0, part)
         left, right = (self.multiplied(group, value.type) for group in groups)
         axes = tuple(a for side in sides for a in side)
         if len(sides) == 1:
@@ -1029,10 +1075,7 @@ class Nest:
             result = self.product(left, right, loop, value.type)
         if result is None:
             return None
-        product = Elements(result, axes)
-        for other in others:
-            product = self.combined("mul", (other, product), value.type)
-        return product
+        return Elements(result, axes)
 
     def multiplied(self, parts: Sequence[Elements], type: Type) -> Elements:
         product = parts[0]
@@ -1070,9 +1113,9 @@ class Nest:
         return self.builder.emit("numpy", operands, type, attributes, name)
 
 
-def consumed_or_given(body: Block) -> set[Value]:
-    """The versions of arrays that are written in place, or leave a region or the function."""
-    found = set(body.results)
+def versions_written(body: Block) -> set[Value]:
+    """The versions of arrays that are written in place, or that may be after they have left a region."""
+    found: set[Value] = set()
     for op in ops_within(body):
         if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
             found.add(op.operands[0])

@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from ..analysis.affine import Affine, Linear
+from ..analysis.extremes import find_extremes
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
@@ -132,6 +133,8 @@ class Scope:
         self.lengths: dict[Value, Value] = {}
         self.became: dict[Value, Value] = {}
         self.allocated: dict[Value, Op] = {}
+        self.extremes = find_extremes(function.body, self.structure)
+        self.folds = {part for fold, _ in self.extremes.values() for part in fold.parts}
         self.written, self.results = versions_written(function.body), set(function.results)
 
     def final(self, value: Value) -> Value:
@@ -300,6 +303,8 @@ class Nest:
             if ty.is_array(initial.type):
                 self.scope.became[result] = self.current.get(initial, initial)
             elif self.scope.uses[result]:
+                if result not in self.known:
+                    raise StaysLoop
                 self.scope.became[result] = self.known[result].value
 
     def look_at(self, loop: Op, around: tuple[Op, ...]) -> None:
@@ -333,7 +338,7 @@ class Nest:
             if ty.is_array(initial.type):
                 if self.root(yielded) is not self.root(initial):
                     raise StaysLoop
-            else:
+            elif result not in self.scope.folds:
                 self.sums[result] = initial, self.terms(yielded, parameter, (loop,))
 
     def range_of(self, loop: Op) -> Range:
@@ -460,7 +465,9 @@ class Nest:
                 else:
                     self.update(access)
         for initial, _, _, result in loop_slots(loop):
-            if not ty.is_array(initial.type) and self.scope.uses[result]:
+            if result in self.scope.extremes:
+                self.extreme(result)
+            elif not ty.is_array(initial.type) and self.scope.uses[result] and result in self.sums:
                 if result not in self.continued:
                     self.known[result] = self.summed(result)
 
@@ -982,6 +989,16 @@ class Nest:
                 self.builder.ops[-1] = replace(last, results=(total.value,))
         self.known[result] = total
         return total
+
+    def extreme(self, result: Value) -> None:
+        """The largest or smallest of all elements, NaN if one of them is."""
+        fold, kept = self.scope.extremes[result]
+        part = self.lowered(fold.element)
+        if set(part.axes) != set(fold.loops):
+            raise StaysLoop
+        largest = self.numpy(f"np.{fold.primitive}({{}})", (part.value,), result.type, name=kept.name)
+        self.known[result] = Elements(largest, ())
+        self.scope.became[kept] = largest
 
     def combined(self, primitive: str, parts: tuple[Elements, ...], type: Type) -> Elements:
         axes = self.joint(parts)

@@ -745,6 +745,8 @@ class Nest:
     def held_by(self, value: Value, elements: Elements) -> Value | None:
         """The array, as it was before the nest, that these elements are all of."""
         if elements.place is not None:
+            if elements.value is not elements.place[0]:
+                return None  # only a part of it
             made = self.maker(value)
             is_load = made is not None and made.primitive == "load"
             return self.root(made.operands[0]) if made is not None and is_load else None
@@ -1138,7 +1140,7 @@ def versions_written(body: Block) -> set[Value]:
             found.add(op.operands[0])
         elif op.primitive in ("for", "while"):
             found.update(slot[0] for slot in loop_slots(op))
-        elif op.primitive == "opaque":
+        elif op.primitive in ("opaque", "call"):
             found.update(op.operands)
         for region in op.regions:
             found.update(region.results)

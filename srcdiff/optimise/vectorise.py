@@ -25,7 +25,7 @@ Reads: structure, affine forms. It makes ops `numpy`, that have their text, and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ import numpy as np
 
 from ..analysis.affine import Affine, Linear
 from ..analysis.extremes import find_extremes
+from ..analysis.ranges import Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
@@ -129,6 +130,7 @@ class Scope:
         self.structure = find_structure(function.body)
         self.affine = Affine(self.structure)
         self.uses = Counter(uses_in(function.body))
+        self.ranges = Ranges(self.affine)
         self.equal: dict[Value, Linear] = {}
         self.lengths: dict[Value, Value] = {}
         self.became: dict[Value, Value] = {}
@@ -142,12 +144,14 @@ class Scope:
             value = self.became[value]
         return value
 
-    def block(self, block: Block) -> Block:
+    def block(self, block: Block, facts: Iterable[Linear] = ()) -> Block:
         outer = dict(self.equal), dict(self.lengths), dict(self.allocated)
         self.allocated = {}
+        self.ranges.layers.append(list(facts))
         with Builder() as builder:
             for op in block.ops:
                 self.op(op, builder)
+        self.ranges.layers.pop()
         self.equal, self.lengths, self.allocated = outer
         return replace(block, ops=tuple(builder.ops))
 
@@ -161,12 +165,23 @@ class Scope:
             except StaysLoop:
                 del builder.ops[before:]
                 self.became = known
-        if op.regions:
-            op = replace(op, regions=tuple(map(self.block, op.regions)))
+        builder.append(replace(op, regions=self.regions(op)) if op.regions else op)
         self.learn(op)
-        builder.append(op)
+
+    def regions(self, op: Op) -> tuple[Block, ...]:
+        """The regions of an op, with what holds in them."""
+        if op.primitive == "if":
+            facts = [self.ranges.follows(op.operands[0], taken) for taken in (True, False)]
+        else:
+            facts = [self.ranges.in_each_trip(op) if region is loop_body(op) else [] for region in op.regions]
+        return tuple(self.block(region, known) for region, known in zip(op.regions, facts, strict=True))
 
     def learn(self, op: Op) -> None:
+        if op.regions:
+            if op.primitive != "if":
+                self.ranges.leave_loop(op)
+            return
+        self.ranges.learn(op)
         if op.primitive == "shape":
             ((value, _), *_) = self.affine.form(op.result).terms or ((None, 0),)
             if value in self.affine.length_of:
@@ -345,7 +360,7 @@ class Nest:
         form = self.affine.form
         low, high, step = loop.operands[:3]
         if step.constant > 0:
-            positive = self.affine.is_not_negative(form(low))
+            positive = self.scope.ranges.proves(form(low))
             stops = (form(high), *(self.unclipped(high) if positive else ()))
             return Range(form(low), stops, step.constant)
         if step.constant == -1:
@@ -496,15 +511,22 @@ class Nest:
 
     def element(self, access: Access, array: Value) -> Value:
         """A number that all trips read, which exists although there may be no trip."""
-        if not self.affine.is_in_range(access.root, access.op.operands[1:]):
-            raise StaysLoop
+        for k, form in enumerate(access.forms):
+            self.require_in_range(access.root, k, form)
         where = [self.scope.emitted(form, self.builder) for form in access.forms]
         return self.builder.emit("load", (array, *where), access.op.result.type)
+
+    def require_in_range(self, array: Value, k: int, form: Linear) -> None:
+        """Refuse where an index might not exist, which does not matter to a loop without trips."""
+        proves, below = self.scope.ranges.proves, self.affine.length(array, k) - form - Linear((), 1)
+        if not (proves(form) and proves(below)):
+            raise StaysLoop
 
     def axis(self, array: Value, k: int, form: Linear, index: Value) -> Axis:
         """The subscript of an axis for all trips of the nest."""
         loops = self.loops_in(form)
         if not loops:
+            self.require_in_range(array, k, form)
             if index in self.inside:
                 index = self.scope.emitted(form, self.builder)
             return Axis("{}", (index,))
@@ -524,13 +546,13 @@ class Nest:
         if c == -1 and span.step == 1:
             one = Linear((), 1)
             starts, stop = [rest - stop + one for stop in span.stop], rest - span.start + one
-            found = next((s for s in starts if self.affine.is_not_negative(s)), None)
+            found = next((s for s in starts if self.scope.ranges.proves(s)), None)
             if found is not None:
                 return replace(self.sliced(array, k, found, [stop], 1, loop), is_reversed=True)
         raise StaysLoop
 
     def sliced(self, array: Value, k: int, start: Linear, stops: list[Linear], step: int, loop: Op) -> Axis:
-        if not self.affine.is_not_negative(start):
+        if not self.scope.ranges.proves(start):
             raise StaysLoop  # it would count from the end
         normal = self.scope.normal
         lengths = [normal(form) for form in self.lengths_of(array, k)]
@@ -548,7 +570,7 @@ class Nest:
         if beyond:
             last = str(beyond[0]) if beyond[0] else ""
         else:
-            end = next((stop for stop in stops if self.affine.is_not_negative(stop)), None)
+            end = next((stop for stop in stops if self.scope.ranges.proves(stop)), None)
             value = self.scope.emitted(stops[-1] if end is None else end, self.builder)
             if end is None:
                 value = self.builder.emit("max", (value, constant(0, ty.int64)), ty.int64)
@@ -886,6 +908,8 @@ class Nest:
         both = [np.result_type(*map(ty.numpy_dtype, found)) for found in (arrays, elements)]
         if made.primitive in ARITHMETIC and made.primitive != "div":
             expected = ty.numpy_dtype(type)
+            if type == ty.float64 and all(map(ty.is_integer, arrays)):
+                return  # beside numbers that are float64
             if any(found != expected for found in both):
                 raise StaysLoop
             return

@@ -39,7 +39,11 @@ def find_extremes(body: Block, structure: Structure) -> dict[Value, tuple[Fold, 
     for op in ops_within(body):
         if op.primitive == "select" and is_nan(op.operands[2]):
             fold = folded(op.operands[1], ("max", "min"), structure, uses)
-            if fold is not None and uses[op.operands[1]] == 1 and is_guarded(op.operands[0], fold, structure, uses):
+            if (
+                fold is not None
+                and uses[op.operands[1]] == 1
+                and is_guarded(op.operands[0], fold, structure, uses)
+            ):
                 found[op.operands[1]] = fold, op.result
     return found
 
@@ -48,7 +52,9 @@ def is_nan(value: Value) -> bool:
     return value.is_constant and isinstance(value.constant, float) and math.isnan(value.constant)
 
 
-def folded(value: Value, primitives: Sequence[str], structure: Structure, uses: Counter[Value]) -> Fold | None:
+def folded(
+    value: Value, primitives: Sequence[str], structure: Structure, uses: Counter[Value]
+) -> Fold | None:
     """How nested loops compute a number, if they do nothing else with what they carry."""
     loops: list[Op] = []
     parts = [value]
@@ -87,7 +93,9 @@ def is_guarded(condition: Value, fold: Fold, structure: Structure, uses: Counter
     starts: dict[Value, Value] = {}
     others: dict[Value, Value] = {}
     for ours, theirs in zip(fold.loops, count.loops, strict=True):
-        if not all(same(a, b, {}, structure) for a, b in zip(ours.operands[:3], theirs.operands[:3], strict=True)):
+        if not all(
+            same(a, b, {}, structure) for a, b in zip(ours.operands[:3], theirs.operands[:3], strict=True)
+        ):
             return False
         starts[loop_body(ours).parameters[0]] = ours.operands[0]
         others[loop_body(ours).parameters[0]] = loop_body(theirs).parameters[0]

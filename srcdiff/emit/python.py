@@ -12,7 +12,6 @@ Loops and branches are printed as they are; a value used once is put where it is
 from __future__ import annotations
 
 import math
-from itertools import zip_longest
 from collections.abc import Sequence
 from typing import Any
 
@@ -238,11 +237,8 @@ class Printer:
             case "select":
                 return self.ternary(*op.operands)
             case "numpy":
-                above = op.attributes["above"] or (LOWEST,) * len(op.operands)
-                texts = [
-                    self.text(x, bound)
-                    for x, bound in zip_longest(op.operands, above, fillvalue=LOWEST)
-                ]
+                above = (*op.attributes["above"], *(LOWEST for _ in op.operands))
+                texts = [self.text(x, bound) for x, bound in zip(op.operands, above, strict=False)]
                 return op.attributes["text"].format(*texts), op.attributes["precedence"]
             case _:
                 pass

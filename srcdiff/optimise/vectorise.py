@@ -273,6 +273,7 @@ class Access:
     root: Value
     loops: tuple[Op, ...]
     forms: tuple[Linear, ...]
+    sign: str = "+"
 
     @property
     def adds(self) -> bool:
@@ -324,8 +325,7 @@ class Nest:
 
     def look_at(self, loop: Op, around: tuple[Op, ...]) -> None:
         """Collect the accesses of a loop and the sums that it carries."""
-        low, high, step = loop.operands[:3]
-        if loop.primitive != "for" or leaves_early(loop) or not step.is_constant or not step.constant:
+        if leaves_early(loop) or not loop.operands[2].is_constant:
             raise StaysLoop
         body, loops = loop_body(loop), (*around, loop)
         self.index[body.parameters[0]] = loop
@@ -384,7 +384,30 @@ class Nest:
         if op.primitive != "load":
             self.roots[op.result] = self.root(array)
         forms = tuple(map(self.affine.form, where))
-        self.accesses.append(Access(op, self.root(array), loops, forms))
+        access = Access(op, self.root(array), loops, forms)
+        self.accesses.append(self.added(access) if op.primitive == "store" else access)
+
+    def added(self, store: Access) -> Access:
+        """A store of a sum with what the element holds is an addition to it."""
+        array, *where, value = store.op.operands
+        made = self.structure.maker.get(value)
+        if made is None or made.primitive not in ("add", "sub") or value not in self.inside:
+            return store
+        sides = [made.operands] if made.primitive == "sub" else [made.operands, made.operands[::-1]]
+        for old, more in sides:
+            load = next((a for a in self.accesses if a.op.results == (old,)), None)
+            if (
+                load is not None
+                and load.op.operands[0] is array
+                and load.forms == store.forms
+                and load.loops == store.loops
+                and more.type == old.type == array.type.dtype
+                and self.scope.uses[old] == self.scope.uses[value] == 1
+            ):
+                self.accesses.remove(load)
+                added = replace(store.op, primitive="accum", operands=(array, *where, more))
+                return replace(store, op=added, sign="+" if made.primitive == "add" else "-")
+        return store
 
     def root(self, version: Value) -> Value:
         if version in self.roots:
@@ -474,7 +497,9 @@ class Nest:
             if op.primitive == "for":
                 self.loops_in_order(op, (*around, loop))
             elif op.primitive in ("load", "store", "accum"):
-                access = next(access for access in self.accesses if access.op is op)
+                access = next((a for a in self.accesses if a.op.results == op.results), None)
+                if access is None:
+                    continue  # it is only added to
                 if op.primitive == "load":
                     self.known[op.result] = self.loaded(access)
                 else:
@@ -597,7 +622,8 @@ class Nest:
             target = target[1:]
         if any(axis.is_reversed for axis in axes):
             return self.reversed(array, axes, order, target)
-        pieces, values = [], []
+        pieces: list[str] = []
+        values: list[Value] = []
         missing = list(target)
         for axis in axes:
             while axis.loop is not None and missing[0] is not axis.loop:
@@ -638,16 +664,11 @@ class Nest:
     def update(self, access: Access) -> None:
         """The statement for a store or an addition."""
         op = access.op
-        value, sign = op.operands[-1], "+"
+        value, sign = op.operands[-1], access.sign
         if access.adds:
             made = self.maker(value)
             if made is not None and made.primitive == "neg":
-                value, sign = made.operands[0], "-"
-        else:
-            added = self.added(access)
-            if added is not None:
-                value, sign = added
-                access = Access(replace(op, primitive="accum"), access.root, access.loops, access.forms)
+                value, sign = made.operands[0], "-" if sign == "+" else "+"
         loops = tuple(loop for form in access.forms for loop in self.loops_in(form))
         over = tuple(loop for loop in access.loops if loop not in loops)
         elements = self.reduced(value, over) if access.adds else self.lowered(value)
@@ -658,18 +679,6 @@ class Nest:
             self.late.append((access, elements, sign))
         else:
             self.put(access, elements, sign)
-
-    def added(self, access: Access) -> tuple[Value, str] | None:
-        """What a store adds to the element that it stores into."""
-        made = self.maker(access.op.operands[-1])
-        if made is None or made.primitive not in ("add", "sub") or not self.is_last(access):
-            return None
-        old, more = made.operands
-        loads = [a for a in self.accesses if a.root is access.root and a.op.results == (old,)]
-        if not loads or loads[0].forms != access.forms or more.type != old.type or self.scope.uses[old] != 1:
-            return None
-        others = [a for a in self.accesses if a.root is access.root]
-        return (more, "+" if made.primitive == "add" else "-") if len(others) == 2 else None
 
     def flush(self) -> None:
         """Write what has waited until everything else has been read."""
@@ -812,14 +821,15 @@ class Nest:
         if made.primitive == "for" and value in self.sums:
             return self.summed(value)
         if made.primitive == "if":
-            arms = (region.results[made.results.index(value)] for region in made.regions)
-            return self.chosen(made.operands[0], *arms, value.type)
+            then, otherwise = (region.results[made.results.index(value)] for region in made.regions)
+            return self.chosen(made.operands[0], then, otherwise, value.type)
         if made.primitive == "shape":
             array = made.operands[0]
             root = self.root(array)
             return Elements(self.builder.emit("shape", (root,), ty.int64, made.attributes), ())
         if made.primitive == "select":
-            return self.chosen(*made.operands, value.type)
+            condition, a, b = made.operands
+            return self.chosen(condition, a, b, value.type)
         parts = [self.lowered(x) for x in made.operands]
         if not any(part.axes for part in parts):
             if made.primitive in ("floordiv", "mod") and ty.is_integer(value.type):
@@ -867,7 +877,7 @@ class Nest:
                 "{} > {}" if name == "max" else "{} < {}", (b, a), ty.array(ty.boolean, len(axes)), 4, (5, 5)
             )
             return Elements(self.numpy(TEXTS["select"][0], (compared, b, a), ty.array(type, len(axes))), axes)
-        text, binds = self.text_of(made)
+        text, binds = array_text(name)
         if name in ("and", "or", "not", "bitand", "bitor", "bitxor", "invert"):
             if not all(map(ty.is_boolean, elements)):
                 raise StaysLoop
@@ -920,21 +930,6 @@ class Nest:
             return
         if both[0] != both[1]:
             raise StaysLoop
-
-    def text_of(self, made: Op) -> tuple[str, int]:
-        """How a row is written for arrays."""
-        name = made.primitive
-        if name in TEXTS:
-            return TEXTS[name]
-        row = REGISTRY.get(name)
-        if row is None or name in UNWRITTEN:
-            raise StaysLoop
-        if row.precedence != ATOM:
-            return row.text, row.precedence
-        ufunc = next((f for f in row.spellings if isinstance(f, np.ufunc)), None)
-        if ufunc is None:
-            raise StaysLoop
-        return f"np.{ufunc.__name__}({', '.join(['{}'] * row.arity)})", ATOM
 
     def cast(self, part: Elements, type: Type) -> Elements:
         if ty.element(part.value.type) == type:
@@ -1033,9 +1028,7 @@ class Nest:
             return Elements(self.builder.emit(primitive, values, type), ())
         row = REGISTRY[primitive]
         above = (row.precedence, row.precedence + 1)[: len(parts)]
-        return Elements(
-            self.numpy(row.text, values, ty.array(type, len(axes)), row.precedence, above), axes
-        )
+        return Elements(self.numpy(row.text, values, ty.array(type, len(axes)), row.precedence, above), axes)
 
     def reduced(self, value: Value, over: tuple[Op, ...]) -> Elements:
         """The sum of a number over trips of some loops."""
@@ -1079,9 +1072,7 @@ class Nest:
         if made.operands[1].type != value.type:
             return [value]
         return [
-            factor
-            for x in made.operands
-            for factor in (self.factors(x) if self.scope.uses[x] == 1 else [x])
+            factor for x in made.operands for factor in (self.factors(x) if self.scope.uses[x] == 1 else [x])
         ]
 
     def contracted(self, value: Value, over: tuple[Op, ...]) -> Elements | None:
@@ -1169,6 +1160,21 @@ def versions_written(body: Block) -> set[Value]:
         for region in op.regions:
             found.update(region.results)
     return found
+
+
+def array_text(name: str) -> tuple[str, int]:
+    """How a row is written for arrays, and how tightly that binds."""
+    if name in TEXTS:
+        return TEXTS[name]
+    row = REGISTRY.get(name)
+    if row is None or name in UNWRITTEN:
+        raise StaysLoop
+    if row.precedence != ATOM:
+        return row.text, row.precedence
+    ufunc = next((f for f in row.spellings if isinstance(f, np.ufunc)), None)
+    if ufunc is None:
+        raise StaysLoop
+    return f"np.{ufunc.__name__}({', '.join(['{}'] * row.arity)})", ATOM
 
 
 def again(value: Value) -> Value:

@@ -34,6 +34,7 @@ from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
 from .optimise.jam import jam_loops
 from .optimise.join import join_loops
+from .optimise.maps import sum_before_maps
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
 from .optimise.protect import protect_arguments
@@ -87,6 +88,7 @@ FINISH: list[Stage] = [
     (OPTIONAL, "promote", promote_sums),
     (OPTIONAL, "assign", assign_first),
     (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
+    (OPTIONAL, "maps", lambda f: simplified(sum_before_maps(f))),
     (OPTIONAL, "reorder", reorder_loops),
     (OPTIONAL, "rotate", rotate_elements),
     (OPTIONAL, "unread after rotation", eliminate_dead_stores),
@@ -247,7 +249,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 # Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
 CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
-NOT_IN_THREADS = {"rotate", "unread after rotation", "unsigned", "share"}
+NOT_IN_THREADS = {"maps", "rotate", "unread after rotation", "unsigned", "share"}
 
 
 def threaded(

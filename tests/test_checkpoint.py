@@ -98,6 +98,86 @@ def test_memory_is_that_of_the_states_and_of_one_segment():
     assert bytes_ < 0.5 * differentiate(burgers_without).tape_report(U, 0.1, 100).bytes
 
 
+def swaps(x, n):
+    u = np.array([x, x * x])
+    v = np.zeros(2)
+    for _ in checkpoint(range(n)):
+        for i in range(2):
+            v[i] = math.sin(u[i] * u[1 - i])
+        u, v = v, u
+    return u[0]
+
+
+def heat(u0, c, steps):
+    """Two buffers, and ends that are written in every trip."""
+    n = len(u0)
+    u = u0.copy()
+    v = np.empty(n)
+    for _ in checkpoint(range(steps), 5):
+        v[0] = u[0]
+        v[n - 1] = u[n - 1]
+        for i in range(1, n - 1):
+            v[i] = u[i] + c * (u[i - 1] - 2.0 * u[i] + u[i + 1]) * u[i]
+        u, v = v, u
+    return np.sum(u**2)
+
+
+def heat_without(u0, c, steps):
+    n = len(u0)
+    u = u0.copy()
+    v = np.empty(n)
+    for _ in range(steps):
+        v[0] = u[0]
+        v[n - 1] = u[n - 1]
+        for i in range(1, n - 1):
+            v[i] = u[i] + c * (u[i - 1] - 2.0 * u[i] + u[i + 1]) * u[i]
+        u, v = v, u
+    return np.sum(u**2)
+
+
+def wave(u0, c, steps):
+    """Three buffers that change places; one of them keeps elements that no trip writes."""
+    n = len(u0)
+    before = u0.copy()
+    now = 0.9 * u0
+    after = np.zeros(n)
+    for _ in checkpoint(range(steps), every=3):
+        for i in range(1, n - 1):
+            after[i] = 2.0 * now[i] - before[i] + c * (now[i - 1] - 2.0 * now[i] + now[i + 1]) * now[i]
+        before, now, after = now, after, before
+    return np.sum(now * before)
+
+
+def chosen(x, n):
+    """Buffers that change places in some trips only."""
+    u = np.array([x, 0.5 * x])
+    v = np.array([0.3, x * x])
+    for t in checkpoint(range(n), 2):
+        for i in range(2):
+            v[i] = v[i] * math.sin(u[i] + t)
+        if t % 3 != 1:
+            u, v = v, u
+    return u[0] * v[1]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7])
+@pytest.mark.parametrize("f", [swaps, chosen])
+def test_arrays_that_swap(f, n):
+    assert_gradient(f, (0.9, n), 0)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 6, 10, 11])
+@pytest.mark.parametrize("f", [heat, wave])
+def test_buffers_that_change_places(f, steps):
+    assert_gradient(f, (U, 0.1, steps), (0, 1))
+
+
+def test_memory_with_buffers_that_swap():
+    of, without = (differentiate(f).tape_report(U, 0.1, 100).bytes for f in (heat, heat_without))
+    assert of <= 8 * len(U) * (2 * 100 // 5 + 3 * 5)
+    assert of < 0.5 * without
+
+
 def test_other_modes():
     assert jvp(decay, (0.9, 7), (1.0, None))[1] == pytest.approx(grad(decay)(0.9, 7))
     h = hessian(burgers)(U, 0.1, 12)
@@ -122,13 +202,13 @@ def of_a_list(x):
     return x
 
 
-def swaps(x, n):
+def made_anew(x, n):
     u = np.array([x, x * x])
-    v = np.zeros(2)
     for _ in checkpoint(range(n)):
+        new = np.empty(2)
         for i in range(2):
-            v[i] = math.sin(u[i] * u[1 - i])
-        u, v = v, u
+            new[i] = math.sin(u[i] * u[1 - i])
+        u = new
     return u[0]
 
 
@@ -137,9 +217,40 @@ def swaps(x, n):
     [
         (leaves_early, (0.9, 3), "`break` or `return`"),
         (of_a_list, (0.9,), "no range"),
-        (swaps, (0.9, 3), "arrays that swap"),
+        (made_anew, (0.9, 3), "arrays made anew"),
     ],
 )
 def test_what_is_refused(f, args, says):
     with pytest.raises(UnsupportedConstruct, match=says):
         grad(f)(*args)
+
+
+def unequal(x, m, n):
+    """Buffers that may be of different sizes."""
+    u = x.copy()
+    v = np.ones(m)
+    k = min(len(x), m)
+    for _ in checkpoint(range(n), 3):
+        for i in range(k):
+            v[i] = v[i] * math.sin(u[i])
+        u, v = v, u
+    return np.sum(u[:k] * v[:k])
+
+
+def unequal_without(x, m, n):
+    u = x.copy()
+    v = np.ones(m)
+    k = min(len(x), m)
+    for _ in range(n):
+        for i in range(k):
+            v[i] = v[i] * math.sin(u[i])
+        u, v = v, u
+    return np.sum(u[:k] * v[:k])
+
+
+def test_buffers_of_different_sizes():
+    assert_gradient(unequal, (U, len(U), 4), 0)
+    with pytest.raises(ValueError, match="the size of `u` changes"):
+        grad(unequal)(U, len(U) + 1, 4)
+    for m in (len(U), 3, len(U) + 2):
+        assert_gradient(unequal_without, (U, m, 4), 0)

@@ -130,9 +130,9 @@ def find_structure(function_body: Block) -> Structure:
 
 
 def has_states(s: Structure, array: Value, loops: Sequence[Op]) -> bool:
-    """Whether what an array holds at the start of each trip of nested loops can be recorded: it is one array, and
-    made before them."""
-    return not s.is_mixed(array) and loops[0] not in s.home[s.origin(array)]
+    """Whether what an array holds at the start of each trip of nested loops can be recorded: it is made before them,
+    and so is what it may swap with."""
+    return all(loops[0] not in s.home[source] for source in s.sources(array))
 
 
 def induction(structure: Structure, value: Value) -> tuple[Op, Value, int] | None:

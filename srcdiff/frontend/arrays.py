@@ -221,10 +221,11 @@ class Arrays(Scalars):
         return Axis(axis.of, first, stride, extent)
 
     def is_single(self, item: Slice) -> bool:
-        """Whether a slice has one element, or none at the end: `0:1`, `-1:`, `i : i + 1`."""
-        if is_number(item.start) and (is_number(item.stop) or item.stop is None):
+        """Whether a slice has one element, or none at the end: `:1`, `-1:`, `i : i + 1`."""
+        first = 0 if item.start is None else item.start
+        if is_number(first) and (is_number(item.stop) or item.stop is None):
             stop = 0 if item.stop is None else item.stop
-            return bool(stop - item.start == 1) and (item.start < 0) == (item.stop is None or stop < 0)
+            return bool(stop - first == 1) and (first < 0) == (item.stop is None or stop < 0)
         (start, low), (stop, high) = self.offset(item.start), self.offset(item.stop)
         return isinstance(start, Value) and start is stop and high - low == 1
 
@@ -370,7 +371,7 @@ class Arrays(Scalars):
                     self.require(
                         self.scalar("eq", known, length),
                         "ValueError",
-                        "arrays of different lengths (or of length 1, which srcdiff does not broadcast at run time)",
+                        "arrays of different lengths (to repeat an array of length 1, write its slice: `b[:1]`)",
                     )
                     known = length if is_number(length) else known
             result.append(known)

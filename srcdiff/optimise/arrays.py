@@ -246,6 +246,12 @@ def recorded_lengths(structure: Structure, array: Value, loop: Op) -> tuple[tupl
     return tuple(n for n in found if n is not None), lengths.proven
 
 
+def keeps_its_size(structure: Structure, array: Value, loop: Op) -> bool:
+    """Whether an array of a loop certainly is of the same size in every trip."""
+    lengths = Lengths(structure, loop)
+    return all(lengths.of(array, axis) is not None for axis in range(array.type.ndim)) and lengths.proven
+
+
 class Lengths:
     """The lengths of arrays inside a loop, from values that exist before it; None where they are not known.
 

@@ -26,9 +26,9 @@ from ..analysis.affine import Overwrites
 from ..analysis.structure import Structure, find_structure, has_states
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body
+from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body, loop_slots
 from ..ir.walk import ops_within, rename, substitute, uses_in
-from .arrays import counts_known
+from .arrays import counts_known, keeps_its_size
 from .fold import simplified
 
 NOT_REPEATED = ("opaque", "call", "require", "raise")
@@ -60,12 +60,12 @@ def replay_segments(function: Function) -> Function:
         )
         if reverse is None or not needs_trip(reverse, loop):
             continue
-        replayed = replay_trips(function, token)
+        replayed = replay_trips(function, token, may_fail=True)
         if replayed is None:
             raise UnsupportedConstruct(
                 "`checkpoint` of this loop",
                 loop.location,
-                "its trips cannot be made again from what it carries: arrays that swap or are made anew in it, "
+                "its trips cannot be made again from what it carries: arrays made anew in it, "
                 "bounds that change, or something around it that is overwritten",
                 "arrays made before the loop and changed in place",
             )
@@ -73,8 +73,11 @@ def replay_segments(function: Function) -> Function:
     return function
 
 
-def replay_trips(function: Function, token: int) -> Function | None:
-    """The function whose reverse loop makes the trips of loop `token` again; None if that is not possible."""
+def replay_trips(function: Function, token: int, may_fail: bool = False) -> Function | None:
+    """The function whose reverse loop makes the trips of loop `token` again; None if that is not possible.
+
+    With `may_fail`, it may raise where the lengths of arrays that swap are not the same.
+    """
     structure = find_structure(function.body)
     forward = structure.loops.get(token)
     reverse = next((op for op in ops_within(function.body) if op.attributes.get("reverses") == token), None)
@@ -86,6 +89,9 @@ def replay_trips(function: Function, token: int) -> Function | None:
     if not counts_known(structure, loops, loops[0]) or not all(
         has_states(structure, a, loops) for a in arrays
     ):
+        return None
+    swapping = [a for a in arrays if structure.is_mixed(a)]
+    if not may_fail and not all(keeps_its_size(structure, a, loops[0]) for a in swapping):
         return None
     overwrites = Overwrites(structure)
     if not all(is_repeatable(op, forward, overwrites) for op in ops_within(loop_body(forward))):
@@ -131,10 +137,12 @@ def is_repeatable(op: Op, loop: Op, overwrites: Overwrites) -> bool:
     structure = overwrites.structure
     if op.primitive == "opaque":
         return not any(ty.is_array(v.type) for v in (*op.operands, *op.results))
-    if any(ty.is_array(v.type) and structure.is_mixed(v) for v in op.results):
-        return False
     for array in op.operands:
         if not ty.is_array(array.type) or op.primitive in ("shape", "zeros_like", "empty_like"):
+            continue
+        if structure.is_mixed(array):
+            if loop not in structure.home[array] or not swaps_in(loop, array, structure):
+                return False
             continue
         if loop in structure.home[structure.origin(array)] or overwrites.carried_array(loop, array):
             continue
@@ -145,6 +153,12 @@ def is_repeatable(op: Op, loop: Op, overwrites: Overwrites) -> bool:
         elif structure.stores.get(structure.storage(array)):
             return False
     return True
+
+
+def swaps_in(loop: Op, array: Value, structure: Structure) -> bool:
+    """Whether an array that swaps with others is one of those that a loop carries."""
+    storage = structure.storage(array)
+    return any(structure.storage(slot[1]) is storage for slot in loop_slots(loop))
 
 
 def replayed(forward: Op, reverse: Op, overwrites: Overwrites, token: int) -> Block:

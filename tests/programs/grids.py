@@ -38,6 +38,12 @@ def differences_of_columns(a, w):
     return s
 
 
+def rows_repeated_by_slices(b, w, x):
+    """A row or column given as an array of two axes is repeated where its slice is written."""
+    y = np.tanh(x @ w + b[:1])
+    return np.sum(y * y[:, :1] * b[:1]) + np.mean((y - y[-1:]) ** 2)
+
+
 def rows_from_rows(a, w):
     """Rows and columns computed from others of the same array: no copy, also where both are the same one."""
     u = a.copy()
@@ -307,6 +313,7 @@ PROGRAMS = [
     case(row_and_opposite_row, *LAYOUTS, argnums=(0, 1)),
     case(quadratic_form, (S, B), (S.T, B), argnums=(0, 1)),
     case(differences_of_columns, *LAYOUTS, argnums=(0, 1)),
+    case(rows_repeated_by_slices, (V[:1], S, M), (WIDE[:1], S, BACK), argnums=(0, 1, 2)),
     case(rows_from_rows, *LAYOUTS, (M[:1], V[:1]), (M[:, :1], V[:, :1]), argnums=(0, 1)),
     case(vectors_by_parts_of_a_matrix, *LAYOUTS, argnums=(0, 1)),
     case(matrix_product, (M, V.T, S), (np.asfortranarray(M), V.T.copy(), T), argnums=(0, 1)),

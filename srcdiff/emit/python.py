@@ -237,8 +237,8 @@ class Printer:
             case "select":
                 return self.ternary(*op.operands)
             case "numpy":
-                above = (*op.attributes["above"], *(LOWEST for _ in op.operands))
-                texts = [self.text(x, bound) for x, bound in zip(op.operands, above, strict=False)]
+                bounds = (*op.attributes["above"], *(LOWEST for _ in op.operands))
+                texts = [self.text(x, bound) for x, bound in zip(op.operands, bounds, strict=False)]
                 return op.attributes["text"].format(*texts), op.attributes["precedence"]
             case _:
                 pass

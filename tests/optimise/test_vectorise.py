@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from srcdiff import differentiate
-from srcdiff.optimise.vectorise import StaysLoop, array_text
+from srcdiff.optimise.statements import StaysLoop, array_text
 from srcdiff.primitives import REGISTRY
 from tests.golden.texts import entry
 from tests.optimise.expressions import random_expressions

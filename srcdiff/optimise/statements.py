@@ -573,12 +573,11 @@ class Nest:
             value = self.numpy("-{}", (elements.value,), self.fresh(elements), 11, (11,))
             elements = Elements(value, loops)
         name = self.names.get(root, root.name)
-        last = self.builder.ops[-1] if self.builder.ops else None
         if elements.place is None and elements.value not in self.taken:
-            for k, last in enumerate(self.builder.ops):
-                if last.results == (elements.value,) and not last.attributes.get("view"):
+            for k, maker in enumerate(self.builder.ops):
+                if maker.results == (elements.value,) and not maker.attributes.get("view"):
                     named = Value(name, elements.value.type)
-                    self.builder.ops[k] = replace(last, results=(named,))
+                    self.builder.ops[k] = replace(maker, results=(named,))
                     self.scope.became[elements.value] = named
                     self.current[root] = elements.value
                     self.taken.add(elements.value)
@@ -821,7 +820,7 @@ class Nest:
                 total = self.combined("add" if sign > 0 else "sub", (total, part), result.type)
         if total is None:
             total = Elements(initial, ())
-        if not total.axes and result.name and not total.value.is_constant:
+        if terms and not total.axes and result.name:
             last = self.builder.ops[-1]
             if last.results == (total.value,):
                 total = Elements(Value(result.name, result.type), ())

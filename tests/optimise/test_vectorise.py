@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from srcdiff import differentiate
+from srcdiff.arguments import flattened
 from srcdiff.optimise.statements import StaysLoop, array_text
 from srcdiff.primitives import REGISTRY
 from tests.golden.texts import entry
@@ -307,7 +308,7 @@ def test_programs_without_compiling(program: Program) -> None:
             exec(text, names)
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                outcomes.append(flat(names[last_function(text)](*flat_arguments(copied(tuple(values))))))
+                outcomes.append(flat(names[last_function(text)](*flattened(copied(tuple(values))))))
         single = any(getattr(a, "dtype", None) == np.float32 for a in args)
         rtol = 2e-4 if single else 1e-10
         for got, want in zip(*reversed(outcomes), strict=True):
@@ -318,14 +319,11 @@ def last_function(text: str) -> str:
     return [line.split("(")[0][4:] for line in text.splitlines() if line.startswith("def ")][-1]
 
 
-def flat_arguments(values: Any) -> list[Any]:
-    if isinstance(values, (tuple, list)):
-        return [leaf for value in values for leaf in flat_arguments(value)]
-    return [values]
-
-
 def flat(values: Any) -> list[Any]:
-    return [np.asarray(value) for value in flat_arguments(values)]
+    """The numbers and arrays of nested tuples."""
+    if isinstance(values, tuple):
+        return [leaf for value in values for leaf in flat(value)]
+    return [np.asarray(values)]
 
 
 RANDOM = {

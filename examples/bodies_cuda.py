@@ -1,7 +1,8 @@
 """Aim at a moving target: the gradient of where a body ends by how fast it starts, through forces between all bodies.
 
 Two kernels take turns: one changes the speeds by the forces, one the places by the speeds. Both overwrite what they
-change; a tape of the launches keeps the states that their adjoints need.
+change; a tape of the launches keeps the states that their adjoints need. The bodies of a block read those that pull
+them in tiles, through shared memory; the adjoint fills the tiles again, and warps sum what is owed to a body.
 
 `python examples/bodies_cuda.py gpu` does it with 4,096 bodies; without `gpu` with 5, in the emulator.
 
@@ -26,21 +27,35 @@ from srcdiff import differentiate
 from srcdiff.cuda import Tape, emulated
 
 H = 0.05
+T = 128 if "gpu" in sys.argv[1:] else 32  # threads of a block, and bodies of a tile
 
 
 @differentiate(target="cuda", argnums=("place", "speed"))
 def kick(place, mass, h, speed):
+    tile = cuda.shared.array((T, 2), np.float64)
+    masses = cuda.shared.array(T, np.float64)
+    t = cuda.threadIdx.x
     i = cuda.grid(1)
-    if i < place.shape[0]:
-        ax = 0.0
-        ay = 0.0
-        for j in range(place.shape[0]):
-            dx = place[j, 0] - place[i, 0]
-            dy = place[j, 1] - place[i, 1]
+    n = place.shape[0]
+    x = place[i, 0] if i < n else 0.0
+    y = place[i, 1] if i < n else 0.0
+    ax = 0.0
+    ay = 0.0
+    for first in range(0, n, T):
+        k = first + t
+        tile[t, 0] = place[k, 0] if k < n else 0.0
+        tile[t, 1] = place[k, 1] if k < n else 0.0
+        masses[t] = mass[k] if k < n else 0.0
+        cuda.syncthreads()
+        for j in range(T):
+            dx = tile[j, 0] - x
+            dy = tile[j, 1] - y
             r2 = dx * dx + dy * dy + 0.01
-            pull = mass[j] / (r2 * math.sqrt(r2))
+            pull = masses[j] / (r2 * math.sqrt(r2))
             ax += pull * dx
             ay += pull * dy
+        cuda.syncthreads()
+    if i < n:
         speed[i, 0] = speed[i, 0] + h * ax
         speed[i, 1] = speed[i, 1] + h * ay
 
@@ -55,7 +70,7 @@ def drift(speed, h, place):
 
 def main(on_gpu: bool) -> None:
     count, steps = (4096, 100) if on_gpu else (5, 8)
-    grid = (-(-count // 128), 128) if on_gpu else (1, 32)
+    grid = (-(-count // T), T)
     device = (lambda x: cuda.to_device(x)) if on_gpu else (lambda x: x.copy())
     host = (lambda x: x.copy_to_host()) if on_gpu else (lambda x: x)
     random = np.random.default_rng(1)

@@ -6,12 +6,13 @@ value, slope = value_and_grad(loss)(w, X, y)
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from . import pipeline
 from .arguments import ArgNums, Signature, flattened
+from .backend.dispatcher import called_in_compiled_code
 from .compiled import Compiled, Options, Specs
 from .derivatives import (
     EitherJacobian,
@@ -25,11 +26,13 @@ from .derivatives import (
     outline,
 )
 from .emit.show import show
-from .errors import NotDifferentiable
+from .errors import DifferentiationError, NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
-from .frontend.source import read_source
+from .frontend.source import FunctionSource, caller_of, read_source
+from .ir import types as ty
 from .ir.core import Function
+from .primitives.custom import rules_of
 from .sparse import SparseJacobian
 
 P = ParamSpec("P")
@@ -40,8 +43,7 @@ class Differentiable(Compiled):
     """A Python function that was read: its compiled form, and what derivatives are made of."""
 
     def __init__(self, function: Any, options: Options | None = None) -> None:
-        self.__srcdiff_function__ = function
-        self.source = read_source(function)
+        self.__srcdiff_function__, self.source = with_source(function)
         super().__init__(Signature(self.source), options or Options())
 
     def title(self) -> str:
@@ -52,6 +54,18 @@ class Differentiable(Compiled):
 
     def finish(self, program: Program) -> Function:
         return pipeline.primal(program, self.options.optimise)
+
+
+def with_source(function: Any) -> tuple[Any, FunctionSource]:
+    """The function and its source; of one that has none but has rules, those of a function that calls it."""
+    try:
+        return function, read_source(function)
+    except DifferentiationError:
+        rules = rules_of(function)
+        if rules is None or rules.parameters is None:
+            raise
+        caller = caller_of(function, rules.parameters)
+        return caller, read_source(caller)
 
 
 class Differentiated(Differentiable, Generic[P, R]):
@@ -142,6 +156,22 @@ class TapeReport:
 def differentiable(function: Any) -> Compiled:
     """The function as something that derivatives are made of."""
     return function if isinstance(function, Compiled) else Differentiable(function)
+
+
+def kept_differentiable(function: Any) -> Compiled:
+    """The same, kept for the next call with that function."""
+    if isinstance(function, Compiled):
+        return function
+    try:
+        return kept(function, getattr(function, "__code__", None))
+    except TypeError:  # not hashable
+        return Differentiable(function)
+
+
+@functools.lru_cache(maxsize=128)
+def kept(function: Any, code: Any) -> Compiled:
+    """Made once for each function and its code, which a function may be given anew."""
+    return Differentiable(function)
 
 
 @overload
@@ -305,15 +335,20 @@ def jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[An
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, None))
     (10.0, 5.0)
     """
-    of = differentiable(f)
+    tangent, given = applied_jvp(f, primals, tangents)
+    found: tuple[Any, Any] = tangent(*given)
+    return found
+
+
+def applied_jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """The derivative that `jvp` calls, and its arguments."""
+    of = kept_differentiable(f)
     if len(primals) != len(tangents):
         raise TypeError(f"{len(primals)} primals and {len(tangents)} tangents")
     moving = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
     if not moving:
         raise TypeError("no argument has a tangent")
-    tangent = derived(of, Tangent, moving)
-    found: tuple[Any, Any] = tangent.at(of.bind(primals, {}), [tangents[k] for k in moving])
-    return found
+    return derived(of, Tangent, moving), [*primals, *(tangents[k] for k in moving)]
 
 
 def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
@@ -339,7 +374,7 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
     >>> value, pullback(1.0), pullback(10.0)
     (10.0, (5.0, 2.0), (50.0, 20.0))
     """
-    of = differentiable(f)
+    of = kept_differentiable(f)
     values = of.bind(primals, {})
     specs = of.specs(values)
     wrt = tuple(k for k, spec in enumerate(specs) if of.signature.moves(spec))
@@ -508,8 +543,20 @@ def hvp(f: Callable[..., Any], argnums: ArgNums = 0) -> Callable[..., Any]:
     return HessianVector(differentiable(f), argnums)
 
 
+def chosen_jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, list[str]]:
+    """What `jvp` in compiled code calls, and the texts of its arguments."""
+    still = [None if isinstance(type, ty.nb.NoneType) else type for type in tangents]
+    tangent, _ = applied_jvp(f, primals, still)
+    moving = [k for k, type in enumerate(still) if type is not None]
+    return tangent, [*(f"primals[{k}]" for k in range(len(primals))), *(f"tangents[{k}]" for k in moving)]
+
+
+called_in_compiled_code(jvp, chosen_jvp)
+
 for maker in (grad, value_and_grad, jacobian, jacfwd, jacrev, hessian, hvp):
     maker.__srcdiff_maker__ = True  # type: ignore[attr-defined, union-attr]
+jvp.__srcdiff_maker__ = applied_jvp  # type: ignore[attr-defined]
+vjp.__srcdiff_maker__ = None  # type: ignore[attr-defined]
 
 __all__ = [
     "Differentiated",

@@ -348,6 +348,15 @@ def fits_compiled_code(structure: Any) -> bool:
     return not isinstance(structure, Tree)
 
 
+class Whole:
+    """A result that is nested as it should be."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 class Around:
     """A compiled function, with what Python must do around a call of it.
 
@@ -356,11 +365,16 @@ class Around:
     """
 
     def __init__(self, function: Callable[..., Any], program: Program, signature: Signature) -> None:
-        self.function, self.definition = function, signature.definition
+        self.function, self.program, self.signature = function, program, signature
+        self.definition = signature.definition
         self.written = program.written
         self.names = [parameter.name for parameter in program.function.parameters]
         self.places = [*range(program.arguments), *range(-len(program.fetch), 0)]
         self.structure = None if fits_compiled_code(program.structure) else program.structure
+
+    def with_function(self, function: Callable[..., Any]) -> Around:
+        """The same around another compiled function."""
+        return Around(function, self.program, self.signature)
 
     def __call__(self, *args: Any) -> Any:
         for k in self.written:
@@ -373,6 +387,8 @@ class Around:
                         instead="a copy of one of them",
                     )
         result = self.function(*args)
+        if type(result) is Whole:
+            return result.value
         return result if self.structure is None else restored(self.structure, result)
 
 
@@ -390,4 +406,14 @@ def nesting_of(spec: Any) -> Any:
     return leaves(spec, 0)[1]
 
 
-__all__ = ["ArgNums", "Around", "Signature", "fits_compiled_code", "flattened", "matching", "nesting_of"]
+__all__ = [
+    "ArgNums",
+    "Around",
+    "Signature",
+    "Whole",
+    "fits_compiled_code",
+    "flattened",
+    "matching",
+    "nested",
+    "nesting_of",
+]

@@ -1,4 +1,4 @@
-"""What a function has captured, passed along in each call, as it is at that moment.
+"""What a function has captured, passed along in each call, as it is at that moment; structures opened.
 
     scale, X = 2.0, np.ones(3)
     slope = grad(lambda w: scale * loss(w, X))
@@ -8,6 +8,13 @@
             return compiled(a0, global_2["scale"], global_3["X"])
         return otherwise(*given((a0,), more), **keywords)
 
+Of a structure the numbers and arrays are passed, where it has the parts that it had when the text was made:
+
+    def call(a0=absent, a1=absent, /, *more, **keywords):
+        if a1 is not absent and not more and not keywords and type(a0) is kind_1 and tuple(a0) == names_2:
+            return compiled(a0["W"], a0["b"], a1)
+        return otherwise(*given((a0, a1), more), **keywords)
+
 The text of `call` is made for each function, because finding the values in a loop takes longer than many a gradient.
 """
 
@@ -16,8 +23,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .frontend.captures import Where, cell_of, outline
-from .frontend.trees import part_of
+from .frontend.captures import Where, cell_of, outline, same_known
+from .frontend.things import Static
+from .frontend.trees import Tree, is_named_tuple, part_of
 
 
 def same_captured(some: tuple[Any, Any], others: tuple[Any, Any]) -> bool:
@@ -45,14 +53,15 @@ def given(arguments: Sequence[Any], more: Sequence[Any]) -> list[Any]:
 
 def passing(
     compiled: Callable[..., Any],
-    count: int,
+    specs: Sequence[Any],
     fetch: Sequence[Where],
     statics: Sequence[tuple[Where, Any]],
     otherwise: Callable[..., Any],
 ) -> Callable[..., Any]:
-    """A function that calls `compiled` with its `count` arguments and what is captured.
+    """A function that calls `compiled` with the numbers and arrays of its arguments and what is captured.
 
-    Where the call is of another form, or something taken as known is another object, it calls `otherwise`.
+    Where the call is of another form, an argument of another structure than its spec, or something taken as known is
+    another object, it calls `otherwise`.
     """
     space: dict[str, Any] = {
         "compiled": compiled,
@@ -61,8 +70,9 @@ def passing(
         "given": given,
         "outline": outline,
         "part_of": part_of,
+        "same_known": same_known,
     }
-    arguments = [f"a{k}" for k in range(count)]
+    arguments = [f"a{k}" for k in range(len(specs))]
 
     def expression(where: Where) -> str:
         kind, owner, name = where
@@ -81,9 +91,36 @@ def passing(
     conditions = ["not more", "not keywords"]
     if arguments:
         conditions.insert(0, f"{arguments[-1]} is not absent")
+
+    def known_as(value: Any) -> str:
+        name = f"known_{len(space)}"
+        space[name] = value
+        return name
+
+    def open_like(spec: Any, source: str) -> list[str]:
+        """The numbers and arrays of an argument; what its structure must be becomes conditions."""
+        if isinstance(spec, Static):
+            conditions.append(f"same_known({source}, {known_as(spec.value)})")
+            return []
+        if isinstance(spec, Tree):
+            conditions.append(f"type({source}) is {known_as(spec.kind)}")
+            if spec.is_dict:
+                conditions.append(f"tuple({source}) == {known_as(spec.names)}")
+            elif spec.kind is list:
+                conditions.append(f"len({source}) == {len(spec.names)}")
+            by_name = not (spec.is_dict or spec.kind is list or is_named_tuple(spec.kind))
+            names = spec.names if spec.is_dict or by_name else range(len(spec.names))
+            ways = [f"{source}.{name}" if by_name else f"{source}[{name!r}]" for name in names]
+            pairs = zip(spec.parts, ways, strict=True)
+            return [leaf for part, way in pairs for leaf in open_like(part, way)]
+        if isinstance(spec, tuple):
+            conditions.append(f"type({source}) is tuple and len({source}) == {len(spec)}")
+            return [leaf for k, part in enumerate(spec) for leaf in open_like(part, f"{source}[{k}]")]
+        return [source]
+
+    leaves = [leaf for spec, source in zip(specs, arguments, strict=True) for leaf in open_like(spec, source)]
     for where, value in statics:
-        known = f"known_{len(space)}"
-        space[known] = value
+        known = known_as(value)
         if where[0] == "outline":
             conditions.append(f"outline({expression(where[1])}) == {known}")
         else:
@@ -92,7 +129,7 @@ def passing(
     text = (
         f"def call({', '.join([*parameters, '*more', '**keywords'])}):\n"
         f"    if {' and '.join(conditions)}:\n"
-        f"        return compiled({', '.join([*arguments, *map(expression, fetch)])})\n"
+        f"        return compiled({', '.join([*leaves, *map(expression, fetch)])})\n"
         f"    return otherwise(*given([{', '.join(arguments)}], more), **keywords)\n"
     )
     exec(text, space)

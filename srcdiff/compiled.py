@@ -15,13 +15,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 import numpy as np
 
 from . import pipeline
-from .arguments import Around, Signature, fits_compiled_code, flattened, nesting_of
+from .arguments import Around, Signature, Whole, fits_compiled_code, flattened, nested, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import CompiledDispatcher, is_interpreted
 from .backend.provenance import provenance
@@ -30,9 +31,11 @@ from .emit.adapter import leaves_of, print_adapter, unused
 from .frontend.build import Program
 from .frontend.captures import fetched, same_known
 from .frontend.things import Static
+from .frontend.trees import all_leaves, mapped
 from .ir import types as ty
 from .ir.core import Function
 from .pickling import reduced
+from .primitives.custom import LINKED
 
 Specs = tuple[Any, ...]
 KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
@@ -81,7 +84,7 @@ class Compiled:
         self.signature, self.options = signature, options
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
-        self.passes: tuple[Any, Any, CompiledDispatcher] | None = None
+        self.passes: list[Way] = []
         self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
         self.made_in = made_in()
         self.call_by(self.first_call)
@@ -163,20 +166,29 @@ class Compiled:
         self.__call__ = callable  # type: ignore[method-assign]
 
     @property
+    def underneath(self) -> Any:
+        """The Python function with the parameters of a call by position."""
+        return self.signature.source.function
+
+    @property
     def dispatcher(self) -> Any:
         """How Numba sees it: a `CompiledDispatcher`."""
         with MAKING:
             found = self.__dict__.get("_dispatcher")
             if found is None:
-                found = CompiledDispatcher(self, self.signature.source.function, self.parameters)
+                found = CompiledDispatcher(self, self.underneath, self.parameters)
                 self.__dict__["_dispatcher"] = found
         return found
+
+    @property
+    def is_called_through_c(self) -> bool:
+        """Whether Numba's C code can find the arguments of a call."""
+        return self.signature.is_positional and not is_interpreted()
 
     def first_call(self, *args: Any, **keywords: Any) -> Any:
         """Choose how calls go, and call."""
         self.bind(args, keywords)  # C says less about a call that does not fit
-        through_c = self.signature.is_positional and not is_interpreted()
-        self.call_by(self.dispatcher if through_c else self.call)
+        self.call_by(self.dispatcher if self.is_called_through_c else self.call)
         return self(*args, **keywords)
 
     def call(self, *args: Any, **keywords: Any) -> Any:
@@ -184,9 +196,8 @@ class Compiled:
         values = self.bind(args, keywords)
         specs = self.specs(values)
         entry = function, fetch, _ = self.entry(specs)
-        plain = not isinstance(function, Around) and all(map(ty.is_scalar_or_array, specs))
-        if plain and not self.signature.is_partial and not is_interpreted():
-            self.pass_captured(specs, entry)
+        if not self.signature.is_partial and not is_interpreted():
+            self.pass_on(specs, entry)
         return function(*flattened(values), *map(fetched, fetch))
 
     def resolve(self, *args: Any) -> Callable[..., Any]:
@@ -201,20 +212,31 @@ class Compiled:
         if types != specs and not all(map(said_by_type, specs)):
             return self.call
         if types != specs:
-            function = self.link(types)
+            function, _ = self.adapted(types)
             self.call_by(without_masks(self.dispatcher, self.call))
         compiled: Callable[..., Any] = self.dispatcher.insert(function, types)
         return compiled
 
-    def pass_captured(self, specs: Specs, entry: Entry) -> None:
-        """Let further calls with such arguments pass on what is captured, with no more Python than that takes."""
+    def pass_on(self, specs: Specs, entry: Entry) -> None:
+        """Let further calls with such arguments pass on their parts and what is captured, with no more Python than that
+        takes."""
         function, fetch, statics = entry
-        known = self.passes
-        if known is None or not same_captured(known[:2], (fetch, statics)):
-            dispatcher = CompiledDispatcher(PassedOn(self), function.py_func, inspect.signature(function))
-            self.passes = known = fetch, statics, dispatcher
-            self.call_by(passing(dispatcher, len(specs), fetch, statics, self.call))
-        known[2].insert(function, (*specs, *(ty.typeof(fetched(where)) for where in fetch)))
+        around = function if isinstance(function, Around) else None
+        compiled: Any = function if around is None else around.function
+        form = tuple(map(structure_of, specs)), None if around is None else (around.written, around.structure)
+        same = (way for way in self.passes if way.form == form and same_captured(way.captured, entry[1:]))
+        way = next(same, None)
+        if way is None:
+            owner = PassedOn(self, form[0], around is not None)
+            dispatcher = CompiledDispatcher(owner, compiled.py_func, inspect.signature(compiled))
+            target = dispatcher if around is None else around.with_function(dispatcher)
+            call = passing(target, form[0], fetch, statics, self.call)
+            way = Way(form, (fetch, statics), dispatcher, call)
+            self.passes = [way, *self.passes[:7]]
+        way.dispatcher.insert(
+            compiled, (*flat_leaves(specs), *(ty.typeof(fetched(where)) for where in fetch))
+        )
+        self.call_by(way.call)
 
     # ---------------------------------------------------------------------------- from compiled functions
 
@@ -231,8 +253,22 @@ class Compiled:
     def _numba_type_(self) -> Any:
         return self.dispatcher._numba_type_
 
+    def differentiated(self, program: Program) -> frozenset[Any]:
+        """The functions whose rules the program is made by."""
+        return program.differentiated
+
     def link(self, types: tuple[Any, ...]) -> Any:
         """The dispatcher that other compiled code calls with arguments of these types, compiled.
+
+        That code keeps what it was linked against, so the functions that are differentiated get no other rules.
+        """
+        adapter, program = self.adapted(types)
+        for function in self.differentiated(program):
+            LINKED.setdefault(function, self.title().removesuffix("."))
+        return adapter
+
+    def adapted(self, types: tuple[Any, ...]) -> tuple[Any, Program]:
+        """The dispatcher for arguments of these types, compiled, and its program.
 
         That is the generated function, or an adapter where the arguments are not its own. What is captured, and what
         `functools.partial` binds, is frozen as Numba freezes globals.
@@ -258,9 +294,10 @@ class Compiled:
             signature.check_compiled_call(function)
             function = function.function
         captured = [*fetch, *(where for where, _ in statics)]
-        made_from = provenance({*self.program(tuple(specs)).files, self.made_in}, captured)
+        program = self.program(tuple(specs))
+        made_from = provenance({*program.files, self.made_in}, captured, self.differentiated(program))
         if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
-            return compiled_for(function, types, made_from)
+            return compiled_for(function, types, made_from), program
         called = unused(function.__name__, taken)
         hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]
         for parameter, where in zip(hidden, fetch, strict=True):
@@ -268,21 +305,47 @@ class Compiled:
             frozen[name] = fetched(where)
             seeds.append(name)
         text = print_adapter(called, list(self.parameters.parameters), arguments + seeds, alike)
-        return compiled_for(load_adapter(text, called, function, frozen), types, made_from)
+        return compiled_for(load_adapter(text, called, function, frozen), types, made_from), program
+
+
+@dataclass(frozen=True)
+class Way:
+    """How calls with arguments and results of one form go, while the same is captured."""
+
+    form: tuple[Any, Any]
+    captured: tuple[Any, Any]
+    dispatcher: CompiledDispatcher
+    call: Callable[..., Any]
 
 
 class PassedOn:
-    """The owner of the dispatcher that takes what is captured too; what that does not know goes the long way."""
+    """The owner of the dispatcher that takes the parts of arguments and what is captured; what that does not know goes
+    the long way."""
 
-    def __init__(self, of: Compiled) -> None:
-        self.of = of
+    def __init__(self, of: Compiled, nestings: tuple[Any, ...], is_inside: bool) -> None:
+        self.of, self.nestings = of, nestings
+        self.is_inside = is_inside  # whether the dispatcher is called by an `Around`
 
     def resolve(self, *args: Any) -> Callable[..., Any]:
-        count = len(self.of.signature.names)
-        return lambda *args: self.of.call(*args[:count])
+        def call(*args: Any) -> Any:
+            leaves = iter(args)
+            result = self.of.call(*[nested(nesting, leaves) for nesting in self.nestings])
+            return Whole(result) if self.is_inside else result
+
+        return call
 
     def link(self, types: tuple[Any, ...]) -> Any:
         raise NotImplementedError
+
+
+def structure_of(spec: Any) -> Any:
+    """The structure of an argument, with a mark for each number and array."""
+    return mapped(lambda leaf: leaf if isinstance(leaf, Static) else "leaf", spec)
+
+
+def flat_leaves(specs: Specs) -> list[Any]:
+    """The types of the numbers and arrays of arguments."""
+    return [leaf for leaf in all_leaves(specs) if not isinstance(leaf, Static)]
 
 
 def returned(structure: Any) -> str | None:
@@ -348,9 +411,9 @@ def forget_programs() -> None:
     for known in KNOWN:
         known.programs.clear()
         known.compiled.clear()
-        known.passes = None
+        known.passes = []
         known.__dict__.pop("_dispatcher", None)
         known.call_by(known.first_call)
 
 
-__all__ = ["Compiled", "Options", "forget_programs", "returned"]
+__all__ = ["Compiled", "Options", "flat_leaves", "forget_programs", "returned", "without_masks"]

@@ -9,10 +9,11 @@ import ast
 from dataclasses import replace
 from typing import Any
 
+from .backend.provenance import place_of
 from .compiled import forget_programs
-from .errors import UnsupportedConstruct
+from .errors import NotDifferentiable, UnsupportedConstruct
 from .frontend.source import FunctionSource, location_of, read_source
-from .primitives.custom import RULES, Rule, Rules, bare
+from .primitives.custom import LINKED, RULES, Rule, Rules, bare
 
 
 def defvjp(f: Any, *rules: Rule | None) -> None:
@@ -34,7 +35,8 @@ def defvjp(f: Any, *rules: Rule | None) -> None:
     Raises
     ------
     DifferentiationError
-        If a rule does not take as many arguments, or its source cannot be read.
+        If a rule does not take as many arguments, or its source cannot be read; or if a derivative of `f` is part of
+        an `@njit` function that was compiled before, which would go on to use that.
 
     Examples
     --------
@@ -87,7 +89,19 @@ def define(f: Any, rules: tuple[Rule | None, ...], mode: str) -> None:
         if rule is not None:
             check_rule(rule, name, len(rules), mode)
     known = RULES.get(function, Rules(name))
-    RULES[function] = replace(known, vjp=rules) if mode == "vjp" else replace(known, jvp=rules)
+    give(function, replace(known, vjp=rules) if mode == "vjp" else replace(known, jvp=rules))
+
+
+def give(function: Any, rules: Rules) -> None:
+    """Let all derivatives be made by these rules from now on."""
+    caller = LINKED.get(function) or LINKED.get(place_of(function))
+    if caller is not None:
+        raise NotDifferentiable(
+            f"`{rules.name}` is given rules after an `@njit` function was compiled that contains a derivative of it",
+            reason=f"that function keeps what it was linked against: {caller}",
+            instead=f"the rules before that code is called; in a session, define `{rules.name}` and its callers anew",
+        )
+    RULES[function] = rules
     forget_programs()
 
 

@@ -14,18 +14,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from . import pipeline
-from .arguments import ArgNums, flattened, matching, nesting_of
-from .compiled import Compiled, Specs, returned
+from .arguments import ArgNums, Around, flattened, matching, nesting_of
+from .compiled import Compiled, Specs, flat_leaves, returned, without_masks
 from .emit.adapter import leaves_of, unused
 from .errors import NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
-from .frontend.things import Static
 from .frontend.trees import Tree, all_leaves, closed, mapped, opened, parts_of, with_parts
 from .ir import types as ty
 from .ir.core import Function, Value
@@ -58,6 +58,9 @@ class Derived(Compiled):
         """The program for a call inside another function that is read."""
         program = self.program(specs)
         return replace(program, function=pipeline.as_primal(program.function))
+
+    def differentiated(self, program: Program) -> frozenset[Any]:
+        return program.called
 
 
 class Derivative(Derived):
@@ -218,6 +221,15 @@ class Directional(Derivative):
             [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
         )
 
+    @property
+    def underneath(self) -> Any:
+        function = super().underneath
+        bare = FunctionType(
+            function.__code__, function.__globals__, function.__name__, None, function.__closure__
+        )
+        bare.__signature__ = self.parameters  # type: ignore[attr-defined]
+        return bare
+
     def seeds(self, specs: Sequence[Any], types: Sequence[Any]) -> tuple[list[str], list[tuple[str, str]]]:
         seeds, alike = [], []
         given = types[0] if len(types) < len(self.wrt) else types
@@ -226,7 +238,7 @@ class Directional(Derivative):
             self.check_like(type, specs[k], name)
             nesting = nesting_of(specs[k])
             pairs = zip(leaves_of(expression, nesting), leaves_of(name, nesting), strict=True)
-            for (tangent, primal), spec in zip(pairs, flat_types(specs[k]), strict=True):
+            for (tangent, primal), spec in zip(pairs, flat_leaves((specs[k],)), strict=True):
                 seeds.append(tangent)
                 if ty.is_array(spec):
                     alike.append((tangent, primal))
@@ -236,7 +248,7 @@ class Directional(Derivative):
         """A tangent in compiled code must have the type of its primal, but for the layout."""
         given = self.signature.spec_in_compiled_code(type, name)
         if nesting_of(given) == nesting_of(spec):
-            pairs = list(zip(flat_types(given), flat_types(spec), strict=True))
+            pairs = list(zip(flat_leaves((given,)), flat_leaves((spec,)), strict=True))
             if all(ty.numpy_dtype(a) == ty.numpy_dtype(b) for a, b in pairs) and all(
                 getattr(a, "ndim", 0) == getattr(b, "ndim", 0) for a, b in pairs
             ):
@@ -259,9 +271,43 @@ class Directional(Derivative):
         given, tangents = self.split(args)
         return self.bind(given, keywords), list(tangents)
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
+    @property
+    def is_called_through_c(self) -> bool:
+        has_defaults = any(p.default is not p.empty for p in super().parameters.parameters.values())
+        return not has_defaults and super().is_called_through_c
+
+    def first_call(self, *args: Any, **keywords: Any) -> Any:
+        """Choose how calls go, and call."""
+        given, _ = self.split(args)
+        self.bind(given, keywords)
+        self.call_by(self.dispatcher if self.is_called_through_c else self.call)
+        return self(*args, **keywords)
+
+    def call(self, *args: Any, **keywords: Any) -> Any:
         given, tangents = self.split(args)
         return self.at(self.bind(given, keywords), tangents)
+
+    def resolve(self, *args: Any) -> Callable[..., Any]:
+        """What to call with arguments and tangents of types that the dispatcher does not know.
+
+        Compiled code takes tangents with the types of their primals; others are converted in Python.
+        """
+        given, _ = self.split(args)
+        specs = self.specs(list(given))
+        function, fetch, statics = self.entry(specs)
+        if isinstance(function, Around) or fetch or statics or not all(map(ty.is_scalar_or_array, specs)):
+            return self.call
+        types = tuple(map(self.dispatcher.typeof_pyval, args))
+        if not all(ty.is_scalar_or_array(type) or ty.is_tuple(type) for type in types):
+            return self.call
+        try:
+            adapter, _ = self.adapted(types)
+        except NotDifferentiable:
+            return self.call
+        if any(map(ty.is_tuple, types)):
+            self.call_by(without_masks(self.dispatcher, self.call))
+        compiled: Callable[..., Any] = self.dispatcher.insert(adapter, types)
+        return compiled
 
     def at(self, values: list[Any], tangents: Sequence[Any]) -> Any:
         """The results for bound arguments and one tangent for each of `argnums`."""
@@ -330,11 +376,6 @@ class HessianVector(Directional):
     def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
         *given, vector = args
         return tuple(given), [vector] if self.single else vector
-
-
-def flat_types(spec: Any) -> list[Any]:
-    """The types of the numbers and arrays of an argument."""
-    return [leaf for leaf in all_leaves(spec) if not isinstance(leaf, Static)]
 
 
 def check_floats(derivative: Derivative, program: Program) -> None:
@@ -512,6 +553,9 @@ class Jacobian(Derivative):
         return replace(program, function=function, structure=structure)
 
 
+KNOWN_SIZES = 256
+
+
 class EitherJacobian(Derivative):
     """The Jacobian by the mode that takes fewer sweeps, chosen by the sizes of arguments and results."""
 
@@ -520,6 +564,7 @@ class EitherJacobian(Derivative):
     def __init__(self, of: Compiled, argnums: ArgNums) -> None:
         super().__init__(of, argnums)
         self.by_tangents, self.by_pullbacks = Jacobian(of, argnums, True), Jacobian(of, argnums, False)
+        self.known: dict[Any, Jacobian] = {}  # for types and sizes of arguments
 
     def title(self) -> str:
         return self.by_tangents.title()
@@ -535,7 +580,22 @@ class EitherJacobian(Derivative):
         return self.chosen(args, keywords)(*args, **keywords)
 
     def chosen(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
-        """The Jacobian for arguments of these sizes."""
+        """The Jacobian for arguments of these sizes; that of the results is taken to follow from them."""
+        values = self.bind(args, keywords)
+        specs = self.of.specs(values)
+        try:
+            key = specs, tuple(map(np.shape, flattened(values)))
+            found = self.known.get(key)
+        except TypeError:  # something in it is not hashable
+            return self.by_sizes(args, keywords)
+        if found is None:
+            if len(self.known) >= KNOWN_SIZES:
+                self.known.clear()
+            found = self.known[key] = self.by_sizes(args, keywords)
+        return found
+
+    def by_sizes(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
+        """The mode that takes fewer sweeps; the function is called, should the sizes of its results be needed."""
         values = self.bind(args, keywords)
         function = self.of.program(self.of.specs(values)).function
         inputs = sum(np.size(x) for k in self.wrt for x in flattened([values[k]]))

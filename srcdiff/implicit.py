@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from .api import Differentiable
-from .compiled import forget_programs
-from .define import arity_of
+from .define import arity_of, give
 from .derivatives import Cotangents, Jacobian
-from .primitives.custom import RULES, Rules, Together, bare
+from .primitives.custom import Rules, Together, bare
 
 
 def implicit(solver: Any, residual: Any) -> Any:
@@ -67,8 +66,7 @@ def implicit(solver: Any, residual: Any) -> Any:
     if taken is not None and count > taken:
         raise TypeError(f"the residual takes {count} arguments beside the unknown, {name}() only {taken}")
     rule = solution_rule(Jacobian(of, 0, True), Cotangents(of, 1))
-    RULES[function] = Rules(name, Together(rule, count, of.source.function))
-    forget_programs()
+    give(function, Rules(name, Together(rule, count, of.source.function)))
     return solver
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from .analysis.compensation import is_compensated
 from .emit import python
 from .frontend.build import Program, Reader, parse
-from .frontend.kernels import KernelReader
+from .frontend.kernels import parse_kernel
 from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
@@ -83,6 +83,7 @@ PLACE: list[Stage] = [
 ]
 FINISH: list[Stage] = [
     (NEEDED, "rules", drop_rules),
+    (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
     (OPTIONAL, "hoist placed", hoist_invariants),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
@@ -124,11 +125,13 @@ def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> 
 
 def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: bool = False) -> Program:
     """The function in the IR, where sums that start at `0.0` are float32 if all numbers are (doubles are slow)."""
-    reader = KernelReader() if is_kernel else Reader()
     arguments = [spec for spec in specs if ty.is_scalar(spec) or ty.is_array(spec)]
     dtypes = set(map(ty.element, arguments))
-    if ty.float32 in dtypes and ty.float64 not in dtypes:
-        reader.carried_float = ty.float32
+    carried_float = ty.float32 if ty.float32 in dtypes and ty.float64 not in dtypes else None
+    if is_kernel:
+        return parse_kernel(source, specs, carried_float)
+    reader = Reader()
+    reader.carried_float = carried_float or reader.carried_float
     return parse(source, specs, reader)
 
 
@@ -250,6 +253,18 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
 CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
 NOT_IN_THREADS = {"maps", "rotate", "unread after rotation", "unsigned", "share"}
+# What one thread stores in shared memory another one reads: stores stay where they are.
+NOT_IN_SHARED_MEMORY = {
+    "join",
+    "contract",
+    "privatise",
+    "fuse",
+    "assign",
+    "unread",
+    "reorder",
+    "delay",
+    "jam",
+}
 
 
 def threaded(
@@ -259,6 +274,9 @@ def threaded(
 
     With `in_place`, what the function writes into its parameters are its results, else it has one float as result.
     """
+    skipped = set(NOT_IN_THREADS)
+    if any(op.attributes.get("shared_memory") for op in function.body.ops):
+        skipped |= NOT_IN_SHARED_MEMORY
     stages: list[Stage] = [
         *(stage for stage in PREPARE if not (in_place and stage[1] == "protect")),
         (OPTIONAL, "selections", lambda f: f if in_place else remember_selections(f, wrt)),
@@ -268,11 +286,11 @@ def threaded(
         (OPTIONAL, "simplify fused", simplified),
         (NEEDED, "residuals", lambda f: place_residuals(f, CHEAP_IN_THREADS)),
         (NEEDED, "simplify placed", simplified),
-        *(stage for stage in FINISH if stage[1] not in NOT_IN_THREADS),
+        *FINISH,
         (NEEDED, "elements", lambda f: simplified(over_elements(f))),
         (OPTIONAL, "strides", lambda f: simplified(write_strides(f))),
     ]
-    return run(stages, function, optimise, hook)
+    return run([stage for stage in stages if stage[1] not in skipped], function, optimise, hook)
 
 
 def threaded_primal(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
@@ -302,7 +320,7 @@ def print_function(function: Function, doc: str = "", results: str | None = None
             if op.primitive == "call" and op.attributes["name"] not in helpers:
                 called: Function = op.attributes["callee"].function
                 helpers[op.attributes["name"]] = called  # it calls itself
-                finished = finish(simplified(drop_attachments(called)))
+                finished = finish(simplified(called))
                 helpers[op.attributes["name"]] = replace(finished, name=op.attributes["name"])
                 gather(finished)
 

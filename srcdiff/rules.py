@@ -52,7 +52,7 @@ class Supplier:
         hidden = function.parameters[len(function.parameters) - function.hidden :]
         self.hidden = {known(where): value for where, value in zip(program.fetch, hidden, strict=True)}
         self.fetch, self.statics = list(program.fetch), list(program.statics)
-        self.files = set(program.files)
+        self.files, self.called = set(program.files), set(program.called)
 
     def run(self) -> Program:
         function = self.given.function
@@ -66,6 +66,7 @@ class Supplier:
             statics=tuple(self.statics),
             written=tuple(k if k >= 0 else k - len(added) for k in self.given.written),
             files=frozenset(self.files),
+            called=frozenset(self.called),
         )
 
     def block(self, block: Block) -> Block:
@@ -93,6 +94,7 @@ class Supplier:
             operands.append(self.hidden[key])
         self.statics += program.statics
         self.files |= program.files
+        self.called |= program.called
         attributes = {**op.attributes, self.mode: (program.function, tuple(captured))}
         return replace(op, operands=tuple(operands), attributes=attributes)
 

@@ -1,14 +1,17 @@
-"""Keep what the tests compile away from the user's cache."""
+"""Keep what the tests compile away from the user's cache, and let those run without compiling that need not."""
+
+from __future__ import annotations
 
 import os
 import shutil
 import tempfile
+from typing import Any
 
 import pytest
 
 from tests.golden_plugin import pytest_addoption, update_golden
 
-__all__ = ["pytest_addoption", "pytest_unconfigure", "update_golden"]
+__all__ = ["pytest_addoption", "pytest_unconfigure", "uncompiled", "update_golden"]
 
 FOLDER = tempfile.mkdtemp(prefix="srcdiff-tests-")
 # Here and not in a fixture: modules that are collected may compile something when they are imported. Under
@@ -18,3 +21,17 @@ os.environ["SRCDIFF_CACHE_DIR"] = FOLDER
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derivatives run their generated text as plain Python: the same program, without the time that compiling takes."""
+    from srcdiff.compiled import Compiled
+
+    def load(self: Compiled, text: str, name: str, *_: Any) -> Any:
+        space: dict[str, Any] = {}
+        exec(compile(text.replace("from numba import njit", "njit = lambda f: f"), name, "exec"), space)
+        return space[name]
+
+    monkeypatch.setattr(Compiled, "load", load)
+    monkeypatch.setattr("srcdiff.compiled.is_interpreted", lambda: True)

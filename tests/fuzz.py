@@ -466,7 +466,8 @@ class Author:
     def leave(self, scope: Scope) -> None:
         """Leave early under a condition, here or in the middle of an arm with an else."""
         ways = ["continue", "break"] * 3 if scope.loop else []
-        ways.append(f"return {self.pick(scope.floats)} * {self.leaf(scope)} + {self.pick(scope.floats)}")
+        value = f"{self.pick(scope.floats)} * {self.leaf(scope)} + {self.pick(scope.floats)}"
+        ways.append(f"return {self.returned(scope, value)}".rstrip())
         self.write(f"if {self.condition(scope)}:")
         self.indent += 1
         if self.chance(40):
@@ -585,6 +586,10 @@ class Author:
 
     # The whole.
 
+    def returned(self, scope: Scope, value: str) -> str:
+        """What a `return` in this function gives, where a number is wanted."""
+        return value
+
     def callee(self, name: str) -> None:
         self.write(f"def {name}(x, y):")
         scope = Scope(["x", "y"], scalar_only=True)
@@ -627,7 +632,9 @@ class Author:
         for name, (rows, columns) in scope.grids.items():
             self.write(f"for i in range({rows}):")
             self.write(f"    for j in range({columns}):")
-            self.write(f"        out += {name}[i, j] * weights[i + j]")
+            self.write(
+                f"        out += {name}[i, j] * weights[{'i + j' if rows + columns < 10 else '(i + j) % 8'}]"
+            )
         self.write("return out")
 
     def with_arguments(self, length: int, other: int, grid: tuple[int, int]) -> Generated:

@@ -10,14 +10,15 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import pytest
 
 import srcdiff
-from srcdiff import differentiate, grad, hvp, value_and_grad
-from srcdiff.errors import NotDifferentiable
+from srcdiff import DifferentiationError, differentiate, grad, hvp, jvp, value_and_grad, vjp
+from srcdiff.errors import AliasError, NotDifferentiable
 
 SCALE = 2.0
 
@@ -237,3 +238,99 @@ print(f.grad(2.0), f.grad(2.0, y=1.0), use(2.0), g.grad(1.0), f.hessian(1.0))
 def test_numba_leaves_the_objects_alone():
     """They are no functions to Numba's tools, but dispatchers of their own."""
     assert not isinstance(grad(square), numba.core.registry.CPUDispatcher)
+
+
+# ---------------------------------------------------------------------------- structures and directions
+
+
+class Layer(NamedTuple):
+    scale: Any
+    bias: Any
+
+
+def layers(p, x):
+    return np.sum(p["a"].scale * x * p["b"][0] + p["a"].bias) + p["b"][1]
+
+
+def test_each_structure_has_its_own_way():
+    """Calls after the first one open what they are given in generated code, and see when it is something else."""
+    f = value_and_grad(layers)
+    x = np.array([1.0, 2.0])
+
+    def given(scale, bias, w, extra):
+        return {"a": Layer(scale, bias), "b": [w, extra]}
+
+    cases = [
+        given(2.0, 3.0, x, 1.0),
+        given(2.0, 3.0, x, 5.0),
+        given(x, 3.0, x, 1.0),
+        given(np.float32(2.0), x.astype(np.float32), x, np.float32(1.0)),
+        {"b": (x, 1.0), "a": Layer(2.0, 3.0)},
+        {"a": Layer(2.0, 3.0), "b": [x, 1.0], "c": None},
+    ]
+    for _ in range(3):
+        for p in cases:
+            value, slope = f(p, x)
+            scale, (w, extra) = np.asarray(p["a"].scale, float), p["b"]
+            assert value == pytest.approx(np.sum(scale * x * w + p["a"].bias) + extra)
+            assert list(slope) == list(p) and type(slope["a"]) is Layer and type(slope["b"]) is type(p["b"])
+            np.testing.assert_allclose(slope["a"].scale, x * w if np.ndim(scale) else np.sum(x * w))
+            np.testing.assert_allclose(slope["b"][0], scale * x)
+            assert slope["b"][1] == 1.0
+            assert np.asarray(slope["a"].bias).dtype == np.asarray(p["a"].bias).dtype
+    assert len(f.passes) <= 8
+    with pytest.raises(NotDifferentiable, match="masked"):
+        f(given(np.ma.array(x, mask=[True, False]), 3.0, x, 1.0), x)
+    with pytest.raises(NotDifferentiable, match="only floats"):
+        f(given(2, 3.0, x, 1.0), x)
+    with pytest.raises((KeyError, DifferentiationError)):
+        f({"a": Layer(2.0, 3.0)}, x)
+
+
+def test_what_is_known_in_a_structure_is_seen_by_each_call():
+    f = grad(lambda p, x: p["scale"] * x if p["kind"] == "linear" else p["scale"] * x**2, "x")
+    for _ in range(2):
+        assert f({"kind": "linear", "scale": 3.0}, 2.0) == 3.0
+        assert f({"kind": "square", "scale": 3.0}, 2.0) == 12.0
+
+
+def test_arrays_in_a_structure_that_are_written_must_be_apart():
+    def fill(p, x):
+        p["out"][0] = x[0] * p["w"]
+        return p["out"][0] + x[0]
+
+    f = grad(fill, "x")
+    x, out = np.array([2.0, 1.0]), np.zeros(2)
+    for _ in range(2):
+        np.testing.assert_allclose(f({"out": out, "w": 3.0}, x), [4.0, 0.0])
+        with pytest.raises(AliasError):
+            f({"out": x, "w": 3.0}, x)
+
+
+def test_a_direction_goes_straight_to_compiled_code():
+    def f(x, y):
+        return x[0] ** 2 * y
+
+    x, v = np.array([3.0, 1.0]), np.array([1.0, 0.0])
+    product = hvp(f)
+    np.testing.assert_allclose(product(x, 2.0, v), [4.0, 0.0])
+    assert product.__call__ is product.dispatcher
+    for like in ([1.0, 0.0], np.array([1, 0]), v.astype(np.float32), np.array([1.0, 9.0, 0.0])[::2]):
+        np.testing.assert_allclose(product(x, 2.0, like), [4.0, 0.0])
+    for wrong in (np.ones(3), 1.0):
+        with pytest.raises(ValueError, match="shape"):
+            product(x, 2.0, wrong)
+    both = hvp(f, ("x", "y"))
+    for vectors in ((v, 0.0), [v, 0.0], (v, 0)):
+        np.testing.assert_allclose(both(x, 2.0, vectors)[0], [4.0, 0.0])
+    assert jvp(f, (x, 2.0), (v, None)) == (18.0, 12.0) == jvp(f, (x, 2.0), ([1, 0], None))
+
+
+def test_a_function_is_read_once_by_jvp_and_vjp():
+    def f(x):
+        return x * x
+
+    assert jvp(f, (3.0,), (1.0,)) == (9.0, 6.0)
+    f.__code__ = (lambda x: x * x * x).__code__
+    assert jvp(f, (3.0,), (1.0,)) == (27.0, 27.0)
+    assert vjp(f, 3.0)[1](1.0) == (27.0,)

@@ -6,11 +6,15 @@ import functools
 import math
 import pickle
 
+import numba
 import numpy as np
 import pytest
+import scipy.special
 
 from srcdiff import (
+    CheckError,
     DifferentiationError,
+    check_grads,
     defjvp,
     defvjp,
     differentiate,
@@ -469,3 +473,116 @@ def test_stop_gradient():
 
     assert grad(f, (0, 1))(2.0, 5.0) == (2.0, 8.0)
     assert "stop_gradient" in differentiate(lambda x: stop_gradient(x) * x).ir(1.0)
+
+
+def test_a_function_that_cannot_be_read_by_itself():
+    """What a function that calls it would give."""
+    defvjp(lambert, lambda g, ans, x: g * ans / (x * (1.0 + ans)))
+    w = lambert(1.0)
+    slope = w / (1.0 + w)
+    near(
+        (grad(lambert)(1.0), differentiate(lambert).grad(1.0), jvp(lambert, (1.0,), (1.0,))[1]), (slope,) * 3
+    )
+    near(grad(grad(lambert))(1.0), slopes(grad(lambert), (1.0,)), 1e-8)
+    check_grads(lambert, (1.0,))
+    defvjp(smoothed, smoothed_rule)
+    near(vjp(smoothed, X)[1](W), (smoothed_rule(W, smoothed(X), X),))
+    check_grads(smoothed, (X,))
+    defvjp(lambert, lambda g, ans, x: g * ans / x)
+    with pytest.raises(CheckError, match="`lambert`"):
+        check_grads(lambert, (1.0,))
+
+
+def test_a_function_of_scipy_that_numba_was_taught():
+    """Numba does not know it by itself; then it is refused, with what to do."""
+    ellipk = scipy.special.ellipk
+    with pytest.raises(DifferentiationError, match="`lambda x: ellipk"):
+        grad(ellipk)
+
+    def slope(g, ans, m):
+        """By the arithmetic-geometric mean: dK/dm = (E - (1 - m) K) / (2 m (1 - m)), E = K (1 - sum 2^(n-1) c_n^2)."""
+        a, b, c, weight, total = 1.0, math.sqrt(1.0 - m), math.sqrt(m), 0.5, 0.0
+        for _ in range(8):
+            total += weight * c * c
+            a, b, c, weight = 0.5 * (a + b), math.sqrt(a * b), 0.5 * (a - b), 2.0 * weight
+        return g * ans * (1.0 - total - (1.0 - m)) / (2.0 * m * (1.0 - m))
+
+    defvjp(ellipk, slope)
+    try:
+        for f in (ellipk, lambda m: ellipk(m)):
+            with pytest.raises(DifferentiationError, match=r"an `@njit` function with such rules"):
+                grad(f)(0.3)
+
+        @numba.extending.overload(ellipk)
+        def in_numba(m):
+            def mean(m):
+                a, b = 1.0, math.sqrt(1.0 - m)
+                for _ in range(8):
+                    a, b = 0.5 * (a + b), math.sqrt(a * b)
+                return 0.5 * math.pi / a
+
+            return mean
+
+        wanted = slopes(ellipk, (0.3,))
+        near((grad(ellipk)(0.3), grad(lambda m: ellipk(m))(0.3)), (wanted, wanted), 1e-8)
+        check_grads(ellipk, (0.3,))
+    finally:
+        from srcdiff.primitives.custom import RULES
+
+        del RULES[ellipk]
+
+
+# ------------------------------------------------------------------------------- compiled callers
+
+
+def test_rules_after_a_compiled_caller_are_refused():
+    """The caller would go on to use the derivative that it was linked against."""
+
+    def inner(x):
+        return x * x
+
+    def outer(x):
+        return inner(x) + x
+
+    slope = grad(outer)
+
+    @numba.njit
+    def step(x):
+        return slope(x)
+
+    near(slope(3.0), 7.0)
+    defvjp(inner, lambda g, ans, x: g * 100.0)
+    near((step(3.0), slope(3.0)), (101.0, 101.0))
+    for give in (defvjp, defjvp):
+        with pytest.raises(
+            DifferentiationError,
+            match=r"`inner` is given rules after an `@njit` .*(?s:.)*: The gradient of outer by x",
+        ):
+            give(inner, lambda g, ans, x: g * 200.0)
+    with pytest.raises(DifferentiationError, match="`outer` is given rules after"):
+        defvjp(outer, lambda g, ans, x: g)
+    near((step(3.0), slope(3.0)), (101.0, 101.0))
+
+
+def test_rules_after_a_compiled_caller_of_the_function_itself():
+    """What it gives does not depend on them; a derivative inside it does."""
+
+    @differentiate
+    def f(x):
+        return x * x
+
+    slope = grad(lambda x: x**3)
+
+    @differentiate
+    def penalty(x):
+        return slope(x) + f(x)
+
+    @numba.njit
+    def both(x):
+        return f(x) + penalty(x)
+
+    near(both(2.0), 20.0)
+    defvjp(f, lambda g, ans, x: g * 100.0)
+    near((f.grad(2.0), both(2.0)), (100.0, 20.0))
+    with pytest.raises(DifferentiationError, match=r"rules after .*(?s:.)*against: penalty"):
+        defvjp(slope.of, lambda g, ans, x: g)

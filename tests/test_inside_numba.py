@@ -18,7 +18,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 import srcdiff
-from srcdiff import differentiate, grad, hessian, hvp, jacobian, value_and_grad
+from srcdiff import differentiate, grad, hessian, hvp, jacobian, jvp, value_and_grad
 
 SCALE = 2.0
 X = np.arange(6.0).reshape(3, 2)
@@ -235,6 +235,40 @@ def test_names_that_an_adapter_might_use():
 
     assert use(2.0) == (105.0, 24.0)
     assert hvp(lambda vector: vector**3)(2.0, 1.0) == 12.0
+
+
+def test_tangents():
+    """`jvp`, of an object of ours or of a function under `@njit`."""
+    slope = grad(cube)
+
+    @njit
+    def plain(x, y):
+        return x * x * y
+
+    @njit
+    def along(x, v):
+        return (
+            jvp(cube, (x,), (v,)),
+            jvp(slope, (x,), (1.0,)),
+            jvp(plain, (x, 3.0), (v, None)),
+            jvp(plain, (x, 3.0), (v, 1.0)),
+        )
+
+    assert same(along(2.0, 0.5), ((8.0, 6.0), (12.0, 12.0), (12.0, 6.0), (12.0, 10.0)))
+
+    @njit
+    def of_arrays(w, X, y):
+        return jvp(loss, (w, 0.5, X, y, 0.1), (np.ones_like(w), None, None, None, None))
+
+    w, X, y = np.array([0.3, -0.2]), np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([1.0, -1.0])
+    assert np.allclose(of_arrays(w, X, y)[1], np.sum(grad(loss)(w, 0.5, X, y, 0.1)), rtol=1e-12)
+
+    @njit
+    def wrong(x):
+        return jvp(cube, (x, x), (x,))
+
+    with pytest.raises(TypingError, match="2 primals and 1 tangents"):
+        wrong(1.0)
 
 
 def test_higher_derivatives():
@@ -531,3 +565,32 @@ print(twice(1.5), sum(twice.stats.cache_hits.values()))
     path = programs.folder / "model.py"
     path.write_text(path.read_text().replace("SCALE = 2.0", "SCALE = 3.0"))
     assert programs.run() == "18.0 0"
+
+
+def test_a_cached_caller_of_a_function_that_was_given_other_rules(programs):
+    """Rules in a module of their own, which the cached code has not seen, or has seen too early or too late."""
+    programs.write(
+        rules="""\
+from srcdiff import defvjp
+import model
+
+defvjp(model.helper, lambda g, ans, x: 100.0 * g)
+""",
+        late="""\
+import caller
+print(caller.step(1.5)[0])
+try:
+    import rules
+except Exception as error:
+    print("after an `@njit` function" in str(error))
+""",
+    )
+    (programs.folder / "early.py").write_text("import rules\n" + MAIN)
+    assert programs.run() == "(6.0, 6.0, 4.5) 0"
+    assert programs.run("late.py") == "6.0\nTrue"
+    assert programs.run("early.py") == "(200.0, 200.0, 4.5) 0"
+    assert programs.run("early.py") == "(200.0, 200.0, 4.5) 1"
+    path = programs.folder / "rules.py"
+    path.write_text(path.read_text().replace("100.0", "10.0"))
+    assert programs.run("early.py") == "(20.0, 20.0, 4.5) 0"
+    assert programs.run() == "(6.0, 6.0, 4.5) 0"

@@ -76,7 +76,7 @@ def channels(op: Op) -> list[Value]:
     if whole is not None:
         return [x for x, rule in zip(op.operands, whole.rules, strict=True) if rule is not None]
     match op.primitive:
-        case "load" | "copy" | "cast" | "ensure" | "opaque":
+        case "load" | "copy" | "cast" | "ensure" | "barrier" | "opaque":
             return [op.operands[0]] if op.primitive != "opaque" else list(op.operands)
         case "store" | "accum":
             return [op.operands[0], op.operands[-1]]

@@ -252,9 +252,12 @@ class Overwrites:
         s = self.structure
         if s.is_mixed(array):
             return False
-        if not all(self.affine.is_never_negative(i) for i in where):
+        stores = [x for x in s.stores.get(s.storage(array), []) if x.primitive != "barrier"]
+        if s.is_in_shared_memory(array):
+            return not any(self.may_follow(op, store, array) for store in stores)
+        if stores and not all(self.affine.is_never_negative(i) for i in where):
             return False
-        for store in s.stores.get(s.storage(array), []):
+        for store in stores:
             if store.primitive in ("accumulate_array", "ensure"):
                 return False
             target = store.operands[1 : 1 + len(where)]
@@ -267,6 +270,20 @@ class Overwrites:
             if not self.apart(op, where, store, target):
                 return False
         return True
+
+    def may_follow(self, op: Op, later: Op, array: Value) -> bool:
+        """Whether an instance of `later`, in this thread or in another one, may run after one of `op` on an array.
+
+        In another trip of a loop around its allocation the array is another one.
+        """
+        around, others = self.structure.around[op], self.structure.around[later]
+        common = [a for a, b in zip(around, others, strict=False) if a is b]
+        home = self.structure.home[self.structure.origin(array)]
+        if any(loop.primitive in ("for", "while") and loop not in home for loop in common):
+            return True
+        return op is not later and (
+            self.runs_before(op, later, common) or not self.runs_before(later, op, common)
+        )
 
     def misses(
         self,
@@ -300,7 +317,9 @@ class Overwrites:
         """Whether a load in a loop, wherever in a trip, finds what the array held when the trip began."""
         s = self.structure
         array, *where = load.operands
-        if s.is_mixed(array) or not all(self.affine.is_never_negative(i) for i in where):
+        if s.is_mixed(array) or s.is_in_shared_memory(array):
+            return False
+        if not all(self.affine.is_never_negative(i) for i in where):
             return False
         for store in s.stores.get(s.storage(array), []):
             if loop not in s.around[store]:

@@ -5,8 +5,8 @@
         trips += 1
 
 A `while` is bounded by a counter that starts at a constant, goes up or down by a constant in every trip, and is
-compared with a constant in a condition without which there is no further trip; a `for` that may leave early by its
-range. Reads: nothing.
+compared with a constant in a condition without which there is no further trip; by a number that is halved or doubled in
+every trip, since an integer has so many bits; a `for` that may leave early by its range. Reads: nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..ir import types as ty
 from ..ir.core import Block, Op, Value, loop_slots
 
 FEW = 1024
+BITS = 63  # of a positive integer
 Slot = tuple[Value, Value, Value, Value]  # of a loop: initial, parameter, yielded, result
 
 
@@ -27,7 +28,8 @@ def most_trips(loop: Op) -> int | None:
         if not (low.is_constant and high.is_constant and step.is_constant):
             return None
         return steps_between(low.constant, high.constant, step.constant)
-    bounds = [counted_to(loop, test) for test in conjuncts(loop.regions[0], loop.regions[0].results[0])]
+    tests = list(conjuncts(loop.regions[0], loop.regions[0].results[0]))
+    bounds = [find(loop, test) for find in (counted_to, halved_to, doubled_to) for test in tests]
     return min((bound for bound in bounds if bound is not None), default=None)
 
 
@@ -74,8 +76,7 @@ def counted_to(loop: Op, test: Op) -> int | None:
         a, b, relation = b, a, COMPARISONS[relation]
     if not b.is_constant:
         return None
-    held = loop.regions[0].parameters
-    slot = next((s for p, s in zip(held, loop_slots(loop), strict=True) if p is a), None)
+    slot = compared_slot(loop, a)
     if slot is None or not slot[0].is_constant:
         return None
     step = steps_by(loop, slot[1], slot[2])
@@ -84,6 +85,57 @@ def counted_to(loop: Op, test: Op) -> int | None:
         return None
     last = b.constant + (1 if up else -1) if relation in ("le", "ge") else b.constant
     return steps_between(slot[0].constant, last, step)
+
+
+def halved_to(loop: Op, test: Op) -> int | None:
+    """The number of trips after which a number that every trip halves is not above zero."""
+    if test.primitive not in ("gt", "ge", "lt", "le") or not all(
+        ty.is_integer(x.type) for x in test.operands
+    ):
+        return None
+    value, least = test.operands if test.primitive in ("gt", "ge") else test.operands[::-1]
+    strict = test.primitive in ("gt", "lt")
+    slot = compared_slot(loop, value)
+    if slot is None or not least.is_constant or least.constant < (0 if strict else 1):
+        return None
+    made = next((op for op in loop.regions[-1].ops if slot[2] in op.results), None)
+    by = ("rshift", 1), ("floordiv", 2)
+    if made is None or made.operands[0] is not slot[1] or not made.operands[1].is_constant:
+        return None
+    if (made.primitive, made.operands[1].constant) not in by:
+        return None
+    return int(slot[0].constant).bit_length() if slot[0].is_constant else BITS
+
+
+def doubled_to(loop: Op, test: Op) -> int | None:
+    """The number of trips after which a positive number that every trip doubles is above any other."""
+    if test.primitive not in ("gt", "ge", "lt", "le") or not all(
+        ty.is_integer(x.type) for x in test.operands
+    ):
+        return None
+    value, most = test.operands if test.primitive in ("lt", "le") else test.operands[::-1]
+    slot = compared_slot(loop, value)
+    if slot is None or not slot[0].is_constant or slot[0].constant < 1:
+        return None
+    made = next((op for op in loop.regions[-1].ops if slot[2] in op.results), None)
+    if made is None or slot[1] not in made.operands:
+        return None
+    a, b = made.operands
+    factor = (b if a is slot[1] else a).constant
+    doubles = (
+        (made.primitive == "mul" and factor == 2)
+        or (made.primitive == "lshift" and a is slot[1] and factor == 1)
+        or (made.primitive == "add" and a is b)
+    )
+    if not doubles:
+        return None
+    return int(most.constant).bit_length() if most.is_constant else BITS
+
+
+def compared_slot(loop: Op, held: Value) -> Slot | None:
+    """What a loop carries, by its value in the condition."""
+    parameters = loop.regions[0].parameters
+    return next((s for p, s in zip(parameters, loop_slots(loop), strict=True) if p is held), None)
 
 
 def steps_between(low: int, high: int, step: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..ir import types as ty
-from ..ir.core import Block, Op, Value, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Block, Op, Value, loop_body, loop_slots
 
 
 @dataclass
@@ -51,6 +51,11 @@ class Structure:
     def is_mixed(self, version: Value) -> bool:
         return self.storage(version) in self.mixed
 
+    def is_in_shared_memory(self, version: Value) -> bool:
+        """Whether other threads may store into an array."""
+        made = self.maker.get(self.origin(version))
+        return made is not None and bool(made.attributes.get("shared_memory"))
+
     def origin(self, version: Value) -> Value:
         """The first version of the same array: a parameter, an allocation, a copy, or where arrays join."""
         while version in self.roots:
@@ -78,7 +83,7 @@ def find_structure(function_body: Block) -> Structure:
             for value in op.results:
                 s.home[value] = around
                 s.maker[value] = op
-            if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
+            if op.primitive in IN_PLACE:
                 s.roots[op.result] = op.operands[0]
                 s.join(op.operands[0], op.result)
                 s.stores.setdefault(s.storage(op.result), []).append(op)
@@ -130,9 +135,10 @@ def find_structure(function_body: Block) -> Structure:
 
 
 def has_states(s: Structure, array: Value, loops: Sequence[Op]) -> bool:
-    """Whether what an array holds at the start of each trip of nested loops can be recorded: it is made before them,
-    and so is what it may swap with."""
-    return all(loops[0] not in s.home[source] for source in s.sources(array))
+    """Whether what an array holds at the start of each trip of nested loops can be recorded: it is of one thread, made
+    before them, and so is what it may swap with."""
+    sources = s.sources(array)
+    return not any(loops[0] in s.home[source] or s.is_in_shared_memory(source) for source in sources)
 
 
 def induction(structure: Structure, value: Value) -> tuple[Op, Value, int] | None:
@@ -151,6 +157,27 @@ def induction(structure: Structure, value: Value) -> tuple[Op, Value, int] | Non
             return loop, initial, b.constant if made.primitive == "add" else -b.constant
         if b is value and a.is_constant and made.primitive == "add":
             return loop, initial, a.constant
+    return None
+
+
+def scaling(structure: Structure, value: Value) -> tuple[Op, Value, str, int] | None:
+    """(loop, initial value, `lshift` or `rshift`, bits) of a carried integer that every trip shifts by so many bits."""
+    loop = structure.maker.get(value)
+    if loop is None or loop.primitive not in ("for", "while") or value.type != ty.int64:
+        return None
+    for initial, parameter, yielded, _ in loop_slots(loop):
+        made = structure.maker.get(yielded)
+        if parameter is not value or made is None or yielded not in made.results or len(made.operands) != 2:
+            continue
+        a, b = made.operands
+        if a is value and b.is_constant:
+            if made.primitive in ("lshift", "rshift"):
+                return loop, initial, made.primitive, b.constant
+            halves = made.primitive == "floordiv"
+            if halves or made.primitive == "mul":
+                bits = int(b.constant).bit_length() - 1
+                if bits > 0 and b.constant == 1 << bits:
+                    return loop, initial, "rshift" if halves else "lshift", bits
     return None
 
 

@@ -13,7 +13,7 @@ axes that the kernel uses belong to one thread. Reads: structure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..ir.core import Function, Op, Value, indices_of, loop_body
@@ -21,9 +21,10 @@ from ..ir.walk import ops_within
 from .structure import Structure, find_structure
 
 AXES = "xyz"
+SIZES = ("blocksize", "blocks", "gridsize", "ranks")  # of the grid: the same in all threads
 Atom = tuple[
     str, int
-]  # what an index is: ("grid", 0), ("block", 1), ("thread", 1); and sizes of the grid and of blocks
+]  # what an index is: ("grid", 0), ("block", 1), ("thread", 1), ("rank", 0) in a block; and sizes of grid and blocks
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,13 @@ class Uses:
 
 
 class Threads:
-    """The positions of threads in a kernel."""
+    """The positions of threads in a kernel; `distinct` are the parameters whose elements all differ."""
 
-    def __init__(self, function: Function, structure: Structure | None = None) -> None:
+    def __init__(
+        self, function: Function, structure: Structure | None = None, distinct: Collection[Value] = ()
+    ) -> None:
         self.function = function
+        self.distinct = frozenset(distinct)
         self.structure = structure or find_structure(function.body)
         self.atoms: dict[Value, Atom] = {}
         for op in function.body.ops:
@@ -89,7 +93,15 @@ class Threads:
         if made.primitive == "add" and index in made.results:
             a, b = made.operands
             return self.sum_of(a, b) or self.sum_of(b, a)
-        return None
+        return self.picked(made) if made.primitive == "load" else None
+
+    def picked(self, load: Op) -> Atom | None:
+        """What an element of an array without equal elements is: another name for the position it is read at."""
+        array = self.structure.origin(load.operands[0])
+        if array not in self.distinct or len(load.operands) > 2:
+            return None
+        atom = self.atom(load.operands[1])
+        return (f"grid by {array.name}", atom[1]) if atom is not None and atom[0] == "grid" else None
 
     def strided(self, low: Value, step: Value) -> Atom | None:
         """The indices `low, low + step, ...` of a loop over the work of a whole grid."""
@@ -124,7 +136,7 @@ class Threads:
             for where in indices
         ]
         common = frozenset[tuple[int, Atom]].intersection(*map(frozenset, places)) if places else frozenset()
-        found = {atom for _, atom in common}
+        found = {(kind.partition(" ")[0], axis) for _, (kind, axis) in common}
         axes = {a for a in range(3) if ("grid", a) in found or {("block", a), ("thread", a)} <= found}
         return frozenset(axes) if axes and axes >= self.axes else None
 
@@ -145,8 +157,93 @@ class Threads:
         return Accumulation("block" if all(map(self.is_uniform, uses.sums)) else "atomic")
 
 
+def threads_that_fill(
+    loop: Op, array: Value, structure: Structure, threads: Threads
+) -> dict[int, int] | None:
+    """How many threads a block needs along each axis so that every trip fills an array before it reads it.
+
+    Before a trip reads the array, all threads store at the position of the thread in its block, for each constant
+    among the indices of what is read. None if that is not so. An element is read at an index below the length of its
+    axis, or of a loop.
+    """
+    storage = structure.storage(array)
+    filled: list[tuple[Value, ...]] = []
+    for op in loop_body(loop).ops:
+        if any(inner.primitive in ("load", "accum") for inner in accesses(op, storage, structure)):
+            break
+        filled += stored_by_all(op, storage, structure)
+    needed: dict[int, int] = {}
+    for op in ops_within(loop_body(loop)):
+        if op.primitive == "accum" and structure.storage(op.operands[0]) is storage:
+            return None
+        if op.primitive == "load" and structure.storage(op.operands[0]) is storage:
+            ways = (threads_for(op, where, structure, threads) for where in filled)
+            found = next((way for way in ways if way is not None), None)
+            if found is None:
+                return None
+            for axis, count in found.items():
+                needed[axis] = max(needed.get(axis, 1), count)
+    return needed
+
+
+def accesses(op: Op, storage: Value, structure: Structure) -> list[Op]:
+    """The ops that use elements of an array, among an op and those inside it."""
+    within = [op, *(inner for region in op.regions for inner in ops_within(region))]
+    elementwise = (inner for inner in within if inner.primitive in ("load", "store", "accum"))
+    return [inner for inner in elementwise if structure.storage(inner.operands[0]) is storage]
+
+
+def stored_by_all(op: Op, storage: Value, structure: Structure) -> list[tuple[Value, ...]]:
+    """The indices at which an op that all threads run stores, whichever arm of an `if` they take."""
+    if op.primitive == "store" and structure.storage(op.operands[0]) is storage:
+        return [indices_of(op)]
+    if op.primitive != "if":
+        return []
+    then, otherwise = (
+        [where for inner in region.ops for where in stored_by_all(inner, storage, structure)]
+        for region in op.regions
+    )
+    return [where for where in then if where in otherwise]
+
+
+def threads_for(
+    load: Op, stored: tuple[Value, ...], structure: Structure, threads: Threads
+) -> dict[int, int] | None:
+    """How many threads a block needs along each axis to have stored what a load reads; None if it may not have."""
+    lengths = [n.constant for n in structure.maker[structure.origin(load.operands[0])].operands]
+    needed: dict[int, int] = {}
+    for index, own, length in zip(indices_of(load), stored, lengths, strict=True):
+        atom = threads.atom(own)
+        if own.is_constant and index.is_constant and own.constant == index.constant:
+            continue
+        if atom is None or atom[0] != "thread" or atom[1] in needed:
+            return None
+        count = beyond(index, atom[1], threads)
+        needed[atom[1]] = length if count is None else min(count, length)
+    return needed
+
+
+def beyond(index: Value, axis: int, threads: Threads) -> int | None:
+    """A constant that an index is always below, or 1 if it is that of a thread along an axis; None if it is neither."""
+    if index.is_constant:
+        return int(index.constant) + 1 if index.constant >= 0 else None
+    if threads.atom(index) == ("thread", axis):
+        return 1
+    loop = threads.structure.maker.get(index)
+    if loop is None or loop.primitive != "for" or index is not loop_body(loop).parameters[0]:
+        return None
+    low, high, step = loop.operands[:3]
+    if not (low.is_constant and low.constant >= 0 and step.is_constant and step.constant > 0):
+        return None
+    if threads.atom(high) == ("blocksize", axis):
+        return 1
+    return max(int(high.constant), 1) if high.is_constant else None
+
+
 def atoms_of(op: Op) -> list[Atom]:
     """What the results of a `position` are."""
+    if "places" in op.attributes:
+        return list(op.attributes["places"])
     text: str = op.attributes["text"]
     if match := re.fullmatch(r"cuda\.(grid|gridsize)\((\d)\)", text):
         return [(match[1], axis) for axis in range(int(match[2]))]
@@ -155,4 +252,4 @@ def atoms_of(op: Op) -> list[Atom]:
     return [(kinds[name], AXES.index(axis))]
 
 
-__all__ = ["Accumulation", "Threads", "Uses"]
+__all__ = ["Accumulation", "Threads", "Uses", "threads_that_fill"]

@@ -30,10 +30,11 @@ from numba.core.typing.templates import (
     infer_getattr,
     make_concrete_template,
 )
+from numba.extending import overload
 
 from ..errors import DifferentiationError
 
-__all__ = ["CompiledDispatcher", "Owner", "is_interpreted"]
+__all__ = ["CompiledDispatcher", "Owner", "called_in_compiled_code", "is_interpreted"]
 
 # Numba refuses masked arrays, but its C code takes one for the array below where code for that is there already.
 setattr(np.ma.MaskedArray, "__numba_array_subtype_dispatch__", True)  # noqa: B010 (unknown to type checkers)
@@ -177,6 +178,32 @@ class CompiledType(types.Dispatcher):
 
 
 register_default(CompiledType)(models.OpaqueModel)
+
+
+def called_in_compiled_code(
+    function: Callable[..., Any], choose: Callable[[Any, tuple[Any, ...], tuple[Any, ...]], Any]
+) -> None:
+    """Let compiled code call `function(f, primals, tangents)`.
+
+    `choose` gives, for `f` and the types of both tuples, an object of ours and the texts of what it is called with.
+    """
+
+    def implementation(f, primals, tangents):  # type: ignore[no-untyped-def]  # Numba compares the signatures
+        if not isinstance(f, types.Dispatcher) or not all(
+            isinstance(given, types.BaseTuple) for given in (primals, tangents)
+        ):
+            return None
+        try:
+            chosen, arguments = choose(
+                getattr(f.dispatcher, "owner", f.dispatcher), (*primals,), (*tangents,)
+            )
+        except (DifferentiationError, TypeError) as error:
+            raise TypingError(f"\n{error}") from error
+        space = {"chosen": chosen}
+        exec(f"def call(f, primals, tangents):\n    return chosen({', '.join(arguments)})\n", space)
+        return space["call"]
+
+    overload(function)(implementation)
 
 
 @infer_getattr

@@ -7,7 +7,7 @@ The cached code of `step` contains that of the gradient. Among what Numba keeps 
 functions in it; a `Provenance` put there is unpickled when `step` is loaded, and raises where the files or the
 captured values are no longer what they were. Numba takes such an error for a cache file that is gone, and compiles.
 
-Reads: the files named, and the modules loaded.
+Reads: the files named, the modules loaded, and the rules that functions were given.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from typing import Any
 
 import numpy as np
 
+from ..primitives.custom import LINKED, RULES, Rules, Together
 from .cache import StaleCode, read_whole
 
-__all__ = ["Provenance", "provenance"]
+__all__ = ["Provenance", "place_of", "provenance"]
 
 UNKNOWN = ""  # nothing that another process could compare with
+NO_RULES = ""
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,18 @@ class Provenance:
 
     files: tuple[tuple[str, str], ...]
     values: tuple[tuple[str, str, str], ...]
+    rules: tuple[tuple[str, str], ...]
     package: str
 
     def __reduce__(self) -> Any:
-        return checked, (self.files, self.values, self.package)
+        return checked, (self.files, self.values, self.rules, self.package)
 
 
-def provenance(files: Iterable[str], captured: Iterable[tuple[str, Any, str]]) -> Provenance:
-    """What code depends on that was made from these files and from what is captured in these places."""
+def provenance(
+    files: Iterable[str], captured: Iterable[tuple[str, Any, str]], differentiated: Iterable[Any]
+) -> Provenance:
+    """What code depends on that was made from these files, from what is captured in these places, and by the rules of
+    these functions."""
     places = []
     for kind, owner, name in captured:
         module = owner.__globals__.get("__name__") if kind == "global" else getattr(owner, "__name__", "")
@@ -51,12 +57,20 @@ def provenance(files: Iterable[str], captured: Iterable[tuple[str, Any, str]]) -
         known = kind in ("global", "module")
         places.append((module, name, value_digest(module, name) if known else UNKNOWN))
     return Provenance(
-        tuple(sorted((file, file_digest(file)) for file in set(files))), tuple(places), package_stamp()
+        tuple(sorted((file, file_digest(file)) for file in set(files))),
+        tuple(places),
+        tuple(
+            sorted({(place_of(function), rules_digest(RULES.get(function))) for function in differentiated})
+        ),
+        package_stamp(),
     )
 
 
 def checked(
-    files: tuple[tuple[str, str], ...], values: tuple[tuple[str, str, str], ...], package: str
+    files: tuple[tuple[str, str], ...],
+    values: tuple[tuple[str, str, str], ...],
+    rules: tuple[tuple[str, str], ...],
+    package: str,
 ) -> Provenance:
     """The provenance, if it is that of this process too."""
     for file, digest in files:
@@ -67,7 +81,29 @@ def checked(
             raise StaleCode(f"{module}.{name} has changed")
     if package != package_stamp():
         raise StaleCode("srcdiff has changed")
-    return Provenance(files, values, package)
+    known = {place_of(function): rules_digest(given) for function, given in RULES.items()}
+    for place, digest in rules:
+        if known.get(place, NO_RULES) != digest:
+            raise StaleCode(f"the rules of {place} have changed")
+    LINKED.update((place, "a derivative of it, from the cache of its caller,") for place, _ in rules)
+    return Provenance(files, values, rules, package)
+
+
+def place_of(function: Any) -> str:
+    """What a function is called in every process."""
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        return f"{code.co_filename}:{code.co_firstlineno}:{code.co_qualname}"
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', repr(function))}"
+
+
+def rules_digest(rules: Rules | None) -> str:
+    """The digest of where the rules of a function are; that they are the same is seen from their files."""
+    if rules is None:
+        return NO_RULES
+    vjp = (rules.vjp.source,) if isinstance(rules.vjp, Together) else rules.vjp
+    said = [[rule and place_of(rule) for rule in given or ()] for given in (vjp, rules.jvp)]
+    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def file_digest(file: str) -> str:

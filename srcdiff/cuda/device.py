@@ -10,6 +10,7 @@ import fails with errors of several kinds.
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import numpy as np
 
 from ..backend.cache import load_module
 from ..errors import CudaUnavailable
+from ..runtime.marks import checkpoint
 from .emulate import emulated_function, launch, uninitialised
 
 __all__ = ["Emulator", "Gpu", "Machine", "emulated", "is_on_device", "machine", "numba_cuda"]
@@ -52,6 +54,9 @@ class Machine(Protocol):
 
     def assign(self, x: Any, values: Any) -> None:
         """Fill an array there."""
+
+    def clear(self, x: Any, stream: Any) -> None:
+        """Fill an array there with zeros."""
 
     def can_write(self, x: Any) -> bool:
         """Whether kernels can write into an array of the caller."""
@@ -94,6 +99,9 @@ class Emulator:
 
     def assign(self, x: Any, values: Any) -> None:
         x[...] = values
+
+    def clear(self, x: Any, stream: Any) -> None:
+        x[...] = 0
 
     def can_write(self, x: Any) -> bool:
         return isinstance(x, np.ndarray) and x.flags.c_contiguous
@@ -149,6 +157,10 @@ class Gpu:
     def assign(self, x: Any, values: Any) -> None:
         x.copy_to_device(self.array(values, 0))
 
+    def clear(self, x: Any, stream: Any) -> None:
+        if x.size:
+            fill_zero(x, stream)
+
     def can_write(self, x: Any) -> bool:
         return is_on_device(x)
 
@@ -196,7 +208,18 @@ def numba_cuda() -> Any:
             reason="kernels are compiled and run by it",
             instead=f"{EXTRAS}; `srcdiff.cuda.emulated()` runs kernels without it, for tests",
         )
+    teach()
     return cuda
+
+
+@functools.cache
+def teach() -> None:
+    """Let `numba.cuda` compile kernels with `checkpoint`: forwards it changes nothing."""
+    extending: Any = importlib.import_module("numba.cuda.extending")
+
+    @extending.overload(checkpoint, target="cuda")  # type: ignore[untyped-decorator]
+    def checkpoint_of(steps, every=None):  # type: ignore[no-untyped-def]
+        return lambda steps, every=None: steps
 
 
 def is_on_device(x: Any) -> bool:

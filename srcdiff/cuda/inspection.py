@@ -56,20 +56,26 @@ class Report:
     Attributes
     ----------
     accumulation : for each argument with a gradient, how what is owed to it is summed
+    shared : the same for each array in shared memory
     tapes : what is recorded outside of registers and local memory
     code : what the compiler made of it; None where there is no compiler
     """
 
     kernel: str
     accumulation: dict[str, str]
+    shared: dict[str, str] = field(default_factory=dict)
     tapes: list[str] = field(default_factory=list)
     atomics: tuple[str, ...] = ()
     code: MachineCode | None = None
 
     def __str__(self) -> str:
         lines = [self.kernel]
-        width = max((len(name) for name in self.accumulation), default=0)
-        lines += [f"  {name:<{width}}  {how}" for name, how in self.accumulation.items()]
+        ways = {
+            **self.accumulation,
+            **{name: f"in shared memory, {how}" for name, how in self.shared.items()},
+        }
+        width = max(map(len, ways), default=0)
+        lines += [f"  {name:<{width}}  {how}" for name, how in ways.items()]
         lines += [f"  tape {tape}" for tape in self.tapes] or ["  no tape in global memory"]
         if self.code is None:
             lines.append("  not compiled: numba-cuda is not installed")
@@ -82,13 +88,19 @@ class Report:
         return "\n".join(lines)
 
 
-def report_of(kernel: Kernel, accumulation: dict[str, str], tapes: list[str], types: list[Type]) -> Report:
+def report_of(
+    kernel: Kernel,
+    accumulation: dict[str, str],
+    tapes: list[str],
+    types: list[Type],
+    shared: dict[str, str] | None = None,
+) -> Report:
     """The report on a kernel, with its machine code where numba-cuda is installed."""
     try:
         code = inspect_kernel(kernel.text, kernel.name, types)
     except CudaUnavailable:
         code = None
-    return Report(kernel.name, accumulation, tapes, kernel.atomics, code)
+    return Report(kernel.name, accumulation, shared or {}, tapes, kernel.atomics, code)
 
 
 def compile_kernel(function: Any, types: Sequence[Type]) -> tuple[str, str]:

@@ -16,15 +16,17 @@ The adjoint of one thread is that of `pipeline.threaded`; how threads add to eac
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .. import pipeline
-from ..analysis.structure import find_structure
-from ..analysis.threads import Accumulation, Threads
+from ..analysis.meetings import Meetings, with_atomic_sums
+from ..analysis.threads import Accumulation, Atom, Threads
+from ..analysis.uniform import check_barriers
 from ..arguments import ArgNums, Signature
 from ..emit.cuda import Kernel, print_adjoint
 from ..errors import (
@@ -33,23 +35,29 @@ from ..errors import (
     InternalError,
     NotDifferentiable,
     OverwriteError,
-    UnsupportedConstruct,
+    SharedMemoryError,
 )
 from ..frontend.build import Program
 from ..frontend.captures import fetched
 from ..frontend.source import read_source
 from ..ir import types as ty
-from ..ir.core import Function, Op, Value, loop_body, loop_slots
+from ..ir.core import Function, Op, Value
+from ..ir.types import Type
 from ..ir.walk import ops_within
 from ..optimise.fold import simplified
 from ..optimise.gather import gather_sums
+from ..optimise.lift import lift_sums
+from ..optimise.overwrite import Overwrite, find_overwrites, with_stores
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
+from .dependences import check_dependences, check_failures, read_by, stored_by_all, written_by
 from .device import is_on_device, machine
 from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
 
 __all__ = ["CudaKernel", "kernel"]
+
+WARPS, SHARED_MEMORY = 32, 48 * 1024  # of a block: at most, and bytes
 
 WAYS = {
     "plain": "plain: an element belongs to one thread",
@@ -71,6 +79,12 @@ class Adjoint:
     accumulation : how threads add to the shadow of each argument, for those that they add to
     collecting : the same, where neighbours need not add to each other's elements
     axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
+    storing : what the preferred kernel is where shadows need not be added to
+    overwrites : for the shadows, by number, that it stores into without collecting: what elements it reaches
+    block_axes : along other axes a block must have one thread, for plain additions in shared memory
+    shared : how threads add to what is owed to arrays in shared memory
+    threads : how many threads a block needs along some axes, to fill its tiles
+    alone : what only a block of one thread may do
     """
 
     program: Program
@@ -83,6 +97,12 @@ class Adjoint:
     accumulation: dict[str, Accumulation]
     collecting: Kernel | None = None
     axes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    block_axes: frozenset[int] | None = None
+    shared: dict[str, str] = field(default_factory=dict)
+    threads: dict[int, int] = field(default_factory=dict)
+    alone: Op | None = None
+    storing: Kernel | None = None
+    overwrites: dict[int, Overwrite] = field(default_factory=dict)
 
     @property
     def preferred(self) -> Kernel:
@@ -101,9 +121,27 @@ class Adjoint:
         alone = all(size == 1 for axis, size in enumerate(sizes) if axis not in used)
         return self.preferred if covered and alone else self.kernel
 
+    def stores_all(self, primals: Sequence[Any], blocks: Any, threads: Any) -> bool:
+        """Whether a grid stores into all elements of those shadows that need not be added to."""
+        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
+        given = dict(zip(self.program.function.parameters, primals, strict=False))
+
+        def known(value: Value, axis: int | None) -> int:
+            return int(given[value] if axis is None else given[value].shape[axis])
+
+        fits = self.fitting(primals, blocks, threads) is self.preferred
+        return fits and all(
+            each.covers(primals[k].shape, sizes, known) for k, each in self.overwrites.items()
+        )
+
 
 def kernel(
-    f: Any, argnums: ArgNums | None = None, max_trips: int | None = None, gather: bool = True
+    f: Any,
+    argnums: ArgNums | None = None,
+    max_trips: int | None = None,
+    gather: bool = True,
+    accumulate: bool = True,
+    unique: str | Sequence[str] = (),
 ) -> CudaKernel:
     """A CUDA kernel with its adjoint.
 
@@ -116,6 +154,13 @@ def kernel(
         The most trips that loops of unknown length make in any thread.
     gather : bool
         Whether a thread may collect what others would add to its element; see `optimise/gather.py`.
+    accumulate : bool
+        Whether the adjoint adds to the shadows of what the kernel only reads. Otherwise it overwrites what they hold,
+        and moves less memory: they need not be zeros before, and where a thread has an element of its own they are not
+        read. (A `Tape` adds in any case.)
+    unique : names of parameters
+        Arrays of indices that are promised to be different from each other, and not negative: what a thread adds to
+        the element at its index nobody else adds to.
 
     Examples
     --------
@@ -130,7 +175,7 @@ def kernel(
     >>> x_bar[0, 0]
     np.float64(12.0)
     """
-    return CudaKernel(f, argnums, max_trips, gather)
+    return CudaKernel(f, argnums, max_trips, gather, accumulate, unique)
 
 
 class CudaKernel:
@@ -143,11 +188,20 @@ class CudaKernel:
     the adjoint adds.
     """
 
-    def __init__(self, f: Any, argnums: ArgNums | None, max_trips: int | None, gather: bool) -> None:
+    def __init__(
+        self,
+        f: Any,
+        argnums: ArgNums | None,
+        max_trips: int | None,
+        gather: bool,
+        accumulate: bool,
+        unique: str | Sequence[str],
+    ) -> None:
         self.__srcdiff_function__ = f
         self.source = read_source(getattr(f, "py_func", f))
         self.signature = Signature(self.source)
-        self.argnums, self.max_trips, self.gather = argnums, max_trips, gather
+        self.argnums, self.max_trips, self.gather, self.accumulate = argnums, max_trips, gather, accumulate
+        self.unique = frozenset(self.signature.indices(unique) if unique else ())
         self.programs: dict[Any, Program] = {}
         self.adjoints: dict[Any, Adjoint] = {}
         self.last: tuple[list[Any], Adjoint] | None = None
@@ -181,10 +235,17 @@ class CudaKernel:
                 reason="they are gone when the adjoint runs",
                 instead="a separate output, or `srcdiff.cuda.Tape`, which keeps a copy",
             )
-        self.run_adjoint(found, primals, shadows, blocks, threads, stream)
+        self.run_adjoint(found, primals, shadows, blocks, threads, stream, self.accumulate)
 
     def run_adjoint(
-        self, found: Adjoint, primals: list[Any], shadows: list[Any], blocks: Any, threads: Any, stream: Any
+        self,
+        found: Adjoint,
+        primals: list[Any],
+        shadows: list[Any],
+        blocks: Any,
+        threads: Any,
+        stream: Any,
+        accumulate: bool = True,
     ) -> None:
         """Run an adjoint on values that are those from before the kernel."""
         self.check_shadows(found, primals, shadows)
@@ -193,12 +254,20 @@ class CudaKernel:
         hidden = [fetched(where) for where in found.program.fetch]
         given = [at.array(x, stream) if is_array(x) else x for x in (*primals, *hidden)]
         known = dict(zip(found.program.function.parameters, given, strict=True))
+        known |= {value: size_of(atom, blocks, threads) for value, atom in found.placed.sizes.items()}
         count = int(np.prod(extent_of(blocks)) * np.prod(extent_of(threads)))
         tapes = allocate_tapes(found.placed, found.lengths, known, count, at, stream)
         status = [at.zeros((1,), np.int32, stream)] if found.kernel.failures else []
         bars = [at.array(s, stream) for s in shadows if s is not None]
         arguments = [*given, *bars, *tapes, *status]
         chosen = found.fitting(primals, blocks, threads)
+        if not accumulate:
+            stored: set[int] = set()
+            if found.storing is not None and found.stores_all(primals, blocks, threads):
+                chosen, stored = found.storing, {*found.overwrites, *found.axes}
+            for k, bar in zip(found.wrt, bars, strict=True):
+                if k not in stored and k not in found.written:
+                    at.clear(bar, stream)
         for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
             at.run(chosen.text, name, blocks, threads, arguments, stream)
         if status:
@@ -212,7 +281,11 @@ class CudaKernel:
 
     def gradient_source(self, *args: Any) -> str:
         """The text of the adjoint kernel, for arguments of these types or of those of the last call."""
-        return self.adjoint_of(args)[1].preferred.text
+        return self.shown(self.adjoint_of(args)[1]).text
+
+    def shown(self, found: Adjoint) -> Kernel:
+        """The kernel of an adjoint that is run where the grid has a thread for each element."""
+        return found.preferred if self.accumulate else found.storing or found.preferred
 
     def report(self, *args: Any) -> Report:
         """How the adjoint accumulates, where its tapes are, and what the compiler says."""
@@ -223,7 +296,7 @@ class CudaKernel:
         types = [p.type for p in found.placed.function.parameters]
         types = types[:-1] if found.placed.tapes else types
         types += [ty.array(ty.nb.int32, 1)] if found.kernel.failures else []
-        return report_of(found.preferred, ways, tapes, types)
+        return report_of(self.shown(found), ways, tapes, types, found.shared)
 
     def adjoint_of(self, args: tuple[Any, ...]) -> tuple[list[Any], Adjoint]:
         if not args:
@@ -252,10 +325,16 @@ class CudaKernel:
                     reason="a kernel has no result but what it writes",
                     instead="an array that it writes, or `srcdiff.cuda.batch` of the function",
                 )
-            check_dependences(simplified(program.function))
+            simple = simplified(program.function)
+            check_dependences(simple, self.distinct(simple))
+            check_barriers(simple, Threads(simple))
             self.programs[specs] = program
             self.adjoints = {key: found for key, found in self.adjoints.items() if key[0] != specs}
         return self.programs[specs]
+
+    def distinct(self, function: Function) -> list[Value]:
+        """The parameters whose elements are promised to differ."""
+        return [function.parameters[k] for k in sorted(self.unique)]
 
     def shadowed(self, program: Program) -> tuple[int, ...]:
         """The arguments that have a shadow: those of `argnums`, and the floats that the kernel writes."""
@@ -301,7 +380,7 @@ class CudaKernel:
         shadows = dict(zip(wrt, threaded.parameters[len(parameters) :], strict=True))
         uniform = [p for p in parameters if not ty.is_array(p.type)]
         placed = place_thread_arrays(threaded, uniform, self.max_trips)
-        threads = Threads(placed.function)
+        threads = Threads(placed.function, distinct=self.distinct(placed.function))
         accumulation = {
             names[k]: how
             for k, shadow in shadows.items()
@@ -317,6 +396,13 @@ class CudaKernel:
             [s for k, s in shadows.items() if names[k] in accumulation and accumulation[names[k]].way == way]
             for way in ("atomic", "block")
         )
+        meetings = Meetings(placed.function, threads, atomic)
+        if meetings.atomic:
+            lifted = lift_sums(placed.function, meetings.atomic, meetings.uniformity)
+            meetings = Meetings(lifted, Threads(lifted), atomic)
+            placed = replace(placed, function=with_atomic_sums(lifted, meetings))
+        check_failures(placed.function)
+        check_shared_memory(placed.function, [shadow.type.dtype for shadow in reduced])
         by = ", ".join(names[k] for k in wrt)
         doc = f"The adjoint of {self.signature.name} by {by}."
         printed = print_adjoint(placed.function, atomic, reduced, placed.tapes, doc)
@@ -328,6 +414,25 @@ class CudaKernel:
                 gathered.function, others, reduced, (), doc, gathered.arrays, gathered.clear
             )
             axes = {k: gathered.arrays[s] for k, s in shadows.items() if s in gathered.arrays}
+        printed_from = placed.function if gathered is None else gathered.function
+        plain = [
+            s
+            for k, s in shadows.items()
+            if names[k] in accumulation and accumulation[names[k]].way == "plain"
+        ]
+        overwrites = {} if self.accumulate else find_overwrites(printed_from, plain)
+        storing = None
+        if overwrites or (axes and not self.accumulate):
+            storing = print_adjoint(
+                with_stores(printed_from, list(overwrites.values())),
+                [shadow for shadow in atomic if gathered is None or shadow not in gathered.arrays],
+                reduced,
+                placed.tapes,
+                doc,
+                gathered.arrays if gathered is not None else None,
+                gathered.clear if gathered is not None else None,
+                accumulate=False,
+            )
         lengths = host_function(placed.lengths) if placed.tapes else None
         return Adjoint(
             program,
@@ -340,6 +445,12 @@ class CudaKernel:
             accumulation,
             collecting,
             axes,
+            meetings.axes if meetings.plain else None,
+            meetings.ways(),
+            threads_needed(placed.function),
+            stored_by_all(simplified(program.function)),
+            storing,
+            {k: overwrites[shadow] for k, shadow in shadows.items() if shadow in overwrites},
         )
 
     # ------------------------------------------------------------------------------------------ checks
@@ -384,6 +495,13 @@ class CudaKernel:
 
     def check_extent(self, found: Adjoint, blocks: Any, threads: Any) -> None:
         """That the grid is as plain additions and sums of blocks rely on."""
+        if found.alone is not None and np.prod(extent_of(threads)) > 1:
+            raise CrossThreadDependence(
+                "all threads of a block store into the same element",
+                found.alone.location,
+                "what is owed to it belongs to one thread",
+                "`if cuda.threadIdx.x == 0:` around it",
+            )
         sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
         for name, how in found.accumulation.items():
             for axis, size in enumerate(sizes):
@@ -392,9 +510,17 @@ class CudaKernel:
                         f"{self.signature.name} uses {len(how.axes)} axes of the grid, which has {size} threads along "
                         f"{'xyz'[axis]}: they would all add to the same elements of the shadow of `{name}`"
                     )
-        count = int(np.prod(extent_of(threads)))
-        if found.kernel.reduced and count % 32:
-            raise ValueError(f"{count} threads in a block: the adjoint sums over warps, a multiple of 32")
+        for axis, size in enumerate(extent_of(threads)):
+            if size < found.threads.get(axis, 1):
+                raise ValueError(
+                    f"{self.signature.name} reads a tile of {found.threads[axis]} elements in shared memory, of which "
+                    f"the {size} threads of a block along {'xyz'[axis]} fill only the first"
+                )
+            if found.block_axes is not None and axis not in found.block_axes and size > 1:
+                raise ValueError(
+                    f"{self.signature.name} does not use the {size} threads of a block along {'xyz'[axis]}: they would "
+                    "all add to the same elements of what is owed to shared memory"
+                )
 
 
 class Launch:
@@ -423,103 +549,43 @@ class AdjointLauncher:
         return Launch(self.of, configuration, self.of.start_adjoint)
 
 
-# ------------------------------------------------------------------------------------------ dependences
+# ----------------------------------------------------------------------------------------- shared memory
 
 
-def written_by(function: Function) -> set[int]:
-    """The parameters, by number, that a kernel stores into or adds to."""
-    structure = find_structure(function.body)
-    return {k for k, p in enumerate(function.parameters) if structure.stores.get(structure.storage(p))}
+def size_of(atom: Atom, blocks: Any, threads: Any) -> int:
+    """A size of a grid, by what part of it is meant."""
+    kind, axis = atom
+    count, width = extent_of(blocks)[axis], extent_of(threads)[axis]
+    total = int(np.prod(extent_of(threads)))
+    return {"blocks": count, "blocksize": width, "gridsize": count * width, "ranks": total}[kind]
 
 
-def read_by(adjoint: Function, parameters: Sequence[Value]) -> set[int]:
-    """The arrays of the kernel, by number, whose elements an adjoint reads."""
-    structure = find_structure(adjoint.body)
-    read = {structure.storage(op.operands[0]) for op in ops_within(adjoint.body) if op.primitive == "load"}
-    return {k for k, p in enumerate(parameters) if ty.is_array(p.type) and structure.storage(p) in read}
+def threads_needed(adjoint: Function) -> dict[int, int]:
+    """How many threads a block needs along each axis, so that it fills its tiles in shared memory."""
+    needed: dict[int, int] = {}
+    for op in ops_within(adjoint.body):
+        for axis, count in op.attributes.get("threads", ()):
+            needed[axis] = max(needed.get(axis, 1), count)
+    return needed
 
 
-def check_dependences(function: Function) -> None:
-    """Refuse a kernel in which what a thread reads may depend on when others write.
+def check_shared_memory(adjoint: Function, reduced: Sequence[Type]) -> None:
+    """Refuse an adjoint that needs more shared memory than a block has without asking for more.
+
+    `reduced` are the types of what is summed by blocks, for which each warp needs an element.
 
     Raises
     ------
-    CrossThreadDependence
-    UnsupportedConstruct
-        For an element that a thread reads back after it has written it.
+    SharedMemoryError
     """
-    structure = find_structure(function.body)
-    threads = Threads(function, structure)
-    for array in function.parameters:
-        uses = threads.uses(array) if ty.is_array(array.type) else None
-        if uses is None or not (uses.stores or uses.sums):
-            continue
-        ops = [
-            op
-            for op in ops_within(function.body)
-            if op.primitive in ("load", "store", "accum")
-            and structure.storage(op.operands[0]) is structure.storage(array)
-        ]
-        if structure.is_mixed(array):
-            raise UnsupportedConstruct(
-                f"the array `{array.name}` of a kernel has another name that may be a different array",
-                ops[0].location,
-                instead="one name for each array",
-            )
-        last = next(op for op in reversed(ops) if op.primitive != "load")
-        if array in function.parameters[len(function.parameters) - function.hidden :]:
-            raise UnsupportedConstruct(
-                f"`{array.name}` is written, which the kernel does not have as an argument",
-                last.location,
-                "arrays of the surroundings are constants of a kernel",
-                "the array as an argument",
-            )
-        if uses.stores and uses.sums:
-            raise CrossThreadDependence(
-                f"`{array.name}` is stored into and added to atomically in one kernel",
-                last.location,
-                "the sums depend on which thread is first",
-                "two kernels",
-            )
-        if not uses.loads:
-            continue
-        reading = next(op for op in ops if op.primitive == "load")
-        if uses.sums or threads.owned([*uses.loads, *uses.stores]) is None:
-            raise CrossThreadDependence(
-                f"`{array.name}` is written in this kernel and read where other threads may write",
-                reading.location,
-                "what is read depends on which thread is first",
-                "another array for the output, or two kernels",
-            )
-        for op in ops:
-            if op.primitive == "load" and not is_initial(op.operands[0], array, op, threads):
-                raise UnsupportedConstruct(
-                    f"an element of `{array.name}` is read back after the thread has written it",
-                    op.location,
-                    "the adjoint reads arrays as they were before the kernel",
-                    "the value in a variable, stored once at the end",
-                )
-
-
-def is_initial(version: Value, array: Value, reading: Op, threads: Threads) -> bool:
-    """Whether the element that is read from a version of an array is still what it was before the kernel."""
-    if version is array:
-        return True
-    loop = threads.structure.maker.get(version)
-    if loop is not None and loop.primitive == "store":
-        before, *where, _ = loop.operands
-        return differ(where, reading.operands[1:]) and is_initial(before, array, reading, threads)
-    if loop is None or loop.primitive != "for":
-        return False
-    # Each trip has an element of its own: those before have written other ones.
-    index = loop_body(loop).parameters[0]
-    own = threads.atom(index) is not None and index in reading.operands[1:]
-    start = next((i for i, parameter, _, _ in loop_slots(loop) if parameter is version), None)
-    return own and start is not None and is_initial(start, array, reading, threads)
-
-
-def differ(a: Sequence[Value], b: Sequence[Value]) -> bool:
-    """Whether two indices are certainly those of different elements."""
-    return any(
-        x.is_constant and y.is_constant and x.constant != y.constant for x, y in zip(a, b, strict=True)
-    )
+    arrays = [op for op in ops_within(adjoint.body) if op.attributes.get("shared_memory")]
+    size = sum(WARPS * ty.numpy_dtype(type).itemsize for type in set(reduced))
+    for op in arrays:
+        size += ty.numpy_dtype(op.result.type).itemsize * math.prod(n.constant for n in op.operands)
+    if arrays and size > SHARED_MEMORY:
+        raise SharedMemoryError(
+            f"the adjoint of shared memory: {size} bytes for each block",
+            arrays[0].location,
+            f"there are {SHARED_MEMORY}, and what is owed to an array needs as many bytes as the array",
+            "a smaller tile",
+        )

@@ -37,7 +37,11 @@ def {name}(array, where, term):
     """Add the sum of a term over the block to an element, by one atomic addition. All its threads call this."""
     partial = cuda.shared.array(32, {dtype})
     rank = cuda.threadIdx.x + cuda.blockDim.x * (cuda.threadIdx.y + cuda.blockDim.y * cuda.threadIdx.z)
-    warps = (cuda.blockDim.x * cuda.blockDim.y * cuda.blockDim.z) >> 5
+    ranks = cuda.blockDim.x * cuda.blockDim.y * cuda.blockDim.z
+    if ranks & 31:  # a warp is not full
+        cuda.atomic.add(array, where, term)
+        return
+    warps = ranks >> 5
     offset = 16
     while offset > 0:
         term += cuda.shfl_down_sync(np.uint32(0xFFFFFFFF), term, offset)
@@ -54,6 +58,21 @@ def {name}(array, where, term):
             offset >>= 1
         if rank == 0:
             cuda.atomic.add(array, where, term)
+'''
+
+WARP_ADD = '''@cuda.jit(device=True)
+def {name}(array, where, term):
+    """Add the sum of a term over each warp to an element, by one atomic addition. All threads of a block call this."""
+    rank = cuda.threadIdx.x + cuda.blockDim.x * (cuda.threadIdx.y + cuda.blockDim.y * cuda.threadIdx.z)
+    if (cuda.blockDim.x * cuda.blockDim.y * cuda.blockDim.z) & 31:  # a warp is not full
+        cuda.atomic.add(array, where, term)
+        return
+    offset = 16
+    while offset > 0:
+        term += cuda.shfl_down_sync(np.uint32(0xFFFFFFFF), term, offset)
+        offset >>= 1
+    if rank & 31 == 0:
+        cuda.atomic.add(array, where, term)
 '''
 
 # How kernels write what `numba.cuda` does not take as the CPU does; `{one}` is 1 in the type of the result. Those
@@ -73,6 +92,7 @@ LIBRARY = {
     "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint", "exp2": "exp2", "exp2_math": "exp2",
     "cbrt": "cbrt", "fmod": "fmod",
 }  # fmt: skip
+SYNC = "cuda.syncthreads()"
 MISSING = {"gcd", "logaddexp2"}
 
 
@@ -93,7 +113,6 @@ class Kernel:
     text : the module
     name : the kernel in it
     failures : what each value of `status` but 0 means, from 1 on; without any, the kernel has no such parameter
-    reduced : whether it adds over blocks, whose threads must then be a multiple of 32
     atomics : the arrays that it adds to atomically, element by element
     clear : a kernel of the module to be run afterwards with the same arguments, if there is one
     """
@@ -101,7 +120,6 @@ class Kernel:
     text: str
     name: str
     failures: tuple[Failure, ...] = ()
-    reduced: bool = False
     atomics: tuple[str, ...] = ()
     clear: str = ""
 
@@ -116,6 +134,7 @@ class DevicePrinter(Printer):
         super().__init__(function)
         self.atomic = {self.storage.find(value) for value in atomic}
         self.failures: list[Failure] = []
+        self.of_warps: dict[Type, None] = {}  # the types of what warps sum
         self.status = "status"
 
     def expression(self, op: Op) -> tuple[str, int]:
@@ -142,11 +161,18 @@ class DevicePrinter(Printer):
             refuse_operation(op)
         match op.primitive:
             case "alloc":
-                self.assign(op.result, local_array(op), op)
-            case "accum" if self.storage.find(op.operands[0]) in self.atomic:
+                self.assign(op.result, array_of_constant_size(op), op)
+            case "accum" if op.attributes.get("atomic") or self.storage.find(op.operands[0]) in self.atomic:
                 array, *where, value = op.operands
                 place = self.index(where) if len(where) == 1 else f"({self.index(where)})"
-                self.write(f"cuda.atomic.add({self.text(array)}, {place}, {self.text(value)})", op)
+                add = "cuda.atomic.add"
+                if op.attributes.get("atomic") == "warp":
+                    add = sum_name("warp_add", array.type.dtype)
+                    self.of_warps[array.type.dtype] = None
+                self.write(f"{add}({self.text(array)}, {place}, {self.text(value)})", op)
+            case "barrier":
+                if self.lines[-1].strip() != SYNC:  # one for all arrays
+                    self.write(SYNC)
             case "raise":
                 self.fail(op.attributes["error"], op.attributes["message"])
             case _:
@@ -211,10 +237,11 @@ def device_caster(type: Type) -> str:
     return "np.float64" if type == ty.float64 else caster(type)
 
 
-def local_array(op: Op) -> str:
+def array_of_constant_size(op: Op) -> str:
+    memory = "shared" if op.attributes.get("shared_memory") else "local"
     lengths = [str(n.constant) for n in op.operands]
     shape = lengths[0] if len(lengths) == 1 else f"({', '.join(lengths)})"
-    return f"cuda.local.array({shape}, {ty.dtype_spelling(op.result.type.dtype)})"
+    return f"cuda.{memory}.array({shape}, {ty.dtype_spelling(op.result.type.dtype)})"
 
 
 # --------------------------------------------------------------------------------------------- adjoint kernels
@@ -239,8 +266,10 @@ class AdjointPrinter(DevicePrinter):
         atomic: Sequence[Value],
         reduced: Sequence[Value],
         gathered: Mapping[Value, tuple[int, ...]],
+        accumulate: bool = True,
     ) -> None:
         super().__init__(function, atomic)
+        self.update = "+=" if accumulate else "="
         self.reduced = {self.storage.find(value): value for value in reduced}
         self.gathered = {self.storage.find(value): value for value in gathered}
         self.axes = gathered
@@ -298,7 +327,7 @@ class AdjointPrinter(DevicePrinter):
             axes = self.axes[array]
             within = " and ".join(f"{own[axis]} < {array.name}.shape[{k}]" for k, axis in enumerate(axes))
             place = ", ".join(own[axis] for axis in axes)
-            lines += [f"if {within}:", f"{INDENT}{array.name}[{place}] += {name}"]
+            lines += [f"if {within}:", f"{INDENT}{array.name}[{place}] {self.update} {name}"]
         return [INDENT + line for line in lines]
 
 
@@ -310,6 +339,7 @@ def print_adjoint(
     doc: str,
     gathered: Mapping[Value, tuple[int, ...]] | None = None,
     clear: Function | None = None,
+    accumulate: bool = True,
 ) -> Kernel:
     """The module of an adjoint kernel.
 
@@ -319,8 +349,9 @@ def print_adjoint(
     atomic, reduced : the shadows that threads add to atomically, and by blocks
     gathered : those that each thread collects for, with the axes of the grid along theirs
     clear : a second kernel, that clears what was used up
+    accumulate : whether what is collected is added to what the shadows hold
     """
-    printer = AdjointPrinter(function, atomic, reduced, gathered or {})
+    printer = AdjointPrinter(function, atomic, reduced, gathered or {}, accumulate)
     thread = function.parameters[-1] if tapes else None
     body = printer.lines_of(thread)
     parameters = [p.name for p in function.parameters if p is not thread]
@@ -349,13 +380,13 @@ def print_adjoint(
         comment = f'{INDENT}"""Clears what {function.name} has used up."""'
         functions.append([f"def {clear.name}({', '.join(parameters)}):", comment, *lines])
     dtypes = dict.fromkeys(array.type.dtype for array, _ in printer.sums)
-    text = module_text(function, [block_add(type) for type in dtypes], *functions)
+    sums_of = [sum_source(WARP_ADD, "warp_add", type) for type in printer.of_warps]
+    text = module_text(function, [*sums_of, *(block_add(type) for type in dtypes)], *functions)
     names_added = tuple(v.name for v in atomic)
     return Kernel(
         text,
         function.name,
         tuple(printer.failures),
-        bool(printer.sums),
         names_added,
         clear.name if clear is not None else "",
     )
@@ -420,7 +451,6 @@ def print_rows(rows: Rows, doc: str) -> Kernel:
         text,
         kernel.name,
         tuple(printer.failures),
-        bool(kernel.reduced),
         tuple(v.name for v in scattered),
     )
 
@@ -519,11 +549,20 @@ class RowLoop:
 
 
 def reduction_name(type: Type) -> str:
-    return "block_add" if type == ty.float64 else f"block_add_{type}"
+    return sum_name("block_add", type)
+
+
+def sum_name(name: str, type: Type) -> str:
+    """The name of a function that sums over threads, for a type."""
+    return name if type == ty.float64 else f"{name}_{type}"
+
+
+def sum_source(text: str, name: str, type: Type) -> str:
+    return text.format(name=sum_name(name, type), dtype=ty.dtype_spelling(type), zero=zero_text(type))
 
 
 def block_add(type: Type) -> str:
-    return BLOCK_ADD.format(name=reduction_name(type), dtype=ty.dtype_spelling(type), zero=zero_text(type))
+    return sum_source(BLOCK_ADD, "block_add", type)
 
 
 def module_text(function: Function, helpers: list[str], *functions: Sequence[str]) -> str:

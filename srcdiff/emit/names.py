@@ -14,13 +14,12 @@ import keyword
 import re
 
 from ..analysis.structure import find_structure
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.walk import ops_within
 from .special import called_functions, modules_called
 
 Interval = tuple[int, int]
-IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
-RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba", "cuda", "block_add"}
+RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba", "cuda", "block_add", "warp_add"}
 
 
 class Liveness:
@@ -302,4 +301,4 @@ def claimed(wish: str, taken: set[str]) -> str:
     return name
 
 
-__all__ = ["IN_PLACE", "Variables", "claimed", "unique"]
+__all__ = ["Variables", "claimed", "unique"]

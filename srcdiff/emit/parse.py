@@ -20,7 +20,7 @@ import numpy as np
 
 from ..ir import types as ty
 from ..ir.builder import constant
-from ..ir.core import Block, Function, Op, Value
+from ..ir.core import IN_PLACE, Block, Function, Op, Value
 from ..ir.types import Type
 from ..primitives import ARRAYS, REGISTRY
 
@@ -33,7 +33,7 @@ SCALARS = {
     "bool": ty.boolean,
     **{ty.name_of(type): type for type in map(ty.from_dtype, map(np.dtype, "bhilBHILfdFD"))},
 }
-LIKE_FIRST = ("store", "accum", "accumulate_array", "ensure", "stop_gradient")
+LIKE_FIRST = (*IN_PLACE, "stop_gradient")
 
 
 def parse_ir(text: str) -> Function:

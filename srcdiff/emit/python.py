@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, uses_in
 from ..primitives import ARRAYS, REGISTRY
-from .names import IN_PLACE, Variables
+from .names import Variables
 from .special import called_functions, modules_called, plain_source
 
 INDENT = "    "

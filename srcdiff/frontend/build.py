@@ -16,13 +16,13 @@ from typing import Any
 from ..errors import NotDifferentiable
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from ..primitives.custom import rules_of
 from .canonicalise import assigned_names, read_names
 from .captures import Captures
-from .custom import derived
+from .custom import attempted, derived
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
 from .library.structures import has_items, joined_name, known_range, thing_of, with_results
@@ -76,7 +76,8 @@ class Program:
     `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
     at each call; `structure` is the nesting of the results: "leaf", None, a tuple or a `Tree` (in which what is known
     is `Static`); the first `arguments` parameters are the arguments; `written` says which parameters are arrays that
-    are written, hidden ones counted from the end; `files` are those that were read.
+    are written, hidden ones counted from the end; `files` are those that were read; `called` are the functions that
+    were read or called, `differentiated` those of them of which derivatives are in the program.
     """
 
     function: Function
@@ -86,6 +87,8 @@ class Program:
     arguments: int
     written: tuple[int, ...]
     files: frozenset[str] = frozenset()
+    called: frozenset[Any] = frozenset()
+    differentiated: frozenset[Any] = frozenset()
 
 
 class Reader(Expressions):
@@ -95,6 +98,7 @@ class Reader(Expressions):
         super().__init__()
         self.captures = Captures()
         self.files = set()
+        self.called, self.differentiated = set(), set()
         self.stack = []
         self.readings: dict[Any, Reading] = {}
         self.prologue = Builder()
@@ -656,12 +660,21 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
         arguments = list(parameters)
         roots = {reader.memory[root]: root for root in reader.memory}
         reader.stack.append(source.function.__code__)
+        reader.called.add(source.function)
         rules = rules_of(source.function)
         if rules is None:
             result = reader.body_of(source.tree)
         else:
             given = list(things.values())
-            result = derived(reader, rules, given, lambda: reader.body_of(source.tree), source.tree)
+            result = derived(
+                reader,
+                rules,
+                given,
+                lambda: attempted(
+                    reader, lambda: reader.body_of(source.tree), source.dispatcher, given, source.tree
+                ),
+                source.tree,
+            )
         leaves: list[Value] = []
         structure = flatten(reader, result, leaves)
         hidden = list(reader.captures.values.values())
@@ -682,7 +695,8 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
     captures, count = reader.captures, len(arguments)
     fetch, statics = tuple(captures.fetch), tuple(captures.statics)
     files = frozenset((source.file, *reader.files))
-    return Program(function, fetch, statics, structure, count, tuple(places), files)
+    called, differentiated = frozenset(reader.called), frozenset(reader.differentiated)
+    return Program(function, fetch, statics, structure, count, tuple(places), files, called, differentiated)
 
 
 def valid_name(name: str) -> str:
@@ -733,7 +747,7 @@ def named(block: Block, names: dict[Value, str]) -> Block:
 
     def spread_names(block: Block) -> None:
         for op in block.ops:
-            if op.primitive == "store":
+            if op.primitive in IN_PLACE:
                 spread(op.results, op.operands[0])
             elif op.primitive in ("for", "while"):
                 for initial, parameter, yielded, result in loop_slots(op):

@@ -20,7 +20,7 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
-from ..primitives.custom import rules_of
+from ..primitives.custom import bare, rules_of
 from ..primitives.record import Primitive, row_of
 from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
@@ -31,6 +31,7 @@ from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
 from .library.structures import call_method_of, known_items, made_structure
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
+from .recursion import is_hashable
 from .scope import Frame, describe
 from .source import FunctionSource, read_source
 from .things import (
@@ -56,6 +57,8 @@ class Calls(Arrays):
     stack: list[Any]
     readings: dict[Any, Any]  # recursive functions, by code and types
     files: set[str]  # of the functions that were read in place
+    called: set[Any]  # functions that have rules, or may be given some
+    differentiated: set[Any]  # those of which derivatives were put in place
     captures: Captures
 
     def statements(self, body: list[ast.stmt]) -> None:
@@ -80,6 +83,8 @@ class Calls(Arrays):
             first = tuple(map(self.lifted, target.args))
             named = {k: self.lifted(v) for k, v in target.keywords.items()}
             return self.call(Static(target.func), (*first, *arguments), {**named, **keywords}, node)
+        if is_hashable(target):
+            self.called.add(bare(target))
         rules = rules_of(target)
         if rules is not None:
             return call_with_rules(self, rules, target, arguments, dict(keywords), node)
@@ -341,7 +346,7 @@ class Calls(Arrays):
     ) -> Any:
         """A call that the library does not know: it runs as it stands, and must touch no active value."""
         spelling, module = spelling_of(target), ""
-        if spelling is None and hasattr(target, "py_func"):
+        if spelling is None and (hasattr(target, "py_func") or rules_of(target) is not None):
             spelling, module = imported_name(target)
         if spelling is None:
             self.refuse(
@@ -448,7 +453,9 @@ class Calls(Arrays):
             self.refuse(
                 f"a call of `{spelling_of(target) or getattr(target, '__name__', target)}`",
                 f"Numba cannot compile it for these arguments ({str(error).strip().splitlines()[0]})",
-                "a loop, or a value computed before the call and passed in",
+                "a loop, or a value computed before the call and passed in"
+                if rules_of(target) is None
+                else "an `@njit` function with such rules, or `numba.extending.overload` for this one",
                 node=node,
             )
         return signature.return_type
@@ -627,11 +634,15 @@ def spelling_of(target: Any) -> str | None:
 
 
 def imported_name(target: Any) -> tuple[str | None, str]:
-    """How generated source reaches what Numba compiled in a module of the user, and what it must import."""
-    name, module = getattr(target, "__name__", ""), getattr(target, "__module__", "") or ""
-    if getattr(sys.modules.get(module), name, None) is not target:
-        return None, ""
-    return f"{module}.{name}", module
+    """How generated source reaches a function of a module that Numba can call, and what it must import."""
+    name = getattr(target, "__name__", "")
+    for module in (
+        getattr(target, "__module__", None) or "",
+        "scipy.special",
+    ):  # ufuncs do not say where they are
+        if getattr(sys.modules.get(module), name, None) is target:
+            return f"{module}.{name}", module
+    return None, ""
 
 
 def count_reads(tree: ast.AST) -> dict[str, int]:

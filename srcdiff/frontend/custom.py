@@ -74,18 +74,26 @@ def entered(
     calls: Calls, target: Any, source: FunctionSource, bound: dict[str, Any], things: Arguments, node: ast.AST
 ) -> Any:
     """The body in place; of what Numba has compiled and this library cannot read, the call as it stands."""
+    dispatcher = target if hasattr(target, "py_func") else None
+    return attempted(calls, lambda: calls.enter(source, bound, node), dispatcher, things, node)
+
+
+def attempted(
+    calls: Calls, body: Callable[[], Any], dispatcher: Any, things: Sequence[Any], node: ast.AST
+) -> Any:
+    """What `body` gives; where that is refused, what Numba's dispatcher of the same function does, if there is one."""
     builder, frame, memory = current_builder(), calls.frame, dict(calls.memory)
     count = len(builder.ops)
     try:
-        return calls.enter(source, bound, node)
+        return body()
     except DifferentiationError:
-        if not hasattr(target, "py_func"):
+        if dispatcher is None:
             raise
         del builder.ops[count:]
         for key, root in calls.captures.roots.items():
             memory.setdefault(root, calls.captures.values[key])
         calls.memory, calls.frame, calls.dead = memory, frame, False
-        return calls.opaque(target, things, {}, node)
+        return calls.opaque(dispatcher, tuple(things), {}, node)
 
 
 def derived(
@@ -177,4 +185,4 @@ def gather(
     return "leaf"
 
 
-__all__ = ["call_with_rules", "derived"]
+__all__ = ["attempted", "call_with_rules", "derived"]

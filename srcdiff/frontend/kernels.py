@@ -8,23 +8,37 @@
                                             return y1
                                           }
 
-Where a thread is, is known at the start of the kernel and never changes. `cuda.atomic.add` is an `accum`. What has no
-adjoint here is refused by name.
+Where a thread is, is known at the start of the kernel and never changes. `cuda.atomic.add` is an `accum`. Shared memory
+is there from the start, and `cuda.syncthreads()` a `barrier` for each array in it. Numbers of the surroundings are
+known, as `numba.cuda` has it. What has no adjoint here is refused by name.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ..errors import DifferentiationError, SharedMemoryError, UnsupportedAtomic, UnsupportedIntrinsic
+import numpy as np
+
+from ..errors import (
+    DifferentiationError,
+    Location,
+    SharedMemoryError,
+    UnsupportedAtomic,
+    UnsupportedConstruct,
+    UnsupportedDtype,
+    UnsupportedIntrinsic,
+)
 from ..ir import types as ty
+from ..ir.builder import constant
 from ..ir.core import Op, Value
 from ..ir.operators import current_builder
-from .build import Reader
-from .things import ArrayView, Static, is_number
+from ..ir.types import Type
+from .build import Program, Reader, parse
+from .source import FunctionSource
+from .things import ArrayView, Root, Static, is_number, whole_view
 
 PLACES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
 
@@ -36,11 +50,40 @@ class DeviceName:
     path: str
 
 
-class KernelReader(Reader):
-    """Reads one kernel."""
+@dataclass(frozen=True)
+class SharedArray:
+    """A declaration of shared memory; wherever it is reached from, it is the same memory."""
 
-    def __init__(self) -> None:
+    where: Location
+    shape: tuple[int, ...]
+    dtype: Type
+
+
+class Undeclared(Exception):
+    """Shared memory was found that has to be there from the start, since every barrier orders what is done with it."""
+
+    def __init__(self, found: SharedArray) -> None:
+        self.found = found
+
+
+def parse_kernel(source: FunctionSource, specs: Sequence[Any], carried_float: Type | None) -> Program:
+    """Read a kernel for the given argument types; `carried_float` is the least type of a float that loops carry."""
+    declared: list[SharedArray] = []
+    while True:
+        reader = KernelReader(declared)
+        reader.carried_float = carried_float or reader.carried_float
+        try:
+            return parse(source, specs, reader)
+        except Undeclared as more:
+            declared.append(more.found)
+
+
+class KernelReader(Reader):
+    """Reads one kernel, with shared memory that an earlier reading has found."""
+
+    def __init__(self, declared: Sequence[SharedArray] = ()) -> None:
         super().__init__()
+        self.shared_arrays = {each: self.shared_root(each) for each in declared}
         self.places_in_grid: dict[str, tuple[Value, ...]] = {}
         self.current_statement: ast.stmt | None = None
 
@@ -52,7 +95,28 @@ class KernelReader(Reader):
         path = f"{thing.path}.{name}".removeprefix(".")
         if thing.path in PLACES and name in ("x", "y", "z"):
             return self.place_in_grid(f"cuda.{path}", 1)[0]
+        if path in ("laneid", "warpsize"):
+            self.refuse_device(
+                f"`cuda.{path}`",
+                "which threads are one warp is not followed",
+                "`cuda.threadIdx`, and shared memory between threads",
+                node,
+                UnsupportedIntrinsic,
+            )
         return DeviceName(path)
+
+    def captured(self, value: Any, where: tuple[str, Any, str], name: str, node: ast.AST | None) -> Any:
+        if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
+            self.captures.statics.append((where, value))
+            return constant(value.item(), ty.typeof(value)) if isinstance(value, np.generic) else value
+        return super().captured(value, where, name, node)
+
+    def shared_root(self, declared: SharedArray) -> Root:
+        lengths = tuple(constant(n, ty.int64) for n in declared.shape)
+        attributes = {"fill": "empty", "shared_memory": True}
+        memory = Value("", ty.array(declared.dtype, len(lengths), "C"))
+        self.prologue.append(Op("alloc", lengths, (memory,), (), attributes, declared.where))
+        return self.new_root(memory, declared.shape)
 
     def place_in_grid(self, text: str, count: int) -> tuple[Value, ...]:
         """Integers that say where the thread is."""
@@ -80,13 +144,13 @@ class KernelReader(Reader):
             case "local.array":
                 return self.local_array(arguments, keywords, node)
             case "shared.array":
-                self.refuse_device(
-                    "`cuda.shared.array`",
-                    "the adjoint of shared memory is not written yet",
-                    "`cuda.atomic.add` into an array of one element, which becomes a read in the adjoint",
-                    node,
-                    SharedMemoryError,
-                )
+                return self.shared_array(arguments, keywords, node)
+            case "syncthreads":
+                for root in self.shared_arrays.values():
+                    version = self.version(root)
+                    met = current_builder().emit("barrier", (version,), version.type, name=version.name)
+                    self.write(root, met)
+                return Static(None)
             case path if path.startswith("atomic."):
                 self.refuse_device(
                     f"`cuda.{path}`",
@@ -99,7 +163,7 @@ class KernelReader(Reader):
                 self.refuse_device(
                     f"`cuda.{path}`",
                     "it has no adjoint here",
-                    "indices of threads and blocks, `cuda.atomic.add`, `cuda.local.array`, `math`",
+                    "indices of threads and blocks, `cuda.syncthreads`, `cuda.shared.array`, `cuda.atomic.add`, `math`",
                     node,
                     UnsupportedIntrinsic,
                 )
@@ -137,12 +201,42 @@ class KernelReader(Reader):
     def local_array(
         self, arguments: tuple[Any, ...], keywords: Mapping[str, Any], node: ast.AST
     ) -> ArrayView:
+        return self.allocate(*self.shape_and_dtype("local", arguments, keywords, node))
+
+    def shared_array(
+        self, arguments: tuple[Any, ...], keywords: Mapping[str, Any], node: ast.AST
+    ) -> ArrayView:
+        where = self.location(node)
+        assert where is not None
+        declared = SharedArray(where, *self.shape_and_dtype("shared", arguments, keywords, node))
+        if declared not in self.shared_arrays:
+            raise Undeclared(declared)
+        return whole_view(self.shared_arrays[declared])
+
+    def shape_and_dtype(
+        self, memory: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any], node: ast.AST
+    ) -> tuple[tuple[int, ...], Type]:
         given = dict(zip(("shape", "dtype"), arguments, strict=False)) | dict(keywords)
         shape = given["shape"] if isinstance(given["shape"], tuple) else (given["shape"],)
+        known = [n.constant if isinstance(n, Value) and n.is_constant else n for n in shape]
         dtype = self.dtype_of(given["dtype"])
-        if not all(is_number(n) for n in shape) or dtype is None:
-            self.refuse("a local array of a size that is not written in the source", node=node)
-        return self.allocate(shape, dtype)
+        if dtype is None or not all(is_number(n) and n == int(n) and n > 0 for n in known):
+            self.refuse(
+                f"a {memory} array whose size is not a constant",
+                "it is laid out when the kernel is compiled",
+                "a number written in the source, or one of the module",
+                node=node,
+                kind=SharedMemoryError if memory == "shared" else UnsupportedConstruct,
+            )
+        if ty.is_complex(dtype) or (ty.is_float(dtype) and dtype.bitwidth < 32):
+            self.refuse(
+                f"a {memory} array of {dtype}",
+                "kernels compute with real numbers of 32 and 64 bits",
+                "`np.float32` or `np.float64`, for real and imaginary part each",
+                node=node,
+                kind=UnsupportedDtype,
+            )
+        return tuple(int(n) for n in known), dtype
 
     def statement(self, node: ast.stmt) -> None:
         outer, self.current_statement = self.current_statement, node
@@ -150,4 +244,4 @@ class KernelReader(Reader):
         self.current_statement = outer
 
 
-__all__ = ["KernelReader"]
+__all__ = ["parse_kernel"]

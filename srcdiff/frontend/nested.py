@@ -5,7 +5,10 @@
 
 An object that has `__srcdiff_program__` supplies a program for the types of its arguments, with the derivative's
 parameters in the order: arguments, tangents, hidden ones. A maker of such objects (`grad`, `jvp`, ...), marked by
-`__srcdiff_maker__`, is called while the function is read, where it is given a function that is known.
+`__srcdiff_maker__`, is called while the function is read, where it is given a function that is known. What it makes
+may be called at once: then the mark is a function from the arguments to what is made and what that is called with.
+
+    def along(x): return jvp(f, (x,), (1.0,))
 """
 
 from __future__ import annotations
@@ -41,8 +44,8 @@ def make_derivative(
     arguments: tuple[Any, ...],
     keywords: Mapping[str, Any],
     node: ast.AST,
-) -> Static:
-    """`grad(f)` inside a function: a derivative of a function that is known."""
+) -> Any:
+    """`grad(f)` inside a function: a derivative of a function that is known; `jvp(f, ...)`: called at once."""
 
     def known(thing: Any) -> Any:
         if isinstance(thing, Static):
@@ -58,7 +61,26 @@ def make_derivative(
             node=node,
         )
 
-    return Static(maker(*map(known, arguments), **{k: known(v) for k, v in keywords.items()}))
+    applied = maker.__srcdiff_maker__  # type: ignore[attr-defined]
+    if applied is True:
+        return Static(maker(*map(known, arguments), **{k: known(v) for k, v in keywords.items()}))
+    directions = [parts_of(thing) for thing in arguments[1:]]
+    if applied is None or keywords or len(directions) != 2 or None in directions:
+        calls.refuse(
+            f"this call of `{maker.__name__}` inside a function",
+            "what it gives is called in Python" if applied is None else "",
+            "`grad` of what its results times their cotangents sum up to"
+            if applied is None
+            else "a function, a tuple of arguments and a tuple of tangents",
+            node=node,
+        )
+    primals, tangents = ([None if is_none(x) else x for x in parts or ()] for parts in directions)
+    made, given = applied(known(arguments[0]), primals, tangents)
+    return call_derivative(calls, made, tuple(given), {}, node)
+
+
+def is_none(thing: Any) -> bool:
+    return isinstance(thing, Static) and thing.value is None
 
 
 def call_derivative(
@@ -79,6 +101,8 @@ def call_derivative(
         operands.append(calls.version(thing.root) if isinstance(thing, ArrayView) else calls.as_value(thing))
     calls.captures.statics.extend(program.statics)
     calls.files.update(program.files)
+    calls.called.update(program.called)
+    calls.differentiated.update(program.called)
     results = iter(inline(program.function, operands))
     return things_of(calls, program.structure, results)
 

@@ -67,6 +67,8 @@ def call_recursive(
     if reading.program is not None:
         calls.captures.statics.extend(reading.program.statics)
         calls.files.update(reading.program.files)
+        calls.called.update(reading.program.called)
+        calls.differentiated.update(reading.program.differentiated)
     hidden = []
     for where in callee.fetch:
         thing = calls.captured(fetched(where), where, where[2], node)
@@ -171,4 +173,4 @@ def with_own_captures(function: Function, callee: Callee) -> Function:
     return replace(function, body=visit(function.body)) if hidden else function
 
 
-__all__ = ["Reading", "call_recursive", "emit_call"]
+__all__ = ["Reading", "call_recursive", "emit_call", "is_hashable"]

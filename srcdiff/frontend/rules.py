@@ -270,7 +270,9 @@ class Reading:
         function = Function(f"{self.rules.name}_{self.mode}", block, len(hidden))
         captures, files = reader.captures, frozenset(reader.files)
         fetch, statics = tuple(captures.fetch), tuple(captures.statics)
-        return Program(function, fetch, statics, None, len(function.parameters) - len(hidden), (), files)
+        called, differentiated = frozenset(reader.called), frozenset(reader.differentiated)
+        count = len(function.parameters) - len(hidden)
+        return Program(function, fetch, statics, None, count, (), files, called, differentiated)
 
 
 __all__ = ["read_jvp", "read_vjp"]

@@ -24,10 +24,11 @@ import linecache
 import sys
 import types
 import warnings
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, NoReturn
 
+import numpy as np
 from numba.core.registry import CPUDispatcher
 from numba.np.ufunc.dufunc import DUFunc
 from numba.np.ufunc.gufunc import GUFunc
@@ -68,6 +69,8 @@ class FunctionSource:
         What it came as. `vectorize` means the function of one element, `guvectorize` of one core slice.
     layout : str
         The signature of a `guvectorize`, such as "(m,n),(n)->(m)"; else empty.
+    dispatcher : Dispatcher, optional
+        Where it came as that of Numba: to be called as it stands, should the text turn out to be refused.
     """
 
     function: types.FunctionType
@@ -81,6 +84,7 @@ class FunctionSource:
     partial_keywords: Mapping[str, Any]
     kind: Kind = "function"
     layout: str = ""
+    dispatcher: Any = None
 
 
 class Unwrapped(NamedTuple):
@@ -91,6 +95,7 @@ class Unwrapped(NamedTuple):
     keywords: dict[str, Any]
     kind: Kind
     layout: str
+    dispatcher: Any
 
 
 def read_source(obj: Any) -> FunctionSource:
@@ -117,7 +122,7 @@ def read_source(obj: Any) -> FunctionSource:
     >>> source.name, type(source.tree).__name__, source.partial_keywords
     ('indent', 'FunctionDef', {'prefix': '> '})
     """
-    function, args, keywords, kind, layout = unwrap(obj)
+    function, args, keywords, kind, layout, dispatcher = unwrap(obj)
     code = function.__code__
     lines, node = located(function)
     if isinstance(node, ast.AsyncFunctionDef):
@@ -139,6 +144,7 @@ def read_source(obj: Any) -> FunctionSource:
         partial_keywords=keywords,
         kind=kind,
         layout=layout,
+        dispatcher=dispatcher,
     )
 
 
@@ -147,6 +153,20 @@ def location_of(source: FunctionSource, node: ast.AST) -> Location:
     return locate(
         node if hasattr(node, "lineno") else source.tree, source.file, source.lines, source.function.__name__
     )
+
+
+def caller_of(function: Any, parameters: Sequence[str]) -> types.FunctionType:
+    """Return a function with a source that does nothing but call another one, which has none."""
+    name = getattr(function, "__name__", "")
+    name = name if name.isidentifier() else "function"
+    called = "called" if name != "called" and "called" not in parameters else f"called_{name}"
+    listed = ", ".join(parameters)
+    text = f"def {name}({listed}):\n    return {called}({listed})\n"
+    space = {called: function, "__name__": getattr(function, "__module__", None) or __name__}
+    exec(compile(text, f"<call of {name}>", "exec"), space)
+    made: types.FunctionType = space[name]
+    made.__dict__["__srcdiff_source__"] = text
+    return made
 
 
 def source_text(source: FunctionSource) -> str:
@@ -189,6 +209,7 @@ def unwrap(obj: Any) -> Unwrapped:
     keywords: dict[str, Any] = {}
     kind: Kind = "function"
     layout = ""
+    dispatcher = None
     while True:
         # `functools.wraps` copies attributes, so a stranger's wrapper around one of our objects has our
         # attribute too; it is ours only if it says the same as `__wrapped__`.
@@ -208,7 +229,7 @@ def unwrap(obj: Any) -> Unwrapped:
             obj = obj.func
         elif isinstance(obj, CPUDispatcher):
             kind = "njit"
-            obj = obj.py_func
+            dispatcher, obj = obj, obj.py_func
         elif isinstance(obj, DUFunc):
             kind = "vectorize"
             obj = attribute(obj, "_dispatcher").py_func
@@ -220,7 +241,7 @@ def unwrap(obj: Any) -> Unwrapped:
         elif isinstance(obj, staticmethod):
             obj = obj.__func__
         elif type(obj) is types.FunctionType and "__wrapped__" not in obj.__dict__:
-            return Unwrapped(obj, args, keywords, kind, layout)
+            return Unwrapped(obj, args, keywords, kind, layout, dispatcher)
         else:
             refuse(obj)
 
@@ -291,7 +312,7 @@ def is_from_library(obj: Any) -> bool:
 
 
 def shown_name(obj: Any, name: str) -> str:
-    module = getattr(obj, "__module__", None) or ("np" if type(obj).__name__ == "ufunc" else "")
+    module = getattr(obj, "__module__", None) or ("np" if getattr(np, name, None) is obj else "")
     return name if module in ("", "builtins") else f"{'np' if module == 'numpy' else module}.{name}"
 
 

@@ -11,6 +11,8 @@
 
 Structured, not a control-flow graph: `for`, `while` and `if` are ops with regions. What a loop carries are the
 parameters of its region; what it leaves are its results. Arrays are values: `A2 = store A1 i v` consumes `A1`.
+An `alloc` with the attribute `shared_memory` is one array for the threads of a block on a GPU; `A2 = barrier A1` is
+where they meet, behind which elements may be what other threads have stored.
 
 Control ops and their shapes (`p...` are carried values):
 
@@ -97,6 +99,10 @@ class Function:
     @property
     def results(self) -> tuple[Value, ...]:
         return self.body.results
+
+
+# What consumes the version of an array that it gets, and gives the next one, in the same memory.
+IN_PLACE = ("store", "accum", "accumulate_array", "ensure", "barrier")
 
 
 def is_number(value: Value, number: float) -> bool:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from ..errors import InternalError
 from . import types as ty
-from .core import Block, Function, Op, Value, carried, leaves_early, loop_body, loop_slots
+from .core import IN_PLACE, Block, Function, Op, Value, carried, leaves_early, loop_body, loop_slots
 from .types import Type
 
-CONSUMERS = frozenset({"store", "accum", "accumulate_array", "ensure"})
 LOOPS = ("for", "while")
 
 
@@ -118,9 +117,9 @@ class Verifier:
         self.require(not op.regions, f"{named(op)} has regions", op)
         for value in op.operands:
             self.use(value, op)
-        if op.primitive in CONSUMERS | {"load"}:
+        if op.primitive in (*IN_PLACE, "load"):
             self.memory(op)
-        if op.primitive in CONSUMERS:
+        if op.primitive in IN_PLACE:
             self.consume(op.operands[0], op)
         if op.primitive == "alloc" and not op.attributes.keys().isdisjoint(("tape", "work", "shared")):
             self.scratch.update(op.results)
@@ -130,7 +129,7 @@ class Verifier:
         """Elements are read and written at as many integers as the array has axes, parts at the first of them."""
         array, *rest = op.operands
         self.require(ty.is_array(array.type), f"{named(op)} of {array!r}, which is no array", op)
-        if op.primitive in CONSUMERS:
+        if op.primitive in IN_PLACE:
             self.same_array(array.type, op.result.type, op)
         if op.primitive in ("load", "store", "accum") and "part" not in op.attributes:
             where = rest if op.primitive == "load" else rest[:-1]
@@ -234,7 +233,7 @@ class Verifier:
 def is_consumed(block: Block, version: Value) -> bool:
     """Whether a block writes the memory of a version; one that is only read may be yielded to another slot."""
     for op in block.ops:
-        if op.primitive in CONSUMERS and op.operands[0] is version:
+        if op.primitive in IN_PLACE and op.operands[0] is version:
             return True
         if op.primitive in LOOPS:
             slots = [s for s in loop_slots(op) if s[0] is version and s[2] is not s[1]]

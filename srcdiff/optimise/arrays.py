@@ -23,7 +23,7 @@ from ..analysis.structure import Structure
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, rename_op
 from ..primitives import ARRAYS, REGISTRY
@@ -32,7 +32,6 @@ from .estimate import CHEAP
 if TYPE_CHECKING:
     from .residuals import Placer
 
-IN_PLACE = ("store", "accum", "accumulate_array", "ensure")
 LIKE = ("copy", "zeros_like", "empty_like")
 # A length as ("value", v), ("constant", n), ("shape", array, axis) or (primitive, type, part, ...)
 Length = tuple[Any, ...]

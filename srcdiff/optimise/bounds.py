@@ -29,20 +29,29 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.walk import defined_in, uses_in
 from ..primitives import REGISTRY
+from ..transform.attach import drop_attachments
 
 
 def check_indices(function: Function, wrt: Sequence[int]) -> Function:
     """Put the checks into the forward sweep of an ideal adjoint by the parameters `wrt`."""
     ops = function.body.ops
-    border = next(k for k, op in enumerate(ops) if op.primitive == "reverse_sweep")
+    border = sweep_starts(function.body)
     forward = Block(function.parameters, ops[:border], function.results[: -len(wrt)])
     independents = [function.parameters[k] for k in wrt]
-    active = find_active(replace(function, body=forward), independents, forward.results)
+    # What finds a value is checked, and not what makes it once more from the same elements.
+    found = drop_attachments(function).body
+    searched = replace(forward, ops=found.ops[: sweep_starts(found)], results=found.results[: -len(wrt)])
+    active = find_active(replace(function, body=searched), independents, searched.results)
     structure = find_structure(forward)
-    again = read_again(structure, Block((), ops[border:], function.results))
+    again = read_again(structure, Block((), found.ops[sweep_starts(found) :], found.results))
     checker = Checker(structure, active, again)
     checked = checker.block(forward, None)
     return replace(function, body=replace(function.body, ops=(*checked.ops, *ops[border:])))
+
+
+def sweep_starts(body: Block) -> int:
+    """The place of the mark between the sweeps."""
+    return next(k for k, op in enumerate(body.ops) if op.primitive == "reverse_sweep")
 
 
 def read_again(structure: Structure, reverse: Block) -> set[Value]:

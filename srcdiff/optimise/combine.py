@@ -54,8 +54,6 @@ def stored_over(op: Op, made: dict[Value, Op], uses: dict[Value, int]) -> Op | N
     before = made.get(op.operands[0]) if op.primitive == "store" else None
     if before is None or before.primitive not in UPDATES or uses.get(op.operands[0], 0) != 1:
         return None
-    if len(before.operands) != len(op.operands):
-        return None
     return before if same_place(before.operands[1:-1], op.operands[1:-1]) else None
 
 
@@ -78,7 +76,8 @@ def updates_above(op: Op, made: dict[Value, Op], uses: dict[Value, int]) -> list
 
 
 def same_place(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
-    return all(
+    """Whether indices are the same. Parts of one array may be updated by fewer of them than its elements."""
+    return len(a) == len(b) and all(
         x is y or (x.is_constant and y.is_constant and x.constant == y.constant)
         for x, y in zip(a, b, strict=True)
     )

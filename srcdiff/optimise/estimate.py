@@ -36,6 +36,8 @@ def cost(op: Op, far: set[Value], depth: int) -> float:
         case "alloc":
             if op.attributes.get("tape") and not depth:
                 far.add(op.result)
+            if op.attributes.get("shared_memory"):
+                return 1
             return TRIPS ** len(op.operands) / 8 if not op.attributes.get("tape") else 0.0
         case "load" | "store" | "accum":
             array = op.operands[0]

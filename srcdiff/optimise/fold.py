@@ -218,9 +218,13 @@ class Folder:
     # ----------------------------------------------------------------------------------------- algebra
 
     def canonical(self, op: Op) -> Op:
-        """Signs outwards: `a + -b` as `a - b`, `-a * b` as `-(a * b)` if that saves the op; `n - 1 - 1` as `n - 2`."""
+        """Signs outwards: `a + -b` as `a - b`, `a * -1.0` as `-a`; `n - 1 - 1` as `n - 2`."""
         if op.primitive == "shape" and self.ideal:
             return self.traced(op)
+        if op.primitive == "mul" and ty.is_float(op.result.type):
+            for x, other in (op.operands, op.operands[::-1]):
+                if is_number(other, -1) and x.type == op.result.type:
+                    return replace(op, primitive="neg", operands=(x,))
         if op.primitive in ("add", "sub"):
             op = self.shifted(op)
             a, b = op.operands

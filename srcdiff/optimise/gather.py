@@ -29,7 +29,14 @@ from ..ir.walk import ops_within, rename_op, substitute
 from .fold import simplified
 
 Offset = tuple[int, ...]
-REFUSED = ("for", "while", "alloc", "require", "raise")  # too dear to do again, or not to be done twice
+REFUSED = (
+    "for",
+    "while",
+    "alloc",
+    "barrier",
+    "require",
+    "raise",
+)  # too dear to do again, or not to be done twice
 
 
 @dataclass(frozen=True)

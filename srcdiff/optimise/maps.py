@@ -75,6 +75,8 @@ class Map:
     def inner(self, op: Op) -> tuple[Op, ...]:
         """The ops around an op, inside the loop."""
         around = self.structure.around[op]
+        if self.loop not in around:
+            raise Varying
         return around[around.index(self.loop) + 1 :]
 
     def is_inside(self, value: Value) -> bool:

@@ -13,17 +13,19 @@
 
 What the inner loops of one trip compute is then recorded for that trip only, or is still there; what remains to be
 recorded is the state: the numbers and arrays that the loop carries, at the start of each trip. An element that the
-trip has not overwritten when it is loaded is read from the recorded state. Whether this is worth it is not decided
-here. Reads: structure, affine forms. Gives an ideal adjoint, like what it is given.
+trip has not overwritten when it is loaded is read from the recorded state. A tile in shared memory, which a trip
+fills before it reads it, is filled again. Whether this is worth it is not decided here. Reads: structure, affine
+forms, threads. Gives an ideal adjoint, like what it is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ..analysis.affine import Overwrites
 from ..analysis.structure import Structure, find_structure, has_states
+from ..analysis.threads import Threads, threads_that_fill
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body, loop_slots
@@ -86,10 +88,17 @@ def replay_trips(function: Function, token: int, may_fail: bool = False) -> Func
     closed = structure.around[forward][common_depth(structure, forward, reverse) :]
     loops = [op for op in (*closed, forward) if op.primitive in LOOPS]
     arrays = [v for v in loop_body(forward).parameters if ty.is_array(v.type)]
-    if not counts_known(structure, loops, loops[0]) or not all(
-        has_states(structure, a, loops) for a in arrays
-    ):
+    if not counts_known(structure, loops, loops[0]):
         return None
+    tiles = {}
+    for array in arrays:
+        if structure.is_in_shared_memory(array):
+            needed = threads_that_fill(forward, array, structure, Threads(function, structure))
+            if needed is None:
+                return None
+            tiles[array] = needed
+        elif not has_states(structure, array, loops):
+            return None
     swapping = [a for a in arrays if structure.is_mixed(a)]
     if not may_fail and not all(keeps_its_size(structure, a, loops[0]) for a in swapping):
         return None
@@ -97,7 +106,7 @@ def replay_trips(function: Function, token: int, may_fail: bool = False) -> Func
     if not all(is_repeatable(op, forward, overwrites) for op in ops_within(loop_body(forward))):
         return None
     tokens = (op.attributes["token"] for op in ops_within(function.body) if "token" in op.attributes)
-    body = replayed(forward, reverse, overwrites, max(tokens) + 1)
+    body = replayed(forward, reverse, overwrites, max(tokens) + 1, tiles)
     new = replace(reverse, regions=(body,))
     return simplified(replace(function, body=exchanged(function.body, reverse, new)))
 
@@ -161,8 +170,14 @@ def swaps_in(loop: Op, array: Value, structure: Structure) -> bool:
     return any(structure.storage(slot[1]) is storage for slot in loop_slots(loop))
 
 
-def replayed(forward: Op, reverse: Op, overwrites: Overwrites, token: int) -> Block:
-    """The body of the reverse loop with the trip in front."""
+def replayed(
+    forward: Op,
+    reverse: Op,
+    overwrites: Overwrites,
+    token: int,
+    tiles: Mapping[Value, Mapping[int, int]],
+) -> Block:
+    """The body of the reverse loop with the trip in front; `tiles` are the arrays in shared memory that it fills."""
     body = loop_body(forward)
     # Loads that find the state are told from others by what they read while the copy is made.
     stands_for: dict[Value, Value] = {}
@@ -182,7 +197,9 @@ def replayed(forward: Op, reverse: Op, overwrites: Overwrites, token: int) -> Bl
     index, *parameters = body.parameters
     given[mapping[index]] = loop_body(reverse).parameters[0]
     for parameter in parameters:
-        if ty.is_array(parameter.type):
+        if parameter in tiles:
+            restored += tile_to_fill(parameter, mapping[parameter], tiles[parameter], overwrites.structure)
+        elif ty.is_array(parameter.type):
             restored.append(Op("restore", (parameter,), (mapping[parameter],), (), {}, forward.location))
         else:
             given[mapping[parameter]] = parameter
@@ -198,7 +215,19 @@ def replayed(forward: Op, reverse: Op, overwrites: Overwrites, token: int) -> Bl
     mapping = {old: given.get(new, new) for old, new in mapping.items() if old is not index}
     mapping = {old: new for old, new in mapping.items() if new is not old}
     rest = reversing(substitute(loop_body(reverse), mapping), tokens)
+    restored.sort(key=lambda op: op.primitive == "barrier")  # one barrier behind all allocations
     return replace(rest, ops=(*restored, *copy.ops, *rest.ops))
+
+
+def tile_to_fill(array: Value, filled: Value, needed: Mapping[int, int], structure: Structure) -> list[Op]:
+    """Shared memory for a trip that fills it; the trip before, which has the same memory, must be done with it."""
+    made = structure.maker[structure.origin(array)]
+    fresh = Value(array.name, array.type)
+    attributes = {**made.attributes, "threads": tuple(needed.items())}
+    return [
+        replace(made, results=(fresh,), attributes=attributes),
+        Op("barrier", (fresh,), (filled,), (), {}, made.location),
+    ]
 
 
 def rewritten(block: Block, moved: dict[Op, Op]) -> Block:

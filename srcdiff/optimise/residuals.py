@@ -26,11 +26,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Overwrites
-from ..analysis.structure import Structure, find_structure, has_states, induction
+from ..analysis.structure import Structure, find_structure, has_states, induction, scaling
 from ..errors import InternalError, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, counts_trips, loop_body, loop_slots
 from ..ir.nests import copy_elements
 from ..ir.trips import trip_number
 from ..ir.walk import free_values_of
@@ -194,7 +194,7 @@ class Placer:
                     if op.primitive == "load" and operands[0] in self.spent:
                         # In a trip that is made again: the element is known to be what it was.
                         operands = (self.holder(operands[0]) or operands[0], *operands[1:])
-                    if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
+                    if op.primitive in IN_PLACE:
                         self.spend(op.operands[0])
                     if any(a is not b for a, b in zip(operands, op.operands, strict=True)):
                         op = replace(op, operands=operands)
@@ -421,7 +421,16 @@ class Placer:
         return trip[1] if trip is not None else None
 
     def induced(self, value: Value, may_record: bool) -> Value | None:
-        """What changes by a constant in each trip follows from its value before the loop."""
+        """What changes by a constant in each trip, or is shifted, follows from its value before the loop."""
+        shifts = scaling(self.structure, value)
+        if shifts is not None and shifts[0].attributes.get("token") in self.trips:
+            loop, initial, shift, bits = shifts
+            start = self.source(initial, may_record)
+            if start is None:
+                return None
+            with self.builder:
+                away = self.trip_of(loop) * bits if bits > 1 else self.trip_of(loop)
+                return self.builder.emit(shift, (start, away), value.type, name=value.name)
         known = induction(self.structure, value)
         if known is None or known[0].attributes.get("token") not in self.trips:
             return None
@@ -536,7 +545,10 @@ class Placer:
             for stores in self.structure.stores.values():
                 for op in stores:
                     if op.primitive == "store":
-                        self._stores.setdefault(op.operands[-1], []).append(op)
+                        held = op.operands[-1]
+                        self._stores.setdefault(held, []).append(op)
+                        if (maker := self.structure.maker.get(held)) and maker.primitive == "attach":
+                            self._stores.setdefault(maker.operands[0], []).append(op)  # the same number
         home = self.structure.home.get(value)
         return [op for op in self._stores.get(value, []) if self.structure.around.get(op) == home]
 

@@ -30,15 +30,14 @@ from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
-from ..ir.core import Block, Function, Op, Value, loop_body, loop_slots
-from ..ir.verify import CONSUMERS
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_body, loop_slots
 from ..ir.walk import defined_in, free_values_of, ops_within, rename_op
 from ..primitives import REGISTRY
 
 Slot = tuple[Value, Value, Value, Value]  # of a loop: initial, parameter, yielded, result
 
 LOOPS = ("for", "while")
-REPEATABLE = {"cast", "shape", "stop_gradient", "load", "alloc", "copy", "zeros_like", *CONSUMERS}
+REPEATABLE = {"cast", "shape", "stop_gradient", "load", "alloc", "copy", "zeros_like", *IN_PLACE}
 FRESH = ("alloc", "copy", "zeros_like")
 CHECKS = ("require", "raise")  # they have passed
 
@@ -287,7 +286,7 @@ class Trip:
                 return None
         elif op.primitive not in REPEATABLE and op.primitive not in REGISTRY:
             return None
-        if op.primitive in CONSUMERS and not self.is_fresh(op.operands[0]):
+        if op.primitive in IN_PLACE and not self.is_fresh(op.operands[0]):
             return None
         needs = [self.need(x) for x in made_of(op)]
         found = [need for need in needs if need is not None]
@@ -298,7 +297,7 @@ class Trip:
         op = self.maker.get(array)
         if op is None:
             return False
-        if op.primitive in CONSUMERS:
+        if op.primitive in IN_PLACE:
             return self.is_fresh(op.operands[0])
         if op.primitive in LOOPS:
             return any(r is array and self.is_fresh(initial) for initial, _, _, r in loop_slots(op))
@@ -317,7 +316,7 @@ class Trip:
             elif inner.primitive == "if":
                 if any(ty.is_array(result.type) for result in inner.results):
                     return False
-            elif inner.primitive in CONSUMERS:
+            elif inner.primitive in IN_PLACE:
                 if not (inner.operands[0] in own or self.is_fresh(inner.operands[0])):
                     return False
                 own.add(inner.result)

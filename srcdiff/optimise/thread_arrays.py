@@ -12,10 +12,11 @@ structure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from ..analysis.structure import Structure, find_structure
+from ..analysis.threads import SIZES, Atom, atoms_of
 from ..errors import TapeBoundError, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
@@ -44,12 +45,15 @@ class ThreadTapes:
     ----------
     function : its last parameters are such arrays, and if there are any the number of the thread
     tapes : those parameters
-    lengths : a function of some of the parameters that gives all their lengths, less the axis of the threads
+    lengths : a function of some of the parameters, and of `sizes`, that gives all their lengths, less the axis of the
+        threads
+    sizes : what of the size of the grid each such parameter of `lengths` is
     """
 
     function: Function
     tapes: tuple[Value, ...]
     lengths: Function
+    sizes: Mapping[Value, Atom] = field(default_factory=dict)
 
 
 def place_thread_arrays(
@@ -72,7 +76,7 @@ def place_thread_arrays(
     structure = find_structure(function.body)
     placing = Placing(function, structure, frozenset(uniform), most_trips)
     for op in ops_within(function.body):
-        if op.primitive == "alloc":
+        if op.primitive == "alloc" and not op.attributes.get("shared_memory"):
             placing.allocation(op)
     return placing.placed()
 
@@ -90,6 +94,7 @@ class Placing:
         self.lengths: dict[Op, tuple[Value, ...]] = {}  # of the allocations that become parameters
         self.local: dict[Op, tuple[Value, ...]] = {}
         self.empty: list[Op] = []
+        self.sizes: dict[Value, Atom] = {}  # what lengths follow from
         self.checked: dict[Op, list[Value]] = {}  # lengths that must not be above the user's bound
 
     def allocation(self, op: Op) -> None:
@@ -194,8 +199,14 @@ class Placing:
         if value.is_constant or value in self.uniform:
             return True
         op = self.structure.maker.get(value)
-        if op is None or value not in op.results or op.primitive == "position":
+        if op is None or value not in op.results:
             return False
+        if op.primitive == "position":
+            atom = atoms_of(op)[op.results.index(value)]
+            if atom[0] not in SIZES:
+                return False
+            self.sizes[value] = atom
+            return True
         if op.primitive == "shape":
             if self.structure.origin(op.operands[0]) not in self.function.parameters:
                 return False
@@ -216,7 +227,7 @@ class Placing:
         for value in values:
             self.needed_for(value, found)
         read = {v for op in found for v in free_values_of(op)} | set(values)
-        parameters = tuple(p for p in self.function.parameters if p in read)
+        parameters = tuple(p for p in (*self.function.parameters, *self.sizes) if p in read)
         return simplified(Function(f"{self.function.name}_lengths", Block(parameters, tuple(found), values)))
 
     def placed(self) -> ThreadTapes:
@@ -252,7 +263,7 @@ class Placing:
         extra = (*tapes, thread) if tapes else ()
         body = replace(body, parameters=(*body.parameters, *extra), ops=(*hoisted, *body.ops))
         placed = simplified(replace(self.function, body=body))
-        return ThreadTapes(placed, tuple(tapes), self.lengths_function(tuple(lengths)))
+        return ThreadTapes(placed, tuple(tapes), self.lengths_function(tuple(lengths)), self.sizes)
 
     def instead(self, empty: Op, renamed: dict[Value, Value]) -> Value:
         """What stands for an array without elements: the one that it is joined with, if there is one."""

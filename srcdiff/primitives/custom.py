@@ -67,6 +67,17 @@ class Rules:
         """How many arguments the rules are for; None if for any number."""
         return next((len(rules) for rules in (self.vjp, self.jvp) if isinstance(rules, tuple)), None)
 
+    @property
+    def parameters(self) -> list[str] | None:
+        """What the rules call the arguments; None if that is not known."""
+        for rules in (self.vjp, self.jvp):
+            given = rules if isinstance(rules, tuple) else ()
+            for rule in given:
+                code = getattr(rule, "__code__", None)
+                if code is not None and code.co_argcount == len(given) + 2:
+                    return list(code.co_varnames[2 : code.co_argcount])
+        return None
+
 
 @dataclass(frozen=True, eq=False)
 class RuledCall:
@@ -114,6 +125,9 @@ class Callee:
 
 
 RULES: dict[Any, Rules] = {}
+LINKED: dict[
+    Any, str
+] = {}  # functions whose derivatives are part of other compiled code, and what calls them there
 
 
 def bare(function: Any) -> Any:
@@ -133,4 +147,4 @@ def rules_of(function: Any) -> Rules | None:
         return None
 
 
-__all__ = ["RULES", "Callee", "Rule", "RuledCall", "Rules", "Together", "bare", "rules_of"]
+__all__ = ["LINKED", "RULES", "Callee", "Rule", "RuledCall", "Rules", "Together", "bare", "rules_of"]

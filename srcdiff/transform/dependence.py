@@ -29,7 +29,7 @@ from ..analysis.activity import Carrying, channels
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from ..primitives import ARRAYS, REGISTRY
@@ -37,7 +37,6 @@ from .jacobian import over_places, shape_of
 
 BITS = ty.int64
 NO_BITS = zero(BITS)
-STORES = ("store", "accum", "accumulate_array", "ensure")
 
 
 def build_dependence(function: Function, wrt: Sequence[int]) -> Function:
@@ -100,7 +99,7 @@ def find_open(function: Function) -> frozenset[Value]:
                 case "opaque":
                     found.update(op.results)
                 case _:
-                    if (control and op.primitive in STORES) or not found.isdisjoint(op.operands):
+                    if (control and op.primitive in IN_PLACE) or not found.isdisjoint(op.operands):
                         found.update(op.results)
 
     def loop(op: Op, control: bool) -> None:
@@ -199,7 +198,7 @@ class Tracer:
             if op.primitive == "require" and certain and self.open.isdisjoint(op.operands):
                 current_builder().append(replace(op, operands=tuple(map(self.at, op.operands))))
             return
-        if op.primitive in STORES and op.result in self.open:
+        if op.primitive in IN_PLACE and op.result in self.open:
             if op.primitive == "ensure":
                 self.need_known(op, op.operands[1:])
             else:

@@ -57,6 +57,10 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
                 own = held if term in owed else builder.emit("copy", (held,), held.type, name=held.name)
                 reverser.owe(owed, term, own)
             reverser.owe(owed, array, held)
+        case "barrier":
+            held = owed.pop(op.result)
+            met = builder.emit("barrier", (held,), held.type, name=held.name)
+            reverser.owe(owed, op.operands[0], met)
         case "copy" | "ensure":
             reverser.owe(owed, op.operands[0], owed.pop(op.result))
         case "cast":

@@ -33,7 +33,6 @@ from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.complex_numbers import conjugate, real_part
 from ..primitives.record import local_rules
 from .arrays import reverse_array
-from .attach import drop_attachments
 from .custom import reverse_custom
 from .memory import reverse_memory
 
@@ -78,7 +77,7 @@ def build_adjoint(function: Function, wrt: Sequence[int], seeded: bool = False, 
     ops = (*function.body.ops, Op("reverse_sweep", (), ()), *builder.ops)
     parameters = (*function.parameters[:visible], *seeds, *function.parameters[visible:])
     body = Block(parameters, ops, (*function.results[:values], *gradients))
-    return drop_attachments(Function(f"{function.name}_{'vjp' if seeded else 'grad'}", body, function.hidden))
+    return Function(f"{function.name}_{'vjp' if seeded else 'grad'}", body, function.hidden)
 
 
 def mark_loops(block: Block, tokens: Any) -> Block:

@@ -27,6 +27,7 @@ from ..ir.types import Type
 from ..ir.walk import substitute
 from .attach import drop_attachments
 from .reverse import Cotangents, Reverser, mark_loops
+from .shared_memory import cleared_shadows, last_versions, with_shared_memory
 
 OUTPUTS = ("store", "accum")
 
@@ -53,11 +54,14 @@ def build_shadowed_adjoint(function: Function, wrt: Sequence[int], in_place: boo
     dependents = [v for p in independents if (v := last.get(p)) is not None]
     values = () if in_place else function.results[:1]
     active = find_active(function, independents, (*dependents, *values))
+    active = with_shared_memory(active, function, structure)
     reverser = Reverser(active, function.body)
     shadows = shadows_of(function, independents, in_place)
     owed: Cotangents = {value: constant(1.0, value.type) for value in values if value in active}
     owed.update((last.get(p, p), s) for p, s in shadows.items() if ty.is_array(p.type))
     with Builder() as builder:
+        shared = {a: v for a, v in last_versions(function, structure).items() if a in active}
+        owed.update(zip(shared.values(), cleared_shadows(list(shared), structure), strict=True))
         reverser.block(function.body, owed)
         gradients = [reverser.settle(owed, p) for p in independents if p not in shadows]
         finals = []

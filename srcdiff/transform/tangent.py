@@ -26,7 +26,6 @@ from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.arrays import Held, computed, sharing
 from ..primitives.record import local_rules
 from .arrays import owned
-from .attach import drop_attachments
 from .custom import push_custom
 from .reverse import as_type, cotangent_type, refuse
 
@@ -64,7 +63,7 @@ def build_tangent(function: Function, wrt: Sequence[int], width: int = 1) -> Fun
     parameters = (*visible, *(seed for chosen in seeds for seed in chosen), *hidden)
     results = (*function.results, *(column[k] for k in range(width) for column in columns))
     body = Block(parameters, tuple(builder.ops), results)
-    return drop_attachments(Function(f"{function.name}_jvp", body, function.hidden))
+    return Function(f"{function.name}_jvp", body, function.hidden)
 
 
 def tangent_type(value: Value) -> ty.Type:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from srcdiff import checkpoint
+
 __all__ = ["KERNELS", "KernelCase"]
 
 N = 50
@@ -16,7 +18,8 @@ random = np.random.default_rng(7)
 
 @dataclass(frozen=True)
 class KernelCase:
-    """`on_cpu(*args, *weights)` is the weighted sum of what the kernel writes, in plain Python."""
+    """`on_cpu(*args, *weights)` is the weighted sum of what the kernel writes, in plain Python; `make` makes the
+    kernel for a type of its shared memory."""
 
     kernel: Callable[..., Any]
     args: tuple[Any, ...]
@@ -26,6 +29,11 @@ class KernelCase:
     ways: dict[str, str]
     options: dict[str, Any] = field(default_factory=dict)
     trigonometric: bool = False
+    make: Callable[[Any], Any] | None = None
+
+    def kernel_for(self, dtype: Any) -> Callable[..., Any]:
+        """The kernel with shared memory of this type."""
+        return self.kernel if self.make is None else self.make(dtype)
 
     @property
     def name(self) -> str:
@@ -190,6 +198,25 @@ def trajectories_on_cpu(y0, p, h, steps, out, w):
     return total
 
 
+def segments(y0, p, h, steps, out):
+    i = cuda.grid(1)
+    if i < y0.shape[0]:
+        u = y0[i]
+        for _ in checkpoint(range(steps), 4):
+            u = u + h * math.tanh(p[0] * u + p[1])
+        out[i] = u * u
+
+
+def segments_on_cpu(y0, p, h, steps, out, w):
+    total = 0.0
+    for i in range(y0.shape[0]):
+        u = y0[i]
+        for _ in range(steps):
+            u = u + h * math.tanh(p[0] * u + p[1])
+        total += w[i] * u * u
+    return total
+
+
 def roots(a, scale, x):
     i = cuda.grid(1)
     if i < a.shape[0]:
@@ -313,7 +340,7 @@ KERNELS = [
         matvec,
         (normal(20, 7), normal(7), np.zeros(20)),
         (2,),
-        (1, 32),
+        (2, 32),
         matvec_on_cpu,
         {"A": "plain", "x": "atomic"},
     ),
@@ -339,6 +366,14 @@ KERNELS = [
         (4,),
         (1, 32),
         trajectories_on_cpu,
+        {"y0": "plain", "p": "block", "h": "block"},
+    ),
+    KernelCase(
+        segments,
+        (normal(N), np.array([0.8, -0.3]), 0.2, 10, np.zeros(N)),
+        (4,),
+        (2, 32),
+        segments_on_cpu,
         {"y0": "plain", "p": "block", "h": "block"},
     ),
     KernelCase(

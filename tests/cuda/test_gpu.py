@@ -15,6 +15,7 @@ from srcdiff.cuda import CudaUnavailable, batch, emulated, kernel
 from srcdiff.cuda.device import Gpu
 from tests.cuda.functions import FUNCTIONS
 from tests.cuda.primals import KERNELS
+from tests.cuda.shared import SHARED
 from tests.truth import copied
 
 try:
@@ -56,7 +57,7 @@ def test_batches(each, dtype, tolerance):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
-@pytest.mark.parametrize("each", KERNELS, ids=[each.name for each in KERNELS])
+@pytest.mark.parametrize("each", [*KERNELS, *SHARED], ids=[each.name for each in [*KERNELS, *SHARED]])
 def test_kernels(each, dtype, tolerance):
     from numba import cuda
 
@@ -68,6 +69,7 @@ def test_kernels(each, dtype, tolerance):
     with emulated():
         differentiable.adjoint[each.grid](*copied(each.args), *wanted)
     args = [typed(x, dtype) for x in each.args]
+    differentiable = kernel(each.kernel_for(dtype), **each.options)
     on_device = [cuda.to_device(x) if isinstance(x, np.ndarray) else x for x in args]
     bars = [cuda.to_device(s.astype(dtype)) for s in shadows]
     differentiable.adjoint[each.grid](*on_device, *bars)

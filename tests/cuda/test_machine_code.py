@@ -6,7 +6,7 @@ import pytest
 
 from srcdiff.cuda import CudaUnavailable, batch, kernel
 from srcdiff.cuda.device import numba_cuda
-from srcdiff.cuda.inspection import inspect_kernel
+from srcdiff.cuda.inspection import compile_kernel, inspect_kernel
 from srcdiff.emit.cuda import Rows, print_rows
 from srcdiff.errors import UnsupportedIntrinsic
 from srcdiff.ir import types as ty
@@ -15,6 +15,7 @@ from srcdiff.ir.core import Function, Value
 from srcdiff.primitives import REGISTRY
 from tests.cuda.functions import FUNCTIONS
 from tests.cuda.primals import KERNELS
+from tests.cuda.shared import SHARED
 
 try:
     numba_cuda()
@@ -43,17 +44,26 @@ def test_batches(each, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("each", KERNELS, ids=[each.name for each in KERNELS])
+@pytest.mark.parametrize("each", [*KERNELS, *SHARED], ids=[each.name for each in [*KERNELS, *SHARED]])
 def test_adjoint_kernels(each, dtype):
     args = [typed(x, dtype) for x in each.args]
-    report = kernel(each.kernel, **each.options).report(*args)
+    report = kernel(each.kernel_for(dtype), **each.options).report(*args)
     code = report.code
     assert code is not None
     assert code.spills == 0, report
     if dtype is np.float32 and not each.trigonometric and each.name not in DOUBLE:
         assert code.double == 0, report
     summed = any(how.startswith(("block", "atomic")) for how in report.accumulation.values())
+    summed |= any("atomic" in how or "warps" in how for how in report.shared.values())
     assert (code.atomics > 0) == (summed or bool(each.options)), report
+
+
+@pytest.mark.parametrize("name", ["segments", "forces"])
+def test_kernels_themselves(name):
+    """What is only said to the derivative, and device functions, compile."""
+    each = next(case for case in KERNELS if case.name == name)
+    types = [ty.array(ty.float64, x.ndim) if isinstance(x, np.ndarray) else ty.typeof(x) for x in each.args]
+    assert "0 bytes spill stores" in compile_kernel(each.kernel, types)[1]
 
 
 DOUBLE = {"polynomial"}  # its local array is float64

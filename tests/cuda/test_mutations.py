@@ -9,19 +9,21 @@ from srcdiff.cuda import kernel
 from srcdiff.cuda.emulate import emulated_function, launch
 from srcdiff.errors import DivergentBarrier, RaceError
 from tests.cuda.primals import KERNELS
+from tests.cuda.shared import SHARED
 from tests.truth import copied
 
 ATOMIC = re.compile(r"cuda\.atomic\.add\((\w+_bar), (\([^()]*\)|[^,()]+), (.+)\)$", re.MULTILINE)
-BY_NAME = {each.name: each for each in KERNELS}
+BY_NAME = {each.name: each for each in [*KERNELS, *SHARED]}
+SYNC = "cuda.syncthreads()"
 
 
-def run(name, text, adjoint):
+def run(name, text, adjoint, tapes=()):
     case = BY_NAME[name]
     random = np.random.default_rng(0)
     args = copied(case.args)
     floats = [a for a in args if np.asarray(a).dtype.kind == "f"]
     shadows = [random.standard_normal(np.shape(a) or 1) for a in floats]
-    given = [*args, *shadows]
+    given = [*args, *shadows, *(tape.copy() for tape in tapes)]
     launch(emulated_function(text, adjoint), *case.grid, given)
     return shadows
 
@@ -32,7 +34,10 @@ def source(name, **options):
     return differentiable.gradient_source(*case.args), f"{name}_adjoint"
 
 
-@pytest.mark.parametrize("name", ["heat", "heat_of_square", "matvec", "embedding", "forces"])
+@pytest.mark.parametrize(
+    "name",
+    ["heat", "heat_of_square", "embedding", "forces", "product", "smoothed", "smoothed_square"],
+)
 def test_plain_instead_of_atomic(name):
     text, adjoint = source(name, gather=False)
 
@@ -45,6 +50,55 @@ def test_plain_instead_of_atomic(name):
     run(name, text, adjoint)
     with pytest.raises(RaceError):
         run(name, spoilt, adjoint)
+
+
+@pytest.mark.parametrize("name", ["rms_norm", "softmax", "bodies", "matvec"])
+def test_sums_of_warps_that_are_plain(name):
+    text, adjoint = source(name)
+    spoilt = text.replace("cuda.atomic.add(array, where, term)", "array[where] += term")
+    assert "def warp_add" in text.split("array[where]")[0]
+    with pytest.raises(RaceError):
+        run(name, spoilt, adjoint)
+
+
+@pytest.mark.parametrize("name", [each.name for each in SHARED])
+def test_a_missing_barrier(name):
+    """It is a race, or was one of those that this grid does not need: then the result is the same."""
+    text, adjoint = source(name)
+    tapes = tapes_of(name)
+    right = run(name, text, adjoint, tapes)
+    start = text.index(f"def {adjoint}")
+    lines = [k for k, line in enumerate(text.splitlines()) if line.strip() == SYNC]
+    lines = [k for k in lines if k > text[:start].count("\n")]
+    caught = 0
+    for k in lines:
+        spoilt = text.splitlines()
+        spoilt[k] = spoilt[k].replace(SYNC, "pass")
+        try:
+            found = run(name, "\n".join(spoilt), adjoint, tapes)
+        except RaceError:
+            caught += 1
+        else:
+            assert all(np.allclose(a, b, equal_nan=True) for a, b in zip(found, right, strict=True))
+    assert caught >= max(1, len(lines) - 3)
+
+
+@pytest.mark.parametrize("name", [each.name for each in SHARED])
+def test_a_barrier_that_some_threads_miss(name):
+    text, adjoint = source(name)
+    head, body = text[: text.index(f"def {adjoint}")], text[text.index(f"def {adjoint}") :]
+    at = body.rindex(SYNC)
+    spoilt = head + body[:at] + f"if cuda.threadIdx.x != 1: {SYNC}" + body[at + len(SYNC) :]
+    with pytest.raises((DivergentBarrier, RaceError)):
+        run(name, spoilt, adjoint, tapes_of(name))
+
+
+def tapes_of(name):
+    case = BY_NAME[name]
+    differentiable = kernel(case.kernel)
+    differentiable.report(*case.args)
+    count = int(np.prod([np.prod(size) for size in case.grid]))
+    return [np.zeros((*[8] * (t.type.ndim - 1), count)) for t in differentiable.last[1].placed.tapes]
 
 
 def test_one_of_several_plain():

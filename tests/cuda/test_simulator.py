@@ -12,10 +12,11 @@ import pytest
 from srcdiff.cuda import kernel
 from srcdiff.cuda.emulate import emulated_function, launch
 from tests.cuda.primals import KERNELS
+from tests.cuda.shared import SHARED
 from tests.truth import copied
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ["heat_of_square", "matvec", "embedding", "histogram", "rows_of_blocks"]
+NAMES = ["heat_of_square", "embedding", "histogram", "rows_of_blocks", "transposed", "product", "running_sum"]
 PROGRAM = """
 import sys
 import numpy as np
@@ -32,7 +33,7 @@ np.savez(sys.argv[2], *[np.asarray(a) for a in arguments])
 def test_simulator(name, tmp_path):
     if importlib.util.find_spec("numba_cuda") and not importlib.util.find_spec("cuda.bindings"):
         pytest.skip("numba-cuda without its libraries cannot be imported, not even its simulator")
-    case = next(each for each in KERNELS if each.name == name)
+    case = next(each for each in [*KERNELS, *SHARED] if each.name == name)
     text = kernel(case.kernel).gradient_source(*case.args)
     random = np.random.default_rng(1)
     floats = [a for a in case.args if np.asarray(a).dtype.kind == "f"]

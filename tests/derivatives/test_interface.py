@@ -359,3 +359,30 @@ def test_nothing_is_differentiated_by_nothing():
 def test_module_names():
     for name in ("jvp", "vjp", "jacobian", "jacfwd", "jacrev", "hessian", "hvp"):
         assert name in srcdiff.__all__
+
+
+# --------------------------------------------------------------------------- calls inside functions
+
+
+def ripple(x, k):
+    return math.sin(k * x) * x
+
+
+def test_jvp_inside_a_function():
+    def slope(x):
+        value, tangent = srcdiff.jvp(ripple, (x, 2.0), (x, None))
+        return tangent + 0.0 * value
+
+    x = 0.7
+    first = math.sin(2 * x) + 2 * x * math.cos(2 * x)
+    second = 4 * math.cos(2 * x) - 4 * x * math.sin(2 * x)
+    assert srcdiff.differentiate(slope)(x) == pytest.approx(x * first)
+    assert srcdiff.grad(slope)(x) == pytest.approx(first + x * second)
+
+
+def test_vjp_inside_a_function_is_refused():
+    def f(x):
+        return srcdiff.vjp(ripple, x, 2.0)[1](1.0)[0]
+
+    with pytest.raises(srcdiff.DifferentiationError, match="this call of `vjp` inside a function"):
+        srcdiff.grad(f)(0.7)

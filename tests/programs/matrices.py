@@ -393,6 +393,16 @@ def settled_before_the_last_trip(w, b):
     return np.sum((x - 0.5) ** 2)
 
 
+def product_and_elements_in_turns(a, b, n):
+    a = a.copy()
+    for i in range(n):
+        s = np.sin(a[i % 2, 1])
+        a[:] = np.sin(a @ np.outer(b[1:], b[:-1]) * s)
+        for j in range(a.shape[1]):
+            a[0, j] = np.tanh(a[0, j] * a[1, j])
+    return np.sum(a)
+
+
 PROGRAMS = [
     case(linear_regression, (numbers(3), numbers(5, 3), numbers(5))),
     case(
@@ -458,4 +468,5 @@ PROGRAMS = [
         (numbers(3, 3), numbers(3, 3, seed=2), 0),
         argnums=(0, 1),
     ),
+    case(product_and_elements_in_turns, (numbers(2, 4, seed=71), numbers(5, seed=72), 4), argnums=(0, 1)),
 ]

@@ -415,6 +415,14 @@ def with_ties(x):
     return m * m
 
 
+def bent_extremes(x):
+    return math.tanh(max(x)) * math.sin(np.min(x)) + np.max(x) ** 2
+
+
+def bent_extremes_of_rows(a):
+    return np.sum(np.sin(np.max(a, axis=1))) * math.exp(np.min(a[0]))
+
+
 VECTORS = ((numbers(7, seed=1),), (numbers(9, seed=2),), (numbers(4, seed=3),))
 MATRICES = ((numbers(3, 4, seed=4),), (numbers(5, 3, seed=5),))
 
@@ -462,6 +470,7 @@ PROGRAMS = [
             improved_from_itself,
             swapped_best,
             with_ties,
+            bent_extremes,
         )
     ),
     case(
@@ -475,6 +484,7 @@ PROGRAMS = [
     case(winner_in_scratch, (numbers(3, seed=15), 5)),
     case(whole_matrix, *MATRICES),
     case(saddle, *MATRICES),
+    case(bent_extremes_of_rows, *MATRICES),
     case(while_with_running_number, (0.8, 9), (-0.3, 4)),
     case(looked_up, (numbers(5, seed=16), np.array([4, 1, 1, 0, 2]))),
     case(left_with_another_value, (np.array([1.2, 0.3, 0.7]), 1.0), (np.array([1.2, 0.3, 0.7]), -1.0)),

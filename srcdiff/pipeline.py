@@ -81,9 +81,12 @@ PLACE: list[Stage] = [
     (NEEDED, "residuals", place_residuals),
     (NEEDED, "simplify placed", simplified),
 ]
-FINISH: list[Stage] = [
+DROP: list[Stage] = [
     (NEEDED, "rules", drop_rules),
     (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
+]
+FINISH: list[Stage] = [
+    *DROP,
     (OPTIONAL, "hoist placed", hoist_invariants),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
@@ -103,9 +106,8 @@ FINISH: list[Stage] = [
     (OPTIONAL, "share", share_work_arrays),
 ]
 
-
-WHOLE: list[Stage] = [
-    (NEEDED, "rules", drop_rules),
+WHOLE: list[Stage] = [  # instead of FINISH, without optimisation
+    *DROP,
     (NEEDED, "combine", combine_updates),
     (NEEDED, "clean", simplified),
     (NEEDED, "vectorise", vectorise_loops),

@@ -122,7 +122,7 @@ class Differentiated(Differentiable, Generic[P, R]):
         """What the gradient records between its sweeps, and how many bytes that takes for these arguments."""
         values = self.bind(args, keywords)
         program = self._value_and_gradient.program(self.specs(values))
-        finished = self._value_and_gradient.finish(program)
+        finished = pipeline.finish(program.function)
         calls = pipeline.recording_calls(finished)
         function, names = pipeline.tape_sizes(finished)
         if not names:

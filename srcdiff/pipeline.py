@@ -57,6 +57,7 @@ from .optimise.split import (
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
+from .optimise.vectorise import vectorise_loops
 from .primitives.custom import Callee
 from .transform.attach import drop_attachments
 from .transform.custom import drop_rules
@@ -95,9 +96,12 @@ PLACE: list[Stage] = [
     (NEEDED, "residuals", place_residuals),
     (NEEDED, "simplify placed", simplified),
 ]
-FINISH: list[Stage] = [
+DROP: list[Stage] = [
     (NEEDED, "rules", drop_rules),
     (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
+]
+FINISH: list[Stage] = [
+    *DROP,
     (OPTIONAL, "hoist placed", hoist_invariants),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
@@ -115,6 +119,13 @@ FINISH: list[Stage] = [
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
     (OPTIONAL, "share", share_work_arrays),
+]
+
+WHOLE: list[Stage] = [  # instead of FINISH, without optimisation
+    *DROP,
+    (NEEDED, "combine", combine_updates),
+    (NEEDED, "clean", simplified),
+    (NEEDED, "vectorise", vectorise_loops),
 ]
 
 
@@ -253,7 +264,7 @@ def compressed_jacobian(function: Function, wrt: Sequence[int], optimise: bool =
 
 def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """A derivative as it is printed and compiled."""
-    return run(FINISH, function, optimise, hook)
+    return run(FINISH if optimise else WHOLE, function, optimise, hook)
 
 
 def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: Hook = no_hook) -> Function:
@@ -264,7 +275,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 # Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
 CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
-NOT_IN_THREADS = {"maps", "rotate", "unread after rotation", "unsigned", "share"}
+NOT_IN_THREADS = {"interchange", "hold", "maps", "rotate", "unread after rotation", "unsigned", "share"}
 # What one thread stores in shared memory another one reads: stores stay where they are.
 NOT_IN_SHARED_MEMORY = {
     "join",

@@ -181,6 +181,86 @@ def test_computation_graph_of_any_function(
     assert gradient == pytest.approx((2.0, 2.0 * slope(3.0), 7.0 + function(3.0)), rel=1e-14)
 
 
+# The two-layer network, as on the slide, and the same in scalars.
+
+
+def two_layers(W1, b1, W2, b2, x, t):
+    z = W1 @ x + b1
+    h = np.tanh(z)
+    y = W2 @ h + b2
+    return np.sum((y - t) ** 2)
+
+
+def two_layers_in_scalars(W1, b1, W2, b2, x, t):
+    h = np.empty(len(b1))
+    for i in range(len(b1)):
+        z = b1[i]
+        for j in range(len(x)):
+            z += W1[i, j] * x[j]
+        h[i] = math.tanh(z)
+    loss = 0.0
+    for k in range(len(b2)):
+        y = b2[k]
+        for i in range(len(h)):
+            y += W2[k, i] * h[i]
+        loss += (y - t[k]) ** 2
+    return loss
+
+
+def test_two_layer_network_at_the_level_of_arrays() -> None:
+    random = np.random.default_rng(4)
+    args = [random.normal(size=shape) for shape in ((4, 3), 4, (2, 4), 2, 3, 2)]
+    decorated = differentiate(two_layers, argnums=("W1", "b1", "W2", "b2"))
+    source = decorated.gradient_source(*args, optimise=False)
+    for line in (
+        "z = W1 @ x + b1",
+        "h = np.tanh(z)",
+        "y = W2 @ h + b2",
+        "y_bar = 2.0 * (y - t)",
+        "b2_bar = y_bar.copy()",
+        "W2_bar = np.outer(y_bar, h)",
+        "h_bar = W2.T @ y_bar",
+        "z_bar = h_bar * (1.0 - h * h)",
+        "b1_bar = z_bar.copy()",
+        "W1_bar = np.outer(z_bar, x)",
+    ):
+        assert f"    {line}" in source
+    assert "for " not in source.partition("# forward sweep")[2].replace("does not broadcast at run time", "")
+    module: dict[str, Any] = {}
+    exec(source, module)
+    scalars = differentiate(two_layers_in_scalars, argnums=("W1", "b1", "W2", "b2"))
+    value, gradient = scalars.value_and_grad(*args)
+    for f in (decorated.value_and_grad, module["two_layers_grad"]):
+        other, same = f(*args)
+        assert other == pytest.approx(value, rel=1e-12)
+        for mine, theirs in zip(same, gradient, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
+    assert "np.outer(" in scalars.gradient_source(*args, optimise=False)
+
+
+def test_regressions_at_the_level_of_arrays() -> None:
+    random = np.random.default_rng(5)
+    X, y, w = random.normal(size=(6, 3)), random.normal(size=6), random.normal(size=3)
+
+    @differentiate
+    def linear(w, X, y):
+        r = X @ w - y
+        return np.mean(r**2)
+
+    @differentiate
+    def logistic(w, X, y):
+        p = 1.0 / (1.0 + np.exp(-(X @ w)))
+        return np.mean((p - y) ** 2)
+
+    for f, line in ((linear, "w_bar = X.T @ r_bar"), (logistic, "w_bar = X.T @ ")):
+        source = f.gradient_source(w, X, y, optimise=False)
+        assert line in source
+        module: dict[str, Any] = {}
+        exec(source, module)
+        _, gradient = module[f"{f.__name__}_grad"](w, X, y)
+        np.testing.assert_allclose(gradient, f.grad(w, X, y), rtol=1e-12)
+
+
 # Layers and losses.
 
 

@@ -174,7 +174,12 @@ class Affine:
             return None
         low, high, step = op.operands[:3]
         if step.constant > 0:
-            return self.form(low), self.form(high) + Linear((), -1)
+            above = self.form(high)
+            if low.is_constant and low.constant >= 0:
+                # `max(n, 0)` is `n` where there is an index below it.
+                spans = [x for x in self.limits_of(high, True) if x.terms]
+                above = spans[0] if len(spans) == 1 and is_clipped(self.structure.maker[high]) else above
+            return self.form(low), above + Linear((), -1)
         return self.form(high) + Linear((), 1), self.form(low)
 
     def least(self, form: Linear, keep: frozenset[Value] = frozenset(), depth: int = 8) -> Linear:
@@ -229,6 +234,11 @@ class Affine:
         if op is None or op.primitive != "max":
             return False
         return any(x.is_constant and x.constant >= 0 for x in op.operands)
+
+
+def is_clipped(op: Op) -> bool:
+    """Whether an op is `max(n, 0)`."""
+    return op.primitive == "max" and any(x.is_constant and x.constant == 0 for x in op.operands)
 
 
 class Overwrites:

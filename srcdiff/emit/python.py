@@ -125,15 +125,15 @@ class Printer:
             at, by = consumer[result]
             if by is not None and by.primitive in IN_PLACE and by.operands[0] is result:
                 continue  # what is written in place needs a name
-            if result.name and not (
-                by is not None and by.primitive in ("store", "accum") and by.operands[-1] is result
-            ):
+            is_stored = by is not None and by.primitive in ("store", "accum") and by.operands[-1] is result
+            if result.name and (op.primitive == "numpy" or not is_stored):
                 continue
             if by is not None and by.primitive in ("opaque", "while"):
                 continue
             if by is not None and by.primitive == "for" and result not in by.operands[:3]:
                 continue
-            size = 1 + sum(self.sizes.get(x, 0) for x in self.parts(op) if x in self.inlined)
+            size = sum(self.sizes.get(x, 0) for x in self.parts(op) if x in self.inlined)
+            size += not op.attributes.get("view")
             if size > 7:
                 continue
             read = self.storages_read(op)
@@ -160,7 +160,7 @@ class Printer:
             )
         if op.primitive in ARRAYS:
             return len(op.results) == 1
-        return op.primitive in EXPRESSIONS or op.primitive in REGISTRY
+        return op.primitive in EXPRESSIONS or op.primitive in REGISTRY or op.primitive == "numpy"
 
     def is_only_part(self, op: Op) -> bool:
         return bool(op.results) and op.results[0] in self.inlined
@@ -185,7 +185,7 @@ class Printer:
         found: set[Value] = set()
         if op.primitive == "load":
             found.add(self.storage.find(op.operands[0]))
-        elif op.primitive in ARRAYS:
+        elif op.primitive in ARRAYS or op.primitive == "numpy":
             found.update(map(self.storage.find, op.operands))
         for value in self.parts(op):
             if value in self.inlined:
@@ -237,6 +237,10 @@ class Printer:
                 return self.conditional(op)
             case "select":
                 return self.ternary(*op.operands)
+            case "numpy":
+                bounds = (*op.attributes["above"], *(LOWEST for _ in op.operands))
+                texts = [self.text(x, bound) for x, bound in zip(op.operands, bounds, strict=False)]
+                return op.attributes["text"].format(*texts), op.attributes["precedence"]
             case _:
                 pass
         if op.primitive in ARRAYS:
@@ -337,12 +341,12 @@ class Printer:
                 self.forward = False
                 self.write("# reverse sweep")
             case "store":
-                array, *where, value = op.operands
-                self.write(f"{self.element(array, where)} = {self.text(value)}", op)
+                value = op.operands[-1]
+                self.write(f"{self.target(op)} = {self.text(value)}", op)
             case "accum":
-                array, *where, value = op.operands
+                value = op.operands[-1]
                 sign, text = self.signed(value)
-                self.write(f"{self.element(array, where)} {sign}= {text}", op)
+                self.write(f"{self.target(op)} {sign}= {text}", op)
             case "accumulate_array":
                 self.write(f"{self.text(op.operands[0])} += {self.text(op.operands[1])}", op)
             case "alloc":
@@ -393,8 +397,13 @@ class Printer:
             self.write(f"if {self.text(needed, COMPARE + 1)} >= {name}.shape[0]:", op)
         self.nested(lambda: self.write(f"{name} = grown({name}, {self.text(needed)})"))
 
-    def element(self, array: Value, where: list[Value]) -> str:
-        return f"{self.text(array)}[{self.index(where)}]"
+    def target(self, op: Op) -> str:
+        """The element that is written, or the part of an array."""
+        array, *where, _ = op.operands
+        if "part" not in op.attributes:
+            return f"{self.text(array)}[{self.index(where)}]"
+        part = op.attributes["part"].format(*map(self.text, where))
+        return f"{self.text(array)}[{part}]" if part else self.text(array)
 
     def index(self, where: Sequence[Value]) -> str:
         return ", ".join(map(self.text, where)) if where else "()"
@@ -701,6 +710,8 @@ def storages(body: Block) -> Storages:
     found = Storages()
     for op in ops_within(body):
         if op.primitive in IN_PLACE:
+            found.join(op.operands[0], op.result)
+        elif op.attributes.get("view"):
             found.join(op.operands[0], op.result)
         elif op.primitive == "if":
             for k, result in enumerate(op.results):

@@ -262,7 +262,7 @@ class Reader(Expressions):
         """Let a value without a name take the user's."""
         if name.startswith("$") or name == "_":
             return
-        if isinstance(thing, Value) and not thing.is_constant and not thing.name:
+        if isinstance(thing, Value) and not thing.is_constant and (not thing.name or thing.name[0] == "$"):
             self.names.setdefault(thing, name)
         elif isinstance(thing, ArrayView) and thing.whole:
             version = self.memory[thing.root]

@@ -14,7 +14,7 @@ outermost loop, so the lengths of the array must be known there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -362,10 +362,31 @@ def counts_known(structure: Structure, loops: Sequence[Op], outermost: Op) -> bo
 
 
 def bounds_before(structure: Structure, loop: Op, outermost: Op) -> tuple[Length, ...] | None:
-    """The bounds of an inner loop as they are known before the outermost one; None if they are not."""
+    """The bounds of an inner loop as they are known before the outermost one; None if they are not.
+
+    They are in terms of what is in scope there, and of the bounds of the outermost loop as it names them: a loop of a
+    trip that is made again names those of the first time.
+    """
     lengths = Lengths(structure, outermost)
     found = tuple(lengths.of_number(bound) for bound in loop.operands[:3])
-    return tuple(n for n in found if n is not None) if None not in found and lengths.proven else None
+    bounds = tuple(n for n in found if n is not None)
+    if len(bounds) < len(found) or not lengths.proven:
+        return None
+    around = structure.around[outermost]
+    for value in (v for bound in bounds for v in values_of(bound)):
+        home = structure.home.get(value, ())
+        if around[: len(home)] != home and value not in outermost.operands[:3]:
+            return None
+    return bounds
+
+
+def values_of(length: Length) -> Iterator[Value]:
+    """The numbers and arrays that a length is computed from."""
+    for part in length[1:]:
+        if isinstance(part, Value):
+            yield part
+        elif isinstance(part, tuple):
+            yield from values_of(part)
 
 
 def shape_of(builder: Builder, array: Value, axis: int) -> Value:

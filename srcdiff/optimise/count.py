@@ -37,8 +37,11 @@ def can_be_counted(nest: Nest, structure: Structure) -> bool:
     indices = {loop_body(loop).parameters[0] for loop in nest}
 
     def is_known(value: Value, through_loads: bool = True) -> bool:
-        if value.is_constant or value in indices or nest[0] not in structure.home[value]:
+        if value.is_constant or value in indices:
             return True
+        home = structure.home[value]
+        if nest[0] not in home:  # in a trip that is made again, what the first run had is out of scope
+            return structure.around[nest[0]][: len(home)] == home
         made = structure.maker[value]
         if value not in made.results:
             return False

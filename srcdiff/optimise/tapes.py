@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ..analysis.bounds import counting_slot, has_few_trips, most_trips
 from ..analysis.structure import Structure
@@ -63,6 +64,10 @@ class Plan:
     used: set[Value] = field(default_factory=set)
     positions: dict[Op, Value] = field(default_factory=dict)
     shapes: dict[tuple[Value, int], Value] = field(default_factory=dict)
+
+
+def placed_as(placed: dict[Value, Value], value: Value) -> Value:
+    return placed.get(value, value)
 
 
 @dataclass(eq=False)
@@ -126,7 +131,7 @@ class Recorder:
         origin = self.original.get(op, op)
         for thread in self.threads:
             if thread.starts is origin and thread not in self.state:
-                self.state[thread] = self.begin(builder, thread)
+                self.state[thread] = self.begin(builder, thread, op)
         if origin in self.positions:
             position, thread = self.positions[origin]
             self.start_of[origin] = self.state[thread]
@@ -151,7 +156,8 @@ class Recorder:
             with builder:
                 self.state[thread] = self.state[thread] + trips
 
-    def begin(self, builder: Builder, thread: Thread) -> Value:
+    def begin(self, builder: Builder, thread: Thread, before: Op) -> Value:
+        """What a thread is before its first loop, which has been placed as `before`."""
         tape = thread.tape
         if tape is None or not tape.loops:
             return zero(thread.type)
@@ -165,7 +171,12 @@ class Recorder:
                 assert thread.starts is not None
                 bounds = bounds_before(self.structure, loop, thread.starts)
                 assert bounds is not None
-                operands = (*(emitted_length(builder, bound) for bound in bounds), *loop.operands[3:])
+                placed = dict(zip(thread.starts.operands[:3], before.operands[:3], strict=True))
+                number = partial(placed_as, placed)
+                operands = (
+                    *(emitted_length(builder, bound, number=number) for bound in bounds),
+                    *loop.operands[3:],
+                )
                 lengths.append(trip_count(builder, replace(loop, operands=operands)))
             if tape.last is not None:
                 with builder:

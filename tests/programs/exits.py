@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from tests.programs.table import case
 
 
@@ -164,6 +166,31 @@ def continue_in_while(x, n):
     return s
 
 
+def counts_that_a_trip_changes(y, b, k):
+    for v in b:
+        for i in range(k, -2, -2):
+            tries = 0
+            while tries < 2 and b[1] * 0.1 * i >= -0.2:
+                tries += 1
+                for j in range(len(b)):
+                    b[j] = math.sin(b[j] + y) * b[j - 1]
+        k = (k + 2) % 5
+        b[(k * 2 + 1) % 3] += 0.3 * y
+    return b[0] + b[1] * 0.5
+
+
+def nests_that_a_trip_bounds(x, b, k):
+    for v in b:
+        for w in b:
+            for i in range(k, -2, -2):
+                c = 0
+                while c < 3:
+                    c += 1
+                    b[(c + c) % len(b)] = 0.6 * math.sin(b[i - 1]) + 0.5 * b[(c + c) % len(b)] * x
+        k = (k + 2) % 5
+    return b[0] * b[1] + b[2]
+
+
 PROGRAMS = [
     case(grow_until_large, (0.7,), (200.0,)),
     case(while_counted, (0.9, 4), (0.9, 0)),
@@ -181,4 +208,6 @@ PROGRAMS = [
     case(continue_on_parity, (0.7, 7)),
     case(continue_and_break, (1.3, 9), (0.3, 6)),
     case(continue_in_while, (0.7, 6)),
+    case(counts_that_a_trip_changes, (1.1, np.array([-1.26, 0.92, 0.37]), 6), argnums=(0, 1)),
+    case(nests_that_a_trip_bounds, (0.9, np.array([-1.26, 0.92, 0.37, 0.5, -0.8, 0.6]), 4), argnums=(0, 1)),
 ]

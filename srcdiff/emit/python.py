@@ -400,9 +400,9 @@ class Printer:
     def target(self, op: Op) -> str:
         """The element that is written, or the part of an array."""
         array, *where, _ = op.operands
-        if "part" not in op.attributes:
+        if "slices" not in op.attributes:
             return f"{self.text(array)}[{self.index(where)}]"
-        part = op.attributes["part"].format(*map(self.text, where))
+        part = op.attributes["slices"].format(*map(self.text, where))
         return f"{self.text(array)}[{part}]" if part else self.text(array)
 
     def index(self, where: Sequence[Value]) -> str:

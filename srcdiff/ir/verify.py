@@ -131,7 +131,7 @@ class Verifier:
         self.require(ty.is_array(array.type), f"{named(op)} of {array!r}, which is no array", op)
         if op.primitive in IN_PLACE:
             self.same_array(array.type, op.result.type, op)
-        if op.primitive in ("load", "store", "accum") and "part" not in op.attributes:
+        if op.primitive in ("load", "store", "accum") and "slices" not in op.attributes:
             where = rest if op.primitive == "load" else rest[:-1]
             part = op.result if op.primitive == "load" else rest[-1]
             axes = array.type.ndim - (part.type.ndim if ty.is_array(part.type) else 0)

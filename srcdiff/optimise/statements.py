@@ -197,7 +197,7 @@ class Nest:
     def access(self, op: Op, loops: tuple[Op, ...]) -> None:
         array = op.operands[0]
         where = op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
-        if len(where) != array.type.ndim or "part" in op.attributes:
+        if len(where) != array.type.ndim or "slices" in op.attributes:
             raise StaysLoop
         if op.primitive != "load":
             self.roots[op.result] = self.root(array)
@@ -534,7 +534,7 @@ class Nest:
         part = ", ".join(pieces) or ("" if access.adds else ":")
         value = self.signed(value, sign)
         values = tuple(v for axis in axes for v in axis.values)
-        self.current[root] = self.updated(op, array, values, value, {"part": part})
+        self.current[root] = self.updated(op, array, values, value, {"slices": part})
 
     def signed(self, value: Value, sign: str) -> Value:
         """The value or, in a form that is printed as `-=`, its negative."""

@@ -414,6 +414,9 @@ class Nest:
             last = str(beyond[0]) if beyond[0] else ""
         else:
             end = next((stop for stop in stops if self.scope.ranges.proves(stop)), None)
+            if end is None and len(self.ranges) > 1:
+                # Without a trip of this loop, the others may go beyond their arrays.
+                raise StaysLoop
             value = self.scope.emitted(stops[-1] if end is None else end, self.builder)
             if end is None:
                 value = self.builder.emit("max", (value, constant(0, ty.int64)), ty.int64)

@@ -136,7 +136,7 @@ def no_hook(stage: str, function: Function) -> None:
 def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> Program:
     """The function in the IR, for one signature."""
     reader = Reader()
-    reader.shares = True
+    reader.calls_large = True
     program = parse(source, specs, reader)
     hook("parse", program.function)
     return program

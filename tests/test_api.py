@@ -345,6 +345,29 @@ def test_captured_integers_steer():
     assert [grad(make(n))(2.0) for n in (0, 1, 3)] == [0.0, 1.0, 12.0]
 
 
+def test_captured_arrays_of_one_name():
+    """Two functions call `w` what they share with others: only one of them is written."""
+
+    def squaring(w):
+        def square(x):
+            w[0] = x * x
+            return w[0] * w[1]
+
+        return square
+
+    def scaling(w, square):
+        def f(x):
+            scaled = w[1] * x
+            return square(x) + scaled * w[0]
+
+        return f
+
+    f = differentiate(scaling(np.array([5.0, 6.0, 7.0]), squaring(np.array([1.0, 2.0, 3.0]))))
+    (value, written), (tangent, moved) = f.jvp((2.0,), (1.0,))
+    assert (value, tangent) == (68.0, 38.0)
+    assert np.array_equal(written, [4.0, 2.0, 3.0]) and np.array_equal(moved, [4.0, 0.0, 0.0])
+
+
 # ----------------------------------------------------------------------------------------- kinds of functions
 
 

@@ -105,7 +105,7 @@ class Reader(Expressions):
         self.called, self.differentiated = set(), set()
         self.stack = []
         self.readings: dict[Any, Reading] = {}
-        self.shares, self.large, self.kept, self.sites = False, set(), set(), CallSites()
+        self.calls_large, self.large, self.kept, self.sites = False, set(), set(), CallSites()
         self.prologue = Builder()
         self.names: dict[Value, str] = {}
 
@@ -123,7 +123,7 @@ class Reader(Expressions):
     def another(self) -> Reader:
         """A reader like this one that has read nothing yet."""
         reader = type(self)()
-        reader.carried_float, reader.shares = self.carried_float, self.shares
+        reader.carried_float, reader.calls_large = self.carried_float, self.calls_large
         reader.large, reader.kept = self.large, self.kept
         return reader
 
@@ -670,83 +670,89 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
         things = {name: reader.parameter(s, name, parameters) for name, s in zip(names, specs, strict=True)}
         reader.frame.env = dict(things)
         arguments = list(parameters)
-        roots = {reader.memory[root]: root for root in reader.memory}
+        given = {reader.memory[root]: root for root in reader.memory}
         reader.stack.append(source.function.__code__)
         reader.called.add(source.function)
-        rules = rules_of(source.function)
-        if rules is None:
-            result = reader.body_of(source.tree)
-        else:
-            given = list(things.values())
-            result = derived(
-                reader,
-                rules,
-                given,
-                lambda: attempted(
-                    reader, lambda: reader.body_of(source.tree), source.dispatcher, given, source.tree
-                ),
-                source.tree,
-            )
+        result = result_of(reader, source, list(things.values()))
         leaves: list[Value] = []
         structure = flatten(reader, result, leaves)
-        made = [next((r for r, v in reader.memory.items() if v is value), None) for value in leaves]
-        owners = [root for root in made if root is not None]
-        given_roots = (*roots.values(), *reader.captures.roots.values())
-        shares = len(set(owners)) < len(owners) or any(
-            root.shares(other) for k, root in enumerate(owners) for other in (*given_roots, *owners[:k])
-        )
-        hidden = list(reader.captures.values.values())
-        written, places = [], []
-        for k, value in enumerate(arguments + hidden):
-            if ty.is_array(value.type):
-                root = roots.get(value) or next(
-                    r for r in reader.captures.roots.values() if r.name == value.name
-                )
-                final = reader.memory.get(root, value)
-                if final is not value:
-                    places.append(k if k < len(arguments) else k - len(arguments) - len(hidden))
-                if isinstance(final, Value) and final is not value and final not in leaves:
-                    written.append(final)
-    ops = (*reader.prologue.ops, *builder.ops)
-    body = Block((*arguments, *hidden), ops, (*leaves, *written))
-    function = Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written))
-    captures, count = reader.captures, len(arguments)
-    fetch, statics = tuple(captures.fetch), tuple(captures.statics)
-    files = frozenset((source.file, *reader.files))
-    large = reader.sites.largest(reader.kept) if reader.shares else None
+    large = reader.sites.largest(reader.kept) if reader.calls_large else None
     if large is not None:
         again = reader.another()
         again.large.add(large)
         return parse(source, specs, again)
-    places_of = {
+    captures = reader.captures
+    hidden = list(captures.values.values())
+    roots = [*map(given.get, arguments), *map(captures.roots.get, captures.values)]
+    written, places = [], []
+    for k, (value, root) in enumerate(zip(arguments + hidden, roots, strict=True)):
+        final = reader.memory.get(root, value) if root is not None else value
+        if final is not value:
+            places.append(k if k < len(arguments) else k - len(arguments) - len(hidden))
+            if isinstance(final, Value) and final not in leaves:
+                written.append(final)
+    body = Block((*arguments, *hidden), (*reader.prologue.ops, *builder.ops), (*leaves, *written))
+    owners = [next((r for r, v in reader.memory.items() if v is leaf), None) for leaf in leaves]
+    return Program(
+        Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written)),
+        tuple(captures.fetch),
+        tuple(captures.statics),
+        structure,
+        len(arguments),
+        tuple(places),
+        frozenset((source.file, *reader.files)),
+        frozenset(reader.called),
+        frozenset(reader.differentiated),
+        share_memory(owners, roots),
+        lengths_of(owners, roots[: len(arguments)]),
+    )
+
+
+def result_of(reader: Reader, source: FunctionSource, given: list[Any]) -> Any:
+    """What the function returns, for what its arguments are."""
+
+    def body() -> Any:
+        return reader.body_of(source.tree)
+
+    rules = rules_of(source.function)
+    if rules is None:
+        return body()
+    return derived(
+        reader,
+        rules,
+        given,
+        lambda: attempted(reader, body, source.dispatcher, given, source.tree),
+        source.tree,
+    )
+
+
+def share_memory(results: Sequence[Root | None], given: Sequence[Root | None]) -> bool:
+    """Whether an array among the results may be the memory of another, or of one that was given."""
+    roots = [root for root in results if root is not None]
+    return any(
+        other is not None and root.shares(other)
+        for k, root in enumerate(roots)
+        for other in (*given, *roots[:k])
+    )
+
+
+def lengths_of(
+    results: Sequence[Root | None], arguments: Sequence[Root | None]
+) -> tuple[tuple[Any, ...], ...]:
+    """For each axis of each result a number, or the argument and the axis that are as long, or None."""
+    places = {
         length: (k, axis)
-        for k, value in enumerate(arguments)
-        if value in roots
-        for axis, length in enumerate(roots[value].shape or ())
+        for k, root in enumerate(arguments)
+        if root is not None
+        for axis, length in enumerate(root.shape or ())
         if isinstance(length, Value)
     }
-    lengths = tuple(
-        tuple(
-            n if isinstance(n, int) else places_of.get(n) for n in (root.shape or (None,) * value.type.ndim)
-        )
-        if root is not None
-        else ()
-        for root, value in zip(made, leaves, strict=True)
-    )
-    called, differentiated = frozenset(reader.called), frozenset(reader.differentiated)
-    return Program(
-        function,
-        fetch,
-        statics,
-        structure,
-        count,
-        tuple(places),
-        files,
-        called,
-        differentiated,
-        shares,
-        lengths,
-    )
+
+    def known(root: Root) -> tuple[Any, ...]:
+        lengths = root.shape or (None,) * root.type.ndim
+        return tuple(n if isinstance(n, int) else places.get(n) for n in lengths)
+
+    return tuple(() if root is None else known(root) for root in results)
 
 
 def valid_name(name: str) -> str:

@@ -56,7 +56,7 @@ Arguments = tuple[Any, ...]
 class Calls(Arrays):
     stack: list[Any]
     readings: dict[Any, Any]  # functions that are called, by code and types
-    shares: bool  # whether large functions are called
+    calls_large: bool  # whether large functions are called
     large: set[Any]  # the code of those
     kept: set[Any]  # the code of large functions that cannot be called
     sites: CallSites

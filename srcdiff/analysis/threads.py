@@ -17,7 +17,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..ir.core import Function, Op, Value, indices_of, loop_body
-from ..ir.walk import ops_within
+from ..ir.walk import ops_of, ops_within
 from .structure import Structure, find_structure
 
 AXES = "xyz"
@@ -188,8 +188,7 @@ def threads_that_fill(
 
 def accesses(op: Op, storage: Value, structure: Structure) -> list[Op]:
     """The ops that use elements of an array, among an op and those inside it."""
-    within = [op, *(inner for region in op.regions for inner in ops_within(region))]
-    elementwise = (inner for inner in within if inner.primitive in ("load", "store", "accum"))
+    elementwise = (inner for inner in ops_of(op) if inner.primitive in ("load", "store", "accum"))
     return [inner for inner in elementwise if structure.storage(inner.operands[0]) is storage]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .core import Block, Op, Value
@@ -11,9 +11,14 @@ from .core import Block, Op, Value
 def ops_within(block: Block) -> Iterator[Op]:
     """Every op of a block, those inside regions after the op that holds them."""
     for op in block.ops:
-        yield op
-        for region in op.regions:
-            yield from ops_within(region)
+        yield from ops_of(op)
+
+
+def ops_of(op: Op) -> Iterator[Op]:
+    """An op, and every op inside its regions."""
+    yield op
+    for region in op.regions:
+        yield from ops_within(region)
 
 
 def defined_in(block: Block) -> set[Value]:
@@ -68,6 +73,20 @@ def substitute_in(op: Op, mapping: Mapping[Value, Value]) -> Op:
     if operands == op.operands and all(a is b for a, b in zip(regions, op.regions, strict=True)):
         return op
     return replace(op, operands=operands, regions=regions)
+
+
+def exchanged(block: Block, new: Mapping[Op, Sequence[Op]]) -> Block:
+    """The block with some of its ops, also those inside regions, exchanged for others; other subtrees are shared."""
+    ops: list[Op] = []
+    for op in block.ops:
+        if op in new:
+            ops += new[op]
+            continue
+        regions = tuple(exchanged(region, new) for region in op.regions)
+        same = all(a is b for a, b in zip(regions, op.regions, strict=True))
+        ops.append(op if same else replace(op, regions=regions))
+    same = len(ops) == len(block.ops) and all(a is b for a, b in zip(ops, block.ops, strict=True))
+    return block if same else replace(block, ops=tuple(ops))
 
 
 def rename(block: Block, mapping: dict[Value, Value]) -> Block:

@@ -18,7 +18,7 @@ from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
 from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, indices_of, leaves_early, loop_body, loop_slots
-from ..ir.walk import ops_within, substitute
+from ..ir.walk import exchanged, ops_within, substitute
 from .align import at_first, is_next
 from .fold import simplified
 
@@ -39,19 +39,6 @@ def contract_arrays(function: Function) -> Function:
             if not any(made in op.results for op in ops_within(contracted.body)):
                 function, affine = contracted, Affine(find_structure(contracted.body))
     return function
-
-
-def exchanged(block: Block, loops: dict[Op, list[Op]]) -> Block:
-    """The block with loops exchanged for other ops."""
-    ops: list[Op] = []
-    for op in block.ops:
-        if op in loops:
-            ops += loops[op]
-        elif op.regions:
-            ops.append(replace(op, regions=tuple(exchanged(region, loops) for region in op.regions)))
-        else:
-            ops.append(op)
-    return replace(block, ops=tuple(ops))
 
 
 def carried(loop: Op, made: Value, affine: Affine) -> list[Op] | None:

@@ -18,7 +18,7 @@ from ..analysis.affine import Affine
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, loop_slots
-from ..ir.walk import ops_within
+from ..ir.walk import exchanged, ops_within
 
 INTEGER = {"add", "sub", "mul", "max", "min"}
 
@@ -34,11 +34,11 @@ def hoist_invariants(function: Function) -> Function:
             tapes.update(v for v in op.results if ty.is_array(v.type) and v.name.endswith("_tape"))
     structure = find_structure(function.body)
     affine = Affine(structure)
-    entered: dict[Op, Op] = {}
+    entered: dict[Op, list[Op]] = {}
     for op in ops_within(function.body):
         if op.primitive == "shape" and affine.swaps_alike(op.operands[0], op.attributes["axis"]):
-            entered[op] = replace(op, operands=(before_loops(op, structure),))
-    return replace(function, body=hoist_block(rewritten(function.body, entered), tapes, affine))
+            entered[op] = [replace(op, operands=(before_loops(op, structure),))]
+    return replace(function, body=hoist_block(exchanged(function.body, entered), tapes, affine))
 
 
 def before_loops(op: Op, structure: Structure) -> Value:
@@ -58,20 +58,6 @@ def before_loops(op: Op, structure: Structure) -> Value:
             if any(inner.primitive == "if" for inner in around[around.index(loop) :]):
                 return found
             found = array
-
-
-def rewritten(block: Block, ops: dict[Op, Op]) -> Block:
-    if not ops:
-        return block
-    return replace(
-        block,
-        ops=tuple(
-            replace(op, regions=tuple(rewritten(region, ops) for region in op.regions))
-            if op.regions
-            else ops.get(op, op)
-            for op in block.ops
-        ),
-    )
 
 
 def hoist_block(block: Block, tapes: set[Value], affine: Affine) -> Block:

@@ -31,8 +31,9 @@ from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.trips import trip_count, trip_number
-from ..ir.walk import ops_within, rename_op, substitute, uses_in
+from ..ir.walk import free_values_of, ops_of, ops_within, rename_op, substitute
 from ..primitives import REGISTRY
+from .jam import chooses_numbers
 
 ACCESSES = ("load", "store")
 PLAIN = (*ACCESSES, "cast", "shape")
@@ -63,7 +64,7 @@ class Part:
 
     @property
     def accesses(self) -> list[Op]:
-        return [op for outer in self.ops for op in within(outer) if op.primitive in ACCESSES]
+        return [op for outer in self.ops for op in ops_of(outer) if op.primitive in ACCESSES]
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +176,7 @@ class Interchange:
         ops = list(loop_body(loop).ops)
         for load in [op for op in reversed(ops) if op.primitive == "load"]:
             k = ops.index(load)
-            at = next((n for n in range(k + 1, len(ops)) if load.result in uses_of(ops[n])), k + 1)
+            at = next((n for n in range(k + 1, len(ops)) if load.result in free_values_of(ops[n])), k + 1)
             passed = ops[k + 1 : at]
             if any(op.regions for op in passed) and self.survives(load, passed, loop):
                 ops.insert(at, load)
@@ -188,7 +189,7 @@ class Interchange:
         stores = [
             op
             for outer in passed
-            for op in within(outer)
+            for op in ops_of(outer)
             if op.primitive == "store" and self.structure.storage(op.operands[0]) is storage
         ]
         known = [access, *stores]
@@ -259,7 +260,7 @@ class Interchange:
     def used_again(self, nest: Nest, ops: Iterable[Op]) -> list[Value]:
         """What a part computes or loads for itself, in order."""
         needed: set[Value] = set()
-        work = [v for op in ops for v in uses_of(op)]
+        work = [v for op in ops for v in free_values_of(op)]
         while work:
             value = work.pop()
             if value in nest.again and value not in needed:
@@ -339,27 +340,17 @@ def is_innermost(op: Op) -> bool:
 def is_plain(op: Op) -> bool:
     """Whether an op only computes, loads or stores an element; an `if` may choose between numbers."""
     if op.primitive == "if":
-        inside = [inner for region in op.regions for inner in ops_within(region)]
-        numbers = not any(ty.is_array(result.type) for result in op.results)
-        return numbers and all(inner.primitive in ("cast", *REGISTRY) for inner in inside)
+        return chooses_numbers(op)
     if op.primitive in ACCESSES and len(indices_of(op)) < op.operands[0].type.ndim:
         return False
     return op.primitive in PLAIN or op.primitive in REGISTRY
-
-
-def within(op: Op) -> list[Op]:
-    return [op, *(inner for region in op.regions for inner in ops_within(region))]
-
-
-def uses_of(op: Op) -> list[Value]:
-    return [*op.operands, *(v for region in op.regions for v in uses_in(region))]
 
 
 def home_of(nest: Nest, parameter: Value, yielded: Value) -> Part | None:
     """The part between inner loops that alone reads and makes a number that the nest carries."""
     if yielded in nest.again or any(parameter in op.operands for op in nest.again.values()):
         return None
-    readers = [part for part in nest.parts if any(parameter in uses_of(op) for op in part.ops)]
+    readers = [part for part in nest.parts if any(parameter in free_values_of(op) for op in part.ops)]
     makers = [part for part in nest.parts if any(yielded in op.results for op in part.ops)]
     if len(makers) != 1 or makers[0].loop is not None or any(part is not makers[0] for part in readers):
         return None
@@ -465,7 +456,7 @@ class Emission:
         for k, part in enumerate(parts):
             if part.loop is not None:
                 needed.update((p, None) for _, p, _, _ in loop_slots(part.loop) if not ty.is_array(p.type))
-            for value in (v for op in part.ops for v in uses_of(op)):
+            for value in (v for op in part.ops for v in free_values_of(op)):
                 if value in made_in and made_in[value] is not part and not ty.is_array(value.type):
                     if self.element(value, k) is None:
                         needed[value] = None
@@ -668,7 +659,7 @@ class Emission:
             self.append(builder, op, place)
 
     def append(self, builder: Builder, op: Op, place: Value) -> None:
-        for value in uses_of(op):
+        for value in free_values_of(op):
             if not ty.is_array(value.type):
                 self.read(builder, value, place)
         arrays = {

@@ -124,10 +124,15 @@ def is_plain_loop(op: Op) -> bool:
 def is_plain(op: Op) -> bool:
     """Whether an op only computes, loads and stores; an `if` may choose between numbers."""
     if op.primitive == "if":
-        inside = [inner for region in op.regions for inner in ops_within(region)]
-        numbers = not any(ty.is_array(result.type) for result in op.results)
-        return numbers and all(inner.primitive in ("cast", *REGISTRY) for inner in inside)
+        return chooses_numbers(op)
     return op.primitive in PLAIN or op.primitive in REGISTRY
+
+
+def chooses_numbers(op: Op) -> bool:
+    """Whether an `if` does nothing but to choose between numbers."""
+    inside = [inner for region in op.regions for inner in ops_within(region)]
+    numbers = not any(ty.is_array(result.type) for result in op.results)
+    return numbers and all(inner.primitive in ("cast", *REGISTRY) for inner in inside)
 
 
 def sums_of(loop: Op, inner: Op) -> frozenset[Value]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value, indices_of, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_within, substitute, substitute_in
 from ..primitives import REGISTRY
 from .align import align_loops, same
@@ -285,8 +285,8 @@ def is_joinable(op: Op, structure: Structure) -> bool:
     """Whether the trips of a loop do not wait for each other, and it holds no other loops or effects."""
     if op.primitive != "for" or leaves_early(op):
         return False
-    step, body = op.operands[2], loop_body(op)
-    if not (step.is_constant and step.constant == 1):
+    body = loop_body(op)
+    if not is_number(op.operands[2], 1):
         return False
     for inner in body.ops:
         if inner.regions or inner.primitive not in (*MOVABLE, *REGISTRY):
@@ -300,8 +300,8 @@ def is_nest(op: Op, affine: Affine) -> bool:
     """Whether a loop holds others, and what it stores and reads of one array in a trip is in rows of that trip."""
     if op.primitive != "for" or leaves_early(op):
         return False
-    step, body = op.operands[2], loop_body(op)
-    if not (step.is_constant and step.constant == 1):
+    body = loop_body(op)
+    if not is_number(op.operands[2], 1):
         return False
     loops = [inner for inner in body.ops if inner.regions]
     if not loops or not all(

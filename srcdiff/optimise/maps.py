@@ -26,7 +26,7 @@ from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
-from ..ir.walk import defined_in, ops_within, rename, substitute
+from ..ir.walk import defined_in, exchanged, ops_of, rename, substitute
 from ..primitives.record import REGISTRY
 from .dce import EFFECTS, eliminate_dead
 from .fuse import accumulates
@@ -38,7 +38,7 @@ def sum_before_maps(function: Function) -> Function:
         found = next(candidates(function.body, structure), None)
         if found is None:
             return function
-        function = replace(function, body=exchanged(function.body, found))
+        function = replace(function, body=exchanged(function.body, {found.loop: moved(found)}))
 
 
 def candidates(block: Block, structure: Structure) -> Iterator[Map]:
@@ -301,22 +301,10 @@ def find_map(loop: Op, slot: tuple[Value, Value, Value, Value], structure: Struc
     return found if found.sums and found.pays() else None
 
 
-def exchanged(block: Block, found: Map) -> Block:
-    """The block with a map behind its loop."""
-    with Builder() as builder:
-        for op in block.ops:
-            if op is found.loop:
-                moved(builder, found)
-            elif op.regions:
-                builder.append(replace(op, regions=tuple(exchanged(region, found) for region in op.regions)))
-            else:
-                builder.append(op)
-    return replace(block, ops=tuple(builder.ops))
-
-
-def moved(builder: Builder, found: Map) -> None:
-    """Emit a loop with sums instead of the map, and the map of the sums."""
+def moved(found: Map) -> list[Op]:
+    """A loop with sums instead of the map, and the map of the sums."""
     loop, structure = found.loop, found.structure
+    builder = Builder()
     sums: dict[Value, tuple[Value, tuple[Value, ...]]] = {}
     body = found.without_sums()
     operands, results = list(loop.operands), list(loop.results)
@@ -343,13 +331,14 @@ def moved(builder: Builder, found: Map) -> None:
     lo, hi = loop.operands[:2]
     runs = builder.compare("gt", hi, lo)
     builder.region("if", (runs,), (arm, Block((), (), (results[place],))), (found.result,))
+    return builder.ops
 
 
 def with_sum(block: Block, source: Op, held: Value, before: tuple[Value, ...]) -> tuple[Block, Value]:
     """The block with what one op stores added to an array too, and the last version of that."""
     with Builder() as builder:
         for op in block.ops:
-            if any(inner.results == source.results for region in op.regions for inner in ops_within(region)):
+            if op.regions and any(inner.results == source.results for inner in ops_of(op)):
                 inner = Value(held.name, held.type)
                 body, end = with_sum(loop_body(op), source, inner, before)
                 body = replace(body, parameters=(*body.parameters, inner), results=(*body.results, end))

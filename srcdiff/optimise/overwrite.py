@@ -17,8 +17,8 @@ from ..analysis.affine import Affine, Linear
 from ..analysis.ranges import ORDER, Ranges
 from ..analysis.structure import Structure
 from ..analysis.threads import Threads
-from ..ir.core import Block, Function, Op, Value, loop_body
-from ..ir.walk import ops_within
+from ..ir.core import Function, Op, Value, loop_body
+from ..ir.walk import exchanged, ops_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,20 +150,8 @@ def conjuncts(structure: Structure, condition: Value, holds: bool) -> list[tuple
 
 def with_stores(function: Function, overwrites: Sequence[Overwrite]) -> Function:
     """The function with stores in place of those additions."""
-    chosen = {overwrite.op for overwrite in overwrites}
-
-    def visit(block: Block) -> Block:
-        ops = tuple(
-            replace(op, primitive="store")
-            if op in chosen
-            else replace(op, regions=tuple(map(visit, op.regions)))
-            if op.regions
-            else op
-            for op in block.ops
-        )
-        return replace(block, ops=ops)
-
-    return replace(function, body=visit(function.body))
+    stores = {overwrite.op: [replace(overwrite.op, primitive="store")] for overwrite in overwrites}
+    return replace(function, body=exchanged(function.body, stores))
 
 
 __all__ = ["Overwrite", "find_overwrites", "with_stores"]

@@ -29,7 +29,7 @@ from ..analysis.threads import Threads, threads_that_fill
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body, loop_slots
-from ..ir.walk import ops_within, rename, substitute, uses_in
+from ..ir.walk import exchanged, ops_within, rename, substitute, uses_in
 from .arrays import counts_known, keeps_its_size
 from .fold import simplified
 
@@ -109,7 +109,7 @@ def replay_trips(function: Function, token: int, may_fail: bool = False) -> Func
     body = replayed(forward, reverse, overwrites, max(tokens) + 1, tiles)
     new = replace(reverse, regions=(body,))
     first = replace(forward, regions=(unnumbered(loop_body(forward)),))
-    body = exchanged(exchanged(function.body, reverse, new), forward, first)
+    body = exchanged(function.body, {reverse: [new], forward: [first]})
     return simplified(replace(function, body=body))
 
 
@@ -197,15 +197,15 @@ def replayed(
     body = loop_body(forward)
     # Loads that find the state are told from others by what they read while the copy is made.
     stands_for: dict[Value, Value] = {}
-    moved: dict[Op, Op] = {}
+    moved: dict[Op, list[Op]] = {}
     for op in ops_within(body):
         if op.primitive == "load":
             array = overwrites.carried_array(forward, op.operands[0])
             if array is not None and overwrites.reads_entry(op, forward):
                 state = stands_for.setdefault(array, Value(array.name, array.type))
-                moved[op] = replace(op, operands=(state, *op.operands[1:]))
+                moved[op] = [replace(op, operands=(state, *op.operands[1:]))]
     mapping: dict[Value, Value] = {}
-    copy = rename(rewritten(body, moved), mapping)
+    copy = rename(exchanged(body, moved), mapping)
     given: dict[Value, Value] = {}
     restored = [
         Op("restore", (array,), (state,), (), {}, forward.location) for array, state in stands_for.items()
@@ -244,16 +244,6 @@ def tile_to_fill(array: Value, filled: Value, needed: Mapping[int, int], structu
         replace(made, results=(fresh,), attributes=attributes),
         Op("barrier", (fresh,), (filled,), (), {}, made.location),
     ]
-
-
-def rewritten(block: Block, moved: dict[Op, Op]) -> Block:
-    ops = []
-    for op in block.ops:
-        op = moved.get(op, op)
-        if op.regions:
-            op = replace(op, regions=tuple(rewritten(region, moved) for region in op.regions))
-        ops.append(op)
-    return replace(block, ops=tuple(ops))
 
 
 def without(block: Block) -> Block:
@@ -296,18 +286,6 @@ def reversing(block: Block, tokens: dict[int, int]) -> Block:
         )
 
     return replace(block, ops=tuple(visit(op) for op in block.ops))
-
-
-def exchanged(block: Block, old: Op, new: Op) -> Block:
-    ops = tuple(
-        new
-        if op is old
-        else replace(op, regions=tuple(exchanged(region, old, new) for region in op.regions))
-        if op.regions
-        else op
-        for op in block.ops
-    )
-    return replace(block, ops=ops)
 
 
 __all__ = ["replay_segments", "replay_trips", "stepping_loops"]

@@ -16,7 +16,7 @@ from dataclasses import replace
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
 from ..ir.core import Block, Function, Op, Value, loop_body, loop_slots
-from ..ir.walk import defined_in, ops_within, uses_in
+from ..ir.walk import defined_in, exchanged, ops_within, uses_in
 from ..primitives.arithmetic import select
 
 
@@ -46,7 +46,7 @@ class Sums:
     def loop(self, builder: Builder, op: Op) -> None:
         """Emit a loop, its sums without what multiplies all their terms, and the products behind it."""
         inside = defined_in(loop_body(op))
-        shorter: dict[Op, Op] = {}
+        shorter: dict[Op, list[Op]] = {}
         factors: dict[Value, list[Value]] = {}
         for initial, parameter, yielded, result in loop_slots(op):
             if not (initial.is_constant and initial.constant == 0 and ty.is_float(result.type)):
@@ -57,7 +57,7 @@ class Sums:
             held, term = addition.operands
             found, rest = self.factored(term, inside)
             if found and rest.type == result.type and all(factor.type == result.type for factor in found):
-                shorter[addition] = replace(addition, operands=(held, rest))
+                shorter[addition] = [replace(addition, operands=(held, rest))]
                 factors[result] = found
         sums = {result: Value(result.name, result.type) for result in factors}
         body = self.block(exchanged(loop_body(op), shorter))
@@ -100,19 +100,6 @@ class Sums:
             found, rest = self.factored(b, inside)
             return [a, *found], rest
         return [], term
-
-
-def exchanged(block: Block, new: dict[Op, Op]) -> Block:
-    """The block with some of its ops, also those of loops inside, exchanged for others."""
-    if not new:
-        return block
-    ops = tuple(
-        replace(op, regions=tuple(exchanged(region, new) for region in op.regions))
-        if op.regions
-        else new.get(op, op)
-        for op in block.ops
-    )
-    return replace(block, ops=ops)
 
 
 __all__ = ["factor_sums"]

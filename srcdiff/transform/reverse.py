@@ -24,11 +24,11 @@ from ..analysis.activity import Activity, channels, find_active
 from ..errors import NotDifferentiable
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
-from ..ir.core import Block, Function, Op, Value, counts_trips, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, counts_trips, is_number, leaves_early, loop_body, loop_slots
 from ..ir.operators import current_builder
 from ..ir.trips import trip_count
 from ..ir.types import Type
-from ..ir.walk import free_values, ops_within, substitute
+from ..ir.walk import free_values, ops_of, ops_within, substitute
 from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.complex_numbers import conjugate, real_part
 from ..primitives.record import local_rules
@@ -86,7 +86,7 @@ class Number:
 
 
 def has_calls(op: Op) -> bool:
-    return any(inner.primitive == "call" for region in op.regions for inner in ops_within(region))
+    return any(inner.primitive == "call" for inner in ops_of(op))
 
 
 def mark_loops(block: Block, tokens: Any) -> Block:
@@ -383,13 +383,13 @@ def vanishing(cotangents: list[Value]) -> tuple[Value, int] | None:
     ops = current_builder().ops
     if not ops or any(ty.is_array(v.type) for v in cotangents):
         return None
-    wanted = [v for v in cotangents if not (v.is_constant and v.constant == 0)]
+    wanted = [v for v in cotangents if not is_number(v, 0)]
     made = next((op for op in reversed(ops) if wanted and wanted[0] in op.results), None)
     if made is None or made.primitive != "if" or any(v not in made.results for v in wanted):
         return None
     for arm in range(2):
         others = [made.regions[1 - arm].results[made.results.index(v)] for v in wanted]
-        if all(v.is_constant and v.constant == 0 for v in others):
+        if all(is_number(v, 0) for v in others):
             return made.operands[0], arm
     return None
 

@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..ir import types as ty
-from ..ir.core import Block, Op, Value, loop_slots
+from ..ir.core import Block, Op, Value, is_number, loop_slots
 
 FEW = 1024
-BITS = 63  # of a positive integer
 Slot = tuple[Value, Value, Value, Value]  # of a loop: initial, parameter, yielded, result
 
 
@@ -89,47 +88,60 @@ def counted_to(loop: Op, test: Op) -> int | None:
 
 def halved_to(loop: Op, test: Op) -> int | None:
     """The number of trips after which a number that every trip halves is not above zero."""
-    if test.primitive not in ("gt", "ge", "lt", "le") or not all(
-        ty.is_integer(x.type) for x in test.operands
-    ):
+    ordered = as_less(test)
+    if ordered is None:
         return None
-    value, least = test.operands if test.primitive in ("gt", "ge") else test.operands[::-1]
-    strict = test.primitive in ("gt", "lt")
+    least, value, strict = ordered
     slot = compared_slot(loop, value)
     if slot is None or not least.is_constant or least.constant < (0 if strict else 1):
         return None
-    made = next((op for op in loop.regions[-1].ops if slot[2] in op.results), None)
-    by = ("rshift", 1), ("floordiv", 2)
-    if made is None or made.operands[0] is not slot[1] or not made.operands[1].is_constant:
-        return None
-    if (made.primitive, made.operands[1].constant) not in by:
-        return None
-    return int(slot[0].constant).bit_length() if slot[0].is_constant else BITS
+    match maker_of(loop, slot[2]):
+        case Op(primitive="rshift" | "floordiv" as primitive, operands=(held, by)) if held is slot[1]:
+            return bits_of(slot[0]) if is_number(by, 1 if primitive == "rshift" else 2) else None
+    return None
 
 
 def doubled_to(loop: Op, test: Op) -> int | None:
     """The number of trips after which a positive number that every trip doubles is above any other."""
-    if test.primitive not in ("gt", "ge", "lt", "le") or not all(
-        ty.is_integer(x.type) for x in test.operands
-    ):
+    ordered = as_less(test)
+    if ordered is None:
         return None
-    value, most = test.operands if test.primitive in ("lt", "le") else test.operands[::-1]
+    value, most, _ = ordered
     slot = compared_slot(loop, value)
     if slot is None or not slot[0].is_constant or slot[0].constant < 1:
         return None
-    made = next((op for op in loop.regions[-1].ops if slot[2] in op.results), None)
-    if made is None or slot[1] not in made.operands:
+    match maker_of(loop, slot[2]):
+        case Op(primitive="mul", operands=(a, b)):
+            doubles = (a is slot[1] and is_number(b, 2)) or (b is slot[1] and is_number(a, 2))
+        case Op(primitive="add", operands=(a, b)):
+            doubles = a is slot[1] and b is slot[1]
+        case Op(primitive="lshift", operands=(a, b)):
+            doubles = a is slot[1] and is_number(b, 1)
+        case _:
+            doubles = False
+    return bits_of(most) if doubles else None
+
+
+def as_less(test: Op) -> tuple[Value, Value, bool] | None:
+    """The sides of a comparison of integers, the one that is to be less first, and whether it must be."""
+    if test.primitive not in ("lt", "le", "gt", "ge") or not all(
+        ty.is_integer(x.type) for x in test.operands
+    ):
         return None
-    a, b = made.operands
-    factor = (b if a is slot[1] else a).constant
-    doubles = (
-        (made.primitive == "mul" and factor == 2)
-        or (made.primitive == "lshift" and a is slot[1] and factor == 1)
-        or (made.primitive == "add" and a is b)
-    )
-    if not doubles:
-        return None
-    return int(most.constant).bit_length() if most.is_constant else BITS
+    a, b = test.operands if test.primitive in ("lt", "le") else test.operands[::-1]
+    return a, b, test.primitive in ("lt", "gt")
+
+
+def maker_of(loop: Op, yielded: Value) -> Op | None:
+    """What makes a number that a loop carries into its next trip."""
+    return next((op for op in loop.regions[-1].ops if yielded in op.results), None)
+
+
+def bits_of(number: Value) -> int:
+    """The length of a positive integer."""
+    if number.is_constant:
+        return int(number.constant).bit_length()
+    return int(number.type.bitwidth) - bool(number.type.signed)
 
 
 def compared_slot(loop: Op, held: Value) -> Slot | None:
@@ -147,7 +159,7 @@ COMPARISONS = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}  # and what each 
 
 def steps_by(loop: Op, parameter: Value, yielded: Value) -> int | None:
     """By what constant a slot of integers moves in every trip."""
-    made = next((op for op in loop.regions[-1].ops if yielded in op.results), None)
+    made = maker_of(loop, yielded)
     if made is None or made.primitive not in ("add", "sub") or not ty.is_integer(yielded.type):
         return None
     a, b = made.operands

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from tests.programs.table import case, numbers
 
 
@@ -115,6 +117,58 @@ def counted_by_the_user_from_one(x):
     return x * k
 
 
+def halved(x):
+    k = 200
+    while 0 < k:
+        x = math.sin(x) + 0.001 * k * x
+        k //= 2
+    return x
+
+
+def halved_by_shifts(x):
+    k = 200
+    while k >= 3:
+        x = math.sin(x) + 0.001 * k * x
+        k >>= 1
+    return x
+
+
+def halved_from_an_argument(x, n):
+    while n > 0:
+        x = math.sin(x) + 0.1
+        n = n >> np.uint64(1)
+    return x
+
+
+def doubled(x):
+    k = 5
+    while k <= 80:
+        x = math.sin(x) + 0.01 * k * x
+        k = 2 * k
+    return x
+
+
+def doubled_in_either_arm(x):
+    k = 5
+    while k <= 80:
+        x = math.sin(x) + 0.01 * k * x
+        if x > 0.8:
+            k = k << 1
+        else:
+            k = k + k
+    return x
+
+
+def of_either_sign(x):
+    k = 1
+    trips = 0
+    while k < 3 and trips < 5:
+        x = math.sin(x) + 0.1 * k * x
+        k = -k
+        trips += 1
+    return x
+
+
 PROGRAMS = [
     *(
         case(function, (0.8,), (1.3,))
@@ -129,8 +183,14 @@ PROGRAMS = [
             counted_backwards_away,
             far_away_bound,
             counted_by_the_user_from_one,
+            halved,
+            halved_by_shifts,
+            doubled,
+            doubled_in_either_arm,
+            of_either_sign,
         )
     ),
+    case(halved_from_an_argument, (0.9, np.uint64(77)), (0.9, np.uint64(0)), (0.9, np.uint64(2**64 - 1))),
     case(bound_is_an_argument, (0.9, 5), (0.9, 100)),
     case(inside_a_loop, (numbers(5, seed=1), 0.4), argnums=(0, 1)),
 ]

@@ -193,13 +193,18 @@ class Map:
             for outer in self.inner(op):
                 self.check_loop(outer)
             self.check_fixed(*indices_of(op))
-        return kinds.pop()
+        sums = kinds.pop()
+        if sums and not holds_zeros(made):
+            raise Varying
+        return sums
 
     def filled_by(self, first: Value, version: Value) -> Op:
         """The only op that stores into an array, in loops of which each element has one trip, before `version`."""
         made = self.structure.maker[first]
         stores = self.structure.stores.get(self.structure.storage(first), [])
         if made.primitive != "alloc" or self.structure.is_mixed(first) or len(stores) != 1:
+            raise Varying
+        if not holds_zeros(made):
             raise Varying
         if not ty.is_float(first.type.dtype) or any(self.is_inside(x) for x in made.operands):
             raise Varying
@@ -285,6 +290,11 @@ class Map:
         body = read(loop_body(self.loop))
         trip = Block((self.parameter,), body.ops, (self.yielded,))
         return eliminate_dead(Function("", trip)).body
+
+
+def holds_zeros(made: Op) -> bool:
+    """Whether the elements of an array that are never stored into are zero, or not read."""
+    return made.attributes["fill"] in ("zeros", "empty")
 
 
 def find_map(loop: Op, slot: tuple[Value, Value, Value, Value], structure: Structure) -> Map | None:

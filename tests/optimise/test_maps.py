@@ -132,6 +132,29 @@ def overwritten(b, w, x):
     return total
 
 
+def partly_filled(made):
+    """What is summed has an element that no trip stores into."""
+
+    def f(p, w, x):
+        n, d = x.shape
+        total = 0.0
+        for i in range(n):
+            q = made(d)
+            for k in range(d - 1):
+                q[k] = x[i, k] * x[i, 0]
+            for k in range(d):
+                r = 0.0
+                for j in range(d):
+                    r += p[j] * w[k, j]
+                total += r * q[k]
+        return total
+
+    return f
+
+
+beside_ones, beside_zeros = partly_filled(np.ones), partly_filled(np.zeros)
+
+
 CASES = [
     (shifted, (MEANS, FACTORS, X), (0, 1)),
     (shifted, (MEANS, FACTORS, X), 0),
@@ -146,6 +169,8 @@ CASES = [
     (chosen, (B, W, X), 0),
     (growing, (B, W, X), 0),
     (overwritten, (B, W, X), 0),
+    (beside_ones, (B, W, X), 0),
+    (beside_zeros, (B, W, X), 0),
 ]
 
 
@@ -164,9 +189,14 @@ def test_the_map_leaves_the_loop(f):
     assert "means_bar[" in behind and "_bar_sum[" in behind
 
 
-@pytest.mark.parametrize("f", [moving, chosen, growing, overwritten])
+@pytest.mark.parametrize("f", [moving, chosen, growing, overwritten, beside_ones])
 def test_maps_that_change_stay(f):
-    assert "_bar_sum" not in srcdiff.differentiate(f, argnums=0).gradient_source(B, W, X)
+    assert "_sum = " not in srcdiff.differentiate(f, argnums=0).gradient_source(B, W, X)
+
+
+def test_what_is_filled_with_zeros_is_summed():
+    text = srcdiff.differentiate(beside_zeros, argnums=0).gradient_source(B, W, X)
+    assert "q_sum = " in text
 
 
 def test_a_map_that_others_need_stays():

@@ -822,7 +822,7 @@ class LoopJoin:
             return self.slot(zero(value.type), value.type, name).close(value)
         parts = parts_of(thing)
         if parts is not None:
-            return with_parts(thing, [self.expose(part, "") for part in parts])
+            return with_parts(thing, [self.expose(part, "" if is_scalar(part) else name) for part in parts])
         if isinstance(thing, ArrayView):
             return Poison(
                 f"the array `{name}` is first named inside a loop and read behind it",

@@ -88,7 +88,7 @@ def overwrite_of(function: Function, array: Value, threads: Threads, affine: Aff
     if any(atom is None or atom[0] != "grid" for atom in atoms) or len(set(atoms)) < len(atoms):
         return None
     axes = tuple(
-        atom[1] if index in threads.atoms and atom is not None else None
+        atom[1] if affine.loop_of(index) is None and atom is not None else None
         for index, atom in zip(indices, atoms, strict=True)
     )
     conditions = conditions_of(op, indices, affine)

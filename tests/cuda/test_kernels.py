@@ -301,6 +301,18 @@ def test_shadows_that_the_grid_does_not_cover():
         assert not x_bar[reached:].any()
 
 
+def test_positions_by_hand_that_the_grid_does_not_cover():
+    def unguarded(x, y):
+        i = cuda.threadIdx.x + cuda.blockIdx.x * cuda.blockDim.x
+        y[i] = math.exp(x[i])
+
+    x, x_bar = np.linspace(0.0, 1.0, 70), np.full(70, np.nan)
+    with emulated():
+        kernel(unguarded, accumulate=False).adjoint[2, 32](x, np.zeros(70), x_bar, np.ones(70))
+    np.testing.assert_allclose(x_bar[:64], np.exp(x[:64]))
+    assert not x_bar[64:].any()
+
+
 def shifted(u, out):
     i = cuda.grid(1)
     if i < out.shape[0]:

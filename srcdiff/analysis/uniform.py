@@ -23,6 +23,7 @@ from ..primitives import REGISTRY
 from .threads import Threads
 
 OF_A_THREAD = ("grid", "thread", "rank")
+FAILING = ("require", "raise", "ensure")
 
 
 class Uniformity:
@@ -113,6 +114,13 @@ class Uniformity:
     def is_reached_by_all(self, op: Op) -> bool:
         """Whether all threads of a block run an op, as often, or none does."""
         return all(map(self.all_reach, self.structure.around[op]))
+
+    def ends_some(self, op: Op) -> bool:
+        """Whether an op may end some threads of a block while others go on."""
+        if op.primitive not in FAILING:
+            return False
+        decides = op.operands[1:] if op.primitive == "ensure" else op.operands
+        return any(v in self.varying for v in decides) or not self.is_reached_by_all(op)
 
 
 def check_barriers(function: Function, threads: Threads) -> None:

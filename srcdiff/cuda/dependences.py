@@ -61,13 +61,11 @@ def check_failures(adjoint: Function) -> None:
     UnsupportedConstruct
     """
     ops = list(ops_within(adjoint.body))
-    failing = [op for op in ops if op.primitive in ("require", "raise", "ensure")]
-    if not failing or not any(op.primitive == "barrier" for op in ops):
+    if not any(op.primitive == "barrier" for op in ops):
         return
     uniformity = Uniformity(adjoint, Threads(adjoint))
-    for op in failing:
-        decides = op.operands[1:] if op.primitive == "ensure" else op.operands
-        if any(v in uniformity.varying for v in decides) or not uniformity.is_reached_by_all(op):
+    for op in ops:
+        if uniformity.ends_some(op):
             around = uniformity.structure.around[op]
             is_tape = op.primitive == "ensure" or op.attributes.get("error") == "TapeOverflowError"
             what = "a tape of unknown length" if is_tape else "an error of a single thread"

@@ -396,11 +396,8 @@ class CudaKernel:
             [s for k, s in shadows.items() if names[k] in accumulation and accumulation[names[k]].way == way]
             for way in ("atomic", "block")
         )
-        meetings = Meetings(placed.function, threads, atomic)
-        if meetings.atomic:
-            lifted = lift_sums(placed.function, meetings.atomic, meetings.uniformity)
-            meetings = Meetings(lifted, Threads(lifted), atomic)
-            placed = replace(placed, function=with_atomic_sums(lifted, meetings))
+        summed, meetings = with_sums_of_warps(placed.function, threads, atomic)
+        placed = replace(placed, function=with_atomic_sums(summed, meetings))
         check_failures(placed.function)
         check_shared_memory(placed.function, [shadow.type.dtype for shadow in reduced])
         by = ", ".join(names[k] for k in wrt)
@@ -558,6 +555,17 @@ def size_of(atom: Atom, blocks: Any, threads: Any) -> int:
     count, width = extent_of(blocks)[axis], extent_of(threads)[axis]
     total = int(np.prod(extent_of(threads)))
     return {"blocks": count, "blocksize": width, "gridsize": count * width, "ranks": total}[kind]
+
+
+def with_sums_of_warps(
+    adjoint: Function, threads: Threads, arrays: Sequence[Value]
+) -> tuple[Function, Meetings]:
+    """The adjoint in which warps sum what they can, and which of its additions are atomic; so are those to `arrays`."""
+    meetings = Meetings(adjoint, threads, arrays)
+    if not (meetings.atomic and meetings.whole):
+        return adjoint, meetings
+    lifted = lift_sums(adjoint, meetings.atomic, meetings.uniformity)
+    return lifted, Meetings(lifted, Threads(lifted), arrays)
 
 
 def threads_needed(adjoint: Function) -> dict[int, int]:

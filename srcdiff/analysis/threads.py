@@ -163,8 +163,8 @@ def threads_that_fill(
     """How many threads a block needs along each axis so that every trip fills an array before it reads it.
 
     Before a trip reads the array, all threads store at the position of the thread in its block, for each constant
-    among the indices of what is read. None if that is not so. An element is read at an index below the length of its
-    axis, or of a loop.
+    among the indices of what is read, and nowhere else. None if that is not so. An element is read at an index below
+    the length of its axis, or of a loop.
     """
     storage = structure.storage(array)
     filled: list[tuple[Value, ...]] = []
@@ -173,10 +173,14 @@ def threads_that_fill(
             break
         filled += stored_by_all(op, storage, structure)
     needed: dict[int, int] = {}
-    for op in ops_within(loop_body(loop)):
-        if op.primitive == "accum" and structure.storage(op.operands[0]) is storage:
+    for op in (inner for outer in loop_body(loop).ops for inner in accesses(outer, storage, structure)):
+        if op.primitive == "accum":
             return None
-        if op.primitive == "load" and structure.storage(op.operands[0]) is storage:
+        if op.primitive == "store" and not all(
+            i.is_constant or is_thread(i, threads) for i in indices_of(op)
+        ):
+            return None
+        if op.primitive == "load":
             ways = (threads_for(op, where, structure, threads) for where in filled)
             found = next((way for way in ways if way is not None), None)
             if found is None:
@@ -184,6 +188,12 @@ def threads_that_fill(
             for axis, count in found.items():
                 needed[axis] = max(needed.get(axis, 1), count)
     return needed
+
+
+def is_thread(index: Value, threads: Threads) -> bool:
+    """Whether an index is the position of the thread in its block along an axis."""
+    atom = threads.atom(index)
+    return atom is not None and atom[0] == "thread"
 
 
 def accesses(op: Op, storage: Value, structure: Structure) -> list[Op]:

@@ -160,7 +160,22 @@ def partly(x, y):
     y[t] = total
 
 
-@pytest.mark.parametrize("function", [late, partly])
+def twice(x, y):
+    """Each thread fills two elements of the tile."""
+    s = cuda.shared.array(64, np.float64)
+    t = cuda.threadIdx.x
+    total = 0.0
+    for r in range(x.shape[0]):
+        s[t] = x[r, t]
+        s[t + 32] = x[r, 31 - t]
+        cuda.syncthreads()
+        for q in range(64):
+            total += math.sin(s[q] + x[0, t])
+        cuda.syncthreads()
+    y[t] = total
+
+
+@pytest.mark.parametrize("function", [late, partly, twice])
 def test_tiles_that_are_not_filled_in_each_trip(function):
     x, weights, way = np.random.default_rng(5).standard_normal((3, 3, 32))
     x_bar, y_bar = np.zeros_like(x), weights[0].copy()

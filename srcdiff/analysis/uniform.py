@@ -32,7 +32,8 @@ class Uniformity:
     def __init__(self, function: Function, threads: Threads) -> None:
         self.structure = threads.structure
         self.parameters = frozenset(function.parameters)
-        self.varying = {v for v, (kind, _) in threads.atoms.items() if kind in OF_A_THREAD}
+        self.positions = frozenset(v for v, (kind, _) in threads.atoms.items() if kind in OF_A_THREAD)
+        self.varying = set(self.positions)
         self.memory: set[Value] = set()  # arrays of a thread that may hold other elements in another one
         known = -1
         while known < len(self.memory):

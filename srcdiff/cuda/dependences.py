@@ -1,15 +1,17 @@
 """Refuse kernels whose threads depend on each other in ways that their adjoint does not follow.
 
     y[i] = y[i + 1] * 2.0       # CrossThreadDependence: it depends on which thread is first
-    total[0] = s                # by every thread: `stored_by_all` says so, for the launch to count the threads
+    total[0] = s                # by every thread: `stored_by_several` says so, for the launch to count the threads
 
-Reads: structure, threads, uniformity.
+Reads: structure, affine forms, threads, uniformity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from ..analysis.affine import Affine
+from ..analysis.ranges import Ranges, conjuncts
 from ..analysis.structure import find_structure
 from ..analysis.threads import Threads
 from ..analysis.uniform import Uniformity
@@ -18,7 +20,7 @@ from ..ir import types as ty
 from ..ir.core import Function, Op, Value, indices_of, loop_body, loop_slots
 from ..ir.walk import ops_within
 
-__all__ = ["check_dependences", "check_failures", "read_by", "stored_by_all", "written_by"]
+__all__ = ["check_dependences", "check_failures", "read_by", "stored_by_several", "written_by"]
 
 
 def written_by(function: Function) -> set[int]:
@@ -34,17 +36,40 @@ def read_by(adjoint: Function, parameters: Sequence[Value]) -> set[int]:
     return {k for k, p in enumerate(parameters) if ty.is_array(p.type) and structure.storage(p) in read}
 
 
-def stored_by_all(function: Function) -> Op | None:
-    """A store by which all threads of a block store into one element, which only a block of one thread may do."""
+def stored_by_several(function: Function) -> Op | None:
+    """A store by which several threads of a block store into one element, which only a block of one thread may do."""
     threads = Threads(function)
     uniformity = Uniformity(function, threads)
+    ranges = Ranges(Affine(threads.structure))
     for op in ops_within(function.body):
         if op.primitive != "store" or not is_shared(op.operands[0], function, threads):
             continue
-        varies = any(index in uniformity.varying for index in indices_of(op))
-        if not varies and uniformity.is_reached_by_all(op):
+        if any(index in uniformity.varying for index in indices_of(op)):
+            continue
+        around = threads.structure.around[op]
+        if all(
+            several_enter(a, b, uniformity, ranges) for a, b in zip(around, (*around, op)[1:], strict=True)
+        ):
             return op
     return None
+
+
+def several_enter(outer: Op, inner: Op, uniformity: Uniformity, ranges: Ranges) -> bool:
+    """Whether all threads of a block come to what is inside an op, or all up to one that is not the first."""
+    if uniformity.all_reach(outer):
+        return True
+    structure = uniformity.structure
+    holds = structure.arm[inner] == 0
+    tests = conjuncts(structure.maker, outer.operands[0], holds) if outer.primitive == "if" else None
+    if tests is None:
+        return False
+    for fact in (fact for test, holds in tests for fact in ranges.follows(test, holds)):
+        own = [(value, c) for value, c in fact.terms if value in uniformity.varying]
+        if not all(value in uniformity.positions and c < 0 for value, c in own):
+            return False
+        if len(own) == len(fact.terms) and fact.constant + sum(c for _, c in own) < 0:
+            return False
+    return True
 
 
 def is_shared(array: Value, function: Function, threads: Threads) -> bool:

@@ -50,7 +50,7 @@ from ..optimise.lift import lift_sums
 from ..optimise.overwrite import Overwrite, find_overwrites, with_stores
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
-from .dependences import check_dependences, check_failures, read_by, stored_by_all, written_by
+from .dependences import check_dependences, check_failures, read_by, stored_by_several, written_by
 from .device import is_on_device, machine
 from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
@@ -445,7 +445,7 @@ class CudaKernel:
             meetings.axes if meetings.plain else None,
             meetings.ways(),
             threads_needed(placed.function),
-            stored_by_all(simplified(program.function)),
+            stored_by_several(simplified(program.function)),
             storing,
             {k: overwrites[shadow] for k, shadow in shadows.items() if shadow in overwrites},
         )
@@ -494,7 +494,7 @@ class CudaKernel:
         """That the grid is as plain additions and sums of blocks rely on."""
         if found.alone is not None and np.prod(extent_of(threads)) > 1:
             raise CrossThreadDependence(
-                "all threads of a block store into the same element",
+                "several threads of a block store into the same element",
                 found.alone.location,
                 "what is owed to it belongs to one thread",
                 "`if cuda.threadIdx.x == 0:` around it",

@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
-from ..analysis.ranges import ORDER, Ranges
-from ..analysis.structure import Structure
+from ..analysis.ranges import Ranges, conjuncts
 from ..analysis.threads import Threads
 from ..ir.core import Block, Function, Op, Value, loop_body
 from ..ir.walk import ops_within
@@ -112,7 +111,7 @@ def conditions_of(op: Op, indices: Sequence[Value], affine: Affine) -> list[Line
     found: list[Linear] = []
     for outer, inner in zip(around, (*around, op)[1:], strict=True):
         if outer.primitive == "if":
-            tests = conjuncts(structure, outer.operands[0], structure.arm[inner] == 0)
+            tests = conjuncts(structure.maker, outer.operands[0], structure.arm[inner] == 0)
             if tests is None:
                 return None
             found += [fact for test, holds in tests for fact in ranges.follows(test, holds)]
@@ -122,30 +121,6 @@ def conditions_of(op: Op, indices: Sequence[Value], affine: Affine) -> list[Line
         else:
             return None
     return found
-
-
-def conjuncts(structure: Structure, condition: Value, holds: bool) -> list[tuple[Value, bool]] | None:
-    """The comparisons of integers, with whether they hold, that together say no more and no less than a condition."""
-    made = structure.maker.get(condition)
-    if made is None or condition not in made.results:
-        return None
-    if made.primitive in ORDER:
-        return [(condition, holds)]
-    parts: list[Value] = []
-    if made.primitive == "not":
-        return conjuncts(structure, made.operands[0], not holds)
-    if made.primitive == ("and" if holds else "or"):
-        parts = list(made.operands)
-    elif made.primitive == "if":  # `a and b` is one that gives b or False, `a or b` one that gives True or b
-        k = made.results.index(condition)
-        arm = 0 if holds else 1
-        otherwise = made.regions[1 - arm].results[k]
-        if otherwise.is_constant and bool(otherwise.constant) != holds:
-            parts = [made.operands[0], made.regions[arm].results[k]]
-    found = [conjuncts(structure, part, holds) for part in parts]
-    if not found or any(each is None for each in found):
-        return None
-    return [test for each in found for test in each or ()]
 
 
 def with_stores(function: Function, overwrites: Sequence[Overwrite]) -> Function:

@@ -660,6 +660,17 @@ def stored_by_all_threads(x, y):
     y[cuda.blockIdx.x] = s[0] * s[1]
 
 
+def stored_by_the_first_threads(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    i = cuda.grid(1)
+    s[t] = x[i] if i < x.shape[0] else 0.0
+    cuda.syncthreads()
+    if i >= x.shape[0]:
+        return
+    y[cuda.blockIdx.x] = s[0] * s[1]
+
+
 def failing(x, y):
     s = cuda.shared.array(32, np.float64)
     t = cuda.threadIdx.x
@@ -740,6 +751,7 @@ REFUSED = [
     (swapped, 2, AliasError),
     (chosen, 2, UnsupportedConstruct),
     (stored_by_all_threads, 2, CrossThreadDependence),
+    (stored_by_the_first_threads, 2, CrossThreadDependence),
     (failing, 2, UnsupportedConstruct),
     (waiting, 2, UnsupportedConstruct),
     (voted, 2, UnsupportedIntrinsic),

@@ -141,7 +141,7 @@ class Meetings:
             told |= self.told_apart(x, y, loops)
         if self.axes and told >= self.axes:
             return True
-        facts = [*self.facts_of(a), *(self.primed(fact, loops) for fact in self.facts_of(b))]
+        facts = [*self.ranges.at(a), *(self.primed(fact, loops) for fact in self.ranges.at(b))]
         if self.is_one_thread(facts):
             return True
         for x, y in zip(ours, theirs, strict=True):
@@ -202,15 +202,6 @@ class Meetings:
                     self.primes[value] = Value(value.name + "'", value.type)
                 form = form.replaced(value, Linear(((self.primes[value], 1),)))
         return form
-
-    def facts_of(self, op: Op) -> Iterator[Linear]:
-        """What the conditions and the loops around an op say, as forms that are not negative."""
-        around = self.structure.around[op]
-        for outer, inner in zip(around, (*around, op)[1:], strict=True):
-            if outer.primitive == "if":
-                yield from self.ranges.follows(outer.operands[0], self.structure.arm[inner] == 0)
-            else:
-                yield from self.ranges.in_each_trip(outer)
 
     def never_negative(self, *forms: Linear) -> Iterator[Linear]:
         """That positions of threads are not negative."""

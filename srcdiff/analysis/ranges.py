@@ -115,6 +115,18 @@ class Ranges:
             facts += self.along(initial, parameter, yielded, parameter)
         return facts
 
+    def at(self, op: Op) -> list[Linear]:
+        """What the conditions and the loops around an op say."""
+        structure = self.affine.structure
+        around = structure.around[op]
+        facts: list[Linear] = []
+        for outer, inner in zip(around, (*around, op)[1:], strict=True):
+            if outer.primitive == "if":
+                facts += self.follows(outer.operands[0], structure.arm[inner] == 0)
+            else:
+                facts += self.in_each_trip(outer)
+        return facts
+
     def leave_loop(self, op: Op) -> None:
         """What holds of the results of a loop."""
         for initial, parameter, yielded, result in loop_slots(op):

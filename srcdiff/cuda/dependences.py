@@ -18,9 +18,16 @@ from ..analysis.uniform import Uniformity
 from ..errors import CrossThreadDependence, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.core import Function, Op, Value, indices_of, loop_body, loop_slots
-from ..ir.walk import ops_within
+from ..ir.walk import ops_within, uses_in
 
-__all__ = ["check_dependences", "check_failures", "read_by", "stored_by_several", "written_by"]
+__all__ = [
+    "axes_told_apart",
+    "check_dependences",
+    "check_failures",
+    "read_by",
+    "stored_by_several",
+    "written_by",
+]
 
 
 def written_by(function: Function) -> set[int]:
@@ -70,6 +77,19 @@ def several_enter(outer: Op, inner: Op, uniformity: Uniformity, ranges: Ranges) 
         if len(own) == len(fact.terms) and fact.constant + sum(c for _, c in own) < 0:
             return False
     return True
+
+
+def axes_told_apart(function: Function) -> tuple[frozenset[int], frozenset[int]]:
+    """Along which axes a block may have several threads, and a grid several blocks, that do not all store alike."""
+    threads = Threads(function)
+    used = set(uses_in(function.body))
+    atoms = [atom for value, atom in threads.atoms.items() if value in used]
+    arrays = [op.operands[0] for op in ops_within(function.body) if op.primitive == "store"]
+    stored = [array for array in arrays if is_shared(array, function, threads)]
+    of_all = [array for array in stored if not threads.structure.is_in_shared_memory(array)]
+    of_threads = {axis for kind, axis in atoms if kind in ("grid", "thread")} if stored else range(3)
+    of_blocks = {axis for kind, axis in atoms if kind in ("grid", "block")} if of_all else range(3)
+    return frozenset(of_threads), frozenset(of_blocks)
 
 
 def is_shared(array: Value, function: Function, threads: Threads) -> bool:

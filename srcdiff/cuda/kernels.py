@@ -50,7 +50,14 @@ from ..optimise.lift import lift_sums
 from ..optimise.overwrite import Overwrite, find_overwrites, with_stores
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
-from .dependences import check_dependences, check_failures, read_by, stored_by_several, written_by
+from .dependences import (
+    axes_told_apart,
+    check_dependences,
+    check_failures,
+    read_by,
+    stored_by_several,
+    written_by,
+)
 from .device import is_on_device, machine
 from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
@@ -77,11 +84,11 @@ class Adjoint:
     needed : the arrays, by number, whose values it reads
     written : those that the kernel writes
     accumulation : how threads add to the shadow of each argument, for those that they add to
+    apart : along other axes a block must have one thread, and a grid one block: they would store alike
     collecting : the same, where neighbours need not add to each other's elements
     axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
     storing : what the preferred kernel is where shadows need not be added to
     overwrites : for the shadows, by number, that it stores into without collecting: what elements it reaches
-    block_axes : along other axes a block must have one thread, for plain additions in shared memory
     shared : how threads add to what is owed to arrays in shared memory
     threads : how many threads a block needs along some axes, to fill its tiles
     alone : what only a block of one thread may do
@@ -95,9 +102,9 @@ class Adjoint:
     needed: frozenset[int]
     written: frozenset[int]
     accumulation: dict[str, Accumulation]
+    apart: tuple[frozenset[int], frozenset[int]]
     collecting: Kernel | None = None
     axes: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    block_axes: frozenset[int] | None = None
     shared: dict[str, str] = field(default_factory=dict)
     threads: dict[int, int] = field(default_factory=dict)
     alone: Op | None = None
@@ -431,6 +438,7 @@ class CudaKernel:
                 accumulate=False,
             )
         lengths = host_function(placed.lengths) if placed.tapes else None
+        simple = simplified(program.function)
         return Adjoint(
             program,
             printed,
@@ -440,12 +448,12 @@ class CudaKernel:
             frozenset(read_by(placed.function, parameters)),
             frozenset(written_by(program.function)),
             accumulation,
+            axes_told_apart(simple),
             collecting,
             axes,
-            meetings.axes if meetings.plain else None,
             meetings.ways(),
             threads_needed(placed.function),
-            stored_by_several(simplified(program.function)),
+            stored_by_several(simple),
             storing,
             {k: overwrites[shadow] for k, shadow in shadows.items() if shadow in overwrites},
         )
@@ -513,11 +521,13 @@ class CudaKernel:
                     f"{self.signature.name} reads a tile of {found.threads[axis]} elements in shared memory, of which "
                     f"the {size} threads of a block along {'xyz'[axis]} fill only the first"
                 )
-            if found.block_axes is not None and axis not in found.block_axes and size > 1:
-                raise ValueError(
-                    f"{self.signature.name} does not use the {size} threads of a block along {'xyz'[axis]}: they would "
-                    "all add to the same elements of what is owed to shared memory"
-                )
+        for what, sizes_of, axes in zip(("threads", "blocks"), (threads, blocks), found.apart, strict=True):
+            for axis, size in enumerate(extent_of(sizes_of)):
+                if axis not in axes and size > 1:
+                    raise ValueError(
+                        f"{self.signature.name} does not tell apart the {size} {what} along {'xyz'[axis]}: they would "
+                        "all store into the same elements"
+                    )
 
 
 class Launch:

@@ -813,6 +813,14 @@ def test_grid_with_more_axes():
         kernel(case.kernel).adjoint[2, (16, 2)](x, y, h, np.zeros_like(x), np.zeros_like(y), np.zeros(1))
 
 
+@pytest.mark.parametrize("grid", [(2, (32, 2)), ((2, 2), 32)], ids=["threads", "blocks"])
+def test_threads_that_store_alike(grid):
+    """Two threads would both take what is owed to an element, before either has used it up."""
+    u = np.linspace(0.0, 1.0, 64)
+    with emulated(), pytest.raises(ValueError, match=r"2 (threads|blocks) along y"):
+        kernel(wrapping).adjoint[grid](u, np.zeros(64), np.zeros(64), np.ones(64))
+
+
 def test_tapes_without_bound():
     case = next(each for each in KERNELS if each.name == "roots")
     a, scale, x = copied(case.args)

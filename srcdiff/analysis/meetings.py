@@ -141,7 +141,7 @@ class Meetings:
             told |= self.told_apart(x, y, loops)
         if self.axes and told >= self.axes:
             return True
-        facts = [*self.ranges.at(a), *(self.primed(fact, loops) for fact in self.ranges.at(b))]
+        facts = self.facts(a, b, loops)
         if self.is_one_thread(facts):
             return True
         for x, y in zip(ours, theirs, strict=True):
@@ -152,6 +152,14 @@ class Meetings:
             if self.ranges.implied(difference.scaled(-1) - ONE, known):
                 return True
         return False
+
+    def facts(self, a: Op, b: Op, loops: frozenset[Op]) -> list[Linear]:
+        """What is known of two threads at two ops, the second one in other trips of some loops."""
+        return [*self.ranges.at(a), *(self.primed(fact, loops) for fact in self.ranges.at(b))]
+
+    def is_of_one_thread(self, op: Op) -> bool:
+        """Whether only one thread of a block runs an addition."""
+        return self.is_one_thread(self.facts(op, op, frozenset()))
 
     def is_one_thread(self, facts: list[Linear]) -> bool:
         """Whether the two threads are the same one, by the conditions around both additions."""

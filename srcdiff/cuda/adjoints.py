@@ -195,7 +195,8 @@ def with_sums_of_warps(
     meetings = Meetings(adjoint, threads, arrays)
     if not (meetings.atomic and meetings.whole):
         return adjoint, meetings
-    lifted = lift_sums(adjoint, meetings.atomic, meetings.uniformity)
+    several = [op for op in meetings.atomic if not meetings.is_of_one_thread(op)]
+    lifted = lift_sums(adjoint, several, meetings.uniformity)
     return lifted, Meetings(lifted, Threads(lifted), arrays)
 
 

@@ -183,6 +183,15 @@ def test_against_differences_without_a_race(function, args, grid):
         assert_slope(total, sum(np.sum(ways[k] * s) for k, s in zip(floats, shadows, strict=True)))
 
 
+def test_one_thread_adds_alone():
+    def first_of_block(x, y):
+        if cuda.threadIdx.x == 0:
+            y[cuda.blockIdx.x] = math.sin(x[cuda.blockIdx.x])
+
+    text = kernel(first_of_block).gradient_source(*normal(2, 3))
+    assert "cuda.atomic.add(x_bar, " in text and "warp_add" not in text
+
+
 @pytest.mark.parametrize("function", [one_for_each_block, sum_in_a_branch])
 def test_warps_sum(function):
     text = kernel(function).gradient_source(*normal(3, T))

@@ -13,11 +13,11 @@ axes that the kernel uses belong to one thread. Reads: structure.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..ir.core import Function, Op, Value, indices_of, loop_body
-from ..ir.walk import ops_within
+from ..ir.walk import ops_within, with_inner
 from .structure import Structure, find_structure
 
 AXES = "xyz"
@@ -67,17 +67,16 @@ class Threads:
             axis for kind, axis in self.atoms.values() if kind in ("grid", "block", "thread")
         )
 
+    def accesses(self, array: Value) -> list[Op]:
+        """The ops that use elements of an array."""
+        return accesses(ops_within(self.function.body), array, self.structure)
+
     def uses(self, array: Value) -> Uses:
         """How the versions of a parameter are used."""
         found = Uses()
-        storage = self.structure.storage(array)
-        for op in ops_within(self.function.body):
-            if (
-                op.primitive in ("load", "store", "accum")
-                and self.structure.storage(op.operands[0]) is storage
-            ):
-                uses = {"load": found.loads, "store": found.stores, "accum": found.sums}
-                uses[op.primitive].append(indices_of(op))
+        for op in self.accesses(array):
+            uses = {"load": found.loads, "store": found.stores, "accum": found.sums}
+            uses[op.primitive].append(indices_of(op))
         return found
 
     def atom(self, index: Value) -> Atom | None:
@@ -166,14 +165,13 @@ def threads_that_fill(
     among the indices of what is read, and nowhere else. None if that is not so. An element is read at an index below
     the length of its axis, or of a loop.
     """
-    storage = structure.storage(array)
     filled: list[tuple[Value, ...]] = []
     for op in loop_body(loop).ops:
-        if any(inner.primitive in ("load", "accum") for inner in accesses(op, storage, structure)):
+        if any(inner.primitive in ("load", "accum") for inner in accesses(with_inner(op), array, structure)):
             break
-        filled += stored_by_all(op, storage, structure)
+        filled += stored_by_all(op, array, structure)
     needed: dict[int, int] = {}
-    for op in (inner for outer in loop_body(loop).ops for inner in accesses(outer, storage, structure)):
+    for op in accesses(ops_within(loop_body(loop)), array, structure):
         if op.primitive == "accum":
             return None
         if op.primitive == "store" and not all(
@@ -196,21 +194,21 @@ def is_thread(index: Value, threads: Threads) -> bool:
     return atom is not None and atom[0] == "thread"
 
 
-def accesses(op: Op, storage: Value, structure: Structure) -> list[Op]:
-    """The ops that use elements of an array, among an op and those inside it."""
-    within = [op, *(inner for region in op.regions for inner in ops_within(region))]
-    elementwise = (inner for inner in within if inner.primitive in ("load", "store", "accum"))
-    return [inner for inner in elementwise if structure.storage(inner.operands[0]) is storage]
+def accesses(ops: Iterable[Op], array: Value, structure: Structure) -> list[Op]:
+    """Those of some ops that use elements of an array."""
+    storage = structure.storage(array)
+    elementwise = (op for op in ops if op.primitive in ("load", "store", "accum"))
+    return [op for op in elementwise if structure.storage(op.operands[0]) is storage]
 
 
-def stored_by_all(op: Op, storage: Value, structure: Structure) -> list[tuple[Value, ...]]:
+def stored_by_all(op: Op, array: Value, structure: Structure) -> list[tuple[Value, ...]]:
     """The indices at which an op that all threads run stores, whichever arm of an `if` they take."""
-    if op.primitive == "store" and structure.storage(op.operands[0]) is storage:
+    if op.primitive == "store" and accesses([op], array, structure):
         return [indices_of(op)]
     if op.primitive != "if":
         return []
     then, otherwise = (
-        [where for inner in region.ops for where in stored_by_all(inner, storage, structure)]
+        [where for inner in region.ops for where in stored_by_all(inner, array, structure)]
         for region in op.regions
     )
     return [where for where in then if where in otherwise]

@@ -147,12 +147,7 @@ def check_dependences(function: Function, distinct: Collection[Value] = ()) -> N
         uses = threads.uses(array) if ty.is_array(array.type) else None
         if uses is None or not (uses.stores or uses.sums):
             continue
-        ops = [
-            op
-            for op in ops_within(function.body)
-            if op.primitive in ("load", "store", "accum")
-            and structure.storage(op.operands[0]) is structure.storage(array)
-        ]
+        ops = threads.accesses(array)
         if structure.is_mixed(array):
             raise UnsupportedConstruct(
                 f"the array `{array.name}` of a kernel has another name that may be a different array",

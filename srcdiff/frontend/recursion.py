@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from types import CodeType
@@ -25,7 +25,7 @@ from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
-from ..ir.walk import ops_within
+from ..ir.walk import ops_within, with_inner
 from ..primitives.custom import Callee, RuledCall, Rules
 from ..runtime import special
 from .captures import fetched
@@ -57,18 +57,13 @@ class CallSites:
         self.sites: dict[CodeType, list[int]] = {}
 
     def add(self, code: CodeType, ops: Sequence[Op]) -> None:
-        self.sites.setdefault(code, []).append(sum(1 + len(list(within(op))) for op in ops))
+        self.sites.setdefault(code, []).append(sum(1 for op in ops for _ in with_inner(op)))
 
     def largest(self, kept: set[CodeType]) -> CodeType | None:
         """The function that would make the most ops too many, but for those that must be read in place."""
         excess = {code: sum(sizes) - max(sizes) for code, sizes in self.sites.items() if code not in kept}
         code = max(excess, key=lambda code: excess[code], default=None)
         return code if code is not None and excess[code] > self.LIMIT else None
-
-
-def within(op: Op) -> Iterator[Op]:
-    for region in op.regions:
-        yield from ops_within(region)
 
 
 class Reading:

@@ -16,6 +16,13 @@ def ops_within(block: Block) -> Iterator[Op]:
             yield from ops_within(region)
 
 
+def with_inner(op: Op) -> Iterator[Op]:
+    """An op, and every op inside its regions."""
+    yield op
+    for region in op.regions:
+        yield from ops_within(region)
+
+
 def defined_in(block: Block) -> set[Value]:
     """Everything a block defines, parameters and nested regions included."""
     found = set(block.parameters)

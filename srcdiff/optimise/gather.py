@@ -86,21 +86,13 @@ class Gathering:
         self.ranges = Ranges(Affine(self.structure))
         self.offsets: dict[Op, Offset] = {}
 
-    def sums_of(self, array: Value) -> list[Op]:
-        storage = self.structure.storage(array)
-        return [
-            op
-            for op in ops_within(self.function.body)
-            if op.primitive == "accum" and self.structure.storage(op.operands[0]) is storage
-        ]
-
     def axes_of(self, array: Value) -> tuple[int, ...] | None:
         """The axis of the grid along each axis of an array; None if it is not added to at constant distances."""
         if any(kind in ("thread", "block") for kind, _ in self.threads.atoms.values()):
             return None  # only positions in the whole grid can be shifted
         found: set[tuple[int, ...]] = set()
         offsets: dict[Op, Offset] = {}
-        for op in self.sums_of(array):
+        for op in (op for op in self.threads.accesses(array) if op.primitive == "accum"):
             parts = [self.shifted(index) for index in op.operands[1:-1]]
             axes, distances = [], []
             for part in parts:

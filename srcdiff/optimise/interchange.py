@@ -31,7 +31,7 @@ from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.trips import trip_count, trip_number
-from ..ir.walk import ops_within, rename_op, substitute, uses_in
+from ..ir.walk import ops_within, rename_op, substitute, uses_in, with_inner
 from ..primitives import REGISTRY
 
 ACCESSES = ("load", "store")
@@ -63,7 +63,7 @@ class Part:
 
     @property
     def accesses(self) -> list[Op]:
-        return [op for outer in self.ops for op in within(outer) if op.primitive in ACCESSES]
+        return [op for outer in self.ops for op in with_inner(outer) if op.primitive in ACCESSES]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,7 @@ class Interchange:
         stores = [
             op
             for outer in passed
-            for op in within(outer)
+            for op in with_inner(outer)
             if op.primitive == "store" and self.structure.storage(op.operands[0]) is storage
         ]
         known = [access, *stores]
@@ -345,10 +345,6 @@ def is_plain(op: Op) -> bool:
     if op.primitive in ACCESSES and len(indices_of(op)) < op.operands[0].type.ndim:
         return False
     return op.primitive in PLAIN or op.primitive in REGISTRY
-
-
-def within(op: Op) -> list[Op]:
-    return [op, *(inner for region in op.regions for inner in ops_within(region))]
 
 
 def uses_of(op: Op) -> list[Value]:

@@ -17,7 +17,6 @@ from ..analysis.affine import Affine, Linear
 from ..analysis.ranges import Ranges, conjuncts
 from ..analysis.threads import Threads
 from ..ir.core import Block, Function, Op, Value, loop_body
-from ..ir.walk import ops_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +72,7 @@ def find_overwrites(function: Function, arrays: Sequence[Value]) -> dict[Value, 
 
 def overwrite_of(function: Function, array: Value, threads: Threads, affine: Affine) -> Overwrite | None:
     structure = threads.structure
-    storage = structure.storage(array)
-    ops = [
-        op
-        for op in ops_within(function.body)
-        if op.primitive in ("load", "store", "accum") and structure.storage(op.operands[0]) is storage
-    ]
+    ops = threads.accesses(array)
     if len(ops) != 1 or ops[0].primitive != "accum":
         return None
     (op,) = ops

@@ -31,7 +31,7 @@ from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_body, loop_slots
-from ..ir.walk import defined_in, free_values_of, ops_within, rename_op
+from ..ir.walk import defined_in, free_values_of, rename_op, with_inner
 from ..primitives import REGISTRY
 
 Slot = tuple[Value, Value, Value, Value]  # of a loop: initial, parameter, yielded, result
@@ -306,7 +306,7 @@ class Trip:
     def is_repeatable(self, op: Op) -> bool:
         """Whether a loop or `if` may run once more: it only reads what was there before the trip."""
         own: set[Value] = set()  # versions in memory of the trip
-        for inner in (op, *(o for region in op.regions for o in ops_within(region))):
+        for inner in with_inner(op):
             if inner.primitive in LOOPS:
                 for initial, parameter, _, result in loop_slots(inner):
                     if ty.is_array(initial.type):

@@ -12,7 +12,7 @@ structure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..analysis.structure import Structure, find_structure
@@ -21,7 +21,7 @@ from ..errors import TapeBoundError, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_body
-from ..ir.walk import free_values_of, ops_within, substitute
+from ..ir.walk import free_values_of, ops_within, substitute, with_inner
 from ..primitives import REGISTRY
 from .fold import simplified
 
@@ -29,12 +29,6 @@ LOCAL_TAPE = 2048  # bytes of a tape in local memory
 LOCAL_ARRAY = 16384  # bytes of another array
 ACCESSES = ("load", "store", "accum", "ensure")
 COMPUTABLE = ("for", "if", "cast")
-
-
-def with_inner(op: Op) -> Iterator[Op]:
-    yield op
-    for region in op.regions:
-        yield from ops_within(region)
 
 
 @dataclass(frozen=True)

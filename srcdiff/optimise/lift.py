@@ -27,7 +27,7 @@ from ..analysis.uniform import Uniformity
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import IN_PLACE, Block, Function, Op, Value, indices_of, leaves_early, loop_body
-from ..ir.walk import defined_in, free_values, ops_within, substitute, substitute_in
+from ..ir.walk import defined_in, free_values, ops_within, substitute, substitute_in, uses_in
 from .fold import simplified
 
 
@@ -201,7 +201,8 @@ def last_addition(arm: Block, k: int, sums: set[Value], uniformity: Uniformity) 
     if made is None or not is_moved(made, sums, uniformity):
         return None
     inside = defined_in(arm)
-    return made if not any(i in inside for i in indices_of(made)) else None
+    is_read = list(uses_in(arm)).count(made.result) > 1
+    return made if not is_read and not any(i in inside for i in indices_of(made)) else None
 
 
 __all__ = ["lift_sums"]

@@ -6,9 +6,10 @@
     barrier
     s_bar[0] += h              # atomic: all threads add to it
 
-Two additions can *meet* if there is a way from one to the other without a barrier. Then they must be to different
-elements whichever two threads run them: because an index tells threads apart, or because one is always the smaller, by
-the conditions around them. What is not proven is atomic, for both. Reads: structure, affine forms, threads.
+Two additions can *meet* if there is a way from one to the other without a barrier, or if they are in two arms that
+threads take at once. Then they must be to different elements whichever two threads run them: because an index tells
+threads apart, or because one is always the smaller, by the conditions around them. What is not proven is atomic, for
+both. Reads: structure, affine forms, threads, uniformity.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Instance:
 Pair = tuple[Op, Op, frozenset[Op]]
 
 
-def meeting(body: Block, chosen: set[Op]) -> set[Pair]:
+def meeting(body: Block, chosen: set[Op], uniformity: Uniformity) -> set[Pair]:
     """Which of the chosen ops can meet, with the loops in different trips of which they then are."""
     found: set[Pair] = set()
 
@@ -60,8 +61,11 @@ def meeting(body: Block, chosen: set[Op]) -> set[Pair]:
                         before = visit(region, before, (*trips, (op, trip)))
                     behind |= before
                 before = behind
-            elif op.primitive == "if":
+            elif op.primitive == "if" and uniformity.all_reach(op):
                 before = frozenset().union(*(visit(region, before, trips) for region in op.regions))
+            elif op.primitive == "if":
+                for region in op.regions:  # while some threads are in one arm, others are in the other one
+                    before = visit(region, before, trips)
             elif op in chosen:
                 here = Instance(op, trips)
                 before |= {here}
@@ -79,6 +83,7 @@ class Meetings:
     ----------
     atomic : those that have to be atomic
     of_warps : those of them that all threads run together and to one element, so that each warp can sum first
+    whole : whether no thread of a warp may fail before the others
     shared, plain : all to shared memory, and those of them that need not be atomic
     axes : of a block that the kernel uses; along others a block must have one thread, if any addition is plain
     """
@@ -97,7 +102,7 @@ class Meetings:
         }
         self.primes: dict[Value, Value] = {}
         self.atomic: set[Op] = set()
-        for first, second, loops in meeting(function.body, additions):
+        for first, second, loops in meeting(function.body, additions, self.uniformity):
             if self.same_array(first, second) and not self.apart(first, second, loops):
                 self.atomic |= {first, second}
         self.plain, self.shared = additions - self.atomic, additions
@@ -107,7 +112,8 @@ class Meetings:
             for op in ops_within(function.body)
             if op.primitive == "accum" and self.structure.storage(op.operands[0]) in storages
         }
-        self.of_warps = {op for op in self.atomic if self.is_to_one_element(op)}
+        self.whole = not any(map(self.uniformity.ends_some, ops_within(function.body)))
+        self.of_warps = {op for op in self.atomic if self.whole and self.is_to_one_element(op)}
 
     def is_to_one_element(self, op: Op) -> bool:
         """Whether all threads of a block run an addition together, and to the same element."""
@@ -135,7 +141,7 @@ class Meetings:
             told |= self.told_apart(x, y, loops)
         if self.axes and told >= self.axes:
             return True
-        facts = [*self.facts_of(a), *(self.primed(fact, loops) for fact in self.facts_of(b))]
+        facts = self.facts(a, b, loops)
         if self.is_one_thread(facts):
             return True
         for x, y in zip(ours, theirs, strict=True):
@@ -146,6 +152,14 @@ class Meetings:
             if self.ranges.implied(difference.scaled(-1) - ONE, known):
                 return True
         return False
+
+    def facts(self, a: Op, b: Op, loops: frozenset[Op]) -> list[Linear]:
+        """What is known of two threads at two ops, the second one in other trips of some loops."""
+        return [*self.ranges.at(a), *(self.primed(fact, loops) for fact in self.ranges.at(b))]
+
+    def is_of_one_thread(self, op: Op) -> bool:
+        """Whether only one thread of a block runs an addition."""
+        return self.is_one_thread(self.facts(op, op, frozenset()))
 
     def is_one_thread(self, facts: list[Linear]) -> bool:
         """Whether the two threads are the same one, by the conditions around both additions."""
@@ -196,15 +210,6 @@ class Meetings:
                     self.primes[value] = Value(value.name + "'", value.type)
                 form = form.replaced(value, Linear(((self.primes[value], 1),)))
         return form
-
-    def facts_of(self, op: Op) -> Iterator[Linear]:
-        """What the conditions and the loops around an op say, as forms that are not negative."""
-        around = self.structure.around[op]
-        for outer, inner in zip(around, (*around, op)[1:], strict=True):
-            if outer.primitive == "if":
-                yield from self.ranges.follows(outer.operands[0], self.structure.arm[inner] == 0)
-            else:
-                yield from self.ranges.in_each_trip(outer)
 
     def never_negative(self, *forms: Linear) -> Iterator[Linear]:
         """That positions of threads are not negative."""

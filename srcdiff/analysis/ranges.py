@@ -11,7 +11,7 @@ eliminating one value after another, innermost first. Reads: affine forms, struc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..ir import types as ty
 from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
@@ -113,6 +113,18 @@ class Ranges:
                 facts.append(fact)
         for initial, parameter, yielded, _ in loop_slots(op):
             facts += self.along(initial, parameter, yielded, parameter)
+        return facts
+
+    def at(self, op: Op) -> list[Linear]:
+        """What the conditions and the loops around an op say."""
+        structure = self.affine.structure
+        around = structure.around[op]
+        facts: list[Linear] = []
+        for outer, inner in zip(around, (*around, op)[1:], strict=True):
+            if outer.primitive == "if":
+                facts += self.follows(outer.operands[0], structure.arm[inner] == 0)
+            else:
+                facts += self.in_each_trip(outer)
         return facts
 
     def leave_loop(self, op: Op) -> None:
@@ -222,4 +234,28 @@ class Ranges:
                 return []
 
 
-__all__ = ["Ranges"]
+def conjuncts(maker: Mapping[Value, Op], condition: Value, holds: bool) -> list[tuple[Value, bool]] | None:
+    """The comparisons of integers, with whether they hold, that together say no more and no less than a condition."""
+    made = maker.get(condition)
+    if made is None or condition not in made.results:
+        return None
+    if made.primitive in ORDER:
+        return [(condition, holds)]
+    parts: list[Value] = []
+    if made.primitive == "not":
+        return conjuncts(maker, made.operands[0], not holds)
+    if made.primitive == ("and" if holds else "or"):
+        parts = list(made.operands)
+    elif made.primitive == "if":  # `a and b` is one that gives b or False, `a or b` one that gives True or b
+        k = made.results.index(condition)
+        arm = 0 if holds else 1
+        otherwise = made.regions[1 - arm].results[k]
+        if otherwise.is_constant and bool(otherwise.constant) != holds:
+            parts = [made.operands[0], made.regions[arm].results[k]]
+    found = [conjuncts(maker, part, holds) for part in parts]
+    if not found or any(each is None for each in found):
+        return None
+    return [test for each in found for test in each or ()]
+
+
+__all__ = ["Ranges", "conjuncts"]

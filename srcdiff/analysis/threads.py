@@ -13,7 +13,7 @@ axes that the kernel uses belong to one thread. Reads: structure.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..ir.core import Function, Op, Value, indices_of, loop_body
@@ -67,17 +67,16 @@ class Threads:
             axis for kind, axis in self.atoms.values() if kind in ("grid", "block", "thread")
         )
 
+    def accesses(self, array: Value) -> list[Op]:
+        """The ops that use elements of an array."""
+        return accesses(ops_within(self.function.body), array, self.structure)
+
     def uses(self, array: Value) -> Uses:
         """How the versions of a parameter are used."""
         found = Uses()
-        storage = self.structure.storage(array)
-        for op in ops_within(self.function.body):
-            if (
-                op.primitive in ("load", "store", "accum")
-                and self.structure.storage(op.operands[0]) is storage
-            ):
-                uses = {"load": found.loads, "store": found.stores, "accum": found.sums}
-                uses[op.primitive].append(indices_of(op))
+        for op in self.accesses(array):
+            uses = {"load": found.loads, "store": found.stores, "accum": found.sums}
+            uses[op.primitive].append(indices_of(op))
         return found
 
     def atom(self, index: Value) -> Atom | None:
@@ -163,20 +162,23 @@ def threads_that_fill(
     """How many threads a block needs along each axis so that every trip fills an array before it reads it.
 
     Before a trip reads the array, all threads store at the position of the thread in its block, for each constant
-    among the indices of what is read. None if that is not so. An element is read at an index below the length of its
-    axis, or of a loop.
+    among the indices of what is read, and nowhere else. None if that is not so. An element is read at an index below
+    the length of its axis, or of a loop.
     """
-    storage = structure.storage(array)
     filled: list[tuple[Value, ...]] = []
     for op in loop_body(loop).ops:
-        if any(inner.primitive in ("load", "accum") for inner in accesses(op, storage, structure)):
+        if any(inner.primitive in ("load", "accum") for inner in accesses(ops_of(op), array, structure)):
             break
-        filled += stored_by_all(op, storage, structure)
+        filled += stored_by_all(op, array, structure)
     needed: dict[int, int] = {}
-    for op in ops_within(loop_body(loop)):
-        if op.primitive == "accum" and structure.storage(op.operands[0]) is storage:
+    for op in accesses(ops_within(loop_body(loop)), array, structure):
+        if op.primitive == "accum":
             return None
-        if op.primitive == "load" and structure.storage(op.operands[0]) is storage:
+        if op.primitive == "store" and not all(
+            i.is_constant or is_thread(i, threads) for i in indices_of(op)
+        ):
+            return None
+        if op.primitive == "load":
             ways = (threads_for(op, where, structure, threads) for where in filled)
             found = next((way for way in ways if way is not None), None)
             if found is None:
@@ -186,20 +188,27 @@ def threads_that_fill(
     return needed
 
 
-def accesses(op: Op, storage: Value, structure: Structure) -> list[Op]:
-    """The ops that use elements of an array, among an op and those inside it."""
-    elementwise = (inner for inner in ops_of(op) if inner.primitive in ("load", "store", "accum"))
-    return [inner for inner in elementwise if structure.storage(inner.operands[0]) is storage]
+def is_thread(index: Value, threads: Threads) -> bool:
+    """Whether an index is the position of the thread in its block along an axis."""
+    atom = threads.atom(index)
+    return atom is not None and atom[0] == "thread"
 
 
-def stored_by_all(op: Op, storage: Value, structure: Structure) -> list[tuple[Value, ...]]:
+def accesses(ops: Iterable[Op], array: Value, structure: Structure) -> list[Op]:
+    """Those of some ops that use elements of an array."""
+    storage = structure.storage(array)
+    elementwise = (op for op in ops if op.primitive in ("load", "store", "accum"))
+    return [op for op in elementwise if structure.storage(op.operands[0]) is storage]
+
+
+def stored_by_all(op: Op, array: Value, structure: Structure) -> list[tuple[Value, ...]]:
     """The indices at which an op that all threads run stores, whichever arm of an `if` they take."""
-    if op.primitive == "store" and structure.storage(op.operands[0]) is storage:
+    if op.primitive == "store" and accesses([op], array, structure):
         return [indices_of(op)]
     if op.primitive != "if":
         return []
     then, otherwise = (
-        [where for inner in region.ops for where in stored_by_all(inner, storage, structure)]
+        [where for inner in region.ops for where in stored_by_all(inner, array, structure)]
         for region in op.regions
     )
     return [where for where in then if where in otherwise]

@@ -23,6 +23,7 @@ from ..primitives import REGISTRY
 from .threads import Threads
 
 OF_A_THREAD = ("grid", "thread", "rank")
+FAILING = ("require", "raise", "ensure")
 
 
 class Uniformity:
@@ -31,7 +32,8 @@ class Uniformity:
     def __init__(self, function: Function, threads: Threads) -> None:
         self.structure = threads.structure
         self.parameters = frozenset(function.parameters)
-        self.varying = {v for v, (kind, _) in threads.atoms.items() if kind in OF_A_THREAD}
+        self.positions = frozenset(v for v, (kind, _) in threads.atoms.items() if kind in OF_A_THREAD)
+        self.varying = set(self.positions)
         self.memory: set[Value] = set()  # arrays of a thread that may hold other elements in another one
         known = -1
         while known < len(self.memory):
@@ -113,6 +115,13 @@ class Uniformity:
     def is_reached_by_all(self, op: Op) -> bool:
         """Whether all threads of a block run an op, as often, or none does."""
         return all(map(self.all_reach, self.structure.around[op]))
+
+    def ends_some(self, op: Op) -> bool:
+        """Whether an op may end some threads of a block while others go on."""
+        if op.primitive not in FAILING:
+            return False
+        decides = op.operands[1:] if op.primitive == "ensure" else op.operands
+        return any(v in self.varying for v in decides) or not self.is_reached_by_all(op)
 
 
 def check_barriers(function: Function, threads: Threads) -> None:

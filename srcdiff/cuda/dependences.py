@@ -1,24 +1,33 @@
 """Refuse kernels whose threads depend on each other in ways that their adjoint does not follow.
 
     y[i] = y[i + 1] * 2.0       # CrossThreadDependence: it depends on which thread is first
-    total[0] = s                # by every thread: `stored_by_all` says so, for the launch to count the threads
+    total[0] = s                # by every thread: `stored_by_several` says so, for the launch to count the threads
 
-Reads: structure, threads, uniformity.
+Reads: structure, affine forms, threads, uniformity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from ..analysis.affine import Affine
+from ..analysis.ranges import Ranges, conjuncts
 from ..analysis.structure import find_structure
 from ..analysis.threads import Threads
 from ..analysis.uniform import Uniformity
 from ..errors import CrossThreadDependence, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.core import Function, Op, Value, indices_of, loop_body, loop_slots
-from ..ir.walk import ops_within
+from ..ir.walk import ops_within, uses_in
 
-__all__ = ["check_dependences", "check_failures", "read_by", "stored_by_all", "written_by"]
+__all__ = [
+    "axes_told_apart",
+    "check_dependences",
+    "check_failures",
+    "read_by",
+    "stored_by_several",
+    "written_by",
+]
 
 
 def written_by(function: Function) -> set[int]:
@@ -34,17 +43,53 @@ def read_by(adjoint: Function, parameters: Sequence[Value]) -> set[int]:
     return {k for k, p in enumerate(parameters) if ty.is_array(p.type) and structure.storage(p) in read}
 
 
-def stored_by_all(function: Function) -> Op | None:
-    """A store by which all threads of a block store into one element, which only a block of one thread may do."""
+def stored_by_several(function: Function) -> Op | None:
+    """A store by which several threads of a block store into one element, which only a block of one thread may do."""
     threads = Threads(function)
     uniformity = Uniformity(function, threads)
+    ranges = Ranges(Affine(threads.structure))
     for op in ops_within(function.body):
         if op.primitive != "store" or not is_shared(op.operands[0], function, threads):
             continue
-        varies = any(index in uniformity.varying for index in indices_of(op))
-        if not varies and uniformity.is_reached_by_all(op):
+        if any(index in uniformity.varying for index in indices_of(op)):
+            continue
+        around = threads.structure.around[op]
+        if all(
+            several_enter(a, b, uniformity, ranges) for a, b in zip(around, (*around, op)[1:], strict=True)
+        ):
             return op
     return None
+
+
+def several_enter(outer: Op, inner: Op, uniformity: Uniformity, ranges: Ranges) -> bool:
+    """Whether all threads of a block come to what is inside an op, or all up to one that is not the first."""
+    if uniformity.all_reach(outer):
+        return True
+    structure = uniformity.structure
+    holds = structure.arm[inner] == 0
+    tests = conjuncts(structure.maker, outer.operands[0], holds) if outer.primitive == "if" else None
+    if tests is None:
+        return False
+    for fact in (fact for test, holds in tests for fact in ranges.follows(test, holds)):
+        own = [(value, c) for value, c in fact.terms if value in uniformity.varying]
+        if not all(value in uniformity.positions and c < 0 for value, c in own):
+            return False
+        if len(own) == len(fact.terms) and fact.constant + sum(c for _, c in own) < 0:
+            return False
+    return True
+
+
+def axes_told_apart(function: Function) -> tuple[frozenset[int], frozenset[int]]:
+    """Along which axes a block may have several threads, and a grid several blocks, that do not all store alike."""
+    threads = Threads(function)
+    used = set(uses_in(function.body))
+    atoms = [atom for value, atom in threads.atoms.items() if value in used]
+    arrays = [op.operands[0] for op in ops_within(function.body) if op.primitive == "store"]
+    stored = [array for array in arrays if is_shared(array, function, threads)]
+    of_all = [array for array in stored if not threads.structure.is_in_shared_memory(array)]
+    of_threads = {axis for kind, axis in atoms if kind in ("grid", "thread")} if stored else range(3)
+    of_blocks = {axis for kind, axis in atoms if kind in ("grid", "block")} if of_all else range(3)
+    return frozenset(of_threads), frozenset(of_blocks)
 
 
 def is_shared(array: Value, function: Function, threads: Threads) -> bool:
@@ -61,13 +106,11 @@ def check_failures(adjoint: Function) -> None:
     UnsupportedConstruct
     """
     ops = list(ops_within(adjoint.body))
-    failing = [op for op in ops if op.primitive in ("require", "raise", "ensure")]
-    if not failing or not any(op.primitive == "barrier" for op in ops):
+    if not any(op.primitive == "barrier" for op in ops):
         return
     uniformity = Uniformity(adjoint, Threads(adjoint))
-    for op in failing:
-        decides = op.operands[1:] if op.primitive == "ensure" else op.operands
-        if any(v in uniformity.varying for v in decides) or not uniformity.is_reached_by_all(op):
+    for op in ops:
+        if uniformity.ends_some(op):
             around = uniformity.structure.around[op]
             is_tape = op.primitive == "ensure" or op.attributes.get("error") == "TapeOverflowError"
             what = "a tape of unknown length" if is_tape else "an error of a single thread"
@@ -104,12 +147,7 @@ def check_dependences(function: Function, distinct: Collection[Value] = ()) -> N
         uses = threads.uses(array) if ty.is_array(array.type) else None
         if uses is None or not (uses.stores or uses.sums):
             continue
-        ops = [
-            op
-            for op in ops_within(function.body)
-            if op.primitive in ("load", "store", "accum")
-            and structure.storage(op.operands[0]) is structure.storage(array)
-        ]
+        ops = threads.accesses(array)
         if structure.is_mixed(array):
             raise UnsupportedConstruct(
                 f"the array `{array.name}` of a kernel has another name that may be a different array",

@@ -9,55 +9,37 @@
     scale[blocks, threads](a, x, y)
     scale.adjoint[blocks, threads](a, x, y, a_bar, x_bar, y_bar)
 
-The adjoint of one thread is that of `pipeline.threaded`; how threads add to each shadow is decided by
-`analysis/threads.py`, and `emit/cuda.py` prints the kernel.
+`adjoints.py` writes the adjoint of a kernel for a signature; here it is called.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .. import pipeline
-from ..analysis.meetings import Meetings, with_atomic_sums
-from ..analysis.threads import Accumulation, Atom, Threads
+from ..analysis.threads import Atom, Threads
 from ..analysis.uniform import check_barriers
 from ..arguments import ArgNums, Signature
-from ..emit.cuda import Kernel, print_adjoint
-from ..errors import (
-    AliasError,
-    CrossThreadDependence,
-    InternalError,
-    NotDifferentiable,
-    OverwriteError,
-    SharedMemoryError,
-)
+from ..emit.cuda import Kernel
+from ..errors import AliasError, CrossThreadDependence, NotDifferentiable, OverwriteError
 from ..frontend.build import Program
 from ..frontend.captures import fetched
 from ..frontend.source import read_source
 from ..ir import types as ty
-from ..ir.core import Function, Op, Value
-from ..ir.types import Type
-from ..ir.walk import ops_within
+from ..ir.core import Function, Value
 from ..optimise.fold import simplified
-from ..optimise.gather import gather_sums
-from ..optimise.lift import lift_sums
-from ..optimise.overwrite import Overwrite, find_overwrites, with_stores
-from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
+from .adjoints import Adjoint, write_adjoint
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
-from .dependences import check_dependences, check_failures, read_by, stored_by_all, written_by
+from .dependences import check_dependences, written_by
 from .device import is_on_device, machine
 from .inspection import Report, report_of
-from .launching import allocate_tapes, host_function, is_current, raise_failure
+from .launching import allocate_tapes, is_current, raise_failure
 
 __all__ = ["CudaKernel", "kernel"]
-
-WARPS, SHARED_MEMORY = 32, 48 * 1024  # of a block: at most, and bytes
 
 WAYS = {
     "plain": "plain: an element belongs to one thread",
@@ -65,74 +47,6 @@ WAYS = {
     "gather": "gather: each thread collects for its element, if there is a thread for each; else atomic",
     "atomic": "atomic: several threads may add to an element",
 }
-
-
-@dataclass(frozen=True)
-class Adjoint:
-    """An adjoint kernel for one signature.
-
-    Attributes
-    ----------
-    wrt : the arguments, by number, that have a shadow
-    needed : the arrays, by number, whose values it reads
-    written : those that the kernel writes
-    accumulation : how threads add to the shadow of each argument, for those that they add to
-    collecting : the same, where neighbours need not add to each other's elements
-    axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
-    storing : what the preferred kernel is where shadows need not be added to
-    overwrites : for the shadows, by number, that it stores into without collecting: what elements it reaches
-    block_axes : along other axes a block must have one thread, for plain additions in shared memory
-    shared : how threads add to what is owed to arrays in shared memory
-    threads : how many threads a block needs along some axes, to fill its tiles
-    alone : what only a block of one thread may do
-    """
-
-    program: Program
-    kernel: Kernel
-    placed: ThreadTapes
-    lengths: Any
-    wrt: tuple[int, ...]
-    needed: frozenset[int]
-    written: frozenset[int]
-    accumulation: dict[str, Accumulation]
-    collecting: Kernel | None = None
-    axes: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    block_axes: frozenset[int] | None = None
-    shared: dict[str, str] = field(default_factory=dict)
-    threads: dict[int, int] = field(default_factory=dict)
-    alone: Op | None = None
-    storing: Kernel | None = None
-    overwrites: dict[int, Overwrite] = field(default_factory=dict)
-
-    @property
-    def preferred(self) -> Kernel:
-        """The kernel for a grid with a thread for each element."""
-        return self.collecting or self.kernel
-
-    def fitting(self, primals: Sequence[Any], blocks: Any, threads: Any) -> Kernel:
-        """The kernel for a grid: threads can only collect for all elements if there is one for each."""
-        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
-        covered = all(
-            length <= sizes[axis]
-            for k, axes in self.axes.items()
-            for axis, length in zip(axes, primals[k].shape, strict=True)
-        )
-        used = {axis for axes in self.axes.values() for axis in axes}
-        alone = all(size == 1 for axis, size in enumerate(sizes) if axis not in used)
-        return self.preferred if covered and alone else self.kernel
-
-    def stores_all(self, primals: Sequence[Any], blocks: Any, threads: Any) -> bool:
-        """Whether a grid stores into all elements of those shadows that need not be added to."""
-        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
-        given = dict(zip(self.program.function.parameters, primals, strict=False))
-
-        def known(value: Value, axis: int | None) -> int:
-            return int(given[value] if axis is None else given[value].shape[axis])
-
-        fits = self.fitting(primals, blocks, threads) is self.preferred
-        return fits and all(
-            each.covers(primals[k].shape, sizes, known) for k, each in self.overwrites.items()
-        )
 
 
 def kernel(
@@ -368,90 +282,17 @@ class CudaKernel:
         wrt = tuple(k for k, s in zip(self.shadowed(program), shadows, strict=True) if s is not None)
         key = (tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True)), wrt)
         if key not in self.adjoints:
-            self.adjoints[key] = self.made(program, wrt)
+            self.adjoints[key] = write_adjoint(
+                program,
+                wrt,
+                self.signature,
+                self.distinct(program.function),
+                max_trips=self.max_trips,
+                gather=self.gather,
+                accumulate=self.accumulate,
+            )
         self.last = primals, self.adjoints[key]
         return self.adjoints[key]
-
-    def made(self, program: Program, wrt: tuple[int, ...]) -> Adjoint:
-        """Write the adjoint of a thread, decide how threads add up, print the kernel."""
-        parameters = program.function.parameters
-        names = self.signature.names
-        threaded = pipeline.threaded(program.function, wrt, in_place=True)
-        shadows = dict(zip(wrt, threaded.parameters[len(parameters) :], strict=True))
-        uniform = [p for p in parameters if not ty.is_array(p.type)]
-        placed = place_thread_arrays(threaded, uniform, self.max_trips)
-        threads = Threads(placed.function, distinct=self.distinct(placed.function))
-        accumulation = {
-            names[k]: how
-            for k, shadow in shadows.items()
-            if (how := threads.accumulation(shadow)) is not None
-        }
-        for name, how in accumulation.items():
-            if how.way == "none":
-                raise InternalError(
-                    f"the shadow of `{name}` is read and added to by several threads",
-                    definition=self.signature.definition,
-                )
-        atomic, reduced = (
-            [s for k, s in shadows.items() if names[k] in accumulation and accumulation[names[k]].way == way]
-            for way in ("atomic", "block")
-        )
-        meetings = Meetings(placed.function, threads, atomic)
-        if meetings.atomic:
-            lifted = lift_sums(placed.function, meetings.atomic, meetings.uniformity)
-            meetings = Meetings(lifted, Threads(lifted), atomic)
-            placed = replace(placed, function=with_atomic_sums(lifted, meetings))
-        check_failures(placed.function)
-        check_shared_memory(placed.function, [shadow.type.dtype for shadow in reduced])
-        by = ", ".join(names[k] for k in wrt)
-        doc = f"The adjoint of {self.signature.name} by {by}."
-        printed = print_adjoint(placed.function, atomic, reduced, placed.tapes, doc)
-        gathered = gather_sums(placed.function, atomic) if self.gather and not placed.tapes else None
-        collecting, axes = None, {}
-        if gathered is not None:
-            others = [shadow for shadow in atomic if shadow not in gathered.arrays]
-            collecting = print_adjoint(
-                gathered.function, others, reduced, (), doc, gathered.arrays, gathered.clear
-            )
-            axes = {k: gathered.arrays[s] for k, s in shadows.items() if s in gathered.arrays}
-        printed_from = placed.function if gathered is None else gathered.function
-        plain = [
-            s
-            for k, s in shadows.items()
-            if names[k] in accumulation and accumulation[names[k]].way == "plain"
-        ]
-        overwrites = {} if self.accumulate else find_overwrites(printed_from, plain)
-        storing = None
-        if overwrites or (axes and not self.accumulate):
-            storing = print_adjoint(
-                with_stores(printed_from, list(overwrites.values())),
-                [shadow for shadow in atomic if gathered is None or shadow not in gathered.arrays],
-                reduced,
-                placed.tapes,
-                doc,
-                gathered.arrays if gathered is not None else None,
-                gathered.clear if gathered is not None else None,
-                accumulate=False,
-            )
-        lengths = host_function(placed.lengths) if placed.tapes else None
-        return Adjoint(
-            program,
-            printed,
-            placed,
-            lengths,
-            wrt,
-            frozenset(read_by(placed.function, parameters)),
-            frozenset(written_by(program.function)),
-            accumulation,
-            collecting,
-            axes,
-            meetings.axes if meetings.plain else None,
-            meetings.ways(),
-            threads_needed(placed.function),
-            stored_by_all(simplified(program.function)),
-            storing,
-            {k: overwrites[shadow] for k, shadow in shadows.items() if shadow in overwrites},
-        )
 
     # ------------------------------------------------------------------------------------------ checks
 
@@ -497,7 +338,7 @@ class CudaKernel:
         """That the grid is as plain additions and sums of blocks rely on."""
         if found.alone is not None and np.prod(extent_of(threads)) > 1:
             raise CrossThreadDependence(
-                "all threads of a block store into the same element",
+                "several threads of a block store into the same element",
                 found.alone.location,
                 "what is owed to it belongs to one thread",
                 "`if cuda.threadIdx.x == 0:` around it",
@@ -516,11 +357,21 @@ class CudaKernel:
                     f"{self.signature.name} reads a tile of {found.threads[axis]} elements in shared memory, of which "
                     f"the {size} threads of a block along {'xyz'[axis]} fill only the first"
                 )
-            if found.block_axes is not None and axis not in found.block_axes and size > 1:
-                raise ValueError(
-                    f"{self.signature.name} does not use the {size} threads of a block along {'xyz'[axis]}: they would "
-                    "all add to the same elements of what is owed to shared memory"
-                )
+        for what, sizes_of, axes in zip(("threads", "blocks"), (threads, blocks), found.apart, strict=True):
+            for axis, size in enumerate(extent_of(sizes_of)):
+                if axis not in axes and size > 1:
+                    raise ValueError(
+                        f"{self.signature.name} does not tell apart the {size} {what} along {'xyz'[axis]}: they would "
+                        "all store into the same elements"
+                    )
+
+
+def size_of(atom: Atom, blocks: Any, threads: Any) -> int:
+    """A size of a grid, by what part of it is meant."""
+    kind, axis = atom
+    count, width = extent_of(blocks)[axis], extent_of(threads)[axis]
+    total = int(np.prod(extent_of(threads)))
+    return {"blocks": count, "blocksize": width, "gridsize": count * width, "ranks": total}[kind]
 
 
 class Launch:
@@ -547,45 +398,3 @@ class AdjointLauncher:
 
     def __getitem__(self, configuration: Any) -> Launch:
         return Launch(self.of, configuration, self.of.start_adjoint)
-
-
-# ----------------------------------------------------------------------------------------- shared memory
-
-
-def size_of(atom: Atom, blocks: Any, threads: Any) -> int:
-    """A size of a grid, by what part of it is meant."""
-    kind, axis = atom
-    count, width = extent_of(blocks)[axis], extent_of(threads)[axis]
-    total = int(np.prod(extent_of(threads)))
-    return {"blocks": count, "blocksize": width, "gridsize": count * width, "ranks": total}[kind]
-
-
-def threads_needed(adjoint: Function) -> dict[int, int]:
-    """How many threads a block needs along each axis, so that it fills its tiles in shared memory."""
-    needed: dict[int, int] = {}
-    for op in ops_within(adjoint.body):
-        for axis, count in op.attributes.get("threads", ()):
-            needed[axis] = max(needed.get(axis, 1), count)
-    return needed
-
-
-def check_shared_memory(adjoint: Function, reduced: Sequence[Type]) -> None:
-    """Refuse an adjoint that needs more shared memory than a block has without asking for more.
-
-    `reduced` are the types of what is summed by blocks, for which each warp needs an element.
-
-    Raises
-    ------
-    SharedMemoryError
-    """
-    arrays = [op for op in ops_within(adjoint.body) if op.attributes.get("shared_memory")]
-    size = sum(WARPS * ty.numpy_dtype(type).itemsize for type in set(reduced))
-    for op in arrays:
-        size += ty.numpy_dtype(op.result.type).itemsize * math.prod(n.constant for n in op.operands)
-    if arrays and size > SHARED_MEMORY:
-        raise SharedMemoryError(
-            f"the adjoint of shared memory: {size} bytes for each block",
-            arrays[0].location,
-            f"there are {SHARED_MEMORY}, and what is owed to an array needs as many bytes as the array",
-            "a smaller tile",
-        )

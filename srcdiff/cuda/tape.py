@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import AliasError
+from .adjoints import Adjoint
 from .arrays import address, dtype_of, is_array, overlap
 from .device import machine
-from .kernels import Adjoint, CudaKernel, Launch
+from .kernels import CudaKernel, Launch
 
 __all__ = ["Tape"]
 

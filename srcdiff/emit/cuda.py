@@ -62,16 +62,20 @@ def {name}(array, where, term):
 
 WARP_ADD = '''@cuda.jit(device=True)
 def {name}(array, where, term):
-    """Add the sum of a term over each warp to an element, by one atomic addition. All threads of a block call this."""
+    """Add the sum of a term over each warp to an element, by one atomic addition. All threads of a block call this.
+
+    The element need not exist where no thread has a term.
+    """
     rank = cuda.threadIdx.x + cuda.blockDim.x * (cuda.threadIdx.y + cuda.blockDim.y * cuda.threadIdx.z)
     if (cuda.blockDim.x * cuda.blockDim.y * cuda.blockDim.z) & 31:  # a warp is not full
-        cuda.atomic.add(array, where, term)
+        if term != {zero}:
+            cuda.atomic.add(array, where, term)
         return
     offset = 16
     while offset > 0:
         term += cuda.shfl_down_sync(np.uint32(0xFFFFFFFF), term, offset)
         offset >>= 1
-    if rank & 31 == 0:
+    if rank & 31 == 0 and term != {zero}:
         cuda.atomic.add(array, where, term)
 '''
 
@@ -171,7 +175,7 @@ class DevicePrinter(Printer):
                     self.of_warps[array.type.dtype] = None
                 self.write(f"{add}({self.text(array)}, {place}, {self.text(value)})", op)
             case "barrier":
-                if self.lines[-1].strip() != SYNC:  # one for all arrays
+                if self.lines[-1] != self.indent + SYNC:  # one for all arrays
                     self.write(SYNC)
             case "raise":
                 self.fail(op.attributes["error"], op.attributes["message"])

@@ -12,14 +12,16 @@ For arrays that are read at constant distances from the thread's own element. It
 for each distance, but needs no atomic addition and always sums in the same order. Nothing may be cleared meanwhile:
 what is owed to the outputs is read by several threads, so a second kernel clears it. It needs a thread for each
 element, which the caller checks when it knows the grid. An index must not be negative, which is proven by the
-conditions around it. Reads: structure, threads.
+conditions around it. Reads: structure, affine forms, threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..analysis.affine import Affine, Linear
+from ..analysis.ranges import Ranges
 from ..analysis.structure import find_structure
 from ..analysis.threads import Threads
 from ..ir import types as ty
@@ -81,15 +83,8 @@ class Gathering:
         self.function = function
         self.structure = find_structure(function.body)
         self.threads = Threads(function, self.structure)
+        self.ranges = Ranges(Affine(self.structure))
         self.offsets: dict[Op, Offset] = {}
-
-    def sums_of(self, array: Value) -> list[Op]:
-        storage = self.structure.storage(array)
-        return [
-            op
-            for op in ops_within(self.function.body)
-            if op.primitive == "accum" and self.structure.storage(op.operands[0]) is storage
-        ]
 
     def axes_of(self, array: Value) -> tuple[int, ...] | None:
         """The axis of the grid along each axis of an array; None if it is not added to at constant distances."""
@@ -97,12 +92,12 @@ class Gathering:
             return None  # only positions in the whole grid can be shifted
         found: set[tuple[int, ...]] = set()
         offsets: dict[Op, Offset] = {}
-        for op in self.sums_of(array):
+        for op in (op for op in self.threads.accesses(array) if op.primitive == "accum"):
             parts = [self.shifted(index) for index in op.operands[1:-1]]
             axes, distances = [], []
             for part in parts:
                 atom = self.threads.atoms.get(part[0]) if part is not None else None
-                if part is None or atom is None or atom[0] != "grid" or self.least(part[0], op) + part[1] < 0:
+                if part is None or atom is None or atom[0] != "grid" or not self.is_never_negative(*part, op):
                     return None
                 axes.append(atom[1])
                 distances.append(part[1])
@@ -130,32 +125,10 @@ class Gathering:
         distance: int = by.constant if made.primitive == "add" else -by.constant
         return (base, distance) if base in self.threads.atoms else None
 
-    def least(self, index: Value, op: Op) -> int:
-        """The least that an index can be where an op runs."""
-        bounds = [0]
-        inner = [*self.structure.around[op][1:], op]
-        for around, inside in zip(self.structure.around[op], inner, strict=True):
-            if self.structure.arm[inside] == 0:
-                bounds += [
-                    b for test in self.conjuncts(around.operands[0]) if (b := bound(test, index)) is not None
-                ]
-        return max(bounds)
-
-    def conjuncts(self, condition: Value) -> Iterator[Op]:
-        made = self.structure.maker.get(condition)
-        if made is None:
-            return
-        if made.primitive == "and":
-            for operand in made.operands:
-                yield from self.conjuncts(operand)
-        elif made.primitive == "if":
-            k = made.results.index(condition)
-            otherwise = made.regions[1].results[k]
-            if otherwise.is_constant and not otherwise.constant:
-                yield from self.conjuncts(made.operands[0])
-                yield from self.conjuncts(made.regions[0].results[k])
-        else:
-            yield made
+    def is_never_negative(self, position: Value, distance: int, op: Op) -> bool:
+        """Whether an index is not negative where an op runs, by the conditions around it."""
+        here = Linear(((position, 1),))
+        return self.ranges.implied(here + Linear((), distance), [here, *self.ranges.at(op)])
 
     # -------------------------------------------------------------------------------------- rewriting
 
@@ -249,17 +222,6 @@ class Gathering:
         count = max(self.threads.axes) + 1
         results = tuple(Value(f"size{axis}" if count > 1 else "size", ty.int64) for axis in range(count))
         return builder.append(Op("position", (), results, (), {"text": f"cuda.gridsize({count})"}))
-
-
-def bound(test: Op, index: Value) -> int | None:
-    """The least that an index can be where a comparison with a constant holds."""
-    if test.primitive not in ("lt", "le", "gt", "ge"):
-        return None
-    low, high = test.operands if test.primitive in ("lt", "le") else test.operands[::-1]
-    if high is not index or not low.is_constant:
-        return None
-    number: int = low.constant
-    return number + 1 if test.primitive in ("lt", "gt") else number
 
 
 __all__ = ["Gathered", "gather_sums"]

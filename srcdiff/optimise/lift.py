@@ -14,8 +14,8 @@
                                                        term = 0.0
                                                    x_bar[j] += term
 
-The index must be the same in all threads, and the additions the last thing that the branch does with the array. Reads:
-structure, uniformity.
+The index must be the same in all threads, and the additions the last thing that the branch does with the array. Where
+no thread takes the branch the element need not exist: nothing is added there. Reads: structure, uniformity.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..analysis.uniform import Uniformity
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import IN_PLACE, Block, Function, Op, Value, indices_of, leaves_early, loop_body
-from ..ir.walk import defined_in, free_values, ops_within, substitute, substitute_in
+from ..ir.walk import defined_in, free_values, ops_within, substitute, substitute_in, uses_in
 from .fold import simplified
 
 
@@ -42,41 +42,44 @@ class Addition:
 
 def lift_sums(function: Function, sums: Collection[Op], uniformity: Uniformity) -> Function:
     """Move those of the additions `sums`, for which that can be done, out of branches that differ between threads."""
-    return simplified(replace(function, body=lifted(function.body, set(sums), uniformity, True)))
+    results = {op.result for op in sums}
+    return simplified(replace(function, body=lifted(function.body, results, uniformity)))
 
 
-def lifted(block: Block, sums: set[Op], uniformity: Uniformity, together: bool) -> Block:
-    """The block with the additions moved, if all threads make the trips of the loops around it `together`."""
+def lifted(block: Block, sums: set[Value], uniformity: Uniformity) -> Block:
+    """A block that all threads run, with the additions moved; `sums` are their results."""
     with Builder() as builder:
         for op in block.ops:
-            parts = [op]
-            if op.primitive == "if" and together and op.operands[0] in uniformity.varying:
-                parts = split_at_loop(op, sums, uniformity) or parts
-            for part in parts:
-                if part.regions:
-                    inside = together and (part.primitive == "if" or uniformity.all_reach(part))
-                    regions = tuple(lifted(region, sums, uniformity, inside) for region in part.regions)
-                    part = replace(part, regions=regions)
-                if part.primitive == "if" and together and part.operands[0] in uniformity.varying:
+            for part in split_at_loop(op, sums, uniformity) or [op]:
+                if differs(part, uniformity):
                     branch(builder, part, sums, uniformity)
+                elif part.regions and uniformity.all_reach(part):
+                    regions = tuple(lifted(region, sums, uniformity) for region in part.regions)
+                    builder.append(replace(part, regions=regions))
                 else:
                     builder.append(part)
     return replace(block, ops=tuple(builder.ops))
 
 
-def split_at_loop(op: Op, sums: set[Op], uniformity: Uniformity) -> list[Op] | None:
+def differs(op: Op, uniformity: Uniformity) -> bool:
+    """Whether an op is a branch that not all threads take alike."""
+    return op.primitive == "if" and op.operands[0] in uniformity.varying
+
+
+def split_at_loop(op: Op, sums: set[Value], uniformity: Uniformity) -> list[Op] | None:
     """A branch as what it does before a loop, the loop with the branch inside, and what it does then.
 
-    None if it holds no loop with additions to be moved, whose trips are known outside of it.
+    None if it is none that differs between threads, or holds no loop with additions to be moved, whose trips are known
+    outside of it.
     """
+    if not differs(op, uniformity):
+        return None
     then, otherwise = op.regions
     loop = next((inner for inner in then.ops if inner.primitive == "for"), None)
     if loop is None or otherwise.ops or leaves_early(loop):
         return None
     inside = defined_in(then)
-    moved = [
-        inner for inner in ops_within(loop_body(loop)) if inner in sums and is_uniform(inner, uniformity)
-    ]
+    moved = any(is_moved(inner, sums, uniformity) for inner in ops_within(loop_body(loop)))
     if not moved or any(v in uniformity.varying or v in inside for v in loop.operands[:3]):
         return None
     at = then.ops.index(loop)
@@ -125,28 +128,19 @@ def outer_version(array: Value, made: Mapping[Value, Op]) -> Value | None:
     return array
 
 
-def is_uniform(op: Op, uniformity: Uniformity) -> bool:
-    """Whether an addition is to the same element in all threads of a block."""
-    return not any(index in uniformity.varying for index in indices_of(op))
+def is_moved(op: Op, sums: set[Value], uniformity: Uniformity) -> bool:
+    """Whether an op is an addition to be moved, to the same element in all threads of a block."""
+    is_sum = op.primitive == "accum" and op.result in sums
+    return is_sum and not any(index in uniformity.varying for index in indices_of(op))
 
 
-def branch(builder: Builder, op: Op, sums: set[Op], uniformity: Uniformity) -> None:
+def branch(builder: Builder, op: Op, sums: set[Value], uniformity: Uniformity) -> None:
     """Emit a branch, and behind it the additions that its arms end with."""
-    regions = list(op.regions)
-    moved: dict[int, list[Addition]] = {}
-    for k, result in enumerate(op.results):
-        if not ty.is_array(result.type):
-            continue
-        for arm in range(2):
-            while (last := last_addition(regions[arm], k, sums, uniformity)) is not None:
-                *where, term = last.operands[1:]
-                nothing = constant(0.0, term.type)
-                by_arm = (term, nothing) if arm == 0 else (nothing, term)
-                moved.setdefault(k, []).append(Addition(tuple(where), by_arm, last))
-                region = regions[arm]
-                yields = (*region.results[:k], last.operands[0], *region.results[k + 1 :])
-                kept = tuple(inner for inner in region.ops if inner is not last)
-                regions[arm] = replace(region, ops=kept, results=yields)
+    within = set(sums)
+    regions, moved = without_last(op, [arm(r, within, uniformity) for r in op.regions], within, uniformity)
+    if any(inner.results[0] in within - sums for r in regions for inner in ops_within(r) if inner.results):
+        # What has come out of a branch in here gets no further: only some threads would run it there.
+        regions, moved = without_last(op, list(op.regions), sums, uniformity)
     additions = [(k, addition) for k, each in moved.items() for addition in each]
     if not additions:
         builder.append(op)
@@ -164,18 +158,51 @@ def branch(builder: Builder, op: Op, sums: set[Op], uniformity: Uniformity) -> N
         for n, (term, addition) in enumerate(mine):
             new = result if n == len(mine) - 1 else Value(result.name, result.type)
             added = replace(addition.by, operands=(held, *addition.where, term), results=(new,))
-            sums.add(added)
+            sums.add(added.result)
             builder.append(added)
             held = new
 
 
-def last_addition(arm: Block, k: int, sums: set[Op], uniformity: Uniformity) -> Op | None:
+def arm(region: Block, sums: set[Value], uniformity: Uniformity) -> Block:
+    """An arm of a branch, with the additions moved out of the branches in it."""
+    with Builder() as builder:
+        for op in region.ops:
+            if differs(op, uniformity):
+                branch(builder, op, sums, uniformity)
+            else:
+                builder.append(op)
+    return replace(region, ops=tuple(builder.ops))
+
+
+def without_last(
+    op: Op, regions: list[Block], sums: set[Value], uniformity: Uniformity
+) -> tuple[list[Block], dict[int, list[Addition]]]:
+    """The arms of a branch without the additions that they end with, and those, by number of the result."""
+    moved: dict[int, list[Addition]] = {}
+    for k, result in enumerate(op.results):
+        if not ty.is_array(result.type):
+            continue
+        for n in range(2):
+            while (last := last_addition(regions[n], k, sums, uniformity)) is not None:
+                *where, term = last.operands[1:]
+                nothing = constant(0.0, term.type)
+                by_arm = (term, nothing) if n == 0 else (nothing, term)
+                moved.setdefault(k, []).append(Addition(tuple(where), by_arm, last))
+                region = regions[n]
+                yields = (*region.results[:k], last.operands[0], *region.results[k + 1 :])
+                kept = tuple(inner for inner in region.ops if inner is not last)
+                regions[n] = replace(region, ops=kept, results=yields)
+    return regions, moved
+
+
+def last_addition(arm: Block, k: int, sums: set[Value], uniformity: Uniformity) -> Op | None:
     """The addition that an arm ends with, of those to be moved, to an element that is known outside of it."""
     made = next((op for op in arm.ops if arm.results[k] in op.results), None)
-    if made is None or made not in sums or not is_uniform(made, uniformity):
+    if made is None or not is_moved(made, sums, uniformity):
         return None
     inside = defined_in(arm)
-    return made if not any(i in inside for i in indices_of(made)) else None
+    is_read = list(uses_in(arm)).count(made.result) > 1
+    return made if not is_read and not any(i in inside for i in indices_of(made)) else None
 
 
 __all__ = ["lift_sums"]

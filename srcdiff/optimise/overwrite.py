@@ -14,11 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
-from ..analysis.ranges import ORDER, Ranges
-from ..analysis.structure import Structure
+from ..analysis.ranges import Ranges, conjuncts
 from ..analysis.threads import Threads
 from ..ir.core import Function, Op, Value, loop_body
-from ..ir.walk import exchanged, ops_within
+from ..ir.walk import exchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +73,7 @@ def find_overwrites(function: Function, arrays: Sequence[Value]) -> dict[Value, 
 
 def overwrite_of(function: Function, array: Value, threads: Threads, affine: Affine) -> Overwrite | None:
     structure = threads.structure
-    storage = structure.storage(array)
-    ops = [
-        op
-        for op in ops_within(function.body)
-        if op.primitive in ("load", "store", "accum") and structure.storage(op.operands[0]) is storage
-    ]
+    ops = threads.accesses(array)
     if len(ops) != 1 or ops[0].primitive != "accum":
         return None
     (op,) = ops
@@ -88,7 +82,7 @@ def overwrite_of(function: Function, array: Value, threads: Threads, affine: Aff
     if any(atom is None or atom[0] != "grid" for atom in atoms) or len(set(atoms)) < len(atoms):
         return None
     axes = tuple(
-        atom[1] if index in threads.atoms and atom is not None else None
+        atom[1] if affine.loop_of(index) is None and atom is not None else None
         for index, atom in zip(indices, atoms, strict=True)
     )
     conditions = conditions_of(op, indices, affine)
@@ -112,7 +106,7 @@ def conditions_of(op: Op, indices: Sequence[Value], affine: Affine) -> list[Line
     found: list[Linear] = []
     for outer, inner in zip(around, (*around, op)[1:], strict=True):
         if outer.primitive == "if":
-            tests = conjuncts(structure, outer.operands[0], structure.arm[inner] == 0)
+            tests = conjuncts(structure.maker, outer.operands[0], structure.arm[inner] == 0)
             if tests is None:
                 return None
             found += [fact for test, holds in tests for fact in ranges.follows(test, holds)]
@@ -122,30 +116,6 @@ def conditions_of(op: Op, indices: Sequence[Value], affine: Affine) -> list[Line
         else:
             return None
     return found
-
-
-def conjuncts(structure: Structure, condition: Value, holds: bool) -> list[tuple[Value, bool]] | None:
-    """The comparisons of integers, with whether they hold, that together say no more and no less than a condition."""
-    made = structure.maker.get(condition)
-    if made is None or condition not in made.results:
-        return None
-    if made.primitive in ORDER:
-        return [(condition, holds)]
-    parts: list[Value] = []
-    if made.primitive == "not":
-        return conjuncts(structure, made.operands[0], not holds)
-    if made.primitive == ("and" if holds else "or"):
-        parts = list(made.operands)
-    elif made.primitive == "if":  # `a and b` is one that gives b or False, `a or b` one that gives True or b
-        k = made.results.index(condition)
-        arm = 0 if holds else 1
-        otherwise = made.regions[1 - arm].results[k]
-        if otherwise.is_constant and bool(otherwise.constant) != holds:
-            parts = [made.operands[0], made.regions[arm].results[k]]
-    found = [conjuncts(structure, part, holds) for part in parts]
-    if not found or any(each is None for each in found):
-        return None
-    return [test for each in found for test in each or ()]
 
 
 def with_stores(function: Function, overwrites: Sequence[Overwrite]) -> Function:

@@ -12,7 +12,7 @@ structure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..analysis.structure import Structure, find_structure
@@ -21,7 +21,7 @@ from ..errors import TapeBoundError, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, loop_body
-from ..ir.walk import free_values_of, ops_within, substitute
+from ..ir.walk import free_values_of, ops_of, ops_within, substitute
 from ..primitives import REGISTRY
 from .fold import simplified
 
@@ -29,12 +29,6 @@ LOCAL_TAPE = 2048  # bytes of a tape in local memory
 LOCAL_ARRAY = 16384  # bytes of another array
 ACCESSES = ("load", "store", "accum", "ensure")
 COMPUTABLE = ("for", "if", "cast")
-
-
-def with_inner(op: Op) -> Iterator[Op]:
-    yield op
-    for region in op.regions:
-        yield from ops_within(region)
 
 
 @dataclass(frozen=True)
@@ -211,9 +205,7 @@ class Placing:
             if self.structure.origin(op.operands[0]) not in self.function.parameters:
                 return False
             op = replace(op, operands=(self.structure.origin(op.operands[0]),))
-        elif not all(
-            inner.primitive in COMPUTABLE or inner.primitive in REGISTRY for inner in with_inner(op)
-        ):
+        elif not all(inner.primitive in COMPUTABLE or inner.primitive in REGISTRY for inner in ops_of(op)):
             return False
         if op.primitive != "shape" and not all(self.needed_for(v, found) for v in free_values_of(op)):
             return False

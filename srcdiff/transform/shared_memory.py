@@ -15,6 +15,7 @@ has a race; so only additions, which come from reads, can meet (`analysis/meetin
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from ..analysis.activity import Activity
@@ -70,9 +71,7 @@ def cleared_shadow(array: Value, structure: Structure, rank: Value, ranks: Value
     name = f"{array.name or 'shared'}_bar"
     attributes = {"fill": "empty", "shared_memory": True}
     shadow = builder.emit("alloc", lengths, array.type, attributes, name)
-    size = 1
-    for length in lengths:
-        size *= length.constant
+    size = math.prod(length.constant for length in lengths)
     index, held = Value("k", ty.int64), Value(name, array.type)
     with Builder(builder.location) as trip:
         places: list[Value] = []

@@ -338,7 +338,7 @@ KERNELS = [
     ),
     KernelCase(
         matvec,
-        (normal(20, 7), normal(7), np.zeros(20)),
+        (normal(40, 7), normal(7), np.zeros(40)),
         (2,),
         (2, 32),
         matvec_on_cpu,

@@ -160,7 +160,22 @@ def partly(x, y):
     y[t] = total
 
 
-@pytest.mark.parametrize("function", [late, partly])
+def twice(x, y):
+    """Each thread fills two elements of the tile."""
+    s = cuda.shared.array(64, np.float64)
+    t = cuda.threadIdx.x
+    total = 0.0
+    for r in range(x.shape[0]):
+        s[t] = x[r, t]
+        s[t + 32] = x[r, 31 - t]
+        cuda.syncthreads()
+        for q in range(64):
+            total += math.sin(s[q] + x[0, t])
+        cuda.syncthreads()
+    y[t] = total
+
+
+@pytest.mark.parametrize("function", [late, partly, twice])
 def test_tiles_that_are_not_filled_in_each_trip(function):
     x, weights, way = np.random.default_rng(5).standard_normal((3, 3, 32))
     x_bar, y_bar = np.zeros_like(x), weights[0].copy()
@@ -299,6 +314,18 @@ def test_shadows_that_the_grid_does_not_cover():
         reached = min(length, 32 * blocks)
         np.testing.assert_allclose(x_bar[:reached], np.exp(x[:reached]))
         assert not x_bar[reached:].any()
+
+
+def test_positions_by_hand_that_the_grid_does_not_cover():
+    def unguarded(x, y):
+        i = cuda.threadIdx.x + cuda.blockIdx.x * cuda.blockDim.x
+        y[i] = math.exp(x[i])
+
+    x, x_bar = np.linspace(0.0, 1.0, 70), np.full(70, np.nan)
+    with emulated():
+        kernel(unguarded, accumulate=False).adjoint[2, 32](x, np.zeros(70), x_bar, np.ones(70))
+    np.testing.assert_allclose(x_bar[:64], np.exp(x[:64]))
+    assert not x_bar[64:].any()
 
 
 def shifted(u, out):
@@ -633,6 +660,17 @@ def stored_by_all_threads(x, y):
     y[cuda.blockIdx.x] = s[0] * s[1]
 
 
+def stored_by_the_first_threads(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    i = cuda.grid(1)
+    s[t] = x[i] if i < x.shape[0] else 0.0
+    cuda.syncthreads()
+    if i >= x.shape[0]:
+        return
+    y[cuda.blockIdx.x] = s[0] * s[1]
+
+
 def failing(x, y):
     s = cuda.shared.array(32, np.float64)
     t = cuda.threadIdx.x
@@ -713,6 +751,7 @@ REFUSED = [
     (swapped, 2, AliasError),
     (chosen, 2, UnsupportedConstruct),
     (stored_by_all_threads, 2, CrossThreadDependence),
+    (stored_by_the_first_threads, 2, CrossThreadDependence),
     (failing, 2, UnsupportedConstruct),
     (waiting, 2, UnsupportedConstruct),
     (voted, 2, UnsupportedIntrinsic),
@@ -772,6 +811,14 @@ def test_grid_with_more_axes():
     x, y, h = copied(case.args)
     with emulated(), pytest.raises(ValueError, match="along y"):
         kernel(case.kernel).adjoint[2, (16, 2)](x, y, h, np.zeros_like(x), np.zeros_like(y), np.zeros(1))
+
+
+@pytest.mark.parametrize("grid", [(2, (32, 2)), ((2, 2), 32)], ids=["threads", "blocks"])
+def test_threads_that_store_alike(grid):
+    """Two threads would both take what is owed to an element, before either has used it up."""
+    u = np.linspace(0.0, 1.0, 64)
+    with emulated(), pytest.raises(ValueError, match=r"2 (threads|blocks) along y"):
+        kernel(wrapping).adjoint[grid](u, np.zeros(64), np.zeros(64), np.ones(64))
 
 
 def test_tapes_without_bound():

@@ -13,19 +13,22 @@ affine forms, what is known of integers there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..analysis.affine import Linear
+from ..analysis.ranges import ONE
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Op, Value, is_number, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.types import Type
 from ..ir.walk import ops_within
 from ..primitives import REGISTRY
 from .assign import makes_zeros
+from .bounds import joined
 
 if TYPE_CHECKING:
     from .vectorise import Scope
@@ -125,21 +128,56 @@ class Nest:
         self.inside: set[Value] = set()
         self.late: list[tuple[Access, Elements, str]] = []
         self.taken: set[Value] = set()  # arrays that have become one that the program names
+        self.guards: list[Op] = []  # loops that have trips where statements are written now
+        self.inner_guards: list[Op] = []  # loops that must have trips where statements of theirs are written
 
     # ------------------------------------------------------------------------------------- what is in it
 
     def write(self) -> None:
         self.look_at(self.loop, ())
         self.check_independent()
-        self.loops_in_order(self.loop, ())
-        self.flush()
-        for initial, _, _, result in loop_slots(self.loop):
-            if ty.is_array(initial.type):
-                self.scope.became[result] = self.current.get(initial, initial)
-            elif self.scope.uses[result]:
-                if result not in self.known:
-                    raise StaysLoop
-                self.scope.became[result] = self.known[result].value
+        needed = self.loops_to_run()
+        around_all = [loop for loop in needed if self.is_around_all(loop)]
+        self.inner_guards = [loop for loop in needed if loop not in around_all]
+        slots = [
+            slot for slot in loop_slots(self.loop) if ty.is_array(slot[0].type) or self.scope.uses[slot[3]]
+        ]
+        initial = tuple(slot[0] for slot in slots)
+        with self.running(around_all, initial) as results:
+            self.loops_in_order(self.loop, ())
+            self.flush()
+            results += (self.final(slot[0], slot[3]) for slot in slots)
+        self.scope.became.update(zip((slot[3] for slot in slots), results, strict=True))
+
+    def final(self, initial: Value, result: Value) -> Value:
+        if ty.is_array(initial.type):
+            return self.current.get(initial, initial)
+        if result not in self.known:
+            raise StaysLoop
+        return self.known[result].value
+
+    @contextmanager
+    def running(self, loops: Sequence[Op], before: Sequence[Value]) -> Iterator[list[Value]]:
+        """Write under an `if` that says that some loops have trips; without trips, the results are as `before`."""
+        results: list[Value] = []
+        if not loops:
+            yield results
+            return
+        around, known, guards = self.builder, dict(self.known), self.guards
+        spans = [self.ranges[loop] for loop in loops]
+        emitted = [[self.scope.emitted(x, around) for x in (span.stop[-1], span.start)] for span in spans]
+        condition = joined(around, "and", [around.compare("gt", *ends) for ends in emitted])
+        self.scope.ranges.layers.append([span.stop[-1] - span.start - ONE for span in spans])
+        self.guards = [*guards, *loops]
+        try:
+            with Builder(around.location) as self.builder:
+                yield results
+        finally:
+            self.scope.ranges.layers.pop()
+        then, self.builder, self.known, self.guards = self.builder, around, known, guards
+        arms = then.block((), results), Block((), (), tuple(before))
+        results[:] = [Value(v.name or old.name, v.type) for v, old in zip(results, before, strict=True)]
+        around.region("if", (condition,), arms, results)
 
     def look_at(self, loop: Op, around: tuple[Op, ...]) -> None:
         """Collect the accesses of a loop and the sums that it carries."""
@@ -182,8 +220,7 @@ class Nest:
             stops = (form(high), *(self.unclipped(high) if positive else ()))
             return Range(form(low), stops, step.constant)
         if step.constant == -1:
-            one = Linear((), 1)
-            return Range(form(high) + one, (form(low) + one,), 1)
+            return Range(form(high) + ONE, (form(low) + ONE,), 1)
         raise StaysLoop
 
     def unclipped(self, high: Value) -> Iterator[Linear]:
@@ -196,7 +233,7 @@ class Nest:
 
     def access(self, op: Op, loops: tuple[Op, ...]) -> None:
         array = op.operands[0]
-        where = op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
+        where = indices_of(op)
         if len(where) != array.type.ndim or "slices" in op.attributes:
             raise StaysLoop
         if op.primitive != "load":
@@ -306,6 +343,67 @@ class Nest:
                 raise StaysLoop
         return found
 
+    # --------------------------------------------------------------------------- whether slices may be short
+
+    def loops_to_run(self) -> list[Op]:
+        """The loops without which elements need not exist that statements would reach.
+
+        To loops that does not matter, as they then read nothing; slices would be shorter than others.
+        """
+        found: dict[Op, None] = {}
+        for access in self.accesses:
+            for k, form in enumerate(access.forms):
+                along = self.loops_in(form)
+                others = [loop for loop in access.loops if loop not in along and not self.runs(loop)]
+                exists = self.fits if along else self.is_in_range
+                if others and not exists(access.root, k, form):
+                    found.update(dict.fromkeys(others))
+        for loop in found:
+            span = self.ranges[loop]
+            if any(map(self.loops_in, (span.start, *span.stop))):
+                raise StaysLoop
+        return list(found)
+
+    def runs(self, loop: Op) -> bool:
+        """Whether a loop certainly has a trip."""
+        span = self.ranges[loop]
+        return any(self.scope.ranges.proves(stop - span.start - ONE) for stop in span.stop)
+
+    def is_around_all(self, loop: Op) -> bool:
+        """Whether a nest leaves everything as it was if one of its loops has no trips."""
+        slots = loop_slots(self.loop)
+        return (
+            not any(result in self.scope.folds for _, _, _, result in slots)
+            and all(loop in access.loops for access in self.accesses if access.op.primitive != "load")
+            and all(
+                loop in term.over
+                for _, _, _, result in slots
+                if result in self.sums
+                for term in self.sums[result][1]
+            )
+        )
+
+    def fits(self, array: Value, k: int, form: Linear) -> bool:
+        """Whether the indices of an axis exist in all trips of a loop, also where another one has none."""
+        loop, c, rest = self.along(form)
+        span = self.ranges[loop]
+        ends = [stop - ONE for stop in span.stop] if c > 0 else [span.start]
+        beyond = [length - end.scaled(c) - rest - ONE for end in ends for length in self.lengths_of(array, k)]
+        return any(self.scope.ranges.proves(self.scope.normal(form)) for form in beyond)
+
+    def along(self, form: Linear) -> tuple[Op, int, Linear]:
+        """The only loop in the index of an axis, its coefficient, and the rest."""
+        loops = self.loops_in(form)
+        if len(loops) != 1:
+            raise StaysLoop
+        (loop,) = loops
+        span = self.ranges[loop]
+        if any(map(self.loops_in, (span.start, *span.stop))):
+            raise StaysLoop
+        index = loop_body(loop).parameters[0]
+        c = form.coefficient(index)
+        return loop, c, form - Linear(((index, c),))
+
     # ---------------------------------------------------------------------------------------- statements
 
     def loops_in_order(self, loop: Op, around: tuple[Op, ...]) -> None:
@@ -336,10 +434,7 @@ class Nest:
 
     def loaded(self, access: Access) -> Elements:
         array = self.current.get(access.root, access.root)
-        axes = tuple(
-            self.axis(access.root, k, form, index)
-            for k, (form, index) in enumerate(zip(access.forms, access.op.operands[1:], strict=True))
-        )
+        axes = self.axes(access)
         loops = tuple(axis.loop for axis in axes if axis.loop is not None)
         if len(set(loops)) != len(loops):
             raise StaysLoop
@@ -355,40 +450,42 @@ class Nest:
     def element(self, access: Access, array: Value) -> Value:
         """A number that all trips read, which exists although there may be no trip."""
         for k, form in enumerate(access.forms):
-            self.require_in_range(access.root, k, form)
+            self.require_in_range(access, k, form)
         where = [self.scope.emitted(form, self.builder) for form in access.forms]
         return self.builder.emit("load", (array, *where), access.op.result.type)
 
-    def require_in_range(self, array: Value, k: int, form: Linear) -> None:
+    def require_in_range(self, access: Access, k: int, form: Linear) -> None:
         """Refuse where an index might not exist, which does not matter to a loop without trips."""
-        proves, below = self.scope.ranges.proves, self.affine.length(array, k) - form - Linear((), 1)
-        if not (proves(form) and proves(below)):
-            raise StaysLoop
+        if not self.is_in_range(access.root, k, form):
+            if not all(loop in self.guards or self.runs(loop) for loop in access.loops):
+                raise StaysLoop
+            if not self.scope.ranges.proves(form):
+                raise StaysLoop  # it would count from the end
 
-    def axis(self, array: Value, k: int, form: Linear, index: Value) -> Axis:
+    def is_in_range(self, array: Value, k: int, form: Linear) -> bool:
+        proves = self.scope.ranges.proves
+        return proves(form) and proves(self.affine.length(array, k) - form - ONE)
+
+    def axes(self, access: Access) -> tuple[Axis, ...]:
+        pairs = zip(access.forms, indices_of(access.op), strict=True)
+        return tuple(self.axis(access, k, form, index) for k, (form, index) in enumerate(pairs))
+
+    def axis(self, access: Access, k: int, form: Linear, index: Value) -> Axis:
         """The subscript of an axis for all trips of the nest."""
-        loops = self.loops_in(form)
-        if not loops:
-            self.require_in_range(array, k, form)
+        array = access.root
+        if not self.loops_in(form):
+            self.require_in_range(access, k, form)
             if index in self.inside:
                 index = self.scope.emitted(form, self.builder)
             return Axis("{}", (index,))
-        if len(loops) > 1:
-            raise StaysLoop
-        (loop,) = loops
-        variable = loop_body(loop).parameters[0]
-        c = form.coefficient(variable)
-        rest = form - Linear(((variable, c),))
+        loop, c, rest = self.along(form)
         span = self.ranges[loop]
-        if self.loops_in(span.start) or any(map(self.loops_in, span.stop)):
-            raise StaysLoop
         if c > 0:
             start = span.start.scaled(c) + rest
             stops = [stop.scaled(c) + rest for stop in span.stop]
             return self.sliced(array, k, start, stops, c * span.step, loop)
         if c == -1 and span.step == 1:
-            one = Linear((), 1)
-            starts, stop = [rest - stop + one for stop in span.stop], rest - span.start + one
+            starts, stop = [rest - stop + ONE for stop in span.stop], rest - span.start + ONE
             found = next((s for s in starts if self.scope.ranges.proves(s)), None)
             if found is not None:
                 return replace(self.sliced(array, k, found, [stop], 1, loop), is_reversed=True)
@@ -414,9 +511,6 @@ class Nest:
             last = str(beyond[0]) if beyond[0] else ""
         else:
             end = next((stop for stop in stops if self.scope.ranges.proves(stop)), None)
-            if end is None and len(self.ranges) > 1:
-                # Without a trip of this loop, the others may go beyond their arrays.
-                raise StaysLoop
             value = self.scope.emitted(stops[-1] if end is None else end, self.builder)
             if end is None:
                 value = self.builder.emit("max", (value, constant(0, ty.int64)), ty.int64)
@@ -484,6 +578,29 @@ class Nest:
 
     def update(self, access: Access) -> None:
         """The statement for a store or an addition."""
+        before = self.current.get(access.root, access.root)
+        guards = [loop for loop in access.loops if loop in self.inner_guards]
+        if guards:
+            self.lower_around(access.op.operands[-1], guards)
+        with self.running(guards, (before,)) as results:
+            self.update_now(access)
+            if guards:
+                results.append(self.current[access.root])
+        if guards:
+            self.current[access.root] = results[0]
+
+    def lower_around(self, value: Value, loops: Sequence[Op]) -> None:
+        """Lower the parts of a value that some loops do not compute, for others to use as well."""
+        made = self.maker(value)
+        if made is None or made.primitive == "for" or value in self.known:
+            return
+        if not any(loop in self.structure.home[value] for loop in loops):
+            self.lowered(value)
+            return
+        for operand in made.operands:
+            self.lower_around(operand, loops)
+
+    def update_now(self, access: Access) -> None:
         op = access.op
         value, sign = op.operands[-1], access.sign
         if access.adds:
@@ -497,6 +614,8 @@ class Nest:
             raise StaysLoop
         is_read = any(a.root is access.root and a.op.primitive == "load" for a in self.accesses)
         if is_read and self.is_last(access):
+            if any(loop in self.inner_guards for loop in self.guards):
+                raise StaysLoop
             self.late.append((access, elements, sign))
         else:
             self.put(access, elements, sign)
@@ -513,11 +632,7 @@ class Nest:
     def put(self, access: Access, elements: Elements, sign: str) -> None:
         op, root = access.op, access.root
         array = self.current.get(root, root)
-        where = op.operands[1:-1]
-        axes = tuple(
-            self.axis(root, k, form, index)
-            for k, (form, index) in enumerate(zip(access.forms, where, strict=True))
-        )
+        axes = self.axes(access)
         loops = tuple(axis.loop for axis in axes if axis.loop is not None)
         if len(set(loops)) != len(loops) or any(axis.is_reversed for axis in axes):
             raise StaysLoop
@@ -553,7 +668,7 @@ class Nest:
         """Let an array that has nothing in it yet be the elements themselves."""
         op, root = access.op, access.root
         made = self.scope.allocated.get(root)
-        if made is None or root in self.current or not self.is_last(access):
+        if self.guards or made is None or root in self.current or not self.is_last(access):
             return False
         if access.adds and not makes_zeros(made) or self.scope.uses[root] != 1:
             return False
@@ -812,6 +927,8 @@ class Nest:
         total = Elements(initial, ()) if not is_number(initial, 0) else None
         if total is not None and initial in self.inside:
             total = self.lowered(initial)
+        if any(loop in self.inner_guards for term in terms for loop in term.over):
+            raise StaysLoop
         for term in terms:
             sign = term.sign
             part = self.reduced(term.value, term.over)

@@ -164,10 +164,13 @@ class Nest:
             yield results
             return
         around, known, guards = self.builder, dict(self.known), self.guards
-        spans = [self.ranges[loop] for loop in loops]
-        emitted = [[self.scope.emitted(x, around) for x in (span.stop[-1], span.start)] for span in spans]
-        condition = joined(around, "and", [around.compare("gt", *ends) for ends in emitted])
-        self.scope.ranges.layers.append([span.stop[-1] - span.start - ONE for span in spans])
+        spans = [span.stop[-1] - span.start for span in map(self.ranges.__getitem__, loops)]
+        runs = [
+            around.compare("gt", self.scope.emitted(Linear(span.terms), around), -span.constant)
+            for span in spans
+        ]
+        condition = joined(around, "and", runs)
+        self.scope.ranges.layers.append([span - ONE for span in spans])
         self.guards = [*guards, *loops]
         try:
             with Builder(around.location) as self.builder:
@@ -362,7 +365,7 @@ class Nest:
             span = self.ranges[loop]
             if any(map(self.loops_in, (span.start, *span.stop))):
                 raise StaysLoop
-        return list(found)
+        return [loop for loop in self.ranges if loop in found]
 
     def runs(self, loop: Op) -> bool:
         """Whether a loop certainly has a trip."""

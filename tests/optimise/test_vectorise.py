@@ -12,7 +12,8 @@ import pytest
 
 from srcdiff import differentiate
 from srcdiff.arguments import flattened
-from srcdiff.optimise.statements import StaysLoop, array_text
+from srcdiff.optimise.expressions import array_text
+from srcdiff.optimise.independence import StaysLoop
 from srcdiff.primitives import REGISTRY
 from tests.golden.texts import entry
 from tests.optimise.expressions import random_expressions

@@ -445,8 +445,8 @@ class Statements:
         """The largest or smallest of all elements, NaN if one of them is."""
         fold, kept = self.scope.extremes[result]
         part = self.lowered(fold.element)
-        if set(part.axes) != set(fold.loops) or self.guards or self.inner_guards:
-            raise StaysLoop
+        if set(part.axes) != set(fold.loops) or not all(map(self.nest.runs, fold.loops)):
+            raise StaysLoop  # of no elements there is no largest one, but `fold.initial`
         largest = self.arrays.numpy(f"np.{fold.primitive}({{}})", (part.value,), result.type, name=kept.name)
         self.known[result] = Elements(largest, ())
         self.scope.became[kept] = largest

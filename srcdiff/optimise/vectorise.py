@@ -15,7 +15,8 @@ as whole arrays in the first place, so that there is one set of rules, one place
 meaning of every program; loops that the user wrote become readable too. The text says what the loops say: a nest is
 written so only if its updates, one after the other over all trips, do what they do trip by trip, which holds if any two
 accesses to an element that may be written are additions or lie in the same trip, and only if NumPy and Numba compute
-elements of the same type. What cannot be written so stays a loop, whose inner loops are tried.
+elements of the same type. What cannot be written so stays a loop, whose inner loops are tried. Where a loop of a nest
+has no trips, the others may go beyond their arrays; unless they are proven to fit, the statements are under an `if`.
 
 An update of elements at `[i, 1 + j]` is one of `[:, 1:...]`; a loop whose index is not in the place that is added to is
 summed over, as `@` where the term is a product; zeros with one addition to all elements are what is added.

@@ -408,6 +408,23 @@ def test_largest_of_numbers_with_nan() -> None:
     assert np.isnan(function_of(text, f)(x)[0])
 
 
+def largest_so_far(x, z, n):
+    largest = z[0]
+    for i in range(n):
+        largest = max(largest, z[i])
+    holes = 0
+    for i in range(n):
+        holes += int(np.isnan(z[i]))
+    return x * (largest if holes == 0 else np.nan)
+
+
+@pytest.mark.parametrize("n", [0, 3, -1])
+def test_largest_of_no_numbers(n: int) -> None:
+    """It is the one before the loop, where `np.max` would raise."""
+    plain = function_of(text_of(largest_so_far, (2.0, X, n)), largest_so_far)
+    assert plain(2.0, X, n) == (2.0 * max(X[: max(n, 1)]), max(X[: max(n, 1)]))
+
+
 # Numba must be able to compile what is written.
 
 

@@ -702,6 +702,11 @@ class Arrays(Scalars):
             best = self.scalar("select", self.scalar("eq", missing, 0), best, math.nan)
         return self.detached(best)
 
+    def require_elements(self, thing: Any, what: str) -> None:
+        for n in self.shape(thing):
+            if not (is_number(n) and n > 0):
+                self.require(self.scalar("gt", n, 0), "ValueError", f"{what} of an empty array")
+
     def extreme(self, thing: Any, name: str) -> Scalar:
         """`np.max` (or min): among several equal extremes each gets an equal share of the derivative."""
         thing = self.steady(self.any_array(thing))

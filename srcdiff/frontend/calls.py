@@ -183,6 +183,7 @@ class Calls(Arrays):
             if not isinstance(thing, tuple):
                 if self.as_array(thing).ndim != 1:
                     self.refuse(f"`{name}` of a matrix", "it compares the rows", f"`np.{name}(x)`")
+                self.require_elements(thing, f"`{name}`")
                 return self.extreme(self.as_array(thing), name)
             arguments = thing
         if not arguments:

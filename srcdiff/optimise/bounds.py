@@ -429,4 +429,4 @@ def joined(builder: Builder, joint: str, conditions: list[Value]) -> Value:
     return everything
 
 
-__all__ = ["check_indices"]
+__all__ = ["check_indices", "joined"]

@@ -15,7 +15,8 @@ as whole arrays in the first place, so that there is one set of rules, one place
 meaning of every program; loops that the user wrote become readable too. The text says what the loops say: a nest is
 written so only if its updates, one after the other over all trips, do what they do trip by trip, which holds if any two
 accesses to an element that may be written are additions or lie in the same trip, and only if NumPy and Numba compute
-elements of the same type. What cannot be written so stays a loop, whose inner loops are tried.
+elements of the same type. What cannot be written so stays a loop, whose inner loops are tried. Where a loop of a nest
+has no trips, the others may go beyond their arrays; unless they are proven to fit, the statements are under an `if`.
 
 An update of elements at `[i, 1 + j]` is one of `[:, 1:...]`; a loop whose index is not in the place that is added to is
 summed over, as `@` where the term is a product; zeros with one addition to all elements are what is added.
@@ -34,12 +35,13 @@ from ..analysis.ranges import Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_body, loop_slots
 from ..ir.walk import ops_within, substitute, uses_in
 from .dce import eliminate_dead
 from .dse import eliminate_dead_stores
 from .fold import simplified
-from .statements import Nest, StaysLoop, again
+from .independence import StaysLoop
+from .statements import Statements
 
 
 def vectorise_loops(function: Function) -> Function:
@@ -84,7 +86,7 @@ def with_lengths_in_place(body: Block) -> Block:
             if op.results and op.results[0] in lengths:
                 ops.append(op)
                 continue
-            own = {v: again(v) for v in op.operands if v in lengths}
+            own = {v: Value(v.name, v.type) for v in op.operands if v in lengths}
             ops += (replace(lengths[v], results=(new,)) for v, new in own.items())
             operands = tuple(own.get(v, v) for v in op.operands)
             ops.append(replace(op, operands=operands, regions=tuple(map(moved, op.regions))))
@@ -135,7 +137,7 @@ class Scope:
         if op.primitive == "for":
             before, known = len(builder.ops), dict(self.became)
             try:
-                Nest(self, op, builder).write()
+                Statements(self, op, builder).write()
                 return
             except StaysLoop:
                 del builder.ops[before:]
@@ -212,7 +214,7 @@ def versions_written(body: Block) -> set[Value]:
     """The versions of arrays that are written in place, or that may be after they have left a region."""
     found: set[Value] = set()
     for op in ops_within(body):
-        if op.primitive in ("store", "accum", "accumulate_array", "ensure"):
+        if op.primitive in IN_PLACE:
             found.add(op.operands[0])
         elif op.primitive in ("for", "while"):
             found.update(slot[0] for slot in loop_slots(op))

@@ -12,7 +12,8 @@ import pytest
 
 from srcdiff import differentiate
 from srcdiff.arguments import flattened
-from srcdiff.optimise.statements import StaysLoop, array_text
+from srcdiff.optimise.expressions import array_text
+from srcdiff.optimise.independence import StaysLoop
 from srcdiff.primitives import REGISTRY
 from tests.golden.texts import entry
 from tests.optimise.expressions import random_expressions
@@ -222,6 +223,149 @@ def test_order_and_ends(f: Any, args: tuple[Any, ...], argnums: Any) -> None:
     assert_gradient(f, copied(args), argnums, value_and_grad=lambda *_, **__: plain)
 
 
+# Where one loop has no trips, the others may go beyond their arrays: Python runs nothing then.
+
+
+def bilinear(W, x, b):
+    s = 0.0
+    for i in range(len(b)):
+        for j in range(len(x)):
+            s += W[i, j] * x[j] * b[i]
+    return s
+
+
+def three_rows(W, x):
+    y = np.zeros(3)
+    for i in range(3):
+        for j in range(len(x)):
+            y[i] += W[i, j] * x[j]
+    return np.sum(y) + y[2]
+
+
+def layer(W, b, x):
+    h = np.empty(len(b))
+    for i in range(len(b)):
+        z = b[i]
+        for j in range(len(x)):
+            z += W[i, j] * x[j]
+        h[i] = np.tanh(z)
+    s = 0.0
+    for i in range(len(b)):
+        s += h[i] * h[i]
+    return s
+
+
+def sums_at_two_levels(x, y, n, m):
+    s, r, z = 0.0, 1.0, np.zeros(len(x))
+    for i in range(n):
+        r += x[i]
+        for j in range(m):
+            s += x[i] * y[j]
+            z[i] += y[j]
+    return s * r + np.sum(z * z)
+
+
+def downwards(x, y, n, m):
+    s = 0.0
+    for i in range(n - 1, -1, -1):
+        for j in range(m - 1, -1, -1):
+            s += x[i] * y[m - 1 - j]
+    return s
+
+
+def in_steps(x, y, n, m):
+    s = 0.0
+    for i in range(0, n, 2):
+        for j in range(1, m, 3):
+            s += x[i] * y[2 * j - 1]
+    return s
+
+
+def stored_in_place(A, n, m):
+    B, C = np.zeros((A.shape[0], A.shape[1])), A.copy()
+    for i in range(n):
+        for j in range(m):
+            B[i, j] = A[i, j] * A[i, j]
+            C[i, j] *= 2.0
+    return np.sum(B * C)
+
+
+def three_loops(x, y, z, n, m, k):
+    s = 0.0
+    for a in range(n):
+        for b in range(m):
+            for c in range(k):
+                s += x[a] * y[b] * z[c]
+    return s
+
+
+def one_element(x, y, n, m):
+    s = 0.0
+    for i in range(n):
+        for j in range(m):
+            s += x[3] * y[j] * x[i]
+    return s
+
+
+NONE, BEYOND = np.empty(0), [(0, 9), (9, 0), (-2, 9), (9, -2), (0, 0), (-1, -1), (3, 2), (1, 1)]
+SHORT = [
+    (
+        bilinear,
+        (0, 1, 2),
+        [
+            (numbers(0, 3), numbers(5), NONE),
+            (numbers(3, 0), NONE, numbers(5)),
+            (numbers(1, 0), NONE, numbers(5)),
+            (numbers(4, 5), numbers(3), numbers(2)),
+        ],
+    ),
+    (three_rows, (0, 1), [(numbers(1, 0), NONE), (numbers(2, 0), NONE), (numbers(4, 5), numbers(2))]),
+    (
+        layer,
+        (0, 1, 2),
+        [
+            (numbers(2, 0), numbers(4), NONE),
+            (numbers(1, 0), numbers(4), NONE),
+            (numbers(0, 2), NONE, numbers(3)),
+            (numbers(5, 4), numbers(4), numbers(3)),
+        ],
+    ),
+    *(
+        (
+            f,
+            (0, 1),
+            [(numbers(4), numbers(5), n, m) for n, m in BEYOND if f is not sums_at_two_levels or n < 9],
+        )
+        for f in (sums_at_two_levels, downwards, in_steps, one_element)
+    ),
+    (one_element, (0, 1), [(numbers(2), numbers(5), n, m) for n, m in BEYOND[:6]]),
+    (stored_in_place, 0, [(numbers(3, 4), n, m) for n, m in BEYOND]),
+    (
+        three_loops,
+        (0, 1, 2),
+        [
+            (numbers(2), numbers(3), numbers(4), *trips)
+            for trips in [(0, 9, 2), (9, 0, 9), (9, 9, 0), (9, 9, -1), (-3, 9, 9), (2, 3, 4), (1, 2, 1)]
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("f", "argnums", "cases"), SHORT, ids=lambda x: getattr(x, "__name__", ""))
+def test_loops_without_trips(f: Any, argnums: Any, cases: list[tuple[Any, ...]]) -> None:
+    plain = function_of(text_of(f, cases[0], argnums), f)
+    for args in cases:
+        assert_gradient(f, copied(args), argnums, value_and_grad=lambda *_, **__: plain)
+
+
+def test_statements_under_a_condition() -> None:
+    text = text_of(layer, SHORT[2][2][-1], (0, 1, 2))
+    assert "if x.shape[0] > 0:" in text and "np.outer(" in text, text
+    compiled = numba.njit(error_model="numpy")(function_of(text, layer))
+    for args in SHORT[2][2]:
+        assert_gradient(layer, copied(args), (0, 1, 2), value_and_grad=lambda *_, **__: compiled)
+
+
 # Types, and arrays with nothing in them.
 
 
@@ -262,6 +406,23 @@ def test_largest_of_numbers_with_nan() -> None:
     x = X.copy()
     x[2] = np.nan
     assert np.isnan(function_of(text, f)(x)[0])
+
+
+def largest_so_far(x, z, n):
+    largest = z[0]
+    for i in range(n):
+        largest = max(largest, z[i])
+    holes = 0
+    for i in range(n):
+        holes += int(np.isnan(z[i]))
+    return x * (largest if holes == 0 else np.nan)
+
+
+@pytest.mark.parametrize("n", [0, 3, -1])
+def test_largest_of_no_numbers(n: int) -> None:
+    """It is the one before the loop, where `np.max` would raise."""
+    plain = function_of(text_of(largest_so_far, (2.0, X, n)), largest_so_far)
+    assert plain(2.0, X, n) == (2.0 * max(X[: max(n, 1)]), max(X[: max(n, 1)]))
 
 
 # Numba must be able to compile what is written.

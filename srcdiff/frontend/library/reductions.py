@@ -61,12 +61,6 @@ def _square(calls: Calls, x: Scalar) -> Scalar:
     return calls.scalar("mul", x, x)
 
 
-def _not_empty(calls: Calls, thing: Any, what: str) -> None:
-    for n in calls.shape(thing):
-        if not (is_number(n) and n > 0):
-            calls.require(calls.scalar("gt", n, 0), "ValueError", f"{what} of an empty array")
-
-
 # ------------------------------------------------------------------------------------- sums and moments
 
 
@@ -134,7 +128,7 @@ def _average(calls: Calls, a: Any, axis: Any = None, weights: Any = None, *, kee
 
 def extreme(name: str) -> Reduce:
     def reduce(calls: Calls, thing: Any) -> Scalar:
-        _not_empty(calls, thing, f"`np.{name}`")
+        calls.require_elements(thing, f"`np.{name}`")
         return calls.extreme(thing, name)
 
     return reduce
@@ -149,14 +143,14 @@ def _position(name: str) -> Any:
     def make(calls: Calls, a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
         a = calls.steady(calls.any_array(a))
         if is_none(axis):
-            _not_empty(calls, a, f"`np.arg{name}`")
+            calls.require_elements(a, f"`np.arg{name}`")
             found = calls.position(a if a.ndim == 1 else calls.raveled(a), name)
             if flag(calls, keepdims, "`keepdims`"):
                 return Elementwise((1,) * a.ndim, lambda _: found, frozenset())
             return found
 
         def reduce(calls: Calls, x: Any) -> Scalar:
-            _not_empty(calls, x, f"`np.arg{name}`")
+            calls.require_elements(x, f"`np.arg{name}`")
             return calls.position(x, name)
 
         return reduced(calls, a, axis_of(calls, axis, a.ndim), keepdims, reduce)

@@ -125,3 +125,12 @@ def test_values_in_single_precision(group: int) -> None:
 def test_values_of_arrays_without_elements(group: int) -> None:
     results = programs(group)[0](*copies(EMPTY))
     assert_each(group, lambda k, row: assert_same(results[k], row.function(*EMPTY), 1e-12))
+
+
+@pytest.mark.parametrize("extreme", [max, min, np.max, np.min], ids=["max", "min", "np.max", "np.min"])
+def test_extremes_of_no_elements(extreme: Any) -> None:
+    f = differentiate(lambda x: 2.0 * extreme(x))
+    value, gradient = f.value_and_grad(np.array([3.0]))
+    assert (value, *gradient) == (6.0, 2.0)
+    with pytest.raises(ValueError, match="of an empty array"):
+        f.value_and_grad(np.empty(0))

@@ -58,6 +58,8 @@ def provenance(
     these functions."""
     places = []
     for kind, owner, name in captured:
+        if kind == "code":  # in one of the files
+            continue
         module = owner.__globals__.get("__name__") if kind == "global" else getattr(owner, "__name__", "")
         # A cell of a closure has no name by which another process could find it.
         known = kind in ("global", "module")

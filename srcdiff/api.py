@@ -6,6 +6,7 @@ value, slope = value_and_grad(loss)(w, X, y)
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
@@ -162,20 +163,43 @@ def differentiable(function: Any) -> Compiled:
     return function if isinstance(function, Compiled) else Differentiable(function)
 
 
+class Kept:
+    """What `jvp` and `vjp` made of a function, in an attribute of that function: it lives as long as that does.
+
+    `functools.wraps` copies attributes, so it says whose it is; in another process it is nobody's.
+    """
+
+    def __init__(self, function: Any = None, made: Differentiable | None = None) -> None:
+        self.function, self.made = function, made
+        self.state = None if made is None else state_of(made)
+
+    def __reduce__(self) -> Any:
+        return Kept, ()
+
+
+def state_of(made: Differentiable) -> list[Any]:
+    """What a function may be given anew: its code and its defaults."""
+    function = made.source.function
+    named = (function.__kwdefaults__ or {}).items()
+    return [function.__code__, *(function.__defaults__ or ()), *(part for pair in named for part in pair)]
+
+
 def kept_differentiable(function: Any) -> Compiled:
     """The same, kept for the next call with that function."""
     if isinstance(function, Compiled):
         return function
-    try:
-        return kept(function, getattr(function, "__code__", None))
-    except TypeError:  # not hashable
-        return Differentiable(function)
+    attributes = getattr(function, "__dict__", {})
+    kept = attributes.get("__srcdiff_kept__")
+    if kept is not None and kept.function is function and same_objects(kept.state, state_of(kept.made)):
+        found: Compiled = kept.made
+        return found
+    made = Differentiable(function)
+    attributes["__srcdiff_kept__"] = Kept(function, made)  # a ufunc has no attributes: nothing is kept
+    return made
 
 
-@functools.lru_cache(maxsize=128)
-def kept(function: Any, code: Any) -> Compiled:
-    """Made once for each function and its code, which a function may be given anew."""
-    return Differentiable(function)
+def same_objects(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 @overload
@@ -352,6 +376,8 @@ def applied_jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tupl
     moving = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
     if not moving:
         raise TypeError("no argument has a tangent")
+    if len(primals) > len(of.signature.free):
+        raise TypeError(f"{of.signature.name}() takes {len(of.signature.free)} arguments, not {len(primals)}")
     return derived(of, Tangent, moving), [*primals, *(tangents[k] for k in moving)]
 
 
@@ -381,21 +407,22 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
     of = kept_differentiable(f)
     values = of.bind(primals, {})
     specs = of.specs(values)
-    wrt = tuple(k for k, spec in enumerate(specs) if of.signature.moves(spec))
+    free = [of.signature.names.index(name) for name in of.signature.free]
+    wrt = tuple(k for k, place in enumerate(free) if of.signature.moves(specs[place]))
     if not wrt:
         raise TypeError("no argument is a float: there is nothing to differentiate by")
     forward = derived(of, Forward, wrt)
     results, residuals = forward.of_values(values)
     function, _, _ = forward.pullback.entry(specs)
-    places = [wrt.index(k) if k in wrt else None for k in range(len(values))]
+    places = [wrt.index(k) if k in wrt else None for k in range(len(free))]
     return results, Pullback(function, residuals, outline(results), places)
 
 
 def derived(of: Compiled, kind: Any, wrt: tuple[int, ...]) -> Any:
-    """A derivative by the parameters at `wrt`, made once for each function."""
+    """A derivative by the parameters at `wrt`, of those that are not bound, made once for each function."""
     known = of.derived.get((kind, wrt))
     if known is None:
-        known = of.derived[kind, wrt] = kind(of, tuple(of.signature.names[k] for k in wrt))
+        known = of.derived[kind, wrt] = kind(of, tuple(of.signature.free[k] for k in wrt))
     return known
 
 

@@ -86,6 +86,8 @@ def passing(
             space[source] = cell_of(owner, name)
             return f"{source}.cell_contents"
         space[source] = owner
+        if kind == "code":
+            return f"{source}.__code__"
         return f"{source}.{name}" if kind == "module" else source
 
     conditions = ["not more", "not keywords"]

@@ -25,7 +25,7 @@ from . import pipeline
 from .arguments import Around, Signature, Whole, fits_compiled_code, flattened, nested, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import CompiledDispatcher, is_interpreted
-from .backend.provenance import provenance
+from .backend.provenance import mark_linked, provenance
 from .captured import passing, same_captured
 from .emit.adapter import leaves_of, print_adapter, unused
 from .frontend.build import Program
@@ -35,7 +35,6 @@ from .frontend.trees import all_leaves, mapped
 from .ir import types as ty
 from .ir.core import Function
 from .pickling import reduced
-from .primitives.custom import LINKED
 
 Specs = tuple[Any, ...]
 KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
@@ -264,7 +263,7 @@ class Compiled:
         """
         adapter, program = self.adapted(types)
         for function in self.differentiated(program):
-            LINKED.setdefault(function, self.title().removesuffix("."))
+            mark_linked(function, self.title().removesuffix("."))
         return adapter
 
     def adapted(self, types: tuple[Any, ...]) -> tuple[Any, Program]:

@@ -9,11 +9,11 @@ import ast
 from dataclasses import replace
 from typing import Any
 
-from .backend.provenance import place_of
+from .backend.provenance import linked_into
 from .compiled import forget_programs
 from .errors import NotDifferentiable, UnsupportedConstruct
 from .frontend.source import FunctionSource, location_of, read_source
-from .primitives.custom import LINKED, RULES, Rule, Rules, bare
+from .primitives.custom import RULES, Rule, Rules, bare
 
 
 def defvjp(f: Any, *rules: Rule | None) -> None:
@@ -94,7 +94,7 @@ def define(f: Any, rules: tuple[Rule | None, ...], mode: str) -> None:
 
 def give(function: Any, rules: Rules) -> None:
     """Let all derivatives be made by these rules from now on."""
-    caller = LINKED.get(function) or LINKED.get(place_of(function))
+    caller = linked_into(function)
     if caller is not None:
         raise NotDifferentiable(
             f"`{rules.name}` is given rules after an `@njit` function was compiled that contains a derivative of it",

@@ -448,6 +448,7 @@ class Forward(Derivative):
         program = with_rules(program, flat, "vjp")
         forward, backward = pipeline.kept_pullback(program.function, flat, self.options.optimise)
         self.backward[specs] = backward
+        self.pullback.programs.pop(specs, None)  # that of another forward sweep takes other residuals
         residuals = ("leaf",) * (len(forward.results) - len(program.function.results))
         return replace(program, function=forward, structure=(program.structure, residuals))
 

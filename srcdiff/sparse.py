@@ -94,10 +94,8 @@ class SparseJacobian:
     def __init__(self, of: Compiled, argnums: ArgNums, symmetric: bool = False) -> None:
         self.of, self.argnums, self.symmetric = of, argnums, symmetric
         self.dependence, self.compressed = Dependence(of, argnums), Compressed(of, argnums)
-        self.plans: dict[Any, Plan] = {}
-        self.last: tuple[Specs, list[Any], Plan] | None = (
-            None  # of the last call, and the arguments that told
-        )
+        self.plans: dict[Any, tuple[Program, Plan]] = {}
+        self.last: tuple[Program, list[Any], Plan] | None = None  # of the last call, and the values that told
         self.__name__ = f"{of.signature.name}_sparse_{'hessian' if symmetric else 'jacobian'}"
         self.__doc__ = of.signature.source.function.__doc__
 
@@ -135,16 +133,18 @@ class SparseJacobian:
 
     def plan(self, values: list[Any], specs: Specs) -> Plan:
         """The plan for bound arguments."""
-        captured = map(fetched, self.dependence.program(specs).fetch)
-        given = [*flattened(values), *captured]
-        if self.last is not None and self.last[0] == specs and all(map(is_known, self.last[1], given)):
-            return self.last[2]
+        program = self.dependence.program(specs)
+        given = [*flattened(values), *map(fetched, program.fetch)]
+        last = self.last
+        if last is not None and last[0] is program and all(map(is_known, last[1], given)):
+            return last[2]
         key = (specs, *map(known_of, given))
-        found = self.plans.get(key)
-        if found is None:
-            found = self.plans[key] = self.make_plan(values, specs)
-        self.last = specs, list(map(copied, given)), found
-        return found
+        made_from, plan = self.plans.get(key, (None, None))
+        if plan is None or made_from is not program:  # something taken as known has changed
+            plan = self.make_plan(values, specs)
+            self.plans[key] = program, plan
+        self.last = program, list(map(copied, given)), plan
+        return plan
 
     def make_plan(self, values: list[Any], specs: Specs) -> Plan:
         like = [leaf for k in self.dependence.wrt for leaf in flattened([values[k]])]

@@ -591,16 +591,18 @@ class Author:
         return value
 
     def callee(self, name: str) -> None:
-        self.write(f"def {name}(x, y):")
-        scope = Scope(["x", "y"], scalar_only=True)
-        self.budget = 4
+        self.function(name, "x, y", Scope(["x", "y"], scalar_only=True), 4)
+        self.callees.append(name)
+
+    def function(self, name: str, parameters: str, scope: Scope, budget: int) -> None:
+        self.write(f"def {name}({parameters}):")
+        self.budget = budget
         self.block(scope)
         self.indent += 1
-        self.write(f"return {self.bounded(scope)}")
+        self.write(f"return {self.returned(scope, self.bounded(scope))}".rstrip())
         self.indent -= 1
         self.write("")
         self.write("")
-        self.callees.append(name)
 
     def program(self) -> Generated:
         for line in ("import math", "", "import numpy as np", "", "", *FILL.splitlines(), "", ""):

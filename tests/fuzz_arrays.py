@@ -404,15 +404,9 @@ class ArrayAuthor(Author):
 
     def array_callee(self, number: int, length: int) -> None:
         name, returns = f"work{number}", self.pick(("float", "array", "both", "nothing"))
-        self.write(f"def {name}(u, v, x, order, k):")
+        self.returns, self.result_length = returns, length
         scope = Scope(["x"], {"k": (0, 6)}, {"u": length, "v": length})
-        self.budget, self.returns, self.result_length = 6, returns, length
-        self.block(scope)
-        self.indent += 1
-        self.write(f"return {self.returned(scope, self.bounded(scope))}".rstrip())
-        self.indent -= 1
-        self.write("")
-        self.write("")
+        self.function(name, "u, v, x, order, k", scope, 6)
         self.array_callees.append((name, length, returns))
 
     def call(self, scope: Scope) -> None:

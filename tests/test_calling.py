@@ -6,9 +6,11 @@ import functools
 import gc
 import math
 import os
+import pickle
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -334,3 +336,109 @@ def test_a_function_is_read_once_by_jvp_and_vjp():
     f.__code__ = (lambda x: x * x * x).__code__
     assert jvp(f, (3.0,), (1.0,)) == (27.0, 27.0)
     assert vjp(f, 3.0)[1](1.0) == (27.0,)
+
+
+def calls_reloaded(x):
+    return reloaded(x) + x
+
+
+def reloaded(x):
+    return x * x
+
+
+def test_a_function_that_is_called_is_given_other_code(monkeypatch):
+    """As tools do that load a module again."""
+    square, slope, within = reloaded.__code__, grad(calls_reloaded), grad(lambda x: calls_reloaded(x))
+    for code, wanted in ((square, 7.0), ((lambda x: x * x * x).__code__, 28.0), (square, 7.0)):
+        monkeypatch.setattr(reloaded, "__code__", code)
+        for _ in range(2):
+            assert slope(3.0) == within(3.0) == wanted
+            assert jvp(calls_reloaded, (3.0,), (1.0,))[1] == vjp(calls_reloaded, 3.0)[1](1.0)[0] == wanted
+
+
+def test_a_function_is_given_other_defaults():
+    def f(x, scale=2.0):
+        return scale * x
+
+    assert jvp(f, (3.0,), (1.0,)) == (6.0, 2.0)
+    f.__defaults__ = (5.0,)
+    assert jvp(f, (3.0,), (1.0,)) == (15.0, 5.0)
+    assert vjp(f, 3.0)[1](1.0) == (5.0, 3.0)
+    f.__defaults__ = None
+    with pytest.raises(TypeError, match="without scale"):
+        jvp(f, (3.0,), (1.0,))
+
+
+@pytest.mark.parametrize("made", [lambda f: f, differentiate])
+def test_what_is_known_may_change_between_directions(made):
+    """The closure's structure gets other parts, its numbers become integers, its function is another one."""
+    captured: Any = None
+
+    def f(x):
+        return captured["act"](captured["w"][0] * x) + captured["w"][1] * x * x
+
+    of = made(f)
+    acts = ((lambda x: x, 1.0), (lambda x: x * x * x, 12.0))
+    for act, slope in (*acts, *acts):
+        for w in ((1.0, 2.0), (1, 3), (1.0, 2.0, 5.0), (np.float32(1.0), 3), (1.0, 3.0)):
+            captured = {"act": act, "w": w, "unused": None}
+            wanted = slope + 4.0 * w[1]
+            for _ in range(2):
+                assert jvp(of, (2.0,), (1.0,))[1] == wanted
+                assert vjp(of, 2.0)[1](1.0) == (wanted,)
+
+
+def scaled(X, x):
+    return x * np.sum(X)
+
+
+@pytest.mark.parametrize("bound", [False, True])
+def test_jvp_and_vjp_keep_nothing_alive(bound):
+    """What was made of a function lives as long as that, and so does what it captures."""
+
+    def called():
+        X = np.ones(1000)
+        f = functools.partial(scaled, X) if bound else lambda x: x * np.sum(X)
+        for _ in range(2):
+            assert jvp(f, (2.0,), (1.0,)) == (2000.0, 1000.0)
+            assert vjp(f, 2.0)[1](1.0) == (1000.0,)
+        made = srcdiff.api.kept_differentiable(f)
+        assert made is srcdiff.api.kept_differentiable(f)
+        return [weakref.ref(thing) for thing in (f, X, made)]
+
+    alive = called()
+    gc.collect()
+    assert [thing() for thing in alive] == [None] * 3
+
+
+def test_what_was_made_of_a_function_is_that_of_no_other():
+    """`functools.wraps` and `pickle` take attributes along."""
+
+    def f(x):
+        return x * x
+
+    assert jvp(f, (3.0,), (1.0,)) == (9.0, 6.0)
+
+    @functools.wraps(f)
+    def other(x):
+        return x * x * x
+
+    del other.__wrapped__
+    assert jvp(other, (3.0,), (1.0,)) == (27.0, 27.0)
+    bound = functools.partial(product, 2.0)
+    assert jvp(bound, (3.0,), (1.0,)) == (6.0, 2.0)
+    assert jvp(pickle.loads(pickle.dumps(bound)), (3.0,), (1.0,)) == (6.0, 2.0)
+
+
+def product(a, x):
+    return a * x
+
+
+def test_directions_of_a_partial_are_those_of_its_free_parameters():
+    bound = functools.partial(product, 2.0)
+    assert vjp(bound, 3.0)[1](1.0) == (2.0,)
+    by_name = functools.partial(product, x=2.0)
+    assert jvp(by_name, (3.0,), (1.0,)) == (6.0, 2.0)
+    assert vjp(by_name, 3.0)[1](1.0) == (2.0,)
+    with pytest.raises(TypeError, match="takes 1 arguments, not 2"):
+        jvp(bound, (3.0, 1.0), (1.0, 1.0))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import math
 import pickle
+import weakref
 
 import numba
 import numpy as np
@@ -28,6 +30,7 @@ from srcdiff import (
     value_and_grad,
     vjp,
 )
+from srcdiff.backend.provenance import place_of
 from tests.opaque_functions import lambert, smoothed
 
 X = np.array([0.3, -1.1, 0.8])
@@ -562,6 +565,39 @@ def test_rules_after_a_compiled_caller_are_refused():
     with pytest.raises(DifferentiationError, match="`outer` is given rules after"):
         defvjp(outer, lambda g, ans, x: g)
     near((step(3.0), slope(3.0)), (101.0, 101.0))
+
+
+def test_rules_of_another_function_are_not_refused():
+    """Made by the same `def`, or a lambda on the same line; what is remembered of `square` ends with it."""
+
+    def power(n):
+        return lambda x: x**n, lambda x: x**n + x
+
+    def linked():
+        square, more = power(2)
+        cube, _ = power(3)
+        slope = grad(square)
+        step = numba.njit(lambda x: slope(x))
+        near(step(3.0), 6.0)
+        for other in (more, cube):
+            defvjp(other, lambda g, ans, x: g * 100.0)
+            near(grad(other)(3.0), 100.0)
+        with pytest.raises(DifferentiationError, match="is given rules after"):
+            defvjp(square, lambda g, ans, x: g)
+        assert place_of(square) == place_of(cube) != place_of(more)
+        return weakref.ref(square)
+
+    alive = linked()
+    gc.collect()
+    assert alive() is None
+
+
+def test_rules_of_a_function_of_numpy_after_a_compiled_caller():
+    slope = grad(lambda x: np.sinc(x))
+    step = numba.njit(lambda x: slope(x))
+    near(step(0.5), slope(0.5))
+    with pytest.raises(DifferentiationError, match="`sinc` is given rules after"):
+        defvjp(np.sinc, lambda g, ans, x: g)
 
 
 def test_rules_after_a_compiled_caller_of_the_function_itself():

@@ -20,16 +20,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..primitives.custom import LINKED, RULES, Rules, Together
+from ..primitives.custom import RULES, Rules, Together
 from .cache import StaleCode, read_whole
 
-__all__ = ["Provenance", "place_of", "provenance"]
+__all__ = ["Provenance", "linked_into", "mark_linked", "place_of", "provenance"]
 
 UNKNOWN = ""  # nothing that another process could compare with
 NO_RULES = ""
+
+# Functions whose derivatives are part of other compiled code, and what calls them there; by their place those of
+# libraries, and those in code that was loaded, where they may not have been defined yet.
+LINKED: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+LINKED_PLACES: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ def provenance(
     these functions."""
     places = []
     for kind, owner, name in captured:
+        if kind == "code":  # in one of the files
+            continue
         module = owner.__globals__.get("__name__") if kind == "global" else getattr(owner, "__name__", "")
         # A cell of a closure has no name by which another process could find it.
         known = kind in ("global", "module")
@@ -85,15 +93,34 @@ def checked(
     for place, digest in rules:
         if known.get(place, NO_RULES) != digest:
             raise StaleCode(f"the rules of {place} have changed")
-    LINKED.update((place, "a derivative of it, from the cache of its caller,") for place, _ in rules)
+    LINKED_PLACES.update((place, "a derivative of it, from the cache of its caller,") for place, _ in rules)
     return Provenance(files, values, rules, package)
+
+
+def mark_linked(function: Any, caller: str) -> None:
+    """Remember that other compiled code keeps a derivative of a function."""
+    try:
+        LINKED.setdefault(function, caller)
+    except TypeError:  # NumPy has functions without weak references; they are there as long as it is
+        LINKED_PLACES.setdefault(place_of(function), caller)
+
+
+def linked_into(function: Any) -> str | None:
+    """What calls a derivative of a function in other compiled code."""
+    by_place = LINKED_PLACES.get(place_of(function))
+    try:
+        return LINKED.get(function, by_place)
+    except TypeError:
+        return by_place
 
 
 def place_of(function: Any) -> str:
     """What a function is called in every process."""
     code = getattr(function, "__code__", None)
     if code is not None:
-        return f"{code.co_filename}:{code.co_firstlineno}:{code.co_qualname}"
+        # Two lambdas on a line begin in different columns.
+        column = next((start for _, _, start, _ in code.co_positions() if start), 0)
+        return f"{code.co_filename}:{code.co_firstlineno}:{column}:{code.co_qualname}"
     return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', repr(function))}"
 
 

@@ -302,6 +302,7 @@ class Calls(Arrays):
 
     def enter(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
         self.files.add(source.file)
+        self.captures.know_code(source.function)
         if source.function.__code__ in self.stack:
             return self.call_again(source, env, node)
         code, builder = source.function.__code__, current_builder()

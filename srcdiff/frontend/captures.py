@@ -3,10 +3,12 @@
 ("global", f, "scale")    ("closure", f, "k")    ("module", settings, "scale")    ("object", array, "...")
 ("part", ("global", f, "params"), "W")            # params["W"]
 ("outline", ("global", f, "params"), "params")    # its keys, and the types of what they stand for
+("code", helper, "helper")                        # of a function that was read in place
 """
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,12 @@ class Captures:
         self.statics: list[tuple[Where, Any]] = []
         self.roots: dict[Any, Root] = {}
 
+    def know_code(self, function: FunctionType) -> None:
+        """A function may be given other code, as tools do that load a module again."""
+        where = "code", function, function.__name__
+        if not any(known[0] == "code" and known[1] is function for known, _ in self.statics):
+            self.statics.append((where, function.__code__))
+
 
 def fetched(where: Where) -> Any:
     """The present value of something captured."""
@@ -41,6 +49,8 @@ def fetched(where: Where) -> Any:
         return part_of(fetched(owner), name)
     if kind == "outline":
         return outline(fetched(owner))
+    if kind == "code":
+        return owner.__code__
     return owner
 
 

@@ -140,9 +140,6 @@ class Callee:
 
 
 RULES: dict[Any, Rules] = {}
-LINKED: dict[
-    Any, str
-] = {}  # functions whose derivatives are part of other compiled code, and what calls them there
 
 
 def bare(function: Any) -> Any:
@@ -162,4 +159,4 @@ def rules_of(function: Any) -> Rules | None:
         return None
 
 
-__all__ = ["LINKED", "RULES", "Callee", "Rule", "RuledCall", "Rules", "Together", "bare", "rules_of"]
+__all__ = ["RULES", "Callee", "Rule", "RuledCall", "Rules", "Together", "bare", "rules_of"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -222,6 +223,44 @@ def test_other_sizes_and_integers_have_their_own_pattern():
             sparse(x, steps).toarray(), dense(banded_by_loop, 0, (x, steps)), atol=1e-14
         )
     assert len(sparse.plans) == 3
+
+
+ACTS = {"act": banded}
+
+
+def with_act(x):
+    return ACTS["act"](x)
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_what_is_known_and_changes_has_its_own_pattern():
+    sparse = sparse_jacobian(with_act)
+    x = drawn(5)
+    for _ in range(2):
+        for act in (lambda x: x * x, lambda x: np.cumsum(x) * x[0], lambda x: x[::-1] * 2.0):
+            ACTS["act"] = act
+            np.testing.assert_allclose(sparse(x).toarray(), jacobian(act)(x), atol=1e-14)
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_threads_have_each_the_pattern_of_their_arguments():
+    """The plan of the last call is that of one thread; it is the arguments of another that are compared with it."""
+    sparse = sparse_jacobian(banded_by_loop)
+    x = drawn(12)
+    wanted = {steps: sparse(x, steps).toarray() for steps in (1, 2, 3)}
+    wrong = []
+
+    def calls(steps):
+        for _ in range(100):
+            if sparse.pattern(x, steps).nnz != np.count_nonzero(wanted[steps]):
+                wrong.append(steps)
+
+    threads = [threading.Thread(target=calls, args=(steps,)) for steps in wanted]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
 
 
 @pytest.mark.usefixtures("uncompiled")

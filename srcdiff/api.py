@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from . import pipeline
 from .arguments import ArgNums, Signature, flattened
-from .backend.dispatcher import called_in_compiled_code
+from .backend.dispatcher import called_in_compiled_code, made_in_compiled_code
 from .compiled import Compiled, Options, Specs
 from .derivatives import (
     EitherJacobian,
@@ -584,8 +584,20 @@ def chosen_jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> t
 
 called_in_compiled_code(jvp, chosen_jvp)
 
+
+def made_once(maker: Callable[..., Any], f: Any, *others: Any) -> Any:
+    """What `maker` makes of a function, the same each time."""
+    of = kept_differentiable(f)
+    key = maker, *others
+    known = of.derived.get(key)
+    if known is None:
+        known = of.derived[key] = maker(of, *others)
+    return known
+
+
 for maker in (grad, value_and_grad, jacobian, jacfwd, jacrev, hessian, hvp):
     maker.__srcdiff_maker__ = True  # type: ignore[attr-defined, union-attr]
+    made_in_compiled_code(maker, functools.partial(made_once, maker))
 jvp.__srcdiff_maker__ = applied_jvp  # type: ignore[attr-defined]
 vjp.__srcdiff_maker__ = None  # type: ignore[attr-defined]
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -24,7 +23,7 @@ import numpy as np
 from . import pipeline
 from .arguments import Around, Signature, Whole, fits_compiled_code, flattened, nested, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
-from .backend.dispatcher import CompiledDispatcher, is_interpreted
+from .backend.dispatcher import MAKING, CompiledDispatcher, is_interpreted
 from .backend.provenance import mark_linked, provenance
 from .captured import passing, same_captured
 from .emit.adapter import leaves_of, print_adapter, unused
@@ -39,7 +38,6 @@ from .pickling import reduced
 Specs = tuple[Any, ...]
 KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
 Entry = tuple[Any, Any, Any]  # a dispatcher (a plain function where Numba compiles nothing), fetch, statics
-MAKING = threading.Lock()
 
 
 class Options:
@@ -113,11 +111,19 @@ class Compiled:
 
     def program(self, specs: Specs) -> Program:
         """The program for a signature, made again where something taken as known has changed."""
-        found = self.programs.get(specs)
-        if found is None or not all(same_known(fetched(where), known) for where, known in found.statics):
-            self.compiled.pop(specs, None)
-            found = self.programs[specs] = self.make_program(specs)
+        found = self.known_program(specs)
+        if found is None:
+            with MAKING:
+                found = self.known_program(specs)
+                if found is None:
+                    self.compiled.pop(specs, None)
+                    found = self.programs[specs] = self.make_program(specs)
         return found
+
+    def known_program(self, specs: Specs) -> Program | None:
+        found = self.programs.get(specs)
+        is_valid = found and all(same_known(fetched(where), known) for where, known in found.statics)
+        return found if is_valid else None
 
     def program_for(self, *args: Any, **keywords: Any) -> Program:
         return self.program(self.specs(self.bind(args, keywords)))
@@ -133,13 +139,18 @@ class Compiled:
         return pipeline.print_function(self.finish(program), self.title(), returned(program.structure))
 
     def entry(self, specs: Specs) -> Entry:
-        program = self.program(specs)
+        self.program(specs)
         found = self.compiled.get(specs)
         if found is None:
-            function = self.load(self.text(program), program.function.name, program)
-            if program.written or not fits_compiled_code(program.structure):
-                function = Around(function, program, self.signature)
-            found = self.compiled[specs] = function, program.fetch, program.statics
+            with MAKING:
+                program = self.program(specs)
+                found = self.compiled.get(specs)
+                if found is not None:
+                    return found
+                function = self.load(self.text(program), program.function.name, program)
+                if program.written or not fits_compiled_code(program.structure):
+                    function = Around(function, program, self.signature)
+                found = self.compiled[specs] = function, program.fetch, program.statics
         return found
 
     def load(self, text: str, name: str, program: Program) -> Callable[..., Any]:
@@ -202,7 +213,11 @@ class Compiled:
     def resolve(self, *args: Any) -> Callable[..., Any]:
         """What to call with arguments of types that the dispatcher does not know."""
         if any(map(self.dispatcher.is_omitted, args)):
-            return lambda *args: self.call(*self.dispatcher.given(args))
+            return lambda *args: self.call(**self.dispatcher.given(args))
+        with MAKING:
+            return self.resolved(args)
+
+    def resolved(self, args: tuple[Any, ...]) -> Callable[..., Any]:
         specs = self.specs(list(args))
         function, fetch, statics = self.entry(specs)
         if isinstance(function, Around) or fetch or statics:
@@ -219,6 +234,11 @@ class Compiled:
     def pass_on(self, specs: Specs, entry: Entry) -> None:
         """Let further calls with such arguments pass on their parts and what is captured, with no more Python than that
         takes."""
+        with MAKING:
+            if self.compiled.get(specs) is entry:  # else it was made anew meanwhile
+                self.call_by(self.way(specs, entry).call)
+
+    def way(self, specs: Specs, entry: Entry) -> Way:
         function, fetch, statics = entry
         around = function if isinstance(function, Around) else None
         compiled: Any = function if around is None else around.function
@@ -235,7 +255,7 @@ class Compiled:
         way.dispatcher.insert(
             compiled, (*flat_leaves(specs), *(ty.typeof(fetched(where)) for where in fetch))
         )
-        self.call_by(way.call)
+        return way
 
     # ---------------------------------------------------------------------------- from compiled functions
 
@@ -407,7 +427,7 @@ def made_in() -> str:
 
 def forget_programs() -> None:
     """Make all programs anew at their next call: a function was given rules."""
-    for known in KNOWN:
+    for known in list(KNOWN):
         known.programs.clear()
         known.compiled.clear()
         known.passes = []

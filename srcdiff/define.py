@@ -9,6 +9,7 @@ import ast
 from dataclasses import replace
 from typing import Any
 
+from .backend.dispatcher import MAKING
 from .backend.provenance import linked_into
 from .compiled import forget_programs
 from .errors import NotDifferentiable, UnsupportedConstruct
@@ -94,15 +95,18 @@ def define(f: Any, rules: tuple[Rule | None, ...], mode: str) -> None:
 
 def give(function: Any, rules: Rules) -> None:
     """Let all derivatives be made by these rules from now on."""
-    caller = linked_into(function)
-    if caller is not None:
-        raise NotDifferentiable(
-            f"`{rules.name}` is given rules after an `@njit` function was compiled that contains a derivative of it",
-            reason=f"that function keeps what it was linked against: {caller}",
-            instead=f"the rules before that code is called; in a session, define `{rules.name}` and its callers anew",
-        )
-    RULES[function] = rules
-    forget_programs()
+    with MAKING:  # what another thread is making meanwhile is made by the old rules, and forgotten
+        caller = linked_into(function)
+        if caller is not None:
+            raise NotDifferentiable(
+                f"`{rules.name}` is given rules after an `@njit` function was compiled that contains a derivative of "
+                "it",
+                reason=f"that function keeps what it was linked against: {caller}",
+                instead="the rules before that code is called; in a session, define "
+                f"`{rules.name}` and its callers anew",
+            )
+        RULES[function] = rules
+        forget_programs()
 
 
 def arity_of(function: Any) -> int | None:

@@ -287,7 +287,7 @@ class Directional(Derivative):
         given, tangents = self.split(args)
         return self.at(self.bind(given, keywords), tangents)
 
-    def resolve(self, *args: Any) -> Callable[..., Any]:
+    def resolved(self, args: tuple[Any, ...]) -> Callable[..., Any]:
         """What to call with arguments and tangents of types that the dispatcher does not know.
 
         Compiled code takes tangents with the types of their primals; others are converted in Python.
@@ -391,6 +391,11 @@ def check_floats(derivative: Derivative, program: Program) -> None:
 
 def like(given: Any, primal: Any, what: str) -> Any:
     """A tangent or cotangent with the type and the shape of its primal."""
+    if isinstance(given, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array: what it is at the masked places must be said")
+    kind = np.asarray(given).dtype
+    if kind.kind not in "biufO":
+        raise TypeError(f"{what} is of dtype {kind}, which is not that of real numbers")
     dtype = np.asarray(primal).dtype
     if isinstance(primal, np.ndarray):
         array = np.ascontiguousarray(given, dtype)

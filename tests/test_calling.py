@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 
 import srcdiff
-from srcdiff import DifferentiationError, differentiate, grad, hvp, jvp, value_and_grad, vjp
+from srcdiff import DifferentiationError, defvjp, differentiate, grad, hvp, jvp, value_and_grad, vjp
 from srcdiff.errors import AliasError, NotDifferentiable
 
 SCALE = 2.0
@@ -101,6 +102,10 @@ def test_defaults_and_keywords():
         for _ in range(2):
             value, slope = call()
             assert (value, slope.tolist()) == (5.0, [2.0, 4.0])
+    again = grad(lambda x, y=1.0, z=2.0: x * y * z)
+    assert again(3.0, 1.0, 2.0) == 2.0
+    again.signature.source.function.__defaults__ = (5.0, 7.0)
+    assert [again(3.0), again(3.0, 1.0), again(3.0, z=1.0)] == [35.0, 7.0, 5.0]
     with pytest.raises(TypeError):
         f(x, 1.0, 2.0)
     with pytest.raises(TypeError):
@@ -187,6 +192,30 @@ def test_many_threads():
     for thread in threads:
         thread.join()
     assert not found
+
+
+def test_rules_that_are_given_while_another_thread_makes_a_derivative(monkeypatch):
+    """What it makes by the old rules is not kept."""
+
+    def f(x):
+        return x * x
+
+    slope, made = grad(f), threading.Event()
+    make = type(slope.full).make_program
+
+    def slowly(*args):
+        program = make(*args)
+        made.set()
+        time.sleep(0.1)
+        return program
+
+    monkeypatch.setattr(type(slope.full), "make_program", slowly)
+    thread = threading.Thread(target=slope, args=(2.0,))
+    thread.start()
+    made.wait()
+    defvjp(f, lambda g, ans, x: 100.0 * g)
+    thread.join()
+    assert slope(2.0) == 100.0
 
 
 def test_what_objects_look_like():

@@ -264,11 +264,62 @@ def test_tangents():
     assert np.allclose(of_arrays(w, X, y)[1], np.sum(grad(loss)(w, 0.5, X, y, 0.1)), rtol=1e-12)
 
     @njit
+    def as_methods(f, x, v):
+        return f.jvp((x,), (v,)), cube.jvp(tangents=(v,), primals=(x,))
+
+    assert as_methods(cube, 2.0, 0.5) == ((8.0, 6.0), (8.0, 6.0))
+
+    @njit
     def wrong(x):
         return jvp(cube, (x, x), (x,))
 
     with pytest.raises(TypingError, match="2 primals and 1 tangents"):
         wrong(1.0)
+
+    @njit
+    def not_decorated(x):
+        return slope.jvp((x,), (1.0,))
+
+    with pytest.raises(TypingError, match="jvp"):
+        not_decorated(1.0)
+
+
+def test_made_inside():
+    """`grad` and its like, of functions that are arguments, under `@njit` or made there."""
+
+    @differentiate
+    def f(x, y):
+        return x * x * y
+
+    @njit
+    def all_of(f, x, y):
+        return (
+            grad(f)(x, y),
+            value_and_grad(f, ("x", "y"))(x, y),
+            hessian(f, (0, 1))(x, y),
+            hvp(f, argnums=1)(x, y, 1.0),
+            jacobian(f, "y")(x, y),
+            grad(grad(f))(x, y),
+        )
+
+    want = (12.0, (12.0, (12.0, 4.0)), ((6.0, 4.0), (4.0, 0.0)), 0.0, 4.0, 6.0)
+    assert all_of(f, 2.0, 3.0) == all_of(njit(lambda x, y: x * x * y), 2.0, 3.0) == want
+
+    @njit
+    def of_inner(x, k):
+        def inner(u):
+            return u**3
+
+        return grad(inner)(x) * k
+
+    assert of_inner(2.0, 1.0) == 12.0
+
+    @njit
+    def unknown(x, k):
+        return grad(f, k)(x, x)
+
+    with pytest.raises(TypingError, match="must be known"):
+        unknown(1.0, 1)
 
 
 def test_higher_derivatives():
@@ -481,6 +532,28 @@ def test_a_cached_caller(programs):
     for path in (programs.folder / "cache").rglob("*.*"):
         path.unlink()
     assert programs.run() == "(6.0, 6.0, 4.5) 1"
+
+
+def test_a_cached_caller_that_makes_derivatives(programs):
+    """Also of a function under `@njit`, of which Numba alone would keep what it was."""
+    programs.write(
+        caller="""\
+from numba import njit
+from srcdiff import grad
+from model import f, helper
+
+square = njit(helper)
+
+@njit(cache=True)
+def step(x):
+    return grad(f)(x), f.jvp((x,), (1.0,))[1], grad(square)(x)
+"""
+    )
+    assert programs.run() == "(6.0, 6.0, 3.0) 0"
+    assert programs.run() == "(6.0, 6.0, 3.0) 1"
+    path = programs.folder / "model.py"
+    path.write_text(path.read_text().replace("    return x * x\n", "    return x * x * x\n"))
+    assert programs.run() == "(13.5, 13.5, 6.75) 0"
 
 
 @pytest.mark.parametrize(

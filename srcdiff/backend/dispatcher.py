@@ -4,7 +4,8 @@
     slope(2.0)                      C types the argument and calls; for a type not seen yet it asks `resolve`
     njit(lambda x: slope(x))(2.0)   the compiler asks `link` for code that takes a float64
 
-An object's own attributes that are such objects (`f.grad`) can be read in compiled code too.
+An object's own attributes that are such objects (`f.grad`) can be read in compiled code too, its method `jvp` and
+functions that make such objects (`grad(f)`) called.
 
 Reads: nothing of the rest of the package; what code there is for which types is the owner's business.
 """
@@ -22,9 +23,10 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.datamodel import models, register_default
 from numba.core.dispatcher import Dispatcher, OmittedArg
 from numba.core.errors import NumbaTypeError, TypingError
-from numba.core.imputils import lower_getattr_generic
+from numba.core.imputils import lower_builtin, lower_getattr_generic
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import (
+    AbstractTemplate,
     AttributeTemplate,
     fold_arguments,
     infer_getattr,
@@ -34,7 +36,17 @@ from numba.extending import overload
 
 from ..errors import DifferentiationError
 
-__all__ = ["CompiledDispatcher", "Owner", "called_in_compiled_code", "is_interpreted"]
+__all__ = [
+    "MAKING",
+    "CompiledDispatcher",
+    "Owner",
+    "called_in_compiled_code",
+    "is_interpreted",
+    "made_in_compiled_code",
+]
+
+# Numba's compiler holds it when it asks for programs: beside another lock, two threads could wait for each other.
+MAKING = global_compiler_lock
 
 # Numba refuses masked arrays, but its C code takes one for the array below where code for that is there already.
 setattr(np.ma.MaskedArray, "__numba_array_subtype_dispatch__", True)  # noqa: B010 (unknown to type checkers)
@@ -121,10 +133,10 @@ class CompiledDispatcher(Dispatcher):
         """Whether C put this in place of an argument that was not given."""
         return isinstance(argument, OmittedArg)
 
-    @staticmethod
-    def given(args: tuple[Any, ...]) -> list[Any]:
-        """The arguments with the defaults of those that were not given."""
-        return [argument.value if isinstance(argument, OmittedArg) else argument for argument in args]
+    def given(self, args: tuple[Any, ...]) -> dict[str, Any]:
+        """The arguments that were given; C knows the defaults of others as they were when it was told."""
+        named = zip(self.parameters.parameters, args, strict=True)
+        return {name: argument for name, argument in named if not isinstance(argument, OmittedArg)}
 
     # ------------------------------------------------------------------ called from other compiled code
 
@@ -194,9 +206,7 @@ def called_in_compiled_code(
         ):
             return None
         try:
-            chosen, arguments = choose(
-                getattr(f.dispatcher, "owner", f.dispatcher), (*primals,), (*tangents,)
-            )
+            chosen, arguments = choose(owner_of(f), (*primals,), (*tangents,))
         except (DifferentiationError, TypeError) as error:
             raise TypingError(f"\n{error}") from error
         space = {"chosen": chosen}
@@ -204,6 +214,73 @@ def called_in_compiled_code(
         return space["call"]
 
     overload(function)(implementation)
+    METHODS[function.__name__] = function
+
+    @lower_builtin(function.__name__, CompiledType, types.VarArg(types.Any))  # type: ignore[untyped-decorator]
+    def lower_method(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        called = context.typing_context.resolve_value_type(function)
+        as_function = called.get_call_type(context.typing_context, signature.args, {})
+        call = context.get_function(called, as_function)
+        context.add_linking_libs(getattr(call, "libs", ()))
+        return call(builder, args)
+
+
+METHODS: dict[str, Callable[..., Any]] = {}  # of objects of ours, functions that take the object first
+
+
+def method_type(type: CompiledType, name: str) -> Any:
+    """The type of `f.jvp` in compiled code."""
+
+    class Method(AbstractTemplate):
+        key = name
+
+        def generic(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+            called = self.context.resolve_value_type(METHODS[name])
+            return called.get_call_type(self.context, (type, *args), keywords).as_method()
+
+    return types.BoundFunction(Method, type)
+
+
+def made_in_compiled_code(maker: Callable[..., Any], make: Callable[..., Any]) -> None:
+    """Let compiled code call `maker(f, ...)`, where `f` and all else is known to the compiler.
+
+    `make` is called with `f` and what is known, and gives an object of ours.
+    """
+    parameters = list(inspect.signature(maker).parameters.values())
+    names = [parameter.name for parameter in parameters]
+    taken = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
+
+    def choose(f: Any, *others: Any) -> Any:
+        if not isinstance(f, types.Dispatcher):
+            return None
+        try:
+            made = make(owner_of(f), *map(known_as, others))
+        except (DifferentiationError, TypeError) as error:
+            raise TypingError(f"\n{error}") from error
+        space = {"made": made}
+        exec(f"def give({taken}):\n    return made\n", space)
+        return space["give"]
+
+    space: dict[str, Any] = {"choose": choose}
+    text = f"def implementation({taken}):\n    return choose({', '.join(names)})\n"
+    exec(compile(text, __file__, "exec"), space)  # what is made there is made in this file, as others see it
+    overload(maker, prefer_literal=True)(space["implementation"])
+
+
+def owner_of(type: types.Dispatcher) -> Any:
+    """The object of ours that has this type in compiled code, or Numba's dispatcher."""
+    return getattr(type.dispatcher, "owner", type.dispatcher)
+
+
+def known_as(type: Any) -> Any:
+    """The value that the compiler knows of an argument."""
+    if isinstance(type, types.Omitted):
+        return type.value
+    if isinstance(type, types.BaseTuple):
+        return tuple(known_as(part) for part in type)
+    if isinstance(type, types.Type) and not isinstance(type, types.Literal):
+        raise TypeError("which parameters to differentiate by must be known when this is compiled")
+    return type.literal_value if isinstance(type, types.Literal) else type
 
 
 @infer_getattr
@@ -215,7 +292,10 @@ class OwnedAttributes(AttributeTemplate):
     def generic_resolve(self, type: CompiledType, name: str) -> Any:
         if name.startswith("_"):
             return None
-        return getattr(getattr(type.dispatcher.owner, name, None), "_numba_type_", None)
+        attribute = getattr(type.dispatcher.owner, name, None)
+        if name in METHODS and attribute is not None:
+            return method_type(type, name)
+        return getattr(attribute, "_numba_type_", None)
 
 
 @lower_getattr_generic(CompiledType)

@@ -338,6 +338,14 @@ def test_tangents_and_cotangents_must_fit():
     _, pullback = vjp(softmax, X)
     with pytest.raises(ValueError, match="shape"):
         pullback(np.ones((3, 1)))
+    for wrong in (np.ma.masked_array(np.ones(X.shape), X > 0.0), X + 1j, X.astype(str), X.astype("m8[s]")):
+        for call in (
+            lambda v: jvp(rosenbrock, (X,), (v,)),
+            lambda v: hvp(rosenbrock)(X, v),
+            lambda v: pullback(v),
+        ):
+            with pytest.raises(TypeError, match=r"masked|real"):
+                call(wrong)
     with pytest.raises(NotDifferentiable, match="`n`"):
         jvp(lambda x, n: x**n, (1.0, 2), (None, 1))
 

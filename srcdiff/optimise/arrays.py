@@ -9,7 +9,11 @@
 
 An array that is in scope and has not been stored into since is read. One that plain loops filled from such values is
 filled again. Else it is recorded: as a part of a tape for each trip, or as a copy. The tape is allocated before the
-outermost loop, so the lengths of the array must be known there.
+outermost loop, where the lengths of the array are known there. Where they are not, all its elements go onto a flat tape
+that grows, one trip's behind those of the other, and the lengths and where each trip's start onto tapes of their own:
+
+    h_tape = grown(h_tape, filled + h.size)
+    start_tape[i], length_tape[i] = filled, h.shape[0]
 """
 
 from __future__ import annotations
@@ -20,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.bounds import has_few_trips
 from ..analysis.structure import Structure
-from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import IN_PLACE, Op, Value, leaves_early, loop_body, loop_slots
@@ -118,11 +121,9 @@ def recorded_element(placer: Placer, value: Value, may_record: bool) -> Value | 
         places = [placer.source(i, may_record=False) for i in where]
         if None in places:
             continue
-        found = placer.on_tape(array)
+        found = placer.element_on_tape(array, [p for p in places if p is not None])
         if found is not None:
-            tape, trips = found
-            operands = (tape, *trips, *(p for p in places if p is not None))
-            return placer.builder.emit("load", operands, value.type)
+            return placer.builder.emit("load", found, value.type)
     return None
 
 
@@ -210,7 +211,7 @@ def yielded_to(placer: Placer, value: Value) -> tuple[Value, Value] | None:
     for _, parameter, yielded, result in loop_slots(loop):
         if yielded is value and parameter in placer.known:
             loops = placer.tape_loops(parameter)
-            if loops and loops[-1] is loop:
+            if loops and loops[-1] is loop and not placer.is_ragged(parameter):
                 if counts_known(placer.structure, loops, placer.closed_loops(parameter)[0]):
                     return parameter, result
     return None
@@ -229,20 +230,13 @@ def part_type(type: Type) -> Type:
     return ty.array(type.dtype, type.ndim) if ty.is_array(type) else type
 
 
-def recorded_lengths(structure: Structure, array: Value, loop: Op) -> tuple[tuple[Length, ...], bool]:
-    """The lengths of an array of a closed loop as they are known before it, and whether they hold in every trip."""
+def recorded_lengths(structure: Structure, array: Value, loop: Op) -> tuple[tuple[Length, ...] | None, bool]:
+    """The lengths of an array of a closed loop as they are known before it, and whether they hold in every trip; None
+    where they may change from trip to trip."""
     lengths = Lengths(structure, loop)
     found = [lengths.of(array, axis) for axis in range(array.type.ndim)]
-    if None in found:
-        maker = structure.maker.get(array)
-        name = f"`{array.name}`" if array.name else "an array"
-        raise UnsupportedConstruct(
-            f"the size of {name} changes from trip to trip of a loop",
-            maker.location if maker is not None else None,
-            "each trip's content has to be recorded for the reverse sweep",
-            "arrays of one size, or the product as a loop over its elements",
-        )
-    return tuple(n for n in found if n is not None), lengths.proven
+    known = tuple(n for n in found if n is not None)
+    return known if len(known) == len(found) else None, lengths.proven
 
 
 def keeps_its_size(structure: Structure, array: Value, loop: Op) -> bool:

@@ -22,7 +22,7 @@ Reads: structure, affine forms. Gives a function without reads of closed regions
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Overwrites
@@ -31,7 +31,7 @@ from ..errors import InternalError, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import IN_PLACE, Block, Function, Op, Value, counts_trips, loop_body, loop_slots
-from ..ir.nests import copy_elements
+from ..ir.nests import copy_elements, flat_index, shape_elements
 from ..ir.trips import trip_number
 from ..ir.walk import free_values_of
 from ..primitives import ARRAYS, REGISTRY
@@ -104,7 +104,7 @@ def settled(function: Function, states: bool, cheap: int) -> Function:
     plan = Plan()
     instead: dict[Value, Value] = {}
     for _ in range(6):
-        placer = Placer(function, structure, overwrites, set(plan.used), instead, states, cheap)
+        placer = Placer(function, structure, overwrites, plan, instead, states, cheap)
         body = placer.run()
         settled = placer.plan.used == plan.used
         plan = placer.plan
@@ -134,15 +134,20 @@ class Placer:
         function: Function,
         structure: Structure,
         overwrites: Overwrites,
-        known: set[Value],
+        before: Plan,
         instead: dict[Value, Value],
         states: bool,
         cheap: int,
     ) -> None:
-        self.function, self.structure, self.overwrites, self.known = function, structure, overwrites, known
+        self.function, self.structure, self.overwrites, self.known = (
+            function,
+            structure,
+            overwrites,
+            before.used,
+        )
         self.instead, self.states, self.cheap = instead, states, cheap
         self.leaf: dict[Value, Value] = {}  # the one value that is missing to compute another again cheaply
-        self.plan = Plan()
+        self.plan = Plan(positions=before.positions, shapes=before.shapes, starts=before.starts)
         self.scope: set[Value] = set()
         self.spent: set[Value] = set()  # array versions that a store has consumed
         self.pointers: dict[Value, tuple[Value, ...]] = {}  # results of `if` and loops -> what they may be
@@ -537,7 +542,11 @@ class Placer:
         loops = self.tape_loops(array)
         is_open = all(loop.attributes["token"] in self.trips for loop in loops)
         known = is_open and counts_known(self.structure, loops, self.closed_loops(array)[0])
-        return known and has_states(self.structure, array, self.closed_loops(array))
+        return (
+            known
+            and not self.is_ragged(array)
+            and has_states(self.structure, array, self.closed_loops(array))
+        )
 
     def stored_by(self, value: Value) -> list[Op]:
         if not hasattr(self, "_stores"):
@@ -667,11 +676,42 @@ class Placer:
         return tuple(op for op in self.chain(value) if op.primitive in LOOPS and self.varies(value, op))
 
     def recorded(self, value: Value) -> Value | None:
+        if self.is_ragged(value):
+            return self.shaped(value)
         found = self.on_tape(value)
         if found is None or not found[1]:
             return None if found is None else found[0]
         tape, where = found
         return self.builder.emit("load", (tape, *where), part_type(value.type), name=value.name)
+
+    def is_ragged(self, value: Value) -> bool:
+        """Whether a value is an array whose lengths may change from trip to trip of the closed loops around it."""
+        if not ty.is_array(value.type) or not self.tape_loops(value):
+            return False
+        return recorded_lengths(self.structure, value, self.closed_loops(value)[0])[0] is None
+
+    def element_on_tape(self, array: Value, places: Sequence[Value]) -> tuple[Value, ...] | None:
+        """The tape of an array, and where on it the element at `places` is."""
+        if not self.is_ragged(array):
+            found = self.on_tape(array)
+            return None if found is None else (found[0], *found[1], *places)
+        tape = self.tape_of(array)
+        if tape is None or tape.start is None:
+            return None
+        start = self.supplied(tape.start)
+        lengths = [self.length_of(array, axis) for axis in range(array.type.ndim)]
+        return tape.final, flat_index(self.builder, start, lengths, places)
+
+    def shaped(self, array: Value) -> Value | None:
+        """An array from its elements on a flat tape."""
+        tape = self.tape_of(array)
+        if tape is None or tape.start is None:
+            return None
+        start = self.supplied(tape.start)
+        lengths = [self.length_of(array, axis) for axis in range(array.type.ndim)]
+        type = part_type(array.type)
+        fresh = self.builder.emit("alloc", lengths, type, {"fill": "empty"}, array.name)
+        return shape_elements(self.builder, fresh, tape.final, start, lengths)
 
     def tape_of(self, value: Value) -> Tape | None:
         """The tape that a value is recorded on; None where the loops around it are not open in the reverse sweep."""
@@ -724,6 +764,10 @@ class Placer:
         is_array = ty.is_array(value.type)
         outermost = next(op for op in chain if op.primitive in LOOPS)
         lengths, proven = recorded_lengths(self.structure, value, outermost) if is_array else ((), True)
+        if lengths is None:
+            start = self.plan.starts.setdefault(value, Value("start", ty.int64))
+            self.structure.home[start] = self.structure.home[value]
+            return Tape(value, chain, loops, Value(name, tape_type(value.type.dtype, 1)), False, start=start)
         if counts_known(self.structure, loops, outermost):
             final = Value(name, tape_type(value.type, len(loops)))
             return Tape(value, chain, loops, final, lengths=lengths, proven=proven)

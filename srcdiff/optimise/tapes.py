@@ -21,7 +21,7 @@ from ..analysis.structure import Structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Op, Value, leaves_early, loop_body
-from ..ir.nests import copy_elements
+from ..ir.nests import copy_elements, flatten_elements
 from ..ir.trips import trip_count, trip_number
 from ..ir.types import Type
 from .arrays import Length, bounds_before, emitted_length, require_lengths
@@ -39,6 +39,8 @@ class Tape:
     before the outermost loop; otherwise the tape is flat, and `position` is the value that says where the
     trips of the innermost loop start: `counted` if their total can be found before the outermost loop, else it grows.
     Without a loop in the chain the value only has to leave arms of `if`.
+    A `ragged` tape is flat and holds arrays of any sizes, one behind the other; `start` is the value that says where
+    the one of a trip starts.
     """
 
     value: Value
@@ -51,19 +53,28 @@ class Tape:
     lengths: tuple[Length, ...] = ()  # of an array, as known before the outermost loop
     proven: bool = True  # that each trip's array has these lengths
     last: Value | None = None  # what the value is behind the last trip, if that is on the tape too
+    start: Value | None = None
 
     @property
     def grows(self) -> bool:
-        """Whether its length is not known before the outermost loop."""
-        return not self.known and not self.counted
+        """Whether it has one entry for each trip, and its length is not known before the outermost loop."""
+        return not self.known and not self.counted and not self.ragged
+
+    @property
+    def ragged(self) -> bool:
+        return self.start is not None
 
 
 @dataclass
 class Plan:
+    """What is recorded, and the numbers that are recorded beside it: where the trips of inner loops are on flat tapes,
+    lengths of arrays, and where arrays are on ragged tapes."""
+
     tapes: dict[Value, Tape] = field(default_factory=dict)
     used: set[Value] = field(default_factory=set)
     positions: dict[Op, Value] = field(default_factory=dict)
     shapes: dict[tuple[Value, int], Value] = field(default_factory=dict)
+    starts: dict[Value, Value] = field(default_factory=dict)
 
 
 def placed_as(placed: dict[Value, Value], value: Value) -> Value:
@@ -99,6 +110,7 @@ class Recorder:
         self.positions: dict[Op, tuple[Value, Thread]] = {}
         for tape in plan.tapes.values():
             self.of_value[tape.value] = Thread(tape.chain, tape.final.type, tape.final.name, tape.final, tape)
+        self.filled = {t: Thread(t.chain, ty.int64, "filled", None) for t in plan.tapes.values() if t.ragged}
         for loop, position in plan.positions.items():
             tapes = [t for t in plan.tapes.values() if t.position is position]
             if tapes:
@@ -106,6 +118,7 @@ class Recorder:
                 chain = chain[: chain.index(loop)]
                 self.positions[loop] = (position, Thread(chain, ty.int64, "start", None))
         self.threads = [*self.of_value.values(), *(thread for _, thread in self.positions.values())]
+        self.threads += self.filled.values()
         self.shapes: dict[Value, list[tuple[int, Value]]] = {}
         for (array, axis), value in plan.shapes.items():
             if value in plan.tapes:
@@ -287,6 +300,9 @@ class Recorder:
                 content = builder.append(Op("copy", (value,), (made,), (), {}, builder.location))[0]
             self.state[thread] = content
             return
+        if tape.ragged:
+            self.append(builder, thread, tape, content)
+            return
         tokens = {op.attributes["token"]: op for op in self.open}
         loops = [tokens[loop.attributes["token"]] for loop in tape.loops]
         if tape.known:
@@ -306,6 +322,23 @@ class Recorder:
         self.state[thread] = builder.emit(
             "store", (self.state[thread], *where, content), thread.type, name=thread.name
         )
+
+    def append(self, builder: Builder, thread: Thread, tape: Tape, array: Value) -> None:
+        """Put the elements of an array behind those that are on a ragged tape."""
+        filled, begin = self.filled[tape], thread.starts
+        start = self.state[filled]
+        assert tape.start is not None and begin is not None
+        self.defined(builder, tape.start, start)
+        lengths = [builder.emit("shape", (array,), ty.int64, {"axis": k}) for k in range(array.type.ndim)]
+        with builder:
+            size = lengths[0]
+            for length in lengths[1:]:
+                size = size * length
+            end = start + size
+        attributes = {"begin": begin.attributes["token"]}
+        roomy = builder.emit("ensure", (self.state[thread], end), thread.type, attributes, thread.name)
+        self.state[thread] = flatten_elements(builder, roomy, start, array, lengths)
+        self.state[filled] = end
 
     def make_room(self, builder: Builder, growing: Sequence[Thread]) -> None:
         """Let tapes grow at the start of a trip. Those that began together are full together."""

@@ -403,6 +403,28 @@ def product_and_elements_in_turns(a, b, n):
     return np.sum(a)
 
 
+def products_of_growing_parts(m):
+    for k in range(1, 4):
+        m[k:, k:] -= m[k:, :k] @ m[:k, k:]
+    return np.sum(m * m)
+
+
+def products_of_ragged_parts(A, sizes):
+    """Matrices of other sizes in each trip, joined in branches, and elements of theirs that a `while` reads."""
+    s = 0.0
+    for i in range(len(sizes)):
+        n = sizes[i]
+        B = np.sin(A[:n, :]) @ A[:, : n + 1]
+        if i % 2:
+            B = B @ np.cos(A[: n + 1, :2])
+        k = 0
+        while k < n:
+            C = B.T @ B
+            s += np.sum(C @ C) * C[0, 0] * B[k, 0]
+            k += 1
+    return s
+
+
 PROGRAMS = [
     case(linear_regression, (numbers(3), numbers(5, 3), numbers(5))),
     case(
@@ -460,6 +482,12 @@ PROGRAMS = [
     case(einstein_sums, (numbers(3, 4), numbers(4, 2), numbers(3)), argnums=(0, 1, 2)),
     case(tensor_products, (numbers(2, 3, 4), numbers(4, 3)), argnums=(0, 1)),
     case(triangular_operands, (0.4 * numbers(3, 3), 3)),
+    case(products_of_growing_parts, (0.5 * numbers(4, 4),)),
+    case(
+        products_of_ragged_parts,
+        (0.4 * numbers(4, 4), np.array([2, 3, 0, 1, 3])),
+        (0.4 * numbers(4, 4), np.zeros(0, np.int64)),
+    ),
     case(neighbours_overwritten, (0.4 * numbers(3, 3), 3)),
     case(both_swapped, (0.4 * numbers(3, 3), 3)),
     case(

@@ -938,13 +938,6 @@ def array_that_a_loop_left_written(a, c, n):
     return np.sum(b * b) + np.sum(a * c)
 
 
-@refused(np.zeros((4, 4)))
-def products_of_growing_parts(m):
-    for k in range(1, 4):
-        m[k:, k:] -= m[k:, :k] @ m[:k, k:]
-    return np.sum(m)
-
-
 @refused(X)
 def unknown_builtin(x):
     return sorted(x)[0]

@@ -206,8 +206,7 @@ class Compiled:
         values = self.bind(args, keywords)
         specs = self.specs(values)
         entry = function, fetch, _ = self.entry(specs)
-        if not self.signature.is_partial and not is_interpreted():
-            self.pass_on(specs, entry)
+        self.pass_on(specs, entry)
         return function(*flattened(values), *map(fetched, fetch))
 
     def resolve(self, *args: Any) -> Callable[..., Any]:
@@ -234,6 +233,8 @@ class Compiled:
     def pass_on(self, specs: Specs, entry: Entry) -> None:
         """Let further calls with such arguments pass on their parts and what is captured, with no more Python than that
         takes."""
+        if self.signature.is_partial or is_interpreted():
+            return
         with MAKING:
             if self.compiled.get(specs) is entry:  # else it was made anew meanwhile
                 self.call_by(self.way(specs, entry).call)
@@ -242,7 +243,11 @@ class Compiled:
         function, fetch, statics = entry
         around = function if isinstance(function, Around) else None
         compiled: Any = function if around is None else around.function
-        form = tuple(map(structure_of, specs)), None if around is None else (around.written, around.structure)
+        directions = self.directions(specs)
+        form = (
+            tuple(map(structure_of, (*specs, *directions))),
+            None if around is None else (around.written, around.structure),
+        )
         same = (way for way in self.passes if way.form == form and same_captured(way.captured, entry[1:]))
         way = next(same, None)
         if way is None:
@@ -252,10 +257,19 @@ class Compiled:
             call = passing(target, form[0], fetch, statics, self.call)
             way = Way(form, (fetch, statics), dispatcher, call)
             self.passes = [way, *self.passes[:7]]
-        way.dispatcher.insert(
-            compiled, (*flat_leaves(specs), *(ty.typeof(fetched(where)) for where in fetch))
-        )
+        given = [ty.owned(leaf) if ty.is_array(leaf) else leaf for leaf in flat_leaves(directions)]
+        types = (*flat_leaves(specs), *given, *(ty.typeof(fetched(where)) for where in fetch))
+        if types not in way.dispatcher.inserted:
+            way.dispatcher.insert(self.fitting(compiled, specs), types)
         return way
+
+    def directions(self, specs: Specs) -> Specs:
+        """The types of what a call takes besides the arguments."""
+        return ()
+
+    def fitting(self, compiled: Any, specs: Specs) -> Any:
+        """The compiled function, which raises where what it takes besides the arguments does not fit them."""
+        return compiled
 
     # ---------------------------------------------------------------------------- from compiled functions
 

@@ -21,8 +21,9 @@ import numpy as np
 
 from . import pipeline
 from .arguments import ArgNums, Around, flattened, matching, nesting_of
+from .backend.cpu import load_adapter
 from .compiled import Compiled, Specs, flat_leaves, returned, without_masks
-from .emit.adapter import leaves_of, unused
+from .emit.adapter import leaves_of, print_adapter, unused
 from .errors import NotDifferentiable
 from .frontend.build import Program
 from .frontend.captures import fetched
@@ -285,7 +286,24 @@ class Directional(Derivative):
 
     def call(self, *args: Any, **keywords: Any) -> Any:
         given, tangents = self.split(args)
-        return self.at(self.bind(given, keywords), tangents)
+        values = self.bind(given, keywords)
+        specs = self.specs(values)
+        self.pass_on(specs, self.entry(specs))
+        return self.at(values, tangents)
+
+    def directions(self, specs: Specs) -> Specs:
+        return tuple(specs[k] for k in self.wrt)
+
+    def fitting(self, compiled: Any, specs: Specs) -> Any:
+        names = list(inspect.signature(compiled).parameters)
+        count = len(flat_leaves(specs))
+        primals = [leaf for k in self.wrt for leaf in parameters_of(specs, k, names)]
+        pairs = zip(names[count:], primals, flat_leaves(self.directions(specs)), strict=False)
+        alike = [(tangent, primal) for tangent, primal, leaf in pairs if ty.is_array(leaf)]
+        if not alike:
+            return compiled
+        called = unused(compiled.__name__, names)
+        return load_adapter(print_adapter(called, names, names, alike), called, compiled, {})
 
     def resolved(self, args: tuple[Any, ...]) -> Callable[..., Any]:
         """What to call with arguments and tangents of types that the dispatcher does not know.
@@ -321,6 +339,12 @@ class Directional(Derivative):
             )
         ]
         return function(*flattened(values), *seeds, *map(fetched, fetch))
+
+
+def parameters_of(specs: Specs, k: int, names: Sequence[str]) -> Sequence[str]:
+    """The flat parameters, of these names, that are argument `k`."""
+    start = len(flat_leaves(specs[:k]))
+    return names[start : start + len(flat_leaves((specs[k],)))]
 
 
 class Tangent(Directional):
@@ -372,6 +396,10 @@ class HessianVector(Directional):
         if self.single:
             return {self.wrt[0]: name}
         return {k: f"{name}[{place}]" for place, k in enumerate(self.wrt)}
+
+    def directions(self, specs: Specs) -> Specs:
+        found = super().directions(specs)
+        return found if self.single else (found,)
 
     def split(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], Sequence[Any]]:
         *given, vector = args

@@ -357,6 +357,37 @@ def test_a_direction_goes_straight_to_compiled_code():
     assert jvp(f, (x, 2.0), (v, None)) == (18.0, 12.0) == jvp(f, (x, 2.0), ([1, 0], None))
 
 
+def test_a_direction_passes_on_what_is_captured():
+    scale = np.array([1.0, 2.0])
+
+    def f(p, y=1.0):
+        return np.sum(scale * p["w"] ** 3) * y
+
+    p, v = {"w": np.array([1.0, 2.0])}, {"w": np.array([1.0, 0.0])}
+    product = hvp(f)
+    for _ in range(2):
+        np.testing.assert_allclose(product(p, 2.0, v)["w"], [12.0, 0.0])
+        np.testing.assert_allclose(product(p, v)["w"], [6.0, 0.0])
+    assert product.__call__ is product.passes[0].call
+    seen = []
+    sys.setprofile(lambda frame, event, arg: seen.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        product(p, 2.0, v)
+    finally:
+        sys.setprofile(None)
+    assert "specs" not in seen
+    for like in ([1.0, 0.0], np.array([1, 0]), np.float32([1.0, 0.0]), np.array([1.0, 9.0, 0.0])[::2]):
+        np.testing.assert_allclose(product(p, 2.0, {"w": like})["w"], [12.0, 0.0])
+    for wrong in (np.ones(3), 1.0):
+        with pytest.raises(ValueError, match="shape"):
+            product(p, 2.0, {"w": wrong})
+    for wrong in (np.ma.masked_array(v["w"], [True, False]), v["w"] + 0j):
+        with pytest.raises(TypeError):
+            product(p, 2.0, {"w": wrong})
+    scale = np.array([0.0, 1.0])
+    np.testing.assert_allclose(product(p, 2.0, v)["w"], [0.0, 0.0])
+
+
 def test_a_function_is_read_once_by_jvp_and_vjp():
     def f(x):
         return x * x

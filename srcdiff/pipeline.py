@@ -19,6 +19,7 @@ from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
 from .ir.walk import ops_within
+from .optimise.accumulators import pass_accumulators
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.clips import drop_clips
@@ -369,7 +370,8 @@ def linked(function: Function) -> tuple[Function, list[Function]]:
     helpers = [with_stacks(f, parts) for f in whole.values()]
     for part in parts.values():
         helpers += [simplified(forward_part(part, parts)), simplified(pullback_part(part, parts))]
-    return with_stacks(function, parts), helpers
+    first, *others = pass_accumulators([with_stacks(function, parts), *helpers])
+    return first, others
 
 
 def recording_calls(function: Function) -> tuple[str, ...]:

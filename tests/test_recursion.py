@@ -255,9 +255,36 @@ def decaying(x, n):
     return y * x
 
 
+def range_halved(x, low, high):
+    """The array is passed on whole."""
+    if high - low == 1:
+        return x[low] * x[low]
+    middle = (low + high) // 2
+    return math.sin(range_halved(x, low, middle)) * range_halved(x, middle, high)
+
+
+def two_arrays(x, y, k):
+    if k == len(x):
+        return 0.5
+    s = 0.0
+    for j in range(k % 3):
+        s += y[j] * two_arrays(x, y, k + 1)
+    return x[k] + y[k] * s + 0.1 * two_arrays(x, y, k + 1) ** 2
+
+
+def itself_and_another(x, n):
+    """What is owed to the array of the first call is owed to `x` elsewhere."""
+    if n == 0:
+        return np.sum(x * x)
+    return itself_and_another(2.0 * x, n - 1) + itself_and_another(x, n - 1) * x[n]
+
+
 @pytest.mark.parametrize(
     ("f", "args"),
     [
+        (range_halved, (VALUES, 0, len(VALUES))),
+        (two_arrays, (VALUES[:4], VALUES[1:5], 0)),
+        (itself_and_another, (VALUES, 2)),
         (power, (1.3, 4)),
         (power, (1.3, 0)),
         (fibonacci, (0.7, 1.1, 6)),
@@ -350,6 +377,13 @@ def test_the_cost_has_no_factor_of_the_depth():
     # Mutual recursion, and calls in loops.
     assert [calls_made(even, 0.7, n)[0] for n in (16, 32, 64)] == [16, 32, 64]
     assert calls_made(branching, 0.4, 5)[0] == 2 * (5 + 20 + 60 + 120 + 120)
+
+
+def test_an_array_that_is_passed_on_costs_no_more_than_what_is_added_to_it():
+    text = differentiate(range_halved).gradient_source(VALUES, 0, len(VALUES))
+    assert text.count("def range_halved_again_pullback(x, low, high, result_bar, x_bar, tape):") == 1
+    assert text.count("zeros") == 1
+    assert text.count("+=") == 2  # to one element, in each function
 
 
 def test_a_pullback_can_be_called_often():

@@ -14,7 +14,7 @@ import keyword
 import re
 
 from ..analysis.structure import find_structure
-from ..ir.core import IN_PLACE, Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots, written_in_place
 from ..ir.walk import ops_within
 from .special import called_functions, modules_called
 
@@ -174,9 +174,9 @@ class Variables:
 
     def must(self, block: Block) -> None:
         for op in block.ops:
-            if op.primitive in IN_PLACE:
-                self.unite(op.operands[0], op.result)
-            elif op.primitive in ("for", "while"):
+            for version, later in written_in_place(op):
+                self.unite(version, later)
+            if op.primitive in ("for", "while"):
                 for _, parameter, _, result in loop_slots(op):
                     self.unite(parameter, result)
                 if op.primitive == "while":

@@ -17,7 +17,17 @@ from typing import Any
 
 from ..ir import types as ty
 from ..ir.builder import constant
-from ..ir.core import IN_PLACE, Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    IN_PLACE,
+    Block,
+    Function,
+    Op,
+    Value,
+    leaves_early,
+    loop_body,
+    loop_slots,
+    written_in_place,
+)
 from ..ir.types import Type
 from ..ir.walk import free_values_of, ops_within, uses_in
 from ..primitives import ARRAYS, REGISTRY
@@ -197,9 +207,7 @@ class Printer:
 
     def writes(self, op: Op) -> set[Value]:
         if op not in self.written:
-            found = set()
-            if op.primitive in IN_PLACE:
-                found.add(self.storage.find(op.operands[0]))
+            found = {self.storage.find(version) for version, _ in written_in_place(op)}
             for region in op.regions:
                 for inner in region.ops:
                     found |= self.writes(inner)
@@ -709,9 +717,9 @@ class Storages:
 def storages(body: Block) -> Storages:
     found = Storages()
     for op in ops_within(body):
-        if op.primitive in IN_PLACE:
-            found.join(op.operands[0], op.result)
-        elif op.attributes.get("view"):
+        for version, later in written_in_place(op):
+            found.join(version, later)
+        if op.attributes.get("view"):
             found.join(op.operands[0], op.result)
         elif op.primitive == "if":
             for k, result in enumerate(op.results):

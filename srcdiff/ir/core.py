@@ -105,6 +105,13 @@ class Function:
 IN_PLACE = ("store", "accum", "accumulate_array", "ensure", "barrier")
 
 
+def written_in_place(op: Op) -> list[tuple[Value, Value]]:
+    """(version, next version) of each array that an op writes in its memory."""
+    if op.primitive in IN_PLACE:
+        return [(op.operands[0], op.result)]
+    return [(op.operands[k], op.results[n]) for k, n in op.attributes.get("into", ())]
+
+
 def is_number(value: Value, number: float) -> bool:
     """Whether a value is this constant (and not a boolean)."""
     return value.is_constant and not isinstance(value.constant, bool) and bool(value.constant == number)

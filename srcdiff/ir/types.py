@@ -35,6 +35,10 @@ def stack(type: Type) -> Type:
     return nb_types.List(type)
 
 
+def is_stack(type: Type) -> bool:
+    return isinstance(type, nb_types.List)
+
+
 def owned(type: Type) -> Type:
     """The type of a copy of an array."""
     return type.copy(layout="F" if type.layout == "F" else "C", readonly=False)

@@ -17,9 +17,11 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
+from .agreement import same, same_axis
+from .describe import describe
 from .indexing import gathered, positions, scattered
+from .loops import LoopParts
 from .scalars import Scalars
-from .scope import LoopParts, describe, same, same_axis
 from .things import (
     ArrayView,
     Axis,

@@ -2,8 +2,8 @@
 
     parse(read_source(f), (float64, float64[:]))  ->  Program(function, captures, ...)
 
-Statements are read in order; names and memory are joined at `if` and loops (`scope.py`), expressions become ops
-(`expressions.py`, `arrays.py`, `calls.py`), called functions are read in place.
+Statements are read in order; names and memory are joined at `if` (`branches.py`) and carried by loops (`loops.py`),
+expressions become ops (`expressions.py`, `arrays.py`, `calls.py`), called functions are read in place.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from ..primitives.custom import rules_of
 from .canonicalise import assigned_names, read_names
 from .captures import Captures
 from .custom import attempted, derived
+from .describe import describe
 from .expressions import BINARY, Expressions
 from .library.builtin import range_elements, range_length
 from .library.structures import has_items, joined_name, known_range, thing_of, with_results
+from .loops import LoopParts
 from .recursion import CallSites, Reading, call_apart
-from .scope import Frame, LoopParts, describe
+from .scope import FLAG, Frame
 from .searches import halves_bracket
 from .source import FunctionSource
 from .things import (
@@ -256,7 +258,7 @@ class Reader(Expressions):
             self.refuse(f"{describe(thing)} kept in a variable", instead="use it in the `for` itself")
         self.suggest(name, thing)
         self.frame.env[name] = thing
-        self.frame.env.pop(name + "?", None)
+        self.frame.env.pop(name + FLAG, None)
 
     def suggest(self, name: str, thing: Any) -> None:
         """Let a value without a name take the user's."""

@@ -26,13 +26,14 @@ from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
 from .captures import Captures, Where
 from .custom import call_with_rules
+from .describe import describe
 from .library import METHODS, OWN_METHODS, call_library, entry_of, written
 from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
 from .library.structures import call_method_of, known_items, made_structure
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
 from .recursion import CallSites, is_hashable
-from .scope import Frame, describe
+from .scope import Frame
 from .source import FunctionSource, read_source
 from .things import (
     ArrayView,

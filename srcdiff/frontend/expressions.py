@@ -19,6 +19,7 @@ from ..primitives import REGISTRY
 from .arrays import Slice
 from .calls import NUMBER_METHODS, Calls
 from .captures import outline, place
+from .describe import describe
 from .library.complex_numbers import imag, real
 from .library.products import matmul
 from .library.structures import (
@@ -33,7 +34,7 @@ from .library.structures import (
     known_range,
     thing_of,
 )
-from .scope import FLAG, Frame, describe
+from .scope import FLAG, Frame
 from .things import (
     ArrayView,
     Elementwise,

@@ -19,7 +19,7 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
 from ..primitives.arrays import ARRAYS
-from .scope import same
+from .agreement import same
 from .things import ArrayView, Elementwise, Length, Poison, Scalar, Static, is_number, whole_view
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..errors import DifferentiationError, UnsupportedConstruct
+from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
 
@@ -216,6 +217,14 @@ class LocalFunction:
 
 def is_number(thing: Any) -> bool:
     return isinstance(thing, (bool, int, float, complex))
+
+
+def number_type(number: Any) -> Type:
+    if isinstance(number, bool):
+        return ty.boolean
+    if isinstance(number, int):
+        return ty.int64
+    return ty.complex128 if isinstance(number, complex) else ty.float64
 
 
 def is_scalar(thing: Any) -> bool:

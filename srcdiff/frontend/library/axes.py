@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...ir.core import Value
 from ..arrays import Slice
-from ..scope import describe
+from ..describe import describe
 from ..things import ArrayView, Elementwise, Scalar, Static, is_number, is_scalar
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import numpy as np
 
 from ...ir import types as ty
 from ...ir.core import Value
+from ..agreement import same
 from ..arrays import Slice
-from ..scope import describe, same
+from ..describe import describe
 from ..things import ArrayView, Elementwise, Scalar, Static, is_arraylike, is_scalar
 from .axes import (
     EVERYTHING,

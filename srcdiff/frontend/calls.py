@@ -22,7 +22,6 @@ from ..ir.operators import current_builder
 from ..ir.types import Type
 from ..primitives.custom import bare, rules_of
 from ..primitives.record import Primitive, row_of
-from .arrays import Arrays
 from .canonicalise import RESULT, canonicalise
 from .captures import Captures, Where
 from .custom import call_with_rules
@@ -33,6 +32,7 @@ from .library.complex_numbers import conjugate, is_complex
 from .library.structures import call_method_of, known_items, made_structure
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
 from .recursion import CallSites, is_hashable
+from .reductions import Reductions
 from .scope import Frame
 from .source import FunctionSource, read_source
 from .things import (
@@ -54,7 +54,7 @@ from .trees import Tree
 Arguments = tuple[Any, ...]
 
 
-class Calls(Arrays):
+class Calls(Reductions):
     stack: list[Any]
     readings: dict[Any, Any]  # functions that are called, by code and types
     calls_large: bool  # whether large functions are called

@@ -16,7 +16,6 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..primitives import REGISTRY
-from .arrays import Slice
 from .calls import NUMBER_METHODS, Calls
 from .captures import outline, place
 from .describe import describe
@@ -46,6 +45,7 @@ from .things import (
     Range,
     Root,
     Scalar,
+    Slice,
     Static,
     is_arraylike,
     is_list,
@@ -739,7 +739,7 @@ class Expressions(Calls):
         self.memory, self.frame.env = memory, env
         if any(isinstance(n, Value) for n in shape) or not (is_scalar(sample) or is_arraylike(sample)):
             self.refuse(f"a list of {describe(sample)}", instead="an array filled in a loop")
-        listed = self.held(Elementwise((length, *shape), at, frozenset()))
+        listed = self.materialise(Elementwise((length, *shape), at, frozenset()))
         listed.root.is_list = True
         return listed
 

@@ -28,6 +28,7 @@ from ..ir.types import Type
 Number: TypeAlias = bool | int | float | complex
 Scalar: TypeAlias = Any  # Value or Number
 Length: TypeAlias = Any  # Value or int
+Indices: TypeAlias = tuple[Scalar, ...]
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,15 @@ class Range:
     start: Scalar
     stop: Scalar
     step: Scalar
+
+
+@dataclass(frozen=True)
+class Slice:
+    """`start:stop:step` inside an index; None is what is left out."""
+
+    start: Any
+    stop: Any
+    step: Any
 
 
 @dataclass(frozen=True)

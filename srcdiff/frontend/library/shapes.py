@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..agreement import same
-from ..arrays import Slice
-from ..things import ArrayView, Elementwise, Scalar, is_number, is_scalar
+from ..things import ArrayView, Elementwise, Scalar, Slice, is_number, is_scalar
 from .axes import EVERYTHING, Indices, axes_of, axis_of, is_none, items_of, rearranged, whole_number, word
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from ..primitives.custom import rules_of
 from .canonicalise import assigned_names, read_names
-from .captures import Captures
 from .custom import attempted, derived
 from .describe import describe
-from .expressions import BINARY, Expressions
-from .library.builtin import range_elements, range_length
+from .expressions import Expressions
+from .library.builtin import range_length
 from .library.structures import has_items, joined_name, known_range, thing_of, with_results
 from .loops import LoopParts
+from .operators import BINARY
 from .recursion import CallSites, Reading, call_apart
 from .scope import FLAG, Frame
 from .searches import halves_bracket
@@ -102,13 +102,11 @@ class Reader(Expressions):
 
     def __init__(self) -> None:
         super().__init__()
-        self.captures = Captures()
         self.files = set()
         self.called, self.differentiated = set(), set()
         self.stack = []
         self.readings: dict[Any, Reading] = {}
         self.calls_large, self.large, self.kept, self.sites = False, set(), set(), CallSites()
-        self.prologue = Builder()
         self.names: dict[Value, str] = {}
 
     def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
@@ -130,16 +128,6 @@ class Reader(Expressions):
         return reader
 
     # ------------------------------------------------------------------------------------- parameters
-
-    def parameter_root(self, value: Value) -> Root:
-        shape = []
-        for axis in range(value.type.ndim):
-            length = self.prologue.emit("shape", (value,), ty.int64, {"axis": axis})
-            self.nonnegative.add(length)
-            shape.append(length)
-        root = Root(value.type, value.name, tuple(shape))
-        self.memory[root] = value
-        return root
 
     def parameter(self, spec: Any, name: str, parameters: list[Value]) -> Any:
         """The thing that an argument of a given type is, its values appended to `parameters`."""
@@ -509,65 +497,6 @@ class Reader(Expressions):
             for name in assigned_names(body)
             if name in others or not isinstance(self.frame.env.get(name), ArrayView)
         ]
-
-    def settled_iterable(self, thing: Any) -> Any:
-        match thing:
-            case Elementwise():
-                return self.materialise(thing)
-            case Enumerated():
-                return Enumerated(self.settled_iterable(thing.of), thing.start)
-            case Zipped():
-                return Zipped(tuple(self.settled_iterable(x) for x in thing.of))
-            case Reversed():
-                return Reversed(self.settled_iterable(thing.of))
-            case _:
-                return thing
-
-    def iteration(self, thing: Any) -> tuple[Scalar, Any]:
-        """How many items something iterates over, and how to get item `k`."""
-        match thing:
-            case Range():
-                elements = range_elements(self, thing)
-                ascending = self.never_negative(thing.start) and is_number(thing.step) and thing.step > 0
-
-                def number_at(k: Scalar) -> Scalar:
-                    value = elements.at((k,))
-                    if ascending and isinstance(value, Value):
-                        self.nonnegative.add(value)
-                    return value
-
-                return range_length(self, thing), number_at
-            case ArrayView() | Elementwise():
-                if thing.ndim == 1:
-                    return self.length(thing), lambda k: self.at(thing, (k,))
-                return self.length(thing), lambda k: self.subscript(thing, (k,))
-            case tuple():
-                array = self.array_of(thing)
-                return len(thing), lambda k: self.subscript(array, (k,))
-            case Enumerated():
-                n, item = self.iteration(thing.of)
-                return n, lambda k: (self.counted(k, thing.start), item(k))
-            case Zipped():
-                pairs = [self.iteration(x) for x in thing.of]
-                n = pairs[0][0]
-                for other, _ in pairs[1:]:
-                    n = n if n is other else self.scalar("min", n, other)
-                return n, lambda k: tuple(item(k) for _, item in pairs)
-            case Reversed():
-                n, item = self.iteration(thing.of)
-
-                def from_end(k: Scalar) -> Any:
-                    index = self.scalar("sub", self.scalar("sub", n, 1), k)
-                    if isinstance(index, Value):
-                        self.nonnegative.add(index)
-                    return item(index)
-
-                return n, from_end
-            case _:
-                self.refuse(f"a loop over {describe(thing)}", instead="a loop over `range(...)` or an array")
-
-    def counted(self, k: Scalar, start: Scalar) -> Scalar:
-        return k if is_number(start) and start == 0 else self.scalar("add", k, start)
 
     def unrolled(self, node: ast.For, items: tuple[Any, ...]) -> None:
         """A loop over known items: they may differ in type, so each trip is read by itself."""

@@ -23,16 +23,15 @@ from ..ir.types import Type
 from ..primitives.custom import bare, rules_of
 from ..primitives.record import Primitive, row_of
 from .canonicalise import RESULT, canonicalise
-from .captures import Captures, Where
 from .custom import call_with_rules
 from .describe import describe
 from .library import METHODS, OWN_METHODS, call_library, entry_of, written
 from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
 from .library.structures import call_method_of, known_items, made_structure
+from .names import Names
 from .nested import call_derivative, is_derivative, is_maker, make_derivative
 from .recursion import CallSites, is_hashable
-from .reductions import Reductions
 from .scope import Frame
 from .source import FunctionSource, read_source
 from .things import (
@@ -54,7 +53,7 @@ from .trees import Tree
 Arguments = tuple[Any, ...]
 
 
-class Calls(Reductions):
+class Calls(Names):
     stack: list[Any]
     readings: dict[Any, Any]  # functions that are called, by code and types
     calls_large: bool  # whether large functions are called
@@ -64,7 +63,6 @@ class Calls(Reductions):
     files: set[str]  # of the functions that were read in place
     called: set[Any]  # functions that have rules, or may be given some
     differentiated: set[Any]  # those of which derivatives were put in place
-    captures: Captures
 
     def statements(self, body: list[ast.stmt]) -> None:
         raise NotImplementedError
@@ -598,14 +596,6 @@ class Calls(Reductions):
             if type is not None and ty.is_scalar(type):
                 return type
         self.refuse(f"{describe(thing)} as a dtype", "only numbers carry a derivative", "`np.float64`, say")
-
-    def lifted(self, value: Any) -> Any:
-        """A Python value that is known when the function is read, as a thing."""
-        raise NotImplementedError
-
-    def captured(self, value: Any, where: Where, name: str, node: ast.AST | None) -> Any:
-        """A value from outside, as a thing."""
-        raise NotImplementedError
 
 
 BY_NUMBA_TYPE = (ty.nb.Number, ty.nb.Boolean)

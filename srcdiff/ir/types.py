@@ -94,10 +94,6 @@ def is_tuple(type: Type) -> bool:
     return isinstance(type, nb_types.BaseTuple) and not isinstance(type, nb_types.BaseNamedTuple)
 
 
-def is_text(type: Type) -> bool:
-    return isinstance(type, nb_types.UnicodeType)
-
-
 def element(type: Type) -> Type:
     """The type of one number of what may be an array."""
     return type.dtype if is_array(type) else type

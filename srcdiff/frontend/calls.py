@@ -70,6 +70,9 @@ class Calls(Names):
     def expression(self, node: ast.expr) -> Any:
         raise NotImplementedError
 
+    def bind_target(self, target: ast.expr, thing: Any) -> None:
+        raise NotImplementedError
+
     # -------------------------------------------------------------------------------------- dispatch
 
     def call(self, function: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST) -> Any:

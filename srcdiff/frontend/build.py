@@ -23,7 +23,7 @@ from .describe import describe
 from .library.structures import joined_name, thing_of, with_results
 from .loop_statements import LoopStatements
 from .program import Program, lengths_of, share_memory
-from .recursion import CallSites, Reading, call_apart
+from .recursion import Reading, call_apart
 from .scope import Frame
 from .source import FunctionSource
 from .things import ArrayView, Elementwise, ListItems, Poison, Static, is_scalar, whole_view
@@ -50,14 +50,6 @@ REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
 
 class Reader(LoopStatements):
     """Reads one function."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.files = set()
-        self.called, self.differentiated = set(), set()
-        self.stack = []
-        self.readings: dict[Any, Reading] = {}
-        self.calls_large, self.large, self.kept, self.sites = False, set(), set(), CallSites()
 
     def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
         return call_apart(self, source, env, node, self.read_again)

@@ -350,6 +350,9 @@ class Expressions(Iteration):
         listed.root.is_list = True
         return listed
 
+    def bind_target(self, target: ast.expr, thing: Any) -> None:
+        raise NotImplementedError
+
     def nested_function(self, node: ast.Lambda | ast.FunctionDef) -> LocalFunction:
         spec = node.args
         return LocalFunction(

@@ -17,7 +17,7 @@ from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from .assignments import Assignments
-from .canonicalise import assigned_names, read_names
+from .canonicalise import assigned_names, count_reads, read_names
 from .library.builtin import range_length
 from .library.structures import has_items, known_range
 from .loops import LoopParts
@@ -150,13 +150,7 @@ class LoopStatements(Assignments):
 
     def exposed(self, node: ast.For | ast.While) -> set[str]:
         """Names that are read somewhere outside this loop's body."""
-        inside: dict[str, int] = {}
-        for statement in node.body:
-            for inner in ast.walk(statement):
-                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
-                    inside[inner.id] = inside.get(inner.id, 0) + 1
-                elif isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
-                    inside[inner.target.id] = inside.get(inner.target.id, 0) + 1
+        inside = count_reads(node.body)
         names = assigned_names([*node.body, node])
         return {
             name

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..analysis.affine import Overwrites
+from ..analysis.overwrites import Overwrites
 from ..analysis.structure import Structure
 from ..ir import types as ty
 from ..ir.builder import Builder

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from ..analysis.affine import Overwrites
+from ..analysis.overwrites import Overwrites
 from ..analysis.structure import find_structure
 from ..errors import UnsupportedConstruct
 from ..ir.core import Function, Value

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
-from ..analysis.affine import Overwrites
+from ..analysis.overwrites import Overwrites
 from ..analysis.structure import Structure, induction, scaling
 from ..errors import InternalError
 from ..ir import types as ty

@@ -209,7 +209,7 @@ class Joiner:
             arm = self.otherwise if in_first else self.then
             with arm:
                 nothing = current_builder().emit(
-                    "alloc", [zero(ty.int64)] * version.type.ndim, fresh_type(version.type), {"fill": "empty"}
+                    "alloc", [zero(ty.int64)] * version.type.ndim, ty.fresh(version.type), {"fill": "empty"}
                 )
             v1, v2 = (version, nothing) if in_first else (nothing, version)
             type = join_array_types(v1.type, v2.type)
@@ -246,7 +246,3 @@ class Joiner:
                 merged[root] = self.result(v1, v2, v1.name, v1.type)
         merged.update(self.new_memory)
         return merged
-
-
-def fresh_type(type: Type) -> Type:
-    return ty.array(type.dtype, type.ndim, "C")

@@ -35,6 +35,11 @@ def stack(type: Type) -> Type:
     return nb_types.List(type)
 
 
+def fresh(type: Type) -> Type:
+    """The type of what is made anew: arrays in C order."""
+    return array(type.dtype, type.ndim) if is_array(type) else type
+
+
 def owned(type: Type) -> Type:
     """The type of a copy of an array."""
     return type.copy(layout="F" if type.layout == "F" else "C", readonly=False)

@@ -228,11 +228,6 @@ def tape_type(type: Type, axes: int) -> Type:
     return ty.array(type.dtype, axes + type.ndim) if ty.is_array(type) else ty.array(type, axes)
 
 
-def part_type(type: Type) -> Type:
-    """The type of what is read from a tape."""
-    return ty.array(type.dtype, type.ndim) if ty.is_array(type) else type
-
-
 def recorded_lengths(structure: Structure, array: Value, loop: Op) -> tuple[tuple[Length, ...], bool]:
     """The lengths of an array of a closed loop as they are known before it, and whether they hold in every trip."""
     lengths = Lengths(structure, loop)
@@ -433,7 +428,6 @@ __all__ = [
     "array_source",
     "bounds_before",
     "emitted_length",
-    "part_type",
     "recorded_element",
     "recorded_lengths",
     "require_lengths",

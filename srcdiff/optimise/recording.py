@@ -20,7 +20,7 @@ from ..ir.core import Op, Value, counts_trips, loop_body
 from ..ir.nests import copy_elements
 from ..ir.trips import trip_number
 from ..primitives import REGISTRY
-from .arrays import counts_known, part_type, recorded_lengths, tape_type
+from .arrays import counts_known, recorded_lengths, tape_type
 from .count import can_be_counted
 from .tapes import LOOPS, Plan, Tape
 
@@ -108,7 +108,7 @@ class Recording:
     def make_tape(self, value: Value, chain: tuple[Op, ...], loops: tuple[Op, ...]) -> Tape:
         name = f"{value.name or self.what_is(value)}_tape"
         if not loops:
-            return Tape(value, chain, loops, Value(value.name, part_type(value.type)))
+            return Tape(value, chain, loops, Value(value.name, ty.fresh(value.type)))
         is_array = ty.is_array(value.type)
         outermost = next(op for op in chain if op.primitive in LOOPS)
         lengths, proven = recorded_lengths(self.structure, value, outermost) if is_array else ((), True)
@@ -168,7 +168,7 @@ class Recording:
         token = self.tape_loops(array)[-1].attributes["token"]
         here = self.states_here[token]
         if array not in here:
-            here[array] = Value(array.name, ty.array(array.type.dtype, array.type.ndim))
+            here[array] = Value(array.name, ty.fresh(array.type))
         return here[array]
 
     def records_states(self, array: Value) -> bool:

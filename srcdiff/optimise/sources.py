@@ -18,7 +18,7 @@ from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.core import Op, Value, counts_trips, loop_body
 from ..primitives import ARRAYS, REGISTRY
-from .arrays import Length, Lengths, array_source, emitted_length, part_type, recorded_element, yielded_to
+from .arrays import Length, Lengths, array_source, emitted_length, recorded_element, yielded_to
 from .estimate import CHEAP
 from .recording import Recording
 
@@ -323,7 +323,7 @@ class Sources(Recording):
         if found is None or not found[1]:
             return None if found is None else found[0]
         tape, where = found
-        return self.builder.emit("load", (tape, *where), part_type(value.type), name=value.name)
+        return self.builder.emit("load", (tape, *where), ty.fresh(value.type), name=value.name)
 
     def on_tape(self, value: Value) -> tuple[Value, list[Value]] | None:
         """The tape of a value and where on it the present trip is; without loops, what takes its place."""

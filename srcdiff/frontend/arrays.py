@@ -38,7 +38,7 @@ from .trees import parts_of, with_parts
 class Arrays(Slices):
     """Arrays as wholes."""
 
-    # ------------------------------------------------------------------------------------ elements
+    # ------------------------------------------------------------------------------------ indexing
 
     def truth(self, thing: Any) -> Value:
         """The truth of a scalar, or under Numba's rules of an array of one element."""

@@ -1,4 +1,4 @@
-"""Reductions: sums, extremes and their positions over all elements or along some axes."""
+"""Reductions of arrays along some axes, and their extremes: over all elements, with ties, with their positions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .things import Elementwise, Indices, Scalar, is_number, is_scalar
 
 
 class Reductions(Arrays):
-    """What folds arrays."""
+    """Folds arrays along axes, and finds their extremes."""
 
     def along(self, thing: Any, axis: Any, reduce: Callable[[Any], Scalar], keepdims: bool = False) -> Any:
         """Reduce over all elements, or along one axis or several."""

@@ -50,7 +50,10 @@ def pass_accumulators(functions: Sequence[Function]) -> list[Function]:
         op.attributes["name"]
         for f in functions
         for op in ops_within(f.body)
-        if op.primitive == "call" and op.attributes["callee"].sweeps is not None
+        if op.primitive == "call"
+        and op.attributes["callee"].sweeps is not None
+        and op.attributes.get("part")
+        != "forward"  # what it gives is to be rounded as the function itself does
     }
     places = {name: Places(f) for name, f in named.items()}
     found: dict[Result, Sums] = {}
@@ -145,7 +148,7 @@ class Places:
             if first is not second:
                 raise NotSums  # one arm starts anew, and drops what was added before
             return None if first is None else self.trace(first, within, sums, adjoints)
-        if op.primitive in ("for", "while") and not leaves_early(op):
+        if op.primitive == "for" and not leaves_early(op):
             slot = next(s for s in loop_slots(op) if s[3] is value)
             initial, parameter, yielded, _ = slot
             sums.versions.add(parameter)
@@ -193,7 +196,7 @@ class Places:
                 for k, joined in enumerate(op.results):
                     if joined in sums.versions:
                         allowed.update(region.results[k] for region in op.regions)
-            elif op.primitive in ("for", "while"):
+            elif op.primitive == "for":
                 for initial, _, yielded, joined in loop_slots(op):
                     if joined in sums.versions:
                         allowed.update((initial, yielded))
@@ -204,6 +207,7 @@ class Places:
 def with_accumulators(function: Function, found: dict[Result, Sums], own: list[Sums]) -> Function:
     """The function with those arrays as parameters that it only adds to, passed on to what it calls."""
     uses = Counter(uses_in(function.body))
+    views = {r for op in ops_within(function.body) if op.attributes.get("view") for r in op.results}
     passed = [Value(sums.zeros[0].result.name, sums.zeros[0].result.type) for sums in own]
     given = {op.result: p for sums, p in zip(own, passed, strict=True) for op in sums.zeros}
     given |= {
@@ -240,7 +244,7 @@ def with_accumulators(function: Function, found: dict[Result, Sums], own: list[S
             if result in given:
                 more.append(given[result])
                 continue
-            adding = addition_of(result, later, uses)
+            adding = addition_of(result, later, uses, views)
             if adding is not None and adding not in dropped:
                 more.append(adding.operands[0])
                 results[k] = adding.result
@@ -261,16 +265,16 @@ def with_accumulators(function: Function, found: dict[Result, Sums], own: list[S
     return replace(function, body=replace(body, parameters=parameters))
 
 
-def addition_of(result: Value, later: Sequence[Op], uses: Counter[Value]) -> Op | None:
+def addition_of(result: Value, later: Sequence[Op], uses: Counter[Value], views: set[Value]) -> Op | None:
     """The op that adds a result to an array, if nothing else reads it, and nothing that array meanwhile."""
     if uses[result] != 1:
         return None
     for k, op in enumerate(later):
         if op.primitive == "accumulate_array" and op.operands[1] is result:
-            held = op.operands[0]
-            between = Block((), tuple(later[:k]), ())
-            untouched = held not in uses_in(between) and all(held not in o.results for o in later[:k])
-            return op if untouched else None
+            held, between = op.operands[0], Block((), tuple(later[:k]), ())
+            read = set(uses_in(between))
+            is_made = any(held in other.results for other in later[:k])
+            return None if is_made or held in read or read & views else op
     return None
 
 

@@ -21,6 +21,7 @@ from .ir.core import Function
 from .ir.walk import ops_within
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
+from .optimise.checks import use_checks
 from .optimise.clips import drop_clips
 from .optimise.combine import combine_updates
 from .optimise.contract import contract_arrays
@@ -78,6 +79,7 @@ Stage = tuple[bool, str, Callable[[Function], Function]]
 
 FUSE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
+    (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),

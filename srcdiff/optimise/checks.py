@@ -22,7 +22,24 @@ from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value
 from ..ir.walk import ops_of
 
-LENGTHS = {"shape", "add", "sub", "neg", "mul", "min", "max", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not"}
+LENGTHS = {
+    "shape",
+    "add",
+    "sub",
+    "neg",
+    "mul",
+    "min",
+    "max",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "and",
+    "or",
+    "not",
+}
 STAY_BEHIND = {"opaque", "raise", "call"}
 
 
@@ -99,10 +116,14 @@ def is_length(op: Op) -> bool:
 
 def early_checks(block: Block) -> Iterator[Op]:
     """The ops of a block, with checks and the lengths that they compare before the loops that they do not depend on."""
+    compared: set[Value] = set()
+    for op in reversed(block.ops):
+        if op.primitive == "require" or (is_length(op) and op.result in compared):
+            compared.update(op.operands)
     waiting: list[Op] = []
     late: set[Value] = set()
     for op in block.ops:
-        if op.primitive == "require" or is_length(op):
+        if op.primitive == "require" or (is_length(op) and op.result in compared):
             if late.isdisjoint(op.operands):
                 yield op
                 continue

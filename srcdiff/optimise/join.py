@@ -377,7 +377,9 @@ def may_be_earlier(stored: tuple[Value, ...], read: tuple[Value, ...], own: Line
     """Whether the element that a trip reads may be one that an earlier trip has stored."""
     if stored == read:
         return False
-    return not any(same(affine.form(i), own) and same(affine.form(j), own) for i, j in zip(stored, read, strict=True))
+    return not any(
+        same(affine.form(i), own) and same(affine.form(j), own) for i, j in zip(stored, read, strict=True)
+    )
 
 
 def exchanged(block: Block, old: Block, new: Block) -> Block:

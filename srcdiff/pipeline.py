@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from .analysis.compensation import is_compensated
+from .analysis.gathered import sums_only_looked_up
 from .emit import python
 from .frontend.build import Program, Reader, parse
 from .frontend.kernels import parse_kernel
@@ -332,8 +333,8 @@ def threaded_primal(function: Function, optimise: bool = True, hook: Hook = no_h
 
 
 def reorders_sums(program: Program) -> bool:
-    """Whether the compiler may change the order of sums in this function and its derivatives."""
-    return not is_compensated(program.function)
+    """Whether the compiler may, and should, change the order of sums in this function and its derivatives."""
+    return not is_compensated(program.function) and not sums_only_looked_up(program.function)
 
 
 def print_function(function: Function, doc: str = "", results: str | None = None) -> str:

@@ -23,10 +23,18 @@ DECIDED = ("min", "max", "eq", "ne", "lt", "le", "gt", "ge")
 
 
 def drop_clips(function: Function) -> Function:
-    affine = Affine(find_structure(function.body))
-    known: dict[Value, Value] = {}
-    body = decided(function.body, affine, known)
-    return replace(function, body=substitute(body, known)) if known else function
+    while True:  # what is known of one bound may tell another one
+        known: dict[Value, Value] = {}
+        body = decided(function.body, Affine(find_structure(function.body)), known)
+        if not known:
+            return function
+        function = replace(function, body=substitute(body, {v: latest(v, known) for v in known}))
+
+
+def latest(value: Value, known: dict[Value, Value]) -> Value:
+    while value in known:
+        value = known[value]
+    return value
 
 
 def decided(block: Block, affine: Affine, known: dict[Value, Value]) -> Block:
@@ -38,7 +46,7 @@ def decided(block: Block, affine: Affine, known: dict[Value, Value]) -> Block:
         elif op.primitive in (*DECIDED, "sub") and all(x.type == ty.int64 for x in op.operands):
             value = outcome(op, affine)
             if value is not None and value.type == op.result.type:
-                known[op.result] = known.get(value, value)
+                known[op.result] = value
                 continue
         ops.append(op)
     return replace(block, ops=tuple(ops))

@@ -32,6 +32,7 @@ from ..optimise.specialise import with_known
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, is_array, known_dtype
 from .device import is_on_device, machine
+from .dlpack import NOT_ORDERED, received
 from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
 
@@ -117,6 +118,9 @@ class Batch:
 
     # ----------------------------------------------------------------------------------------- calls
 
+    # Arrays on a GPU, of whatever library, are used where they are, on `stream` or else on the stream that their
+    # owner works on; results are then arrays of `numba.cuda`, which CuPy, PyTorch and JAX take.
+
     def value(self, *args: Any, stream: Any = 0) -> Any:
         """The values of all rows."""
         return self.run(args, stream, False)[0]
@@ -141,9 +145,12 @@ class Batch:
 
     # ------------------------------------------------------------------------------------- arguments
 
-    def bound(self, args: tuple[Any, ...]) -> list[Any]:
-        """The arguments in order. What has a default, or was bound before, has that for all rows."""
-        values = self.signature.bind(args, {})
+    def bound(self, args: tuple[Any, ...], stream: int = NOT_ORDERED) -> list[Any]:
+        """The arguments in order. What has a default, or was bound before, has that for all rows.
+
+        `stream` is the number of the one that they are used on.
+        """
+        values = [received(value, stream) for value in self.signature.bind(args, {})]
         given = set(self.signature.free[: len(args)]) - self.shared
         return [
             self.checked(value, name) if name in given or is_array(value) else value
@@ -273,7 +280,11 @@ class Batch:
     # -------------------------------------------------------------------------------------- launching
 
     def run(self, args: tuple[Any, ...], stream: Any, with_gradient: bool) -> Any:
-        values = self.bound(args)
+        at = machine()
+        with at.ordered(args, stream) as chosen:
+            return self.run_on(chosen, self.bound(args, at.number(chosen)), with_gradient)
+
+    def run_on(self, stream: Any, values: list[Any], with_gradient: bool) -> Any:
         plan = self.plan(values, with_gradient)
         at = machine()
         rows = self.rows_of(values)

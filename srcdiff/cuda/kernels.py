@@ -36,6 +36,7 @@ from .adjoints import Adjoint, write_adjoint
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
 from .dependences import check_dependences, written_by
 from .device import is_on_device, machine
+from .dlpack import received
 from .inspection import Report, report_of
 from .launching import allocate_tapes, is_current, raise_failure
 
@@ -133,11 +134,20 @@ class CudaKernel:
 
     def start(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
         at = machine()
-        # Arrays of NumPy go to Numba as they are: it copies back what is written.
-        given = [at.array(x, stream) if is_on_device(x) else x for x in args]
-        at.run(self.__srcdiff_function__, self.signature.name, blocks, threads, given, stream)
+        with at.ordered(args, stream) as chosen:
+            taken = [received(x, at.number(chosen)) for x in args]
+            self.check_outputs(taken)
+            # Arrays of NumPy go to Numba as they are: it copies back what is written.
+            given = [at.array(x, chosen) if is_on_device(x) else x for x in taken]
+            at.run(self.__srcdiff_function__, self.signature.name, blocks, threads, given, chosen)
 
     def start_adjoint(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
+        at = machine()
+        with at.ordered(args, stream) as chosen:
+            taken = [received(x, at.number(chosen)) for x in args]
+            self.start_adjoint_on(chosen, taken, blocks, threads)
+
+    def start_adjoint_on(self, stream: Any, args: list[Any], blocks: Any, threads: Any) -> None:
         primals, shadows = self.split(args)
         found = self.plan(primals, shadows)
         overwritten = sorted(found.needed & found.written)
@@ -191,7 +201,7 @@ class CudaKernel:
 
     def shadows(self, *args: Any) -> tuple[str, ...]:
         """The names of the arguments that have a shadow, in the order that the adjoint takes them."""
-        return tuple(self.signature.names[k] for k in self.shadowed(self.program(list(args))))
+        return tuple(self.signature.names[k] for k in self.shadowed(self.program(list(map(received, args)))))
 
     def gradient_source(self, *args: Any) -> str:
         """The text of the adjoint kernel, for arguments of these types or of those of the last call."""
@@ -217,7 +227,7 @@ class CudaKernel:
             if self.last is None:
                 raise TypeError(f"{self.signature.name}: no arguments, and its adjoint has not run yet")
             return self.last
-        primals = self.signature.bind(args, {})
+        primals = list(map(received, self.signature.bind(args, {})))
         return primals, self.plan(primals, [0] * len(self.shadowed(self.program(primals))))
 
     # ------------------------------------------------------------------------------------------ plans
@@ -262,14 +272,14 @@ class CudaKernel:
         written = written_by(program.function)
         return tuple(k for k in floats if k in chosen or k in written)
 
-    def split(self, args: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+    def split(self, args: list[Any]) -> tuple[list[Any], list[Any]]:
         """The arguments of the kernel, and the shadows."""
         count = len(self.signature.names)
-        primals = list(args[:count])
+        primals = args[:count]
         if len(primals) < count:
             raise TypeError(f"{self.signature.name} takes {count} arguments, {len(args)} were given")
         wanted = [self.signature.names[k] for k in self.shadowed(self.program(primals))]
-        shadows = list(args[count:])
+        shadows = args[count:]
         if len(shadows) != len(wanted):
             raise TypeError(
                 f"the adjoint of {self.signature.name} takes {len(wanted)} shadows ({', '.join(wanted)}), "
@@ -295,6 +305,16 @@ class CudaKernel:
         return self.adjoints[key]
 
     # ------------------------------------------------------------------------------------------ checks
+
+    def check_outputs(self, args: list[Any]) -> None:
+        """That no array on a GPU which must not be written is one that the kernel writes: Numba does not look."""
+        fixed = [k for k, x in enumerate(args) if is_on_device(x) and is_read_only(x)]
+        written = written_by(self.program(args).function) if fixed else set()
+        for k in fixed:
+            if k in written:
+                raise TypeError(
+                    f"the argument `{self.signature.names[k]}` is read-only, and the kernel writes it"
+                )
 
     def check_shadows(self, found: Adjoint, primals: list[Any], shadows: list[Any]) -> None:
         """That shadows are like their arguments, writable, and memory of their own."""

@@ -96,6 +96,30 @@ def test_torch():
     torch = pytest.importorskip("torch")
     x = torch.arange(1000.0, device="cuda", dtype=torch.float64)
     check_columns(x, torch.ones_like(x), lambda a: a.cpu().numpy())
+    with torch.cuda.stream(torch.cuda.Stream()):
+        late = x
+        for _ in range(200):
+            late = late + 1.0
+        check_columns(x, late, lambda a: a.cpu().numpy())
+
+
+class OnlyDlpack:
+    """An array that offers DLPack and nothing else."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+
+def test_dlpack_alone():
+    torch = pytest.importorskip("torch")
+    x = torch.arange(1000.0, device="cuda", dtype=torch.float64)
+    check_columns(OnlyDlpack(x), OnlyDlpack(torch.ones_like(x)), lambda a: a.array.cpu().numpy())
 
 
 def test_jax():

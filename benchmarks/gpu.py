@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import importlib.metadata
+import importlib.util
 import json
 import platform
 import statistics
@@ -29,7 +30,6 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from gpu_contenders import Missing, Run, jax_black_scholes, torch_black_scholes, warp_adjoint  # noqa: E402
-
 from srcdiff.cuda import CudaUnavailable, batch, kernel  # noqa: E402
 from srcdiff.cuda.device import Gpu, machine  # noqa: E402
 from tests.cuda.functions import black_scholes  # noqa: E402
@@ -182,6 +182,8 @@ def versions() -> dict[str, str]:
 def checked() -> str:
     """What `pytest -m gpu` says in the end; with -rs it names what was left out."""
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-rs", "-p", "no:cacheprovider"]
+    if importlib.util.find_spec("xdist"):  # most of the time compilers run
+        command += ["-n", "4"]
     done = subprocess.run(
         [*command, "tests/cuda/test_gpu.py"], cwd=HERE.parent, capture_output=True, text=True
     )

@@ -77,7 +77,12 @@ def warp_kernels() -> dict[str, Any]:
 
 
 def warp_adjoint(
-    name: str, inputs: Sequence[Any], output: Any, count: int, with_value: bool = False, device: str = "cuda:0"
+    name: str,
+    inputs: Sequence[Any],
+    output: Any,
+    count: int,
+    with_value: bool = False,
+    device: str = "cuda:0",
 ) -> Run:
     """The adjoint of one of the kernels, over `count` threads, for a seed of ones.
 

@@ -26,6 +26,7 @@ from srcdiff.errors import (
     UnsupportedIntrinsic,
 )
 from tests.cuda.differences import assert_slope
+from tests.cuda.large import enlarged, factor_for
 from tests.cuda.primals import KERNELS, heat, roots
 from tests.cuda.shared import SHARED
 from tests.truth import copied
@@ -191,6 +192,20 @@ def test_tiles_that_are_not_filled_in_each_trip(function):
         return float(np.sum(weights[0] * y))
 
     assert_slope(total, np.sum(way * x_bar))
+
+
+@pytest.mark.parametrize("each", ALL, ids=IDS)
+def test_enlarged(each):
+    """What runs on a GPU at large sizes is the same mathematics as on the CPU."""
+    twice = enlarged(each, 2)
+    assert factor_for(each, 2**20) >= 1
+    seeds = seeds_of(twice)
+    with np.errstate(all="ignore"):
+        want = each.on_cpu(*copied(twice.args), *seeds.values())
+    args = copied(twice.args)
+    with emulated():
+        kernel(each.kernel)[twice.grid](*args)
+    assert sum(float(np.sum(seeds[k] * args[k])) for k in each.written) == pytest.approx(want, rel=1e-9)
 
 
 def test_seeds_are_used_up_and_sums_added_to():

@@ -129,7 +129,9 @@ def write_adjoint(
     shadows = dict(zip(wrt, threaded.parameters[len(parameters) :], strict=True))
     uniform = [p for p in parameters if not ty.is_array(p.type)]
     placed = place_thread_arrays(threaded, uniform, max_trips)
-    threads = Threads(placed.function, distinct=distinct)
+    simple = simplified(program.function)
+    apart = axes_told_apart(simple)
+    threads = Threads(placed.function, distinct=distinct, one_block=frozenset(range(3)) - apart[1])
     ways = accumulations(shadows, threads, signature)
     atomic, reduced, plain = (
         [shadows[k] for k, how in ways.items() if how.way == way] for way in ("atomic", "block", "plain")
@@ -153,7 +155,6 @@ def write_adjoint(
     if overwrites or (gathered is not None and not accumulate):
         storing = printed(with_stores(best, list(overwrites.values())), gathered, False)
     collected = {} if gathered is None else gathered.arrays
-    simple = simplified(program.function)
     return Adjoint(
         program,
         printed(placed.function, None),
@@ -163,7 +164,7 @@ def write_adjoint(
         frozenset(read_by(placed.function, parameters)),
         frozenset(written_by(program.function)),
         {signature.names[k]: how for k, how in ways.items()},
-        axes_told_apart(simple),
+        apart,
         None if gathered is None else printed(best, gathered),
         {k: collected[shadow] for k, shadow in shadows.items() if shadow in collected},
         meetings.ways(),

@@ -24,6 +24,8 @@ ALONG = {  # the axis of each argument that is repeated, and that of the grid
     "polynomial": ({1: 0, 2: 0}, 0),
     "forces": ({0: 0, 1: 0, 3: 0}, 0),
     "rows_of_blocks": ({0: 0, 1: 0}, 0),
+    "strided": ({0: 0, 2: 0}, 0),
+    "heat_by_hand": ({0: 0, 2: 0}, 0),
     "block_sum": ({0: 0, 1: 0}, 0),
     "sum_of_pairs": ({0: 0}, 0),
     "rms_norm": ({0: 0, 2: 0}, 0),

@@ -128,6 +128,63 @@ def test_tiles_are_filled_again(name):
         differentiable.adjoint[2, (2, 16) if name == "product" else 16](*copied(each.args), *floats)
 
 
+def sum_of_a_thread(x, w, loss):
+    """What all trips sum is needed by none of them: each is made when it is reversed."""
+    total = 0.0
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        a = cuda.local.array(3, np.float64)
+        a[0] = x[i]
+        for k in range(1, 3):
+            a[k] = math.sin(a[k - 1] * w[k])
+        total += a[2] * a[1]
+    cuda.atomic.add(loss, 0, total * total)
+
+
+def trips_that_depend_on_each_other(x, w, y):
+    """What a trip reads of the one before is recorded."""
+    v = w[0]
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        v = math.sin(v * x[i])
+        y[i] = v * w[1]
+
+
+def counted_by_a_number_that_is_needed(x, w, y):
+    i = cuda.grid(1)
+    v = w[2]
+    while i < x.shape[0]:
+        v = math.tanh(v + x[i] * w[0])
+        i += cuda.gridsize(1)
+    y[cuda.grid(1)] = v * i
+
+
+@pytest.mark.parametrize(
+    ("function", "trips"),
+    [(sum_of_a_thread, None), (trips_that_depend_on_each_other, 5), (counted_by_a_number_that_is_needed, 5)],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_loops_over_the_work_of_a_grid(function, trips):
+    random = np.random.default_rng(8)
+    x, along = random.standard_normal((2, 70))
+    w, by = random.standard_normal((2, 3))
+    out = np.zeros(1 if function is sum_of_a_thread else 70)
+    weights = random.standard_normal(out.shape)
+    x_bar, w_bar = np.zeros(70), np.zeros(3)
+    differentiable = kernel(function, max_trips=trips)
+
+    def total(step):
+        y = out.copy()
+        differentiable[1, 32](x + step * along, w + step * by, y)
+        return float(weights @ y)
+
+    with emulated(random):
+        differentiable.adjoint[1, 32](x, w, out, x_bar, w_bar, weights.copy())
+        assert_slope(total, along @ x_bar + by @ w_bar)
+    way = "atomic" if function is counted_by_a_number_that_is_needed else "plain"
+    assert differentiable.report().accumulation["x"].startswith(way)
+    if function is sum_of_a_thread:
+        assert "range(t2, t1, t3)" in differentiable.gradient_source()
+
+
 def late(x, y):
     """The tile of the trip before is read: it cannot be filled again, and what was read is recorded."""
     s = cuda.shared.array(32, np.float64)

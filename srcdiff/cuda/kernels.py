@@ -51,18 +51,19 @@ WAYS = {
 
 
 def kernel(
-    f: Any,
+    f: Any = None,
     argnums: ArgNums | None = None,
     max_trips: int | None = None,
     gather: bool = True,
     accumulate: bool = True,
     unique: str | Sequence[str] = (),
-) -> CudaKernel:
-    """A CUDA kernel with its adjoint.
+    retain_seeds: bool = False,
+) -> Any:
+    """A CUDA kernel with its adjoint: a `CudaKernel`; without `f`, a decorator that makes one.
 
     Parameters
     ----------
-    f : function, or an object made by `cuda.jit`
+    f : function, or an object made by `cuda.jit`, optional
     argnums : int, str or a sequence of those, optional
         The parameters to differentiate by; all that are floats by default.
     max_trips : int, optional
@@ -76,6 +77,9 @@ def kernel(
     unique : names of parameters
         Arrays of indices that are promised to be different from each other, and not negative: what a thread adds to
         the element at its index nobody else adds to.
+    retain_seeds : bool
+        Whether the shadows of what the kernel only writes keep what they hold. Otherwise it is used up. (A `Tape` uses
+        it up in any case.)
 
     Examples
     --------
@@ -90,7 +94,17 @@ def kernel(
     >>> x_bar[0, 0]
     np.float64(12.0)
     """
-    return CudaKernel(f, argnums, max_trips, gather, accumulate, unique)
+    if f is None:
+        return functools.partial(
+            kernel,
+            argnums=argnums,
+            max_trips=max_trips,
+            gather=gather,
+            accumulate=accumulate,
+            unique=unique,
+            retain_seeds=retain_seeds,
+        )
+    return CudaKernel(f, argnums, max_trips, gather, accumulate, unique, retain_seeds)
 
 
 class CudaKernel:
@@ -99,8 +113,8 @@ class CudaKernel:
     `self[blocks, threads](...)` runs it, `self.adjoint[blocks, threads](..., shadows...)` its adjoint: the arguments
     of the kernel, the arrays as they were before it ran, then a shadow for each of `shadows(...)`. A shadow is an array
     like the argument, for a number one of a single element, or None for what is not differentiated by. What is owed to
-    an array that the kernel overwrites is used up: those elements of its shadow are zero afterwards. To other shadows
-    the adjoint adds.
+    an array that the kernel overwrites is used up: those elements of its shadow are zero afterwards, unless
+    `retain_seeds`. To other shadows the adjoint adds.
     """
 
     def __init__(
@@ -111,11 +125,13 @@ class CudaKernel:
         gather: bool,
         accumulate: bool,
         unique: str | Sequence[str],
+        retain_seeds: bool,
     ) -> None:
         self.__srcdiff_function__ = f
         self.source = read_source(getattr(f, "py_func", f))
         self.signature = Signature(self.source)
         self.argnums, self.max_trips, self.gather, self.accumulate = argnums, max_trips, gather, accumulate
+        self.retain_seeds = retain_seeds
         self.unique = frozenset(self.signature.indices(unique) if unique else ())
         self.programs: dict[Any, Program] = {}
         self.adjoints: dict[Any, Adjoint] = {}
@@ -149,7 +165,7 @@ class CudaKernel:
 
     def start_adjoint_on(self, stream: Any, args: list[Any], blocks: Any, threads: Any) -> None:
         primals, shadows = self.split(args)
-        found = self.plan(primals, shadows)
+        found = self.plan(primals, shadows, self.retain_seeds)
         overwritten = sorted(found.needed & found.written)
         if overwritten:
             name = self.signature.names[overwritten[0]]
@@ -228,7 +244,8 @@ class CudaKernel:
                 raise TypeError(f"{self.signature.name}: no arguments, and its adjoint has not run yet")
             return self.last
         primals = list(map(received, self.signature.bind(args, {})))
-        return primals, self.plan(primals, [0] * len(self.shadowed(self.program(primals))))
+        every = [0] * len(self.shadowed(self.program(primals)))
+        return primals, self.plan(primals, every, self.retain_seeds)
 
     # ------------------------------------------------------------------------------------------ plans
 
@@ -287,10 +304,11 @@ class CudaKernel:
             )
         return primals, shadows
 
-    def plan(self, primals: list[Any], shadows: list[Any]) -> Adjoint:
+    def plan(self, primals: list[Any], shadows: list[Any], retain_seeds: bool) -> Adjoint:
         program = self.program(primals)
         wrt = tuple(k for k, s in zip(self.shadowed(program), shadows, strict=True) if s is not None)
-        key = (tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True)), wrt)
+        specs = tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True))
+        key = specs, wrt, retain_seeds
         if key not in self.adjoints:
             self.adjoints[key] = write_adjoint(
                 program,
@@ -300,6 +318,7 @@ class CudaKernel:
                 max_trips=self.max_trips,
                 gather=self.gather,
                 accumulate=self.accumulate,
+                retain_seeds=retain_seeds,
             )
         self.last = primals, self.adjoints[key]
         return self.adjoints[key]

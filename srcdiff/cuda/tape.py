@@ -83,7 +83,7 @@ class Tape:
         of: CudaKernel = launch.of
         program = of.program(values)
         shadowed = of.shadowed(program)
-        found = of.plan(values, [0] * len(shadowed))
+        found = of.plan(values, [0] * len(shadowed), retain_seeds=False)
         record = Record(launch, values, found, stream)
         for name, value in zip(of.signature.names, values, strict=True):
             if is_array(value) and not machine().can_write(value):

@@ -369,6 +369,63 @@ def test_warps_sum_what_all_threads_add_to(name):
     assert "        warp_add(" in text
 
 
+@pytest.mark.parametrize("each", ALL, ids=IDS)
+def test_seeds_that_are_left(each):
+    """Again and again with the same seeds."""
+    seeds = seeds_of(each)
+    want, _ = adjoint_of(each, seeds)
+    args = copied(each.args)
+    shadows = [
+        seeds[k].copy() if k in seeds else np.full(np.shape(args[k]) or 1, np.nan) for k in floats_of(args)
+    ]
+    differentiable = kernel(each.kernel, accumulate=False, retain_seeds=True, **each.options)
+    with emulated(np.random.default_rng(2)):
+        for _ in range(2):
+            differentiable.adjoint[each.grid](*args, *shadows)
+    for k, shadow in zip(floats_of(args), shadows, strict=True):
+        np.testing.assert_allclose(shadow, seeds.get(k, want[k]), rtol=1e-12, atol=1e-14)
+    if each.name == "heat":
+        text = differentiable.gradient_source()
+        assert "_clear" not in text and not re.search(r"out_bar\[\w+\] = ", text)
+
+
+def test_seeds_that_cannot_be_left():
+    def written_twice(x, y):
+        i = cuda.grid(1)
+        if i < x.shape[0]:
+            y[i] = x[i]
+            if x[i] > 0.0:
+                y[i] = 2.0 * x[i]
+
+    def read_and_written(x, y):
+        i = cuda.grid(1)
+        if i < x.shape[0]:
+            y[i] = 0.5 * y[i] + x[i]
+
+    x, y_bar, x_bar = np.linspace(-1.0, 1.0, 32), np.ones(32), np.zeros(32)
+    with emulated(), pytest.raises(UnsupportedConstruct, match=r"(?s)retain_seeds.*`y`.*twice"):
+        kernel(written_twice, retain_seeds=True).adjoint[1, 32](x, x.copy(), x_bar, y_bar)
+    with emulated():
+        kernel(written_twice).adjoint[1, 32](x, x.copy(), x_bar, y_bar)
+        np.testing.assert_array_equal(x_bar, np.where(x > 0.0, 2.0, 1.0))
+        y_bar = np.ones(32)
+        kernel(read_and_written, retain_seeds=True).adjoint[1, 32](x, x.copy(), np.zeros(32), y_bar)
+    np.testing.assert_array_equal(y_bar, 0.5)
+
+
+def test_a_decorator_with_options():
+    @kernel(max_trips=20, retain_seeds=True)
+    def scaled(x, y):
+        i = cuda.grid(1)
+        if i < x.shape[0]:
+            y[i] = 3.0 * x[i]
+
+    x_bar, y_bar = np.zeros(32), np.ones(32)
+    with emulated():
+        scaled.adjoint[1, 32](np.ones(32), np.zeros(32), x_bar, y_bar)
+    assert np.array_equal(x_bar, 3.0 * y_bar) and scaled.max_trips == 20
+
+
 def test_shadows_that_the_grid_does_not_cover():
     """Some elements have no thread, or the guard leaves them out: they are zeros, as nothing is owed to them."""
 

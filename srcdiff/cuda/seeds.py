@@ -24,8 +24,9 @@ __all__ = ["with_seeds_left"]
 
 
 def with_seeds_left(adjoint: Function, outputs: Sequence[Value], definition: Location) -> Function:
-    """The adjoint without the stores by which it uses up what is owed to `outputs`, the shadows of arrays that the kernel
-    stores into and does not read.
+    """The adjoint without the stores by which it uses up what is owed to its outputs.
+
+    `outputs` are the shadows of arrays that the kernel stores into and does not read.
 
     Raises
     ------

@@ -27,9 +27,14 @@ from ..runtime.marks import checkpoint
 from .dlpack import NOT_ORDERED, is_dlpack_of_device
 from .emulate import emulated_function, launch, uninitialised
 
-__all__ = ["Emulator", "Gpu", "Machine", "emulated", "is_on_device", "machine", "numba_cuda"]
+__all__ = ["Emulator", "Gpu", "LaunchBounds", "Machine", "emulated", "is_on_device", "machine", "numba_cuda"]
 
 EXTRAS = "`pip install 'srcdiff[cuda13]'` (or `srcdiff[cuda12]`, after the driver's version)"
+
+
+LaunchBounds = (
+    int | tuple[int, ...] | None
+)  # the most threads of a block, the least blocks of a multiprocessor
 
 
 class Machine(Protocol):
@@ -81,7 +86,7 @@ class Machine(Protocol):
 
     def run(
         self, source: Any, name: str, blocks: Any, threads: Any, arguments: Sequence[Any], stream: Any,
-        wraparound: bool = False,
+        wraparound: bool = False, launch_bounds: LaunchBounds = None,
     ) -> None:  # fmt: skip
         """Start a kernel: one of a generated module, or a function of the user."""
 
@@ -137,7 +142,7 @@ class Emulator:
 
     def run(
         self, source: Any, name: str, blocks: Any, threads: Any, arguments: Sequence[Any], stream: Any,
-        wraparound: bool = False,
+        wraparound: bool = False, launch_bounds: LaunchBounds = None,
     ) -> None:  # fmt: skip
         launch(translated(source, name), blocks, threads, arguments, self.order, wraparound)
 
@@ -228,9 +233,9 @@ class Gpu:
 
     def run(
         self, source: Any, name: str, blocks: Any, threads: Any, arguments: Sequence[Any], stream: Any,
-        wraparound: bool = False,
+        wraparound: bool = False, launch_bounds: LaunchBounds = None,
     ) -> None:  # fmt: skip
-        dispatcher(source, name)[blocks, threads, stream](*arguments)
+        dispatcher(source, name, launch_bounds)[blocks, threads, stream](*arguments)
 
 
 def fill_zero(array: Any, stream: Any) -> None:
@@ -242,11 +247,11 @@ def fill_zero(array: Any, stream: Any) -> None:
 
 
 @functools.cache
-def dispatcher(source: Any, name: str) -> Any:
+def dispatcher(source: Any, name: str, launch_bounds: LaunchBounds = None) -> Any:
     """The kernel as an object of `numba.cuda`, which compiles it for each signature."""
     cuda = numba_cuda()
     if isinstance(source, str):
-        return cuda.jit(getattr(load_module(source, name), name))
+        return cuda.jit(getattr(load_module(source, name), name), launch_bounds=launch_bounds)
     return source if hasattr(source, "py_func") else cuda.jit(source)
 
 

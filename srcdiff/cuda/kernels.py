@@ -35,7 +35,7 @@ from ..optimise.fold import simplified
 from .adjoints import Adjoint, write_adjoint
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
 from .dependences import check_dependences, written_by
-from .device import is_on_device, machine
+from .device import LaunchBounds, is_on_device, machine
 from .dlpack import received
 from .inspection import Report, report_of
 from .launching import allocate_tapes, is_current, raise_failure
@@ -58,6 +58,7 @@ def kernel(
     accumulate: bool = True,
     unique: str | Sequence[str] = (),
     retain_seeds: bool = False,
+    launch_bounds: LaunchBounds = None,
 ) -> Any:
     """A CUDA kernel with its adjoint: a `CudaKernel`; without `f`, a decorator that makes one.
 
@@ -80,6 +81,9 @@ def kernel(
     retain_seeds : bool
         Whether the shadows of what the kernel only writes keep what they hold. Otherwise it is used up. (A `Tape` uses
         it up in any case.)
+    launch_bounds : int, or a tuple of those, optional
+        For the compiler of the adjoint: the most threads of a block, and the least blocks that a multiprocessor should
+        hold. With fewer registers for each thread more of them run at once, until registers spill: see `report`.
 
     Examples
     --------
@@ -103,8 +107,9 @@ def kernel(
             accumulate=accumulate,
             unique=unique,
             retain_seeds=retain_seeds,
+            launch_bounds=launch_bounds,
         )
-    return CudaKernel(f, argnums, max_trips, gather, accumulate, unique, retain_seeds)
+    return CudaKernel(f, argnums, max_trips, gather, accumulate, unique, retain_seeds, launch_bounds)
 
 
 class CudaKernel:
@@ -126,12 +131,13 @@ class CudaKernel:
         accumulate: bool,
         unique: str | Sequence[str],
         retain_seeds: bool,
+        launch_bounds: LaunchBounds,
     ) -> None:
         self.__srcdiff_function__ = f
         self.source = read_source(getattr(f, "py_func", f))
         self.signature = Signature(self.source)
         self.argnums, self.max_trips, self.gather, self.accumulate = argnums, max_trips, gather, accumulate
-        self.retain_seeds = retain_seeds
+        self.retain_seeds, self.launch_bounds = retain_seeds, launch_bounds
         self.unique = frozenset(self.signature.indices(unique) if unique else ())
         self.programs: dict[Any, Program] = {}
         self.adjoints: dict[Any, Adjoint] = {}
@@ -209,7 +215,7 @@ class CudaKernel:
                 if k not in stored and k not in found.written:
                     at.clear(bar, stream)
         for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
-            at.run(chosen.text, name, blocks, threads, arguments, stream)
+            at.run(chosen.text, name, blocks, threads, arguments, stream, launch_bounds=self.launch_bounds)
         if status:
             raise_failure(found.kernel, int(at.host(status[0], stream)[0]), self.signature)
 
@@ -236,7 +242,7 @@ class CudaKernel:
         types = [p.type for p in found.placed.function.parameters]
         types = types[:-1] if found.placed.tapes else types
         types += [ty.array(ty.nb.int32, 1)] if found.kernel.failures else []
-        return report_of(self.shown(found), ways, tapes, types, found.shared)
+        return report_of(self.shown(found), ways, tapes, types, found.shared, self.launch_bounds)
 
     def adjoint_of(self, args: tuple[Any, ...]) -> tuple[list[Any], Adjoint]:
         if not args:
@@ -382,6 +388,9 @@ class CudaKernel:
                 "what is owed to it belongs to one thread",
                 "`if cuda.threadIdx.x == 0:` around it",
             )
+        most = self.launch_bounds[0] if isinstance(self.launch_bounds, tuple) else self.launch_bounds
+        if most is not None and np.prod(extent_of(threads)) > most:
+            raise ValueError(f"{self.signature.name} has launch bounds of {most} threads in a block")
         sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
         for name, how in found.accumulation.items():
             for axis, size in enumerate(sizes):

@@ -175,6 +175,13 @@ def test_a_kernel(on_device):
         step.adjoint[1, 32](u, c, out, Exporter(fixed), *shadows[1:])
 
 
+def test_shadows_of_the_host_are_refused(on_device, monkeypatch):
+    monkeypatch.setattr(WithHostMemory, "can_write", lambda self, x: is_on_device(x))
+    u, c, out = Exporter(np.ones(32)), Exporter(np.array([0.2])), Exporter(np.zeros(32))
+    with pytest.raises(TypeError, match="the shadow of `u` is a ndarray"):
+        kernel(heat).adjoint[1, 32](u, c, out, np.zeros(32), Exporter(np.zeros(1)), Exporter(np.ones(32)))
+
+
 def test_a_tape(on_device):
     u, c, v = Exporter(np.arange(32.0) ** 2), Exporter(np.array([0.2])), Exporter(np.zeros(32))
     start = u.array.copy()

@@ -426,6 +426,12 @@ def test_a_decorator_with_options():
     assert np.array_equal(x_bar, 3.0 * y_bar) and scaled.max_trips == 20
 
 
+def test_more_threads_than_the_launch_bounds():
+    x = np.ones(64)
+    with emulated(), pytest.raises(ValueError, match="32 threads"):
+        kernel(scaled_by_neighbour, launch_bounds=(32, 4)).adjoint[1, 64](x, x.copy(), x.copy(), x.copy())
+
+
 def test_shadows_that_the_grid_does_not_cover():
     """Some elements have no thread, or the guard leaves them out: they are zeros, as nothing is owed to them."""
 
@@ -689,6 +695,16 @@ def largest(x, y):
     cuda.atomic.max(y, 0, x[i])
 
 
+def exchanged(x, y):
+    i = cuda.grid(1)
+    cuda.atomic.exch(y, 0, x[i])
+
+
+def compared(x, y):
+    i = cuda.grid(1)
+    cuda.atomic.cas(y, 0, 0.0, x[i])
+
+
 def shuffled(x, y):
     i = cuda.grid(1)
     y[i] = cuda.shfl_down_sync(0xFFFFFFFF, x[i], 1)
@@ -869,6 +885,8 @@ REFUSED = [
     (read_back, 2, UnsupportedConstruct),
     (result_of_atomic, 2, UnsupportedAtomic),
     (largest, 2, UnsupportedAtomic),
+    (exchanged, 2, UnsupportedAtomic),
+    (compared, 2, UnsupportedAtomic),
     (shuffled, 2, UnsupportedIntrinsic),
     (shared, 2, SharedMemoryError),
     (dynamic, 2, SharedMemoryError),
@@ -929,8 +947,9 @@ def test_arguments_of_the_adjoint():
             fixed = z(u)
             fixed.flags.writeable = False
             adjoint(u, c, out, fixed, z(c), z(out))
-        with pytest.raises(UnsupportedDtype):
-            adjoint(u.astype(np.float16), c, out, z(u), z(c), z(out))
+        for dtype in (np.float16, np.complex128):
+            with pytest.raises(UnsupportedDtype):
+                adjoint(u.astype(dtype), c, out, z(u), z(c), z(out))
         with pytest.raises(TypeError, match="blocks, threads"):
             kernel(heat)[2](u, c, out)
 

@@ -100,8 +100,11 @@ def can_move(op: Op, made: set[Value], structure: Structure, parameters: frozens
         return False
     arrays = [v for v in op.operands if ty.is_array(v.type)]
     return all(
-        structure.origin(v) in made
-        or (structure.origin(v) in parameters and not structure.stores.get(structure.storage(v)))
+        not structure.is_mixed(v)
+        and (
+            structure.origin(v) in made
+            or (structure.origin(v) in parameters and not structure.stores.get(structure.storage(v)))
+        )
         for v in arrays
     )
 

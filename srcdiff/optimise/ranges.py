@@ -5,7 +5,7 @@
         ...
         i += cuda.gridsize(1)
 
-The number that counts must be compared with one from outside of the loop, and get the same step in each trip, which
+The integer that counts must be compared with one from outside of the loop, and get the same step in each trip, which
 is certainly positive; it must not be needed behind the loop. Reads: structure, threads.
 """
 
@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from ..analysis.structure import find_structure
 from ..analysis.threads import SIZES, Threads
+from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body
 from ..ir.walk import defined_in, uses_in
 from .fold import simplified
@@ -45,6 +46,8 @@ def ranged(op: Op, used: Collection[Value], threads: Threads) -> Op:
         return op
     counter, high = test.operands if test.primitive == "lt" else test.operands[::-1]
     if counter not in op.regions[0].parameters or high in op.regions[0].parameters:
+        return op
+    if counter.type != ty.int64 or high.type != ty.int64:
         return op
     k = op.regions[0].parameters.index(counter)
     body = loop_body(op)

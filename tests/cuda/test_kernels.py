@@ -157,9 +157,25 @@ def counted_by_a_number_that_is_needed(x, w, y):
     y[cuda.grid(1)] = v * i
 
 
+def steps_that_are_no_integers(x, w, y):
+    i = cuda.grid(1)
+    if i < x.shape[0]:
+        v = x[i]
+        t = 0.0
+        while t < 1.5:
+            v = math.sin(v * w[0] + t)
+            t += 0.5
+        y[i] = v
+
+
 @pytest.mark.parametrize(
     ("function", "trips"),
-    [(sum_of_a_thread, None), (trips_that_depend_on_each_other, 5), (counted_by_a_number_that_is_needed, 5)],
+    [
+        (steps_that_are_no_integers, 5),
+        (sum_of_a_thread, None),
+        (trips_that_depend_on_each_other, 5),
+        (counted_by_a_number_that_is_needed, 5),
+    ],
     ids=lambda x: getattr(x, "__name__", ""),
 )
 def test_loops_over_the_work_of_a_grid(function, trips):
@@ -173,11 +189,12 @@ def test_loops_over_the_work_of_a_grid(function, trips):
 
     def total(step):
         y = out.copy()
-        differentiable[1, 32](x + step * along, w + step * by, y)
+        differentiable[grid](x + step * along, w + step * by, y)
         return float(weights @ y)
 
+    grid = (3 if function is steps_that_are_no_integers else 1), 32
     with emulated(random):
-        differentiable.adjoint[1, 32](x, w, out, x_bar, w_bar, weights.copy())
+        differentiable.adjoint[grid](x, w, out, x_bar, w_bar, weights.copy())
         assert_slope(total, along @ x_bar + by @ w_bar)
     way = "atomic" if function is counted_by_a_number_that_is_needed else "plain"
     assert differentiable.report().accumulation["x"].startswith(way)

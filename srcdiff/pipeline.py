@@ -40,9 +40,12 @@ from .optimise.interchange import interchange_loops
 from .optimise.jam import jam_loops
 from .optimise.join import join_loops
 from .optimise.maps import sum_before_maps
+from .optimise.positions import name_positions
+from .optimise.postpone import postpone_trips
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
 from .optimise.protect import protect_arguments
+from .optimise.ranges import write_ranges
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
@@ -153,7 +156,8 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
     dtypes = set(map(ty.element, arguments))
     carried_float = ty.float32 if ty.float32 in dtypes and ty.float64 not in dtypes else None
     if is_kernel:
-        return parse_kernel(source, specs, carried_float)
+        program = parse_kernel(source, specs, carried_float)
+        return replace(program, function=write_ranges(name_positions(program.function)))
     reader = Reader()
     reader.carried_float = carried_float or reader.carried_float
     return parse(source, specs, reader)
@@ -287,6 +291,7 @@ NOT_IN_SHARED_MEMORY = {
     "contract",
     "privatise",
     "fuse",
+    "postpone",
     "assign",
     "unread",
     "reorder",
@@ -312,6 +317,7 @@ def threaded(
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),
+        (OPTIONAL, "postpone", lambda f: simplified(fuse_sweeps(postpone_trips(f)))),
         (NEEDED, "residuals", lambda f: place_residuals(f, CHEAP_IN_THREADS)),
         (NEEDED, "simplify placed", simplified),
         *FINISH,

@@ -1,37 +1,127 @@
-"""Adjoints on a GPU: the bytes that they must move, over the time they take, as a share of what a copy reaches.
+"""Adjoints on a GPU: whether they are right, and what share of the speed of a copy they reach.
 
-    python benchmarks/gpu.py [--gib 1.0] [--rounds 20]
+    python benchmarks/gpu.py [--gib 1.0] [--rounds 20] [--no-checks]
 
-The result is written beside this file, with the name of the GPU and the date. Without a GPU nothing is measured, and it
-says so. Where JAX or PyTorch with a GPU are installed, they compute the same Black-Scholes gradients.
+It says the versions; runs `pytest -m gpu`, which holds all adjoints at large sizes against the CPU in double precision,
+takes arrays of CuPy, PyTorch and JAX, and asks compute-sanitizer; then it measures: the bytes that an adjoint must move
+over the time it takes, beside Warp, JAX and PyTorch where they are installed. The result is written beside this file,
+with the name of the GPU and the date. Without a GPU nothing runs, and it says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.metadata
 import importlib.util
 import json
+import platform
 import statistics
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE)]
 
+from gpu_contenders import Missing, Run, jax_black_scholes, torch_black_scholes, warp_adjoint  # noqa: E402
 from srcdiff.cuda import CudaUnavailable, batch, kernel  # noqa: E402
-from srcdiff.cuda.device import Gpu  # noqa: E402
+from srcdiff.cuda.device import Gpu, machine  # noqa: E402
+from tests.cuda.functions import black_scholes  # noqa: E402
+from tests.cuda.primals import chain, heat, saxpy_loss  # noqa: E402
 
-TARGETS = {  # goals, as a share of the speed of a copy
+GOALS = {  # as a share of the speed of a copy
     "chain adjoint": 0.85,
     "saxpy and loss adjoint": 0.85,
     "heat adjoint, gathered": 0.80,
     "Black-Scholes batch, float32": 0.70,
 }
+PACKAGES = ("numba", "numba-cuda", "numpy", "cuda-bindings", "warp-lang", "jax", "torch", "cupy-cuda13x")
+RATE = 0.03
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What is measured: the bytes that it must move, and what prepares it; that may raise `Missing`."""
+
+    name: str
+    bytes: int
+    prepare: Callable[[], Run | Callable[[], None]]
+
+
+# ------------------------------------------------------------------------------------------------ contenders
+
+
+def kernels(n: int) -> Iterator[Contender]:
+    """A copy, and adjoint kernels in double precision, on arrays of `n` elements."""
+    at = machine()
+    grid = -(-n // 128), 128
+    random = np.random.default_rng(0)
+    hosts = [random.standard_normal(n) for _ in range(2)]
+    x, y, x_bar, y_bar = (at.array(a.copy(), 0) for a in (*hosts, *hosts))
+    one, one_bar, loss, loss_bar = (at.array(np.ones(1), 0) for _ in range(4))
+
+    yield Contender("copy", 16 * n, lambda: lambda: at.assign(y_bar, x, 0))
+    # Read: x, y_bar; written: x_bar.
+    yield Contender("chain adjoint", 24 * n, adjoint(chain, grid, x, y, 0.5, x_bar, y_bar, one_bar))
+    # Read: x, y; written: x_bar, y_bar.
+    yield Contender(
+        "saxpy and loss adjoint",
+        32 * n,
+        adjoint(saxpy_loss, grid, one, x, y, loss, one_bar, x_bar, y_bar, loss_bar),
+    )
+    for name, gather in (("heat adjoint, gathered", True), ("heat adjoint, atomic", False)):
+        # Read: u, out_bar; written: u_bar.
+        yield Contender(name, 24 * n, adjoint(heat, grid, x, one, y, x_bar, one_bar, y_bar, gather=gather))
+    chained = ("chain", [hosts[0], np.full(1, 0.5)], hosts[1])
+    summed = ("saxpy_loss", [np.ones(1), *hosts], np.ones(1))
+    heated = ("heat", [hosts[0], np.ones(1)], hosts[1])
+    for title, moved, (name, inputs, output) in (
+        ("chain", 24 * n, chained),
+        ("saxpy and loss", 32 * n, summed),
+        ("heat", 24 * n, heated),
+    ):
+        yield Contender(
+            f"{title} adjoint, Warp",
+            moved,
+            lambda name=name, inputs=inputs, output=output: warp_adjoint(name, inputs, output, n),
+        )
+
+
+def adjoint(function: Any, grid: Any, *args: Any, **options: Any) -> Callable[[], Callable[[], None]]:
+    """An adjoint that overwrites shadows, as contenders do that begin with zeros, and leaves the seeds as they are."""
+    launch = kernel(function, accumulate=False, retain_seeds=True, **options).adjoint[grid]
+    return lambda: lambda: launch(*args)
+
+
+def batches(count: int) -> Iterator[Contender]:
+    """Values and gradients of a formula in single precision, for `count` rows."""
+    hosts = [np.full(count, v, np.float32) for v in (100.0, 95.0, 0.5, 0.2)]
+    greeks = batch(black_scholes, shared=("rate",))
+    moved = 36 * count  # read: four columns; written: the value and four gradients
+
+    def prepared() -> Callable[[], Any]:
+        columns = [machine().array(c, 0) for c in hosts]
+        out = greeks.value_and_grad(*columns, np.float32(RATE))
+        return lambda: greeks.value_and_grad(*columns, np.float32(RATE), out=out)
+
+    rate = np.full(1, RATE, np.float32)
+    yield Contender("Black-Scholes batch, float32", moved, prepared)
+    yield Contender(
+        "Black-Scholes, Warp",
+        moved,
+        lambda: warp_adjoint("black_scholes", [*hosts, rate], np.zeros(count, np.float32), count, True),
+    )
+    yield Contender("Black-Scholes, JAX jit(vmap(grad))", moved, lambda: jax_black_scholes(hosts, RATE))
+    yield Contender("Black-Scholes, torch.compile", moved, lambda: torch_black_scholes(hosts, RATE))
+
+
+# ----------------------------------------------------------------------------------------------- measurement
 
 
 def timed(run: Callable[[], Any], rounds: int) -> float:
@@ -50,113 +140,76 @@ def timed(run: Callable[[], Any], rounds: int) -> float:
     return statistics.median(times)
 
 
-def measurements(gib: float, rounds: int) -> list[dict[str, Any]]:
-    """Time and bytes of each contender."""
+def measured(
+    contenders: Iterator[Contender], rounds: int, time: Callable[[Callable[[], Any], int], float]
+) -> list[dict[str, Any]]:
+    """Time and bytes of each contender, or why it did not run. The first is the copy that shares are of."""
     rows: list[dict[str, Any]] = []
-
-    def measure(name: str, moved: float, run: Callable[[], Any]) -> None:
-        seconds = timed(run, rounds)
-        rows.append({"name": name, "seconds": seconds, "bytes": moved, "bytes_per_second": moved / seconds})
-
-    measure_kernels(measure, int(gib * 2**30 / 8))
-    measure_batches(measure, int(gib * 2**30 / 4))
+    for each in contenders:
+        row: dict[str, Any] = {"name": each.name}
+        try:
+            seconds = time(each.prepare(), rounds)
+        except Missing as reason:
+            row["did_not_run"] = str(reason)
+        else:
+            speed = each.bytes / seconds
+            row |= {"seconds": seconds, "bytes": each.bytes, "bytes_per_second": speed}
+            copy = rows[0]["bytes_per_second"] if rows else speed
+            row["share_of_copy"] = speed / copy
+        rows.append(row)
     return rows
 
 
-def measure_kernels(measure: Callable[..., None], n: int) -> None:
-    """Adjoint kernels in double precision, on arrays of `n` elements."""
-    from numba import cuda
+def table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    lines = []
+    for row in rows:
+        if "did_not_run" in row:
+            lines.append(f"{row['name']:36} did not run: {row['did_not_run']}")
+            continue
+        goal = f"  (goal {GOALS[row['name']]:.0%})" if row["name"] in GOALS else ""
+        lines.append(f"{row['name']:36} {row['seconds'] * 1e3:9.3f} ms  {row['share_of_copy']:6.1%}{goal}")
+    return lines
 
-    from tests.cuda.primals import chain, heat, saxpy_loss
 
-    grid = -(-n // 128), 128
-    random = np.random.default_rng(0)
-    x, y, x_bar, y_bar = (cuda.to_device(random.standard_normal(n)) for _ in range(4))
-    one, one_bar, loss_bar = (cuda.to_device(np.ones(1)) for _ in range(3))
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
 
-    measure("copy", 16 * n, lambda: y.copy_to_device(x))
-    map_adjoint = kernel(chain).adjoint[grid]
-    # Read: x, x_bar, y_bar; written: x_bar, y_bar.
-    measure("chain adjoint", 40 * n, lambda: map_adjoint(x, y, 0.5, x_bar, y_bar, one_bar))
-    loss_adjoint = kernel(saxpy_loss).adjoint[grid]
-    # Read: x, y, x_bar, y_bar; written: x_bar, y_bar.
-    measure(
-        "saxpy and loss adjoint",
-        48 * n,
-        lambda: loss_adjoint(one, x, y, one, one_bar, x_bar, y_bar, loss_bar),
+
+def checked() -> str:
+    """What `pytest -m gpu` says in the end; with -rs it names what was left out."""
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-rs", "-p", "no:cacheprovider"]
+    if importlib.util.find_spec("xdist"):  # most of the time compilers run
+        command += ["-n", "4"]
+    done = subprocess.run(
+        [*command, "tests/cuda/test_gpu.py"], cwd=HERE.parent, capture_output=True, text=True
     )
-    for name, gather in (("heat adjoint, gathered", True), ("heat adjoint, atomic", False)):
-        adjoint = kernel(heat, gather=gather).adjoint[grid]
-        # Read: u, u_bar, out_bar; written: u_bar, out_bar.
-        measure(name, 40 * n, lambda adjoint=adjoint: adjoint(x, one, y, x_bar, one_bar, y_bar))
+    print(done.stdout, flush=True)
+    return done.stdout.strip().splitlines()[-1]
 
 
-def measure_batches(measure: Callable[..., None], count: int) -> None:
-    """Gradients of a formula in single precision, for `count` rows."""
-    from numba import cuda
-
-    from tests.cuda.functions import black_scholes
-
-    columns = [cuda.to_device(np.full(count, v, np.float32)) for v in (100.0, 95.0, 0.5, 0.2)]
-    greeks = batch(black_scholes, shared=("rate",))
-    # Read: four columns; written: the value and four gradients.
-    measure(
-        "Black-Scholes batch, float32", 36 * count, lambda: greeks.value_and_grad(*columns, np.float32(0.03))
-    )
-    measure_others(measure, columns, count)
+def written(folder: Path, gpu: str, result: dict[str, Any]) -> Path:
+    """The file of a result, named by GPU and date."""
+    today = datetime.date.today().isoformat()
+    file = folder / f"gpu_{gpu.replace(' ', '_')}_{today}.json"
+    file.write_text(json.dumps({"gpu": gpu, "date": today, **result}, indent=2) + "\n")
+    return file
 
 
-def measure_others(measure: Callable[..., None], columns: list[Any], count: int) -> None:
-    """The same gradients from JAX and PyTorch, where they are installed with a GPU."""
-    if importlib.util.find_spec("jax"):
-        import jax
-
-        if jax.default_backend() == "gpu":
-            import jax.numpy as jnp
-            from jax.scipy.special import erf
-
-            def price(s, k, t, v, r):
-                d1 = (jnp.log(s / k) + (r + 0.5 * v * v) * t) / (v * jnp.sqrt(t))
-                d2 = d1 - v * jnp.sqrt(t)
-                n1, n2 = (0.5 * (1 + erf(d / 2**0.5)) for d in (d1, d2))
-                return s * n1 - k * jnp.exp(-r * t) * n2
-
-            rows = jax.vmap(jax.value_and_grad(price, argnums=(0, 1, 2, 3, 4)), (0, 0, 0, 0, None))
-            compiled = jax.jit(lambda *a: (lambda v, g: (v, (*g[:4], g[4].sum())))(*rows(*a)))
-            given = [jnp.asarray(c.copy_to_host()) for c in columns]
-            measure(
-                "JAX jit(vmap(grad)), float32",
-                36 * count,
-                lambda: jax.block_until_ready(compiled(*given, 0.03)),
-            )
-    if importlib.util.find_spec("torch"):
-        import torch
-
-        if torch.cuda.is_available():
-
-            def total(s, k, t, v, r):
-                d1 = (torch.log(s / k) + (r + 0.5 * v * v) * t) / (v * torch.sqrt(t))
-                d2 = d1 - v * torch.sqrt(t)
-                n1, n2 = (0.5 * (1 + torch.erf(d / 2**0.5)) for d in (d1, d2))
-                return s * n1 - k * torch.exp(-r * t) * n2
-
-            forward = torch.compile(total)
-            given = [torch.tensor(c.copy_to_host(), device="cuda", requires_grad=True) for c in columns]
-            rate = torch.tensor(0.03, device="cuda", requires_grad=True)
-
-            def run() -> None:
-                torch.autograd.grad(forward(*given, rate).sum(), [*given, rate])
-
-            measure("torch.compile, float32", 36 * count, run)
-
-
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--gib", type=float, default=1.0, help="size of an array, in GiB")
     parser.add_argument("--rounds", type=int, default=20)
-    options = parser.parse_args()
+    parser.add_argument("--no-checks", action="store_true", help="measure only")
+    options = parser.parse_args(arguments)
     try:
         Gpu()
     except CudaUnavailable as error:
@@ -165,20 +218,20 @@ def main() -> None:
     from numba import cuda
 
     name = cuda.get_current_device().name
-    name = name.decode() if isinstance(name, bytes) else name
-    rows = measurements(options.gib, options.rounds)
+    gpu = name.decode() if isinstance(name, bytes) else name
+    found = versions()
+    print(gpu, *(f"{package} {version}" for package, version in found.items()), sep="\n  ", flush=True)
+    checks = "left out" if options.no_checks else checked()
+    rows = measured(kernels(int(options.gib * 2**30 / 8)), options.rounds, timed)
     copy = rows[0]["bytes_per_second"]
-    print(f"{name}, arrays of {options.gib} GiB, copy {copy / 1e9:.0f} GB/s (read and written)")
-    for row in rows:
+    formula = measured(batches(int(options.gib * 2**30 / 4)), options.rounds, timed)
+    for row in (row for row in formula if "seconds" in row):
         row["share_of_copy"] = row["bytes_per_second"] / copy
-        goal = f"  (goal {TARGETS[row['name']]:.0%})" if row["name"] in TARGETS else ""
-        print(f"{row['name']:32} {row['seconds'] * 1e3:9.3f} ms  {row['share_of_copy']:6.1%}{goal}")
-    today = datetime.date.today().isoformat()
-    file = HERE / f"gpu_{name.replace(' ', '_')}_{today}.json"
-    file.write_text(
-        json.dumps({"gpu": name, "date": today, "gib": options.gib, "rows": rows}, indent=2) + "\n"
-    )
-    print(f"written to {file.name}")
+    rows += formula
+    print(f"arrays of {options.gib} GiB, copy {copy / 1e9:.0f} GB/s (read and written)")
+    print("\n".join(table(rows)))
+    result = {"gib": options.gib, "versions": found, "checks": checks, "rows": rows}
+    print(f"written to {written(HERE, gpu, result).name}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from .analysis.compensation import is_compensated
+from .analysis.gathered import sums_only_looked_up
 from .emit import python
 from .frontend.build import Reader, parse
 from .frontend.kernels import parse_kernel
@@ -23,6 +24,7 @@ from .ir.walk import ops_within
 from .optimise.accumulators import pass_accumulators
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
+from .optimise.checks import use_checks
 from .optimise.clips import drop_clips
 from .optimise.combine import combine_updates
 from .optimise.contract import contract_arrays
@@ -39,9 +41,12 @@ from .optimise.interchange import interchange_loops
 from .optimise.jam import jam_loops
 from .optimise.join import join_loops
 from .optimise.maps import sum_before_maps
+from .optimise.positions import name_positions
+from .optimise.postpone import postpone_trips
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
 from .optimise.protect import protect_arguments
+from .optimise.ranges import write_ranges
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
@@ -80,6 +85,7 @@ Stage = tuple[bool, str, Callable[[Function], Function]]
 
 FUSE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
+    (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
@@ -151,7 +157,8 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
     dtypes = set(map(ty.element, arguments))
     carried_float = ty.float32 if ty.float32 in dtypes and ty.float64 not in dtypes else None
     if is_kernel:
-        return parse_kernel(source, specs, carried_float)
+        program = parse_kernel(source, specs, carried_float)
+        return replace(program, function=write_ranges(name_positions(program.function)))
     reader = Reader()
     reader.carried_float = carried_float or reader.carried_float
     return parse(source, specs, reader)
@@ -285,6 +292,7 @@ NOT_IN_SHARED_MEMORY = {
     "contract",
     "privatise",
     "fuse",
+    "postpone",
     "assign",
     "unread",
     "reorder",
@@ -310,6 +318,7 @@ def threaded(
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),
+        (OPTIONAL, "postpone", lambda f: simplified(fuse_sweeps(postpone_trips(f)))),
         (NEEDED, "residuals", lambda f: place_residuals(f, CHEAP_IN_THREADS)),
         (NEEDED, "simplify placed", simplified),
         *FINISH,
@@ -333,8 +342,8 @@ def threaded_primal(function: Function, optimise: bool = True, hook: Hook = no_h
 
 
 def reorders_sums(program: Program) -> bool:
-    """Whether the compiler may change the order of sums in this function and its derivatives."""
-    return not is_compensated(program.function)
+    """Whether the compiler may, and should, change the order of sums in this function and its derivatives."""
+    return not is_compensated(program.function) and not sums_only_looked_up(program.function)
 
 
 def print_function(function: Function, doc: str = "", results: str | None = None) -> str:

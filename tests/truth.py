@@ -401,12 +401,7 @@ def gradient_by_richardson(
     Returns the gradient and an estimate of its absolute error, number by number. The error also grows with
     the difference of the slopes on both sides: a kink or jump closer than the smallest step shows in it.
     """
-    try:
-        point = Point(f, args, argnums, number)
-        middle = np.longdouble(point(point.x))
-    except Exception:
-        point = Point(f, args, argnums, np.float64)
-        middle = np.longdouble(point(point.x))
+    point, middle = evaluated(f, args, argnums, number)
     axes = np.eye(point.x.size, dtype=point.number)
     found = [slope(point, axis, middle, start * max(1.0, abs(point.x @ axis)), levels) for axis in axes]
     slopes, errors = (
@@ -438,12 +433,24 @@ def slope(point: Point, direction: np.ndarray, middle: Any, start: Any, levels: 
     return float(best), float(max(error, kink if np.isfinite(kink) else np.inf))
 
 
+def evaluated(
+    f: Callable[..., Any], args: tuple, argnums: int | tuple[int, ...], number: type
+) -> tuple[Point, np.longdouble]:
+    """The point of the arguments and the value there, in float64 where the function does not run in `number`."""
+    try:
+        point = Point(f, args, argnums, number)
+        return point, np.longdouble(point(point.x))
+    except Exception:
+        point = Point(f, args, argnums, np.float64)
+        return point, np.longdouble(point(point.x))
+
+
 def slope_by_richardson(
     f: Callable[..., Any], args: tuple, argnums: int | tuple[int, ...], direction: np.ndarray
 ) -> tuple[float, float]:
     """The derivative along `direction`, a flat vector over all numbers of `argnums`, and its error."""
-    point = Point(f, args, argnums, np.longdouble)
-    return slope(point, direction, np.longdouble(point(point.x)), 0.02, 9)
+    point, middle = evaluated(f, args, argnums, np.longdouble)
+    return slope(point, direction, middle, 0.02, 9)
 
 
 def true_gradient(f: Callable[..., Any], args: tuple, argnums: int | tuple[int, ...] = 0) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ What follows about elements that are stored into is in `overwrites.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..ir import types as ty
@@ -206,7 +206,17 @@ class Affine:
             self.is_positive(least.replaced(value, bound))
             for value, c in least.terms
             for bound in self.limits_of(value, c > 0)
-        )
+        ) or any(self.is_positive(limit) for limit in self.without_quotients(least))
+
+    def without_quotients(self, form: Linear) -> Iterator[Linear]:
+        """Lower bounds of a form with a quotient that it subtracts: `n - 2 * (n // 2)` is at least `n - n`."""
+        for value, c in form.terms:
+            op = self.structure.maker.get(value)
+            if op is None or op.primitive != "floordiv" or not ty.is_integer(value.type):
+                continue
+            by = op.operands[1]
+            if by.is_constant and by.constant > 0 and c < 0 and c % by.constant == 0:
+                yield form.replaced(value, Linear()) + self.form(op.operands[0]).scaled(c // by.constant)
 
     def limits_of(self, value: Value, below: bool) -> list[Linear]:
         """What a maximum is never below, and a minimum never above: each of its operands."""

@@ -51,12 +51,20 @@ class Uses:
 
 
 class Threads:
-    """The positions of threads in a kernel; `distinct` are the parameters whose elements all differ."""
+    """The positions of threads in a kernel.
+
+    `distinct` are the parameters whose elements all differ, `one_block` the axes along which the grid has one block.
+    """
 
     def __init__(
-        self, function: Function, structure: Structure | None = None, distinct: Collection[Value] = ()
+        self,
+        function: Function,
+        structure: Structure | None = None,
+        distinct: Collection[Value] = (),
+        one_block: Collection[int] = (),
     ) -> None:
         self.function = function
+        self.one_block = frozenset(one_block)
         self.distinct = frozenset(distinct)
         self.structure = structure or find_structure(function.body)
         self.atoms: dict[Value, Atom] = {}
@@ -110,18 +118,14 @@ class Threads:
         return None
 
     def sum_of(self, a: Value, b: Value) -> Atom | None:
-        """`threadIdx.x + blockIdx.x * blockDim.x`, and `grid(1) + trip * gridsize(1)` of a loop."""
+        """`grid(1) + trip * gridsize(1)` of a loop."""
         start = self.atom(a)
         made = self.structure.maker.get(b)
-        if start is None or made is None or made.primitive != "mul":
+        if start is None or start[0] != "grid" or made is None or made.primitive != "mul":
             return None
         for factor, other in (made.operands, made.operands[::-1]):
-            if start[0] == "thread":
-                if self.atom(factor) == ("block", start[1]) and self.atom(other) == ("blocksize", start[1]):
-                    return "grid", start[1]
-            elif start[0] == "grid" and self.atom(factor) == ("gridsize", start[1]):
-                if self.is_trip(other):
-                    return start
+            if self.atom(factor) == ("gridsize", start[1]) and self.is_trip(other):
+                return start
         return None
 
     def is_trip(self, value: Value) -> bool:
@@ -136,6 +140,7 @@ class Threads:
         ]
         common = frozenset[tuple[int, Atom]].intersection(*map(frozenset, places)) if places else frozenset()
         found = {(kind.partition(" ")[0], axis) for _, (kind, axis) in common}
+        found |= {("block", a) for a in self.one_block}
         axes = {a for a in range(3) if ("grid", a) in found or {("block", a), ("thread", a)} <= found}
         return frozenset(axes) if axes and axes >= self.axes else None
 

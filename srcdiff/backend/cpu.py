@@ -10,7 +10,7 @@ cache, behind the interface that Numba has for it, because Numba's own
 - can confuse two signatures if two processes save at the same time (each picks the next free number);
 - goes to another folder when `__pycache__` cannot be written.
 
-Reads: `cache`, for folders and files, and `provenance`. Nothing of the rest of the package.
+Reads: `cache`, for folders and files, `provenance`, and `vectorised`. Nothing of the rest of the package.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import inspect
 import pickle
 import sys
 from collections.abc import Iterable
@@ -34,8 +35,10 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+from ..runtime import vector_math
 from .cache import cache_folder, load_module, read_whole, write_whole
 from .provenance import Provenance
+from .vectorised import use_vector_math
 
 __all__ = ["CompiledCode", "compiled_for", "load_adapter", "load_function"]
 
@@ -110,6 +113,8 @@ def dispatcher(
 ) -> Any:
     """Do what `load_function` says, once for each request."""
     module = load_module(text, stem)
+    if use_vector_math(module, text):
+        depends += inspect.getsource(vector_math)
     # By value: a process on another machine has no such module to import it from.
     cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     compiled: Any = numba.njit(

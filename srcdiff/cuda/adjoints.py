@@ -31,6 +31,7 @@ from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import extent_of
 from .dependences import axes_told_apart, check_failures, read_by, stored_by_several, written_by
 from .launching import host_function
+from .seeds import with_seeds_left
 
 __all__ = ["Adjoint", "write_adjoint"]
 
@@ -114,6 +115,7 @@ def write_adjoint(
     max_trips: int | None,
     gather: bool,
     accumulate: bool,
+    retain_seeds: bool,
 ) -> Adjoint:
     """Write the adjoint of a thread, decide how threads add up, print the kernel.
 
@@ -122,14 +124,20 @@ def write_adjoint(
     program, signature : of the kernel
     wrt : the arguments, by number, that have a shadow
     distinct : the parameters whose elements are promised to differ
-    max_trips, gather, accumulate : as in `kernel`
+    max_trips, gather, accumulate, retain_seeds : as in `kernel`
     """
     parameters = program.function.parameters
     threaded = pipeline.threaded(program.function, wrt, in_place=True)
     shadows = dict(zip(wrt, threaded.parameters[len(parameters) :], strict=True))
+    simple = simplified(program.function)
+    if retain_seeds:
+        uses = {k: Threads(simple).uses(parameters[k]) for k in wrt if ty.is_array(parameters[k].type)}
+        outputs = [shadows[k] for k, found in uses.items() if found.stores and not found.loads]
+        threaded = with_seeds_left(threaded, outputs, signature.definition)
     uniform = [p for p in parameters if not ty.is_array(p.type)]
     placed = place_thread_arrays(threaded, uniform, max_trips)
-    threads = Threads(placed.function, distinct=distinct)
+    apart = axes_told_apart(simple)
+    threads = Threads(placed.function, distinct=distinct, one_block=frozenset(range(3)) - apart[1])
     ways = accumulations(shadows, threads, signature)
     atomic, reduced, plain = (
         [shadows[k] for k, how in ways.items() if how.way == way] for way in ("atomic", "block", "plain")
@@ -153,7 +161,6 @@ def write_adjoint(
     if overwrites or (gathered is not None and not accumulate):
         storing = printed(with_stores(best, list(overwrites.values())), gathered, False)
     collected = {} if gathered is None else gathered.arrays
-    simple = simplified(program.function)
     return Adjoint(
         program,
         printed(placed.function, None),
@@ -163,7 +170,7 @@ def write_adjoint(
         frozenset(read_by(placed.function, parameters)),
         frozenset(written_by(program.function)),
         {signature.names[k]: how for k, how in ways.items()},
-        axes_told_apart(simple),
+        apart,
         None if gathered is None else printed(best, gathered),
         {k: collected[shadow] for k, shadow in shadows.items() if shadow in collected},
         meetings.ways(),

@@ -20,7 +20,7 @@ from .. import pipeline
 from ..analysis.threads import Threads
 from ..arguments import ArgNums, Signature
 from ..emit.cuda import FEW, Kernel, Rows, print_rows
-from ..errors import InternalError, NotDifferentiable
+from ..errors import AliasError, InternalError, NotDifferentiable
 from ..frontend.captures import fetched
 from ..frontend.program import Program
 from ..frontend.source import read_source
@@ -30,8 +30,9 @@ from ..ir.core import Function, Value
 from ..optimise.fold import simplified
 from ..optimise.specialise import with_known
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
-from .arrays import dtype_of, is_array, known_dtype
+from .arrays import dtype_of, is_array, is_read_only, known_dtype, overlap
 from .device import is_on_device, machine
+from .dlpack import NOT_ORDERED, received
 from .inspection import Report, report_of
 from .launching import allocate_tapes, host_function, is_current, raise_failure
 
@@ -117,6 +118,9 @@ class Batch:
 
     # ----------------------------------------------------------------------------------------- calls
 
+    # Arrays on a GPU, of whatever library, are used where they are, on `stream` or else on the stream that their
+    # owner works on; results are then arrays of `numba.cuda`, which CuPy, PyTorch and JAX take.
+
     def value(self, *args: Any, stream: Any = 0) -> Any:
         """The values of all rows."""
         return self.run(args, stream, False)[0]
@@ -125,9 +129,12 @@ class Batch:
         """The gradients: a column for each column, for a shared argument the sum over the rows."""
         return self.run(args, stream, True)[1]
 
-    def value_and_grad(self, *args: Any, stream: Any = 0) -> Any:
-        """Both, from one kernel."""
-        return self.run(args, stream, True)
+    def value_and_grad(self, *args: Any, stream: Any = 0, out: Any = None) -> Any:
+        """Both, from one kernel.
+
+        `out` is what an earlier call returned: its arrays, on the device, are filled again instead of new ones.
+        """
+        return self.run(args, stream, True, out)
 
     def gradient_source(self, *args: Any) -> str:
         """The text of the kernel for arguments of these types."""
@@ -141,9 +148,12 @@ class Batch:
 
     # ------------------------------------------------------------------------------------- arguments
 
-    def bound(self, args: tuple[Any, ...]) -> list[Any]:
-        """The arguments in order. What has a default, or was bound before, has that for all rows."""
-        values = self.signature.bind(args, {})
+    def bound(self, args: tuple[Any, ...], stream: int = NOT_ORDERED) -> list[Any]:
+        """The arguments in order. What has a default, or was bound before, has that for all rows.
+
+        `stream` is the number of the one that they are used on.
+        """
+        values = [received(value, stream) for value in self.signature.bind(args, {})]
         given = set(self.signature.free[: len(args)]) - self.shared
         return [
             self.checked(value, name) if name in given or is_array(value) else value
@@ -272,8 +282,14 @@ class Batch:
 
     # -------------------------------------------------------------------------------------- launching
 
-    def run(self, args: tuple[Any, ...], stream: Any, with_gradient: bool) -> Any:
-        values = self.bound(args)
+    def run(self, args: tuple[Any, ...], stream: Any, with_gradient: bool, out: Any = None) -> Any:
+        at = machine()
+        value, gradients = (None, ()) if out is None else out
+        earlier = [value, *(gradients if isinstance(gradients, tuple) else (gradients,))]
+        with at.ordered((*args, *earlier), stream) as chosen:
+            return self.run_on(chosen, self.bound(args, at.number(chosen)), with_gradient, earlier)
+
+    def run_on(self, stream: Any, values: list[Any], with_gradient: bool, earlier: list[Any]) -> Any:
         plan = self.plan(values, with_gradient)
         at = machine()
         rows = self.rows_of(values)
@@ -282,13 +298,24 @@ class Batch:
         given += [at.array(h, stream) if isinstance(h, np.ndarray) else h for h in hidden]
         parameters = plan.program.function.parameters
         dtype = ty.numpy_dtype(plan.program.function.results[0].type)
-        value = at.empty((rows,), dtype, stream)
+        again = dict(zip((None, *plan.wrt), earlier, strict=False))
+
+        def output(k: int | None, shape: tuple[int, ...], dtype: Any, zeros: bool) -> Any:
+            if not is_array(again.get(k)):
+                return (at.zeros if zeros else at.empty)(shape, dtype, stream)
+            self.check_output(again[k], shape, dtype, [*given, *(o for n, o in again.items() if n != k)])
+            found = at.array(again[k], stream)
+            if zeros:
+                at.clear(found, stream)
+            return found
+
+        value = output(None, (rows,), dtype, False)
         outputs: dict[int, Any] = {}
         for k in sorted(plan.wrt):
             parameter = parameters[plan.places.index(k)]
             shape = tuple(values[k].shape) if is_array(values[k]) else (1,)
             assigned = self.is_column(self.signature.names[k], values[k]) and not ty.is_array(parameter.type)
-            outputs[k] = (at.empty if assigned else at.zeros)(shape, ty.numpy_dtype(parameter.type), stream)
+            outputs[k] = output(k, shape, ty.numpy_dtype(parameter.type), not assigned)
         blocks = max(1, min(math.ceil(rows / self.threads), at.blocks))
         known = dict(zip(parameters, given, strict=True))
         tapes = allocate_tapes(plan.placed, plan.lengths, known, blocks * self.threads, at, stream)
@@ -312,6 +339,24 @@ class Batch:
             gradients.append(found[0].item() if number else found)
         single = self.argnums is not None and not isinstance(self.argnums, (list, tuple, range))
         return given_back(value), gradients[0] if single and gradients else tuple(gradients)
+
+    def check_output(
+        self, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any], others: list[Any]
+    ) -> None:
+        """That an array of the caller can be filled."""
+        if not machine().can_write(array) or is_read_only(array):
+            raise TypeError("`out` takes what an earlier call returned on the device")
+        if tuple(array.shape) != shape or dtype_of(array) != dtype:
+            raise TypeError(
+                f"an array of `out` has shape {tuple(array.shape)} and dtype {dtype_of(array)}; it needs {shape} "
+                f"and {dtype}"
+            )
+        if any(is_array(other) and overlap(array, other) for other in others):
+            raise AliasError(
+                "an array of `out` shares memory with another array of this call",
+                definition=self.signature.definition,
+                instead="an array of its own",
+            )
 
     def kernel_types(self, plan: Plan, values: list[Any]) -> list[Any]:
         """The types of the kernel's parameters, for the compiler."""

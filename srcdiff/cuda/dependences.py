@@ -17,13 +17,15 @@ from ..analysis.threads import Threads
 from ..analysis.uniform import Uniformity
 from ..errors import CrossThreadDependence, UnsupportedConstruct
 from ..ir import types as ty
-from ..ir.core import Function, Op, Value, indices_of, loop_body, loop_slots
+from ..ir.core import Function, Op, Value, indices_of, loop_slots
 from ..ir.walk import ops_within, uses_in
+from ..optimise.reorder import indices_in
 
 __all__ = [
     "axes_told_apart",
     "check_dependences",
     "check_failures",
+    "is_initial",
     "read_by",
     "stored_by_several",
     "written_by",
@@ -200,8 +202,8 @@ def is_initial(version: Value, array: Value, reading: Op, threads: Threads) -> b
     if loop is None or loop.primitive != "for":
         return False
     # Each trip has an element of its own: those before have written other ones.
-    index = loop_body(loop).parameters[0]
-    own = threads.atom(index) is not None and index in reading.operands[1:]
+    indices = set(indices_in(loop)).intersection(reading.operands[1:])
+    own = any(threads.atom(index) is not None for index in indices)
     start = next((i for i, parameter, _, _ in loop_slots(loop) if parameter is version), None)
     return own and start is not None and is_initial(start, array, reading, threads)
 

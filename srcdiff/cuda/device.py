@@ -3,6 +3,7 @@
     with emulated():
         srcdiff.cuda.batch(price).value_and_grad(S, K)      # the same kernels, on NumPy arrays
 
+An array of another library has a stream of its own: `ordered` runs on that, or lets the streams wait for each other.
 `numba.cuda` is imported when a kernel is compiled or run, not before. Where it is installed without its libraries, that
 import fails with errors of several kinds.
 """
@@ -12,8 +13,9 @@ from __future__ import annotations
 import functools
 import importlib
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -22,11 +24,17 @@ import numpy as np
 from ..backend.cache import load_module
 from ..errors import CudaUnavailable
 from ..runtime.marks import checkpoint
+from .dlpack import NOT_ORDERED, is_dlpack_of_device
 from .emulate import emulated_function, launch, uninitialised
 
-__all__ = ["Emulator", "Gpu", "Machine", "emulated", "is_on_device", "machine", "numba_cuda"]
+__all__ = ["Emulator", "Gpu", "LaunchBounds", "Machine", "emulated", "is_on_device", "machine", "numba_cuda"]
 
 EXTRAS = "`pip install 'srcdiff[cuda13]'` (or `srcdiff[cuda12]`, after the driver's version)"
+
+
+LaunchBounds = (
+    int | tuple[int, ...] | None
+)  # the most threads of a block, the least blocks of a multiprocessor
 
 
 class Machine(Protocol):
@@ -40,6 +48,18 @@ class Machine(Protocol):
 
     blocks: int
 
+    def ordered(self, arrays: Iterable[Any], stream: Any) -> AbstractContextManager[Any]:
+        """The stream to use arrays of the caller on, of whatever library: the given one, or theirs without one.
+
+        What is started on it comes after what their owners have started so far, and before what they start later.
+        """
+
+    def follow(self, stream: Any, others: Iterable[Any]) -> None:
+        """Let a stream wait for what has been started on others."""
+
+    def number(self, stream: Any) -> int:
+        """A stream as DLPack names it."""
+
     def array(self, x: Any, stream: Any) -> Any:
         """The array where kernels can read it."""
 
@@ -52,7 +72,7 @@ class Machine(Protocol):
     def copy(self, x: Any, stream: Any) -> Any:
         """A copy there of an array that is there."""
 
-    def assign(self, x: Any, values: Any) -> None:
+    def assign(self, x: Any, values: Any, stream: Any) -> None:
         """Fill an array there."""
 
     def clear(self, x: Any, stream: Any) -> None:
@@ -66,7 +86,7 @@ class Machine(Protocol):
 
     def run(
         self, source: Any, name: str, blocks: Any, threads: Any, arguments: Sequence[Any], stream: Any,
-        wraparound: bool = False,
+        wraparound: bool = False, launch_bounds: LaunchBounds = None,
     ) -> None:  # fmt: skip
         """Start a kernel: one of a generated module, or a function of the user."""
 
@@ -85,7 +105,18 @@ class Emulator:
     def __init__(self, order: np.random.Generator | None = None, blocks: int = 2) -> None:
         self.order, self.blocks = order, blocks
 
+    def ordered(self, arrays: Iterable[Any], stream: Any) -> AbstractContextManager[Any]:
+        return nullcontext(stream)
+
+    def follow(self, stream: Any, others: Iterable[Any]) -> None:
+        pass
+
+    def number(self, stream: Any) -> int:
+        return NOT_ORDERED
+
     def array(self, x: Any, stream: Any) -> Any:
+        if is_on_device(x):
+            raise TypeError("the emulator runs on arrays of NumPy, not on those of a GPU")
         return np.ascontiguousarray(x)
 
     def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
@@ -95,10 +126,10 @@ class Emulator:
         return uninitialised(shape, dtype)
 
     def copy(self, x: Any, stream: Any) -> Any:
-        return x.copy()
+        return np.array(self.array(x, stream))
 
-    def assign(self, x: Any, values: Any) -> None:
-        x[...] = values
+    def assign(self, x: Any, values: Any, stream: Any) -> None:
+        x[...] = self.array(values, stream)
 
     def clear(self, x: Any, stream: Any) -> None:
         x[...] = 0
@@ -111,7 +142,7 @@ class Emulator:
 
     def run(
         self, source: Any, name: str, blocks: Any, threads: Any, arguments: Sequence[Any], stream: Any,
-        wraparound: bool = False,
+        wraparound: bool = False, launch_bounds: LaunchBounds = None,
     ) -> None:  # fmt: skip
         launch(translated(source, name), blocks, threads, arguments, self.order, wraparound)
 
@@ -134,6 +165,35 @@ class Gpu:
             )
         self.blocks = 16 * self.cuda.get_current_device().MULTIPROCESSOR_COUNT
 
+    @contextmanager
+    def ordered(self, arrays: Iterable[Any], stream: Any) -> Iterator[Any]:
+        foreign = getattr(stream, "cuda_stream", getattr(stream, "ptr", None))  # of PyTorch, of CuPy
+        if foreign is not None:
+            stream = self.cuda.external_stream(foreign)
+        theirs = [stream_of(x) for x in arrays if is_on_device(x) or is_dlpack_of_device(x)]
+        numbers = dict.fromkeys(number for number in theirs if number is not None)
+        if not stream and len(numbers) == 1:
+            (number,) = numbers
+            stream = self.cuda.external_stream(number) if number else 0
+        mine = self.number(stream)
+        others = [self.cuda.external_stream(n) for n in numbers if (n or DEFAULT) != mine]
+        self.follow(stream, others)
+        yield stream
+        for other in others:
+            self.follow(other, [stream])
+        if None in theirs:  # it cannot be told to wait
+            (stream or self.cuda.default_stream()).synchronize()
+
+    def follow(self, stream: Any, others: Iterable[Any]) -> None:
+        for other in others:
+            if self.number(other) != self.number(stream):
+                event = self.cuda.event(timing=False)
+                event.record(other)
+                event.wait(stream)
+
+    def number(self, stream: Any) -> int:
+        return (int(stream) if stream else 0) or DEFAULT
+
     def array(self, x: Any, stream: Any) -> Any:
         if is_on_device(x):
             # The kernel runs on the stream that the caller gives: nothing is waited for here.
@@ -150,12 +210,13 @@ class Gpu:
         return self.cuda.device_array(shape, dtype, stream=stream)
 
     def copy(self, x: Any, stream: Any) -> Any:
-        made = self.cuda.device_array(x.shape, x.dtype, stream=stream)
-        made.copy_to_device(x, stream=stream)
+        given = self.array(x, stream)
+        made = self.cuda.device_array(given.shape, given.dtype, stream=stream)
+        made.copy_to_device(given, stream=stream)
         return made
 
-    def assign(self, x: Any, values: Any) -> None:
-        x.copy_to_device(self.array(values, 0))
+    def assign(self, x: Any, values: Any, stream: Any) -> None:
+        x.copy_to_device(self.array(values, stream), stream=stream)
 
     def clear(self, x: Any, stream: Any) -> None:
         if x.size:
@@ -172,9 +233,9 @@ class Gpu:
 
     def run(
         self, source: Any, name: str, blocks: Any, threads: Any, arguments: Sequence[Any], stream: Any,
-        wraparound: bool = False,
+        wraparound: bool = False, launch_bounds: LaunchBounds = None,
     ) -> None:  # fmt: skip
-        dispatcher(source, name)[blocks, threads, stream](*arguments)
+        dispatcher(source, name, launch_bounds)[blocks, threads, stream](*arguments)
 
 
 def fill_zero(array: Any, stream: Any) -> None:
@@ -186,11 +247,11 @@ def fill_zero(array: Any, stream: Any) -> None:
 
 
 @functools.cache
-def dispatcher(source: Any, name: str) -> Any:
+def dispatcher(source: Any, name: str, launch_bounds: LaunchBounds = None) -> Any:
     """The kernel as an object of `numba.cuda`, which compiles it for each signature."""
     cuda = numba_cuda()
     if isinstance(source, str):
-        return cuda.jit(getattr(load_module(source, name), name))
+        return cuda.jit(getattr(load_module(source, name), name), launch_bounds=launch_bounds)
     return source if hasattr(source, "py_func") else cuda.jit(source)
 
 
@@ -225,6 +286,19 @@ def teach() -> None:
 def is_on_device(x: Any) -> bool:
     """Whether an array, of whatever library, is in the memory of a GPU."""
     return hasattr(x, "__cuda_array_interface__")
+
+
+DEFAULT = 1  # the number of the stream that all work is on by default
+
+
+def stream_of(x: Any) -> int | None:
+    """The number of the stream that the owner of an array on a GPU works on, 0 for the default one; None if unknown."""
+    if not is_dlpack_of_device(x):
+        number = x.__cuda_array_interface__.get("stream") or 0
+        return 0 if number == DEFAULT else int(number)
+    if type(x).__module__.partition(".")[0] == "torch":
+        return int(sys.modules["torch"].cuda.current_stream(x.device).cuda_stream)
+    return None
 
 
 current: ContextVar[Machine | None] = ContextVar("machine", default=None)

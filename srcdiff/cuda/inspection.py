@@ -21,7 +21,7 @@ from ..backend.cache import load_module
 from ..emit.cuda import Kernel
 from ..errors import CudaUnavailable
 from ..ir.types import Type
-from .device import numba_cuda
+from .device import LaunchBounds, numba_cuda
 
 __all__ = ["MachineCode", "Report", "compile_kernel", "inspect_kernel", "report_of"]
 
@@ -94,16 +94,19 @@ def report_of(
     tapes: list[str],
     types: list[Type],
     shared: dict[str, str] | None = None,
+    launch_bounds: LaunchBounds = None,
 ) -> Report:
     """The report on a kernel, with its machine code where numba-cuda is installed."""
     try:
-        code = inspect_kernel(kernel.text, kernel.name, types)
+        code = inspect_kernel(kernel.text, kernel.name, types, launch_bounds)
     except CudaUnavailable:
         code = None
     return Report(kernel.name, accumulation, shared or {}, tapes, kernel.atomics, code)
 
 
-def compile_kernel(function: Any, types: Sequence[Type]) -> tuple[str, str]:
+def compile_kernel(
+    function: Any, types: Sequence[Type], launch_bounds: LaunchBounds = None
+) -> tuple[str, str]:
     """The PTX of a kernel, and what the assembler says of it."""
     cuda = numba_cuda()
     import numba.cuda.dispatcher as dispatching
@@ -112,7 +115,9 @@ def compile_kernel(function: Any, types: Sequence[Type]) -> tuple[str, str]:
     signature = cuda_types.void(*(cuda_type(type, cuda_types) for type in types))
     device = SimpleNamespace(compute_capability=ARCHITECTURE)
     with unittest.mock.patch.object(dispatching, "get_current_device", lambda: device):
-        ptx, _ = cuda.compile(function, signature, device=False, abi="numba", cc=ARCHITECTURE)
+        ptx, _ = cuda.compile(
+            function, signature, device=False, abi="numba", cc=ARCHITECTURE, launch_bounds=launch_bounds
+        )
     text = ptx if isinstance(ptx, str) else ptx.decode()
     return text, assembled(text)
 
@@ -141,7 +146,9 @@ def assembled(ptx: str) -> str:
     return log.decode(errors="replace")
 
 
-def inspect_kernel(text: str, name: str, types: Sequence[Type]) -> MachineCode:
+def inspect_kernel(
+    text: str, name: str, types: Sequence[Type], launch_bounds: LaunchBounds = None
+) -> MachineCode:
     """Compile a kernel of a generated module to the machine code of an H100.
 
     Raises
@@ -150,7 +157,7 @@ def inspect_kernel(text: str, name: str, types: Sequence[Type]) -> MachineCode:
         Where numba-cuda is not installed.
     """
     numba_cuda()
-    ptx, log = compile_kernel(getattr(load_module(text, name), name), types)
+    ptx, log = compile_kernel(getattr(load_module(text, name), name), types, launch_bounds)
     # Slow paths of the mathematical library are functions of their own, with a stack of their own.
     entry = log[log.index("Compiling entry function") :]
     registers = re.search(r"Used (\d+) registers", entry)

@@ -35,7 +35,8 @@ from ..optimise.fold import simplified
 from .adjoints import Adjoint, write_adjoint
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
 from .dependences import check_dependences, written_by
-from .device import is_on_device, machine
+from .device import LaunchBounds, is_on_device, machine
+from .dlpack import received
 from .inspection import Report, report_of
 from .launching import allocate_tapes, is_current, raise_failure
 
@@ -50,18 +51,20 @@ WAYS = {
 
 
 def kernel(
-    f: Any,
+    f: Any = None,
     argnums: ArgNums | None = None,
     max_trips: int | None = None,
     gather: bool = True,
     accumulate: bool = True,
     unique: str | Sequence[str] = (),
-) -> CudaKernel:
-    """A CUDA kernel with its adjoint.
+    retain_seeds: bool = False,
+    launch_bounds: LaunchBounds = None,
+) -> Any:
+    """A CUDA kernel with its adjoint: a `CudaKernel`; without `f`, a decorator that makes one.
 
     Parameters
     ----------
-    f : function, or an object made by `cuda.jit`
+    f : function, or an object made by `cuda.jit`, optional
     argnums : int, str or a sequence of those, optional
         The parameters to differentiate by; all that are floats by default.
     max_trips : int, optional
@@ -75,6 +78,12 @@ def kernel(
     unique : names of parameters
         Arrays of indices that are promised to be different from each other, and not negative: what a thread adds to
         the element at its index nobody else adds to.
+    retain_seeds : bool
+        Whether the shadows of what the kernel only writes keep what they hold. Otherwise it is used up. (A `Tape` uses
+        it up in any case.)
+    launch_bounds : int, or a tuple of those, optional
+        For the compiler of the adjoint: the most threads of a block, and the least blocks that a multiprocessor should
+        hold. With fewer registers for each thread more of them run at once, until registers spill: see `report`.
 
     Examples
     --------
@@ -89,7 +98,18 @@ def kernel(
     >>> x_bar[0, 0]
     np.float64(12.0)
     """
-    return CudaKernel(f, argnums, max_trips, gather, accumulate, unique)
+    if f is None:
+        return functools.partial(
+            kernel,
+            argnums=argnums,
+            max_trips=max_trips,
+            gather=gather,
+            accumulate=accumulate,
+            unique=unique,
+            retain_seeds=retain_seeds,
+            launch_bounds=launch_bounds,
+        )
+    return CudaKernel(f, argnums, max_trips, gather, accumulate, unique, retain_seeds, launch_bounds)
 
 
 class CudaKernel:
@@ -98,8 +118,8 @@ class CudaKernel:
     `self[blocks, threads](...)` runs it, `self.adjoint[blocks, threads](..., shadows...)` its adjoint: the arguments
     of the kernel, the arrays as they were before it ran, then a shadow for each of `shadows(...)`. A shadow is an array
     like the argument, for a number one of a single element, or None for what is not differentiated by. What is owed to
-    an array that the kernel overwrites is used up: those elements of its shadow are zero afterwards. To other shadows
-    the adjoint adds.
+    an array that the kernel overwrites is used up: those elements of its shadow are zero afterwards, unless
+    `retain_seeds`. To other shadows the adjoint adds.
     """
 
     def __init__(
@@ -110,11 +130,14 @@ class CudaKernel:
         gather: bool,
         accumulate: bool,
         unique: str | Sequence[str],
+        retain_seeds: bool,
+        launch_bounds: LaunchBounds,
     ) -> None:
         self.__srcdiff_function__ = f
         self.source = read_source(getattr(f, "py_func", f))
         self.signature = Signature(self.source)
         self.argnums, self.max_trips, self.gather, self.accumulate = argnums, max_trips, gather, accumulate
+        self.retain_seeds, self.launch_bounds = retain_seeds, launch_bounds
         self.unique = frozenset(self.signature.indices(unique) if unique else ())
         self.programs: dict[Any, Program] = {}
         self.adjoints: dict[Any, Adjoint] = {}
@@ -133,13 +156,22 @@ class CudaKernel:
 
     def start(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
         at = machine()
-        # Arrays of NumPy go to Numba as they are: it copies back what is written.
-        given = [at.array(x, stream) if is_on_device(x) else x for x in args]
-        at.run(self.__srcdiff_function__, self.signature.name, blocks, threads, given, stream)
+        with at.ordered(args, stream) as chosen:
+            taken = [received(x, at.number(chosen)) for x in args]
+            self.check_outputs(taken)
+            # Arrays of NumPy go to Numba as they are: it copies back what is written.
+            given = [at.array(x, chosen) if is_on_device(x) else x for x in taken]
+            at.run(self.__srcdiff_function__, self.signature.name, blocks, threads, given, chosen)
 
     def start_adjoint(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
+        at = machine()
+        with at.ordered(args, stream) as chosen:
+            taken = [received(x, at.number(chosen)) for x in args]
+            self.start_adjoint_on(chosen, taken, blocks, threads)
+
+    def start_adjoint_on(self, stream: Any, args: list[Any], blocks: Any, threads: Any) -> None:
         primals, shadows = self.split(args)
-        found = self.plan(primals, shadows)
+        found = self.plan(primals, shadows, self.retain_seeds)
         overwritten = sorted(found.needed & found.written)
         if overwritten:
             name = self.signature.names[overwritten[0]]
@@ -183,7 +215,7 @@ class CudaKernel:
                 if k not in stored and k not in found.written:
                     at.clear(bar, stream)
         for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
-            at.run(chosen.text, name, blocks, threads, arguments, stream)
+            at.run(chosen.text, name, blocks, threads, arguments, stream, launch_bounds=self.launch_bounds)
         if status:
             raise_failure(found.kernel, int(at.host(status[0], stream)[0]), self.signature)
 
@@ -191,7 +223,7 @@ class CudaKernel:
 
     def shadows(self, *args: Any) -> tuple[str, ...]:
         """The names of the arguments that have a shadow, in the order that the adjoint takes them."""
-        return tuple(self.signature.names[k] for k in self.shadowed(self.program(list(args))))
+        return tuple(self.signature.names[k] for k in self.shadowed(self.program(list(map(received, args)))))
 
     def gradient_source(self, *args: Any) -> str:
         """The text of the adjoint kernel, for arguments of these types or of those of the last call."""
@@ -210,15 +242,16 @@ class CudaKernel:
         types = [p.type for p in found.placed.function.parameters]
         types = types[:-1] if found.placed.tapes else types
         types += [ty.array(ty.nb.int32, 1)] if found.kernel.failures else []
-        return report_of(self.shown(found), ways, tapes, types, found.shared)
+        return report_of(self.shown(found), ways, tapes, types, found.shared, self.launch_bounds)
 
     def adjoint_of(self, args: tuple[Any, ...]) -> tuple[list[Any], Adjoint]:
         if not args:
             if self.last is None:
                 raise TypeError(f"{self.signature.name}: no arguments, and its adjoint has not run yet")
             return self.last
-        primals = self.signature.bind(args, {})
-        return primals, self.plan(primals, [0] * len(self.shadowed(self.program(primals))))
+        primals = list(map(received, self.signature.bind(args, {})))
+        every = [0] * len(self.shadowed(self.program(primals)))
+        return primals, self.plan(primals, every, self.retain_seeds)
 
     # ------------------------------------------------------------------------------------------ plans
 
@@ -262,14 +295,14 @@ class CudaKernel:
         written = written_by(program.function)
         return tuple(k for k in floats if k in chosen or k in written)
 
-    def split(self, args: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+    def split(self, args: list[Any]) -> tuple[list[Any], list[Any]]:
         """The arguments of the kernel, and the shadows."""
         count = len(self.signature.names)
-        primals = list(args[:count])
+        primals = args[:count]
         if len(primals) < count:
             raise TypeError(f"{self.signature.name} takes {count} arguments, {len(args)} were given")
         wanted = [self.signature.names[k] for k in self.shadowed(self.program(primals))]
-        shadows = list(args[count:])
+        shadows = args[count:]
         if len(shadows) != len(wanted):
             raise TypeError(
                 f"the adjoint of {self.signature.name} takes {len(wanted)} shadows ({', '.join(wanted)}), "
@@ -277,10 +310,11 @@ class CudaKernel:
             )
         return primals, shadows
 
-    def plan(self, primals: list[Any], shadows: list[Any]) -> Adjoint:
+    def plan(self, primals: list[Any], shadows: list[Any], retain_seeds: bool) -> Adjoint:
         program = self.program(primals)
         wrt = tuple(k for k, s in zip(self.shadowed(program), shadows, strict=True) if s is not None)
-        key = (tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True)), wrt)
+        specs = tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True))
+        key = specs, wrt, retain_seeds
         if key not in self.adjoints:
             self.adjoints[key] = write_adjoint(
                 program,
@@ -290,11 +324,22 @@ class CudaKernel:
                 max_trips=self.max_trips,
                 gather=self.gather,
                 accumulate=self.accumulate,
+                retain_seeds=retain_seeds,
             )
         self.last = primals, self.adjoints[key]
         return self.adjoints[key]
 
     # ------------------------------------------------------------------------------------------ checks
+
+    def check_outputs(self, args: list[Any]) -> None:
+        """That no array on a GPU which must not be written is one that the kernel writes: Numba does not look."""
+        fixed = [k for k, x in enumerate(args) if is_on_device(x) and is_read_only(x)]
+        written = written_by(self.program(args).function) if fixed else set()
+        for k in fixed:
+            if k in written:
+                raise TypeError(
+                    f"the argument `{self.signature.names[k]}` is read-only, and the kernel writes it"
+                )
 
     def check_shadows(self, found: Adjoint, primals: list[Any], shadows: list[Any]) -> None:
         """That shadows are like their arguments, writable, and memory of their own."""
@@ -343,6 +388,9 @@ class CudaKernel:
                 "what is owed to it belongs to one thread",
                 "`if cuda.threadIdx.x == 0:` around it",
             )
+        most = self.launch_bounds[0] if isinstance(self.launch_bounds, tuple) else self.launch_bounds
+        if most is not None and np.prod(extent_of(threads)) > most:
+            raise ValueError(f"{self.signature.name} has launch bounds of {most} threads in a block")
         sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
         for name, how in found.accumulation.items():
             for axis, size in enumerate(sizes):

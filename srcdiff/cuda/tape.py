@@ -23,6 +23,7 @@ from ..errors import AliasError
 from .adjoints import Adjoint
 from .arrays import address, dtype_of, is_array, overlap
 from .device import machine
+from .dlpack import received
 from .kernels import CudaKernel, Launch
 
 __all__ = ["Tape"]
@@ -37,6 +38,7 @@ class Record:
     launch: Launch
     args: list[Any]
     adjoint: Adjoint
+    stream: Any
     copies: dict[int, Any] = field(default_factory=dict)
 
 
@@ -72,12 +74,17 @@ class Tape:
         launch : a kernel with its configuration, `kernel[blocks, threads]`
         args : its arguments; what is in the arrays may be overwritten by later launches of this tape
         """
+        at = machine()
+        with at.ordered(args, launch.stream) as stream:
+            number = at.number(stream)
+            self.launch_on(stream, launch, [received(x, number) for x in launch.of.signature.bind(args, {})])
+
+    def launch_on(self, stream: Any, launch: Launch, values: list[Any]) -> None:
         of: CudaKernel = launch.of
-        values = of.signature.bind(args, {})
         program = of.program(values)
         shadowed = of.shadowed(program)
-        found = of.plan(values, [0] * len(shadowed))
-        record = Record(launch, values, found)
+        found = of.plan(values, [0] * len(shadowed), retain_seeds=False)
+        record = Record(launch, values, found, stream)
         for name, value in zip(of.signature.names, values, strict=True):
             if is_array(value) and not machine().can_write(value):
                 raise TypeError(
@@ -89,8 +96,8 @@ class Tape:
                 self.readers.setdefault(keys[k], []).append((record, k))
         for k in found.written:
             if k in keys:
-                self.keep(keys[k], launch.stream)
-        launch(*values)
+                self.keep(keys[k], stream)
+        of.start(tuple(values), launch.blocks, launch.threads, stream)
         self.records.append(record)
 
     def keep(self, key: Key, stream: Any) -> None:
@@ -110,31 +117,41 @@ class Tape:
         result : an array that a launch wrote
         seed : what is owed to it: an array like it; ones by default
         """
-        shadow = self.shadow(result)
-        dtype = dtype_of(result)
-        weights = np.ones(tuple(result.shape), dtype) if seed is None else seed
-        machine().assign(shadow, weights)
+        at = machine()
+        last = self.records[-1].stream if self.records else 0
+        used = [result, seed, *self.arrays.values(), *self.shadows.values()]
+        with at.ordered([x for x in used if x is not None], last) as stream:
+            at.follow(stream, [record.stream for record in self.records])
+            self.backward_on(stream, received(result), received(seed, at.number(stream)))
+
+    def backward_on(self, stream: Any, result: Any, seed: Any) -> None:
+        at = machine()
+        shadow = self.shadow_on(stream, result)
+        weights = np.ones(tuple(result.shape), dtype_of(result)) if seed is None else seed
+        at.assign(shadow, weights, stream)
         for record in reversed(self.records):
             primals = [record.copies.get(k, value) for k, value in enumerate(record.args)]
-            shadows = [self.shadow_of(record, k) for k in record.adjoint.wrt]
+            shadows = [self.shadow_of(record, k, stream) for k in record.adjoint.wrt]
             launch = record.launch
-            launch.of.run_adjoint(
-                record.adjoint, primals, shadows, launch.blocks, launch.threads, launch.stream
-            )
+            launch.of.run_adjoint(record.adjoint, primals, shadows, launch.blocks, launch.threads, stream)
 
     def shadow(self, array: Any) -> Any:
         """What is owed to an array; after `backward`, to its values before the first launch that writes it."""
+        return self.shadow_on(0, received(array))
+
+    def shadow_on(self, stream: Any, array: Any) -> Any:
+        """The shadow of an array, made on a stream where there is none yet."""
         key = self.key(array)
         if key not in self.shadows:
-            self.shadows[key] = machine().zeros(tuple(array.shape), dtype_of(array), 0)
+            self.shadows[key] = machine().zeros(tuple(array.shape), dtype_of(array), stream)
         return self.shadows[key]
 
-    def shadow_of(self, record: Record, k: int) -> Any:
+    def shadow_of(self, record: Record, k: int, stream: Any) -> Any:
         """The shadow of an argument; what is owed to a number is dropped."""
         value = record.args[k]
         if is_array(value):
-            return self.shadow(value)
-        return machine().zeros((1,), np.asarray(value).dtype, record.launch.stream)
+            return self.shadow_on(stream, value)
+        return machine().zeros((1,), np.asarray(value).dtype, stream)
 
     def key(self, array: Any) -> Key:
         """By what an array is known: its memory and shape."""

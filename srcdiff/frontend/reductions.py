@@ -10,14 +10,21 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from .arrays import Arrays
-from .things import Elementwise, Indices, Scalar, is_number, is_scalar
+from .things import ArrayView, Elementwise, Indices, Length, Scalar, is_number, is_scalar
 
 
 class Reductions(Arrays):
     """Folds arrays along axes, and finds their extremes."""
 
-    def along(self, thing: Any, axis: Any, reduce: Callable[[Any], Scalar], keepdims: bool = False) -> Any:
-        """Reduce over all elements, or along one axis or several."""
+    def along(
+        self,
+        thing: Any,
+        axis: Any,
+        reduce: Callable[[Any], Scalar],
+        keepdims: bool = False,
+        adds: bool = False,
+    ) -> Any:
+        """Reduce over all elements, or along one axis or several; `adds` says that the sum is the reduction."""
         if is_scalar(number := thing):
             thing = Elementwise((), lambda _: number, frozenset())
         thing = self.as_array(thing)
@@ -34,27 +41,53 @@ class Reductions(Arrays):
         dropped = sorted({a % thing.ndim for a in chosen})
         kept = [k for k in range(thing.ndim) if k not in dropped]
         shape = self.shape(thing)
-        thing = self.steady(thing)
+        thing = thing if adds else self.steady(thing)  # a sum reads each element once
+        within = tuple(shape[k] for k in dropped)
+
+        def element(indices: Indices, others: Indices) -> Scalar:
+            places = dict(zip((*kept, *dropped), (*indices, *others), strict=True))
+            return self.at(thing, tuple(places[k] for k in range(thing.ndim)))
 
         def at(indices: Indices) -> Scalar:
             if keepdims:
                 indices = tuple(indices[k] for k in kept)
-
-            def inner(within: Indices) -> Scalar:
-                where: list[Scalar] = [0] * thing.ndim
-                for k, index in zip(kept, indices, strict=True):
-                    where[k] = index
-                for k, index in zip(dropped, within, strict=True):
-                    where[k] = index
-                return self.at(thing, tuple(where))
-
-            within = tuple(shape[k] for k in dropped)
-            return reduce(Elementwise(within, inner, self.reads(thing), cheap=True))
+            line = Elementwise(within, lambda i: element(indices, i), self.reads(thing), cheap=True)
+            return reduce(line)
 
         lengths = tuple(1 if k in dropped else shape[k] for k in range(thing.ndim) if keepdims or k in kept)
         if not lengths:
             return at(())
+        if adds and len(dropped) > 1 and kept[-1] == thing.ndim - 1:
+            return self.sum_of_rows(
+                lengths, within, element, kept if keepdims else None, self.sum_type(thing)
+            )
         return self.materialise(Elementwise(lengths, at, self.reads(thing)))
+
+    def sum_of_rows(
+        self,
+        shape: tuple[Length, ...],
+        within: tuple[Length, ...],
+        element: Callable[[Indices, Indices], Scalar],
+        kept: list[int] | None,
+        type: ty.Type,
+    ) -> ArrayView:
+        """The sums over all axes `within`, added up row by row: the last axis is the one along which memory lies.
+
+        `kept` are those of the axes that are not of length 1, if not all are so.
+        """
+        result = self.allocate(shape, type, "zeros")
+
+        def add(indices: Indices, others: Indices) -> None:
+            def one(last: Indices) -> None:
+                where = (*indices, *last)
+                own = where if kept is None else tuple(where[k] for k in kept)
+                new = self.scalar("add", self.at(result, where), element(own, others))
+                self.store(result, where, new)
+
+            self.nest(shape[-1:], one)
+
+        self.nest(shape[:-1], lambda indices: self.nest(within, lambda others: add(indices, others)))
+        return result
 
     def largest(self, thing: Any, name: str = "max") -> Value:
         """The largest element (or smallest), NaN if there is one; it has no derivative."""

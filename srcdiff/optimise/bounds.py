@@ -9,7 +9,8 @@
 The function itself reads outside an array where its author did, as Numba lets it; its gradient must not write there.
 An access is checked if the reverse sweep writes into its cotangent or may read it again, a store always. One whose
 index is affine in the indices of the loops around is checked at its extremes, before the outermost loop where these
-are known, unless it would not happen there: a check raises only where Python would. Others are checked in place.
+are known, unless it would not happen there: a check raises only where Python would. Others are checked in place; under
+an `if` in an innermost loop only where the extremes are not in range, so that LLVM can make a loop without the check.
 
 Reads: structure, activity, ranges. The function is an ideal adjoint; its reverse sweep is left alone.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..analysis.activity import Activity, find_active
 from ..analysis.affine import Affine, Linear
@@ -27,7 +29,7 @@ from ..errors import Location
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
-from ..ir.walk import defined_in, uses_in
+from ..ir.walk import defined_in, ops_within, substitute, uses_in
 from ..primitives import REGISTRY
 from ..transform.attach import drop_attachments
 
@@ -45,7 +47,7 @@ def check_indices(function: Function, wrt: Sequence[int]) -> Function:
     structure = find_structure(forward)
     again = read_again(structure, Block((), found.ops[sweep_starts(found) :], found.results))
     checker = Checker(structure, active, again)
-    checked = checker.block(forward, None)
+    checked = substitute(checker.block(forward, None), checker.held)
     return replace(function, body=replace(function.body, ops=(*checked.ops, *ops[border:])))
 
 
@@ -72,12 +74,16 @@ def read_again(structure: Structure, reverse: Block) -> set[Value]:
 
 @dataclass(frozen=True)
 class Condition:
-    """`form >= 0` is needed wherever every one of `guards` is at least 0; else `array` is accessed outside."""
+    """`form >= 0` is needed wherever every one of `guards` is at least 0; else `array` is accessed outside.
+
+    It need not be checked where `fine` is true, a value that an outer block has found.
+    """
 
     form: Linear
     array: Value
     location: Location | None
     guards: tuple[Linear, ...] = ()
+    fine: Value | None = None
 
 
 @dataclass(eq=False)
@@ -88,6 +94,9 @@ class Anchor:
     known: list[Linear]
     latest: dict[Value, Value]
     conditions: list[Condition] = field(default_factory=list)
+    found: list[tuple[Value, Condition]] = field(
+        default_factory=list
+    )  # what stands for whether it holds here
 
 
 @dataclass(eq=False)
@@ -111,6 +120,7 @@ class Checker:
         self.last: dict[Op, Value] = {}  # what stands for the last index of a loop whose step is not 1
         self.written = 0
         self.loop_of_last: dict[Value, Op] = {}
+        self.held: dict[Value, Value] = {}  # what stands for an outcome -> the outcome
 
     # ------------------------------------------------------------------------------------------ the walk
 
@@ -208,11 +218,40 @@ class Checker:
         issued = [other for level in self.levels[:depth] for other in level.guarded]
         if any(self.covers(other, condition, known) for other in issued):
             return
+        condition = self.with_extremes(condition, depth)
         self.anchor(condition, depth, known).conditions.append(condition)
         if condition.guards:
             self.levels[depth - 1].guarded.append(condition)
         else:
             self.ranges.layers[depth - 1].append(condition.form)
+
+    def with_extremes(self, condition: Condition, depth: int) -> Condition:
+        """A condition under an `if` in an innermost loop with the outcome for all trips, known before the loops."""
+        around = [level.around for level in self.levels[1:depth]]
+        loop = next((op for op in reversed(around) if op is not None and op.primitive != "if"), None)
+        if loop is None or loop is around[-1] or loop.primitive != "for":
+            return condition
+        if any(op.primitive in ("for", "while") for op in ops_within(loop_body(loop))):
+            return condition
+        everywhere = condition
+        while depth > 1:
+            outer = self.levels[depth - 1].around
+            if outer is None:
+                break
+            if outer.primitive == "if":
+                if any(self.is_inside(v, outer) for v, _ in everywhere.form.terms):
+                    break
+            else:
+                moved = self.before_loop(outer, everywhere, depth - 1)
+                if moved is None:
+                    break
+                everywhere = moved
+            depth -= 1
+        if depth > around.index(loop) + 1:
+            return condition
+        fine = Value("", ty.boolean)
+        self.anchor(everywhere, depth, self.ranges.known(depth)).found.append((fine, everywhere))
+        return replace(condition, fine=fine)
 
     def covers(self, first: Condition, second: Condition, known: list[Linear]) -> bool:
         """Whether the first check raises wherever the second would."""
@@ -310,13 +349,18 @@ class Checker:
             others = [other for other in kept if other is not condition]
             if any(self.covers(other, condition, anchor.known) for other in others):
                 kept = others
-        by_guards: dict[tuple[Linear, ...], list[Condition]] = {}
+        by_guards: dict[Any, list[Condition]] = {}
         for condition in kept:
-            by_guards.setdefault(condition.guards, []).append(condition)
+            by_guards.setdefault((condition.guards, condition.fine), []).append(condition)
         with Builder() as builder:
-            for guards, conditions in by_guards.items():
+            for fine, condition in anchor.found:
+                builder.location = condition.location
+                parts = [*(guard.scaled(-1) - ONE for guard in condition.guards), condition.form]
+                self.held[fine] = joined(builder, "or", [self.compared(builder, p, anchor) for p in parts])
+            for (guards, _), conditions in by_guards.items():
                 builder.location = conditions[0].location
                 idle = [self.compared(builder, guard.scaled(-1) - ONE, anchor) for guard in reversed(guards)]
+                idle += [condition.fine for condition in conditions[:1] if condition.fine is not None]
                 if not guards or len(conditions) == 1:
                     self.raise_unless(builder, conditions, idle, anchor)
                     continue

@@ -1,4 +1,4 @@
-"""Bounds of slices that need no clipping, and comparisons of integers that are known.
+"""Bounds of slices that need no clipping, comparisons of integers that are known, and `i + k - i`.
 
     for k in range(1, n):                        for k in range(1, n):
         for i in range(min(k, n)):       ->          for i in range(k):
@@ -23,10 +23,18 @@ DECIDED = ("min", "max", "eq", "ne", "lt", "le", "gt", "ge")
 
 
 def drop_clips(function: Function) -> Function:
-    affine = Affine(find_structure(function.body))
-    known: dict[Value, Value] = {}
-    body = decided(function.body, affine, known)
-    return replace(function, body=substitute(body, known)) if known else function
+    while True:  # what is known of one bound may tell another one
+        known: dict[Value, Value] = {}
+        body = decided(function.body, Affine(find_structure(function.body)), known)
+        if not known:
+            return function
+        function = replace(function, body=substitute(body, {v: latest(v, known) for v in known}))
+
+
+def latest(value: Value, known: dict[Value, Value]) -> Value:
+    while value in known:
+        value = known[value]
+    return value
 
 
 def decided(block: Block, affine: Affine, known: dict[Value, Value]) -> Block:
@@ -35,10 +43,10 @@ def decided(block: Block, affine: Affine, known: dict[Value, Value]) -> Block:
     for op in block.ops:
         if op.regions:
             op = replace(op, regions=tuple(decided(region, affine, known) for region in op.regions))
-        elif op.primitive in DECIDED and all(x.type == ty.int64 for x in op.operands):
+        elif op.primitive in (*DECIDED, "sub") and all(x.type == ty.int64 for x in op.operands):
             value = outcome(op, affine)
             if value is not None and value.type == op.result.type:
-                known[op.result] = known.get(value, value)
+                known[op.result] = value
                 continue
         ops.append(op)
     return replace(block, ops=tuple(ops))
@@ -46,6 +54,10 @@ def decided(block: Block, affine: Affine, known: dict[Value, Value]) -> Block:
 
 def outcome(op: Op, affine: Affine) -> Value | None:
     a, b = op.operands
+    if op.primitive == "sub":
+        made = affine.structure.maker.get(a)
+        parts = made.operands if made is not None and made.primitive == "add" else ()
+        return next((x for x in parts if affine.form(x) == affine.form(op.result)), None)
     difference = affine.form(b) - affine.form(a)
 
     def at_least(n: int) -> bool:

@@ -48,12 +48,12 @@ class Gathered:
     Attributes
     ----------
     function : its additions to `arrays` are to the element of the thread, whatever index they have
-    clear : what clears the elements of shadows that were used up
+    clear : what clears the elements of shadows that were used up, if there are any
     arrays : shadows, and for each of their axes the axis of the grid
     """
 
     function: Function
-    clear: Function
+    clear: Function | None
     arrays: dict[Value, tuple[int, ...]]
 
 
@@ -158,9 +158,11 @@ class Gathering:
         results = self.function.results[len(self.function.results) - self.function.written :]
         return [self.structure.origin(result) for result in results]
 
-    def clearing(self) -> Function:
+    def clearing(self) -> Function | None:
         """The stores alone."""
         stores = {op for op in ops_within(self.function.body) if op.primitive == "store"}
+        if not stores:
+            return None
         return simplified(replace(self.function, name=f"{self.function.name}_clear", body=self.only(stores)))
 
     def only(self, kept: set[Op]) -> Block:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
-from ..analysis.structure import Structure, find_structure
+from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_within, substitute, substitute_in
@@ -98,7 +98,7 @@ class Joiner:
         self, block: Block, first: Op, between: tuple[Op, ...], second: Op, touched: list[Op]
     ) -> Joined | None:
         """Two loops or nests of a block as one."""
-        if all(is_joinable(op, self.structure) for op in (first, second)):
+        if all(is_joinable(op, self.affine) for op in (first, second)):
             made = self.pair(first, between, second)
             return self.aligned_pair(block, first, second, touched) if made is None else made
         if all(is_nest(op, self.affine) for op in (first, second)):
@@ -117,7 +117,7 @@ class Joiner:
         between = (*block.ops[k + 1 : at], *middle)
         ops = (*block.ops[:k], *above, start, *between, end, *block.ops[at + 1 :])
         joiner = Joiner(exchanged(self.body, block, replace(block, ops=ops)), self.refused)
-        if not all(is_joinable(loop, joiner.structure) for loop in (start, end)):
+        if not all(is_joinable(loop, joiner.affine) for loop in (start, end)):
             return None
         made = joiner.pair(start, between, end)
         return made and replace(made, above=(*above, *made.above))
@@ -281,7 +281,7 @@ class Joiner:
         return False
 
 
-def is_joinable(op: Op, structure: Structure) -> bool:
+def is_joinable(op: Op, affine: Affine) -> bool:
     """Whether the trips of a loop do not wait for each other, and it holds no other loops or effects."""
     if op.primitive != "for" or leaves_early(op):
         return False
@@ -293,7 +293,7 @@ def is_joinable(op: Op, structure: Structure) -> bool:
             return False
         if inner.primitive in ACCESSES and len(indices_of(inner)) < inner.operands[0].type.ndim:
             return False
-    return not has_recurrence(op, structure)
+    return not has_recurrence(op, affine)
 
 
 def is_nest(op: Op, affine: Affine) -> bool:
@@ -308,7 +308,7 @@ def is_nest(op: Op, affine: Affine) -> bool:
         inner.regions or inner.primitive in (*READING, "store", *REGISTRY) for inner in body.ops
     ):
         return False
-    if not all(is_nest(inner, affine) or is_joinable(inner, affine.structure) for inner in loops):
+    if not all(is_nest(inner, affine) or is_joinable(inner, affine) for inner in loops):
         return False
     sums = (slot for slot in loop_slots(op) if not ty.is_array(slot[1].type))
     return all(accumulates(body, p, y) for _, p, y, _ in sums) and has_own_rows(op, affine)
@@ -331,12 +331,13 @@ def has_own_rows(op: Op, affine: Affine) -> bool:
     return all(rows.values())
 
 
-def has_recurrence(op: Op, structure: Structure) -> bool:
+def has_recurrence(op: Op, affine: Affine) -> bool:
     """Whether an element or a number depends on itself in an earlier trip, directly or through others.
 
     A store that only feeds other arrays in the next trip is none: its value can be carried in a number. Nor is a sum.
     """
-    body = loop_body(op)
+    body, structure = loop_body(op), affine.structure
+    own = Linear(((body.parameters[0], 1),))
     places: dict[Value, list[tuple[Value, ...]]] = {}
     for inner in body.ops:
         if inner.primitive == "store":
@@ -356,7 +357,7 @@ def has_recurrence(op: Op, structure: Structure) -> bool:
         storage = structure.storage(inner.operands[0]) if inner.primitive in ACCESSES else None
         if inner.primitive == "load" and storage in places and not is_as_before(inner, places[storage], op):
             found = found | {storage}
-            if any(where != indices_of(inner) for where in places[storage]):
+            if any(may_be_earlier(where, indices_of(inner), own, affine) for where in places[storage]):
                 late = late | {storage}
         elif inner.primitive == "store" and storage is not None:
             made_from[storage] |= found
@@ -370,6 +371,15 @@ def has_recurrence(op: Op, structure: Structure) -> bool:
         for sources in made_from.values():
             sources.update(*(made_from[other] for other in tuple(sources)))
     return any(a is b or a in made_from[b] for a, b in elsewhere)
+
+
+def may_be_earlier(stored: tuple[Value, ...], read: tuple[Value, ...], own: Linear, affine: Affine) -> bool:
+    """Whether the element that a trip reads may be one that an earlier trip has stored."""
+    if stored == read:
+        return False
+    return not any(
+        same(affine.form(i), own) and same(affine.form(j), own) for i, j in zip(stored, read, strict=True)
+    )
 
 
 def is_as_before(load: Op, places: list[tuple[Value, ...]], loop: Op) -> bool:

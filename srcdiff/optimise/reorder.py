@@ -5,7 +5,8 @@
         x_bar[i] += g * c                       x_bar[i] += g * c
 
 A trip is independent of the others if each array that the loop changes is only added to, or touched only at elements
-that contain the loop's own index, and every number that it carries is a sum. Reads: nothing.
+that contain the loop's own index, and every number that it carries is a sum. (The index may be put together from the
+number of the trip; its step is not zero then.) Reads: nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import replace
 
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_slots
-from ..ir.walk import ops_within, uses_in
+from ..ir.walk import defined_in, ops_within, uses_in
 from .fuse import accumulates
 
 IN_ORDER = (
@@ -47,9 +48,25 @@ def is_independent(op: Op) -> bool:
     if any(inner.primitive in IN_ORDER for inner in ops_within(body)):
         return False
     return all(
-        (ty.is_array(p.type) and own_elements(body, p, y, body.parameters[0])) or accumulates(body, p, y)
+        (ty.is_array(p.type) and any(own_elements(body, p, y, index) for index in indices_in(op)))
+        or accumulates(body, p, y)
         for _, p, y, _ in loop_slots(op)
     )
+
+
+def indices_in(loop: Op) -> list[Value]:
+    """The index of a loop, and what it stands for where it is the number of the trip: `low + trip * step`."""
+    body = loop_body(loop)
+    index = body.parameters[0]
+    inside = defined_in(body)
+
+    def with_outer(op: Op, inner: set[Value]) -> bool:
+        """Whether one operand is of `inner`, and the other one from outside of the loop."""
+        a, b = op.operands
+        return (a in inner and b not in inside) or (b in inner and a not in inside)
+
+    away = {op.result for op in body.ops if op.primitive == "mul" and with_outer(op, {index})}
+    return [index, *(op.result for op in body.ops if op.primitive == "add" and with_outer(op, away))]
 
 
 def own_elements(body: Block, start: Value, end: Value, index: Value) -> bool:

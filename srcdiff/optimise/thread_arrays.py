@@ -166,6 +166,10 @@ class Placing:
                 return min((bound for x in (a, b) if (bound := self.most(x)) is not None), default=None)
             case "sub", (a, b):
                 return self.farthest(a, b)
+            case "shape", (array,) if maker is not None:
+                made = self.structure.maker.get(self.structure.origin(array))
+                if made is not None and made.primitive == "alloc":
+                    return self.most(made.operands[maker.attributes["axis"]])
         return None
 
     def farthest(self, value: Value, start: Value) -> int | None:

@@ -307,6 +307,42 @@ def rows_of_blocks_on_cpu(x, y, w):
     return total
 
 
+def strided(x, w, y):
+    """A loop over the work of a whole grid, with its position and its step put together by hand."""
+    i = cuda.threadIdx.x + cuda.blockIdx.x * cuda.blockDim.x
+    while i < x.shape[0]:
+        s = w[0]
+        for k in range(4):
+            s = math.tanh(s * w[k] + x[i])
+        y[i] = s * s
+        i += cuda.blockDim.x * cuda.gridDim.x
+
+
+def strided_on_cpu(x, w, y, v):
+    total = 0.0
+    for i in range(x.shape[0]):
+        s = w[0]
+        for k in range(4):
+            s = math.tanh(s * w[k] + x[i])
+        total += v[i] * s * s
+    return total
+
+
+def heat_by_hand(u, c, out):
+    start = cuda.blockIdx.x * cuda.blockDim.x
+    i = start + cuda.threadIdx.x
+    if i < 1 or i >= u.shape[0] - 1:
+        return
+    out[i] = u[i] + c[0] * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+
+
+def heat_by_hand_on_cpu(u, c, out, w):
+    total = w[0] * out[0] + w[u.shape[0] - 1] * out[u.shape[0] - 1]
+    for i in range(1, u.shape[0] - 1):
+        total += w[i] * (u[i] + c[0] * (u[i - 1] - 2.0 * u[i] + u[i + 1]))
+    return total
+
+
 KERNELS = [
     KernelCase(
         chain,
@@ -408,5 +444,21 @@ KERNELS = [
         (3, 32),
         rows_of_blocks_on_cpu,
         {"x": "plain"},
+    ),
+    KernelCase(
+        strided,
+        (normal(N), normal(4), np.zeros(N)),
+        (2,),
+        (1, 32),
+        strided_on_cpu,
+        {"x": "plain", "w": "atomic"},
+    ),
+    KernelCase(
+        heat_by_hand,
+        (normal(N), normal(1), np.zeros(N)),
+        (2,),
+        (2, 32),
+        heat_by_hand_on_cpu,
+        {"u": "gather", "c": "block"},
     ),
 ]

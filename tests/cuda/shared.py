@@ -540,7 +540,7 @@ SHARED = [
         {"x": "plain"},
     ),
     shared_kernel(moments, (normal(2, T), np.zeros((2, T))), (1,), (2, T), moments_on_cpu, {"x": "plain"}),
-    shared_kernel(running_sum, (normal(T), np.zeros(T)), (1,), (1, T), running_sum_on_cpu, {"x": "atomic"}),
+    shared_kernel(running_sum, (normal(T), np.zeros(T)), (1,), (1, T), running_sum_on_cpu, {"x": "plain"}),
     shared_kernel(
         counted,
         (normal(100), random.integers(0, 6, 100), np.zeros(6)),

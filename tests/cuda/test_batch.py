@@ -9,6 +9,7 @@ import pytest
 import srcdiff
 from srcdiff.cuda import CudaUnavailable, batch, emulated
 from srcdiff.errors import (
+    AliasError,
     DifferentiationError,
     NotDifferentiable,
     TapeBoundError,
@@ -42,6 +43,7 @@ def row_of(each, names, i):
 
 @pytest.mark.parametrize("each", FUNCTIONS, ids=IDS)
 @pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.usefixtures("uncompiled")
 def test_against_the_cpu(each, seed):
     function = made(each)
     names = function.signature.names
@@ -112,6 +114,28 @@ def test_argnums():
         assert np.array_equal(batch(lambda x, y: x * y, argnums="y").grad(x, y), x)
         assert np.array_equal(batch(lambda x, y: x * y, argnums=("y", 0)).grad(x, y)[1], y)
         assert batch(lambda x, y: x * y).value(np.zeros(0), np.zeros(0)).shape == (0,)
+
+
+def test_arrays_that_are_filled_again():
+    each = FUNCTIONS[0]
+    function = made(each)
+    with emulated():
+        value, gradients = function.value_and_grad(*each.args)
+        want = copied((value, *gradients))
+        for array in (value, *gradients[:-1]):
+            array[...] = np.nan
+        got, found = function.value_and_grad(*each.args, out=(value, gradients))
+        for a, b in zip((got, *found), want, strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert got is value and found[0] is gradients[0]
+        with pytest.raises(TypeError, match="shape"):
+            function.value_and_grad(*each.args, out=(value[:-1].copy(), gradients))
+        with pytest.raises(AliasError):
+            function.value_and_grad(*each.args, out=(each.args[0], gradients))
+        with pytest.raises(AliasError):
+            function.value_and_grad(*each.args, out=(value, (value, *gradients[1:])))
+        with pytest.raises(TypeError, match="earlier call"):
+            function.value_and_grad(*each.args, out=(np.zeros((len(value), 2))[:, 0], gradients))
 
 
 FACTOR = 3.0

@@ -1,4 +1,5 @@
-"""On a GPU: `pytest -m gpu`. Results against those of the emulator, other libraries' arrays, and NVIDIA's checker.
+"""On a GPU: `pytest -m gpu`, or all of `benchmarks/gpu.py`. Adjoints against the CPU, arrays of other libraries,
+NVIDIA's checker.
 
 Not run without a GPU.
 """
@@ -11,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import srcdiff
 from srcdiff.cuda import CudaUnavailable, batch, emulated, kernel
 from srcdiff.cuda.device import Gpu
 from tests.cuda.functions import FUNCTIONS
+from tests.cuda.large import enlarged, factor_for
 from tests.cuda.primals import KERNELS
 from tests.cuda.shared import SHARED
 from tests.truth import copied
@@ -56,25 +59,62 @@ def test_batches(each, dtype, tolerance):
         np.testing.assert_allclose(g, full, rtol=50 * tolerance, atol=tolerance * np.max(np.abs(full)))
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
-@pytest.mark.parametrize("each", [*KERNELS, *SHARED], ids=[each.name for each in [*KERNELS, *SHARED]])
-def test_kernels(each, dtype, tolerance):
+ALL = [*KERNELS, *SHARED]
+IDS = [each.name for each in ALL]
+
+
+def floats_of(args):
+    return [k for k, a in enumerate(args) if np.asarray(a).dtype.kind == "f"]
+
+
+def on_gpu(each, seeds, dtype):
+    """What is owed to each float argument."""
     from numba import cuda
 
-    floats = [k for k, a in enumerate(each.args) if np.asarray(a).dtype.kind == "f"]
-    seeds = {k: np.random.default_rng(3).standard_normal(each.args[k].shape) for k in each.written}
-    shadows = [seeds.get(k, np.zeros(np.shape(each.args[k]) or 1)) for k in floats]
-    wanted = [s.copy() for s in shadows]
-    differentiable = kernel(each.kernel, **each.options)
-    with emulated():
-        differentiable.adjoint[each.grid](*copied(each.args), *wanted)
     args = [typed(x, dtype) for x in each.args]
-    differentiable = kernel(each.kernel_for(dtype), **each.options)
     on_device = [cuda.to_device(x) if isinstance(x, np.ndarray) else x for x in args]
-    bars = [cuda.to_device(s.astype(dtype)) for s in shadows]
-    differentiable.adjoint[each.grid](*on_device, *bars)
-    for bar, want in zip(bars, wanted, strict=True):
-        np.testing.assert_allclose(bar.copy_to_host(), want, rtol=50 * tolerance, atol=10 * tolerance)
+    floats = floats_of(each.args)
+    bars = [
+        cuda.to_device((seeds[k] if k in seeds else np.zeros(np.shape(each.args[k]) or 1)).astype(dtype))
+        for k in floats
+    ]
+    kernel(each.kernel_for(dtype), **each.options).adjoint[each.grid](*on_device, *bars)
+    return {k: bar.copy_to_host() for k, bar in zip(floats, bars, strict=True)}
+
+
+def seeds_of(each):
+    random = np.random.default_rng(3)
+    return {k: random.standard_normal(each.args[k].shape) for k in each.written}
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("each", ALL, ids=IDS)
+def test_kernels(each, dtype, tolerance):
+    """At a size that compute-sanitizer can follow."""
+    seeds = seeds_of(each)
+    floats = floats_of(each.args)
+    wanted = [seeds[k].copy() if k in seeds else np.zeros(np.shape(each.args[k]) or 1) for k in floats]
+    with emulated():
+        kernel(each.kernel, **each.options).adjoint[each.grid](*copied(each.args), *wanted)
+    found = on_gpu(each, seeds, dtype)
+    for k, want in zip(floats, wanted, strict=True):
+        np.testing.assert_allclose(found[k], want, rtol=50 * tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("each", ALL, ids=IDS)
+def test_large(each):
+    """A million elements, against the adjoint for the CPU in double precision."""
+    large = enlarged(each, factor_for(each, 2**20))
+    seeds = seeds_of(large)
+    floats = floats_of(large.args)
+    wanted = srcdiff.grad(large.on_cpu, argnums=floats)(*copied(large.args), *seeds.values())
+    for dtype, tolerance in PRECISIONS:
+        found = on_gpu(large, seeds, dtype)
+        for k, want in zip(floats, wanted, strict=True):
+            if k not in each.written:
+                scale = max(1.0, float(np.max(np.abs(want))))
+                got = found[k].reshape(np.shape(want))
+                np.testing.assert_allclose(got, want, rtol=50 * tolerance, atol=10 * tolerance * scale)
 
 
 def product(x, y):
@@ -96,6 +136,30 @@ def test_torch():
     torch = pytest.importorskip("torch")
     x = torch.arange(1000.0, device="cuda", dtype=torch.float64)
     check_columns(x, torch.ones_like(x), lambda a: a.cpu().numpy())
+    with torch.cuda.stream(torch.cuda.Stream()):
+        late = x
+        for _ in range(200):
+            late = late + 1.0
+        check_columns(x, late, lambda a: a.cpu().numpy())
+
+
+class OnlyDlpack:
+    """An array that offers DLPack and nothing else."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+
+def test_dlpack_alone():
+    torch = pytest.importorskip("torch")
+    x = torch.arange(1000.0, device="cuda", dtype=torch.float64)
+    check_columns(OnlyDlpack(x), OnlyDlpack(torch.ones_like(x)), lambda a: a.array.cpu().numpy())
 
 
 def test_jax():

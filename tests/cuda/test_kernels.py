@@ -26,6 +26,7 @@ from srcdiff.errors import (
     UnsupportedIntrinsic,
 )
 from tests.cuda.differences import assert_slope
+from tests.cuda.large import enlarged, factor_for
 from tests.cuda.primals import KERNELS, heat, roots
 from tests.cuda.shared import SHARED
 from tests.truth import copied
@@ -63,6 +64,7 @@ def adjoint_of(each, seeds, order=None, args=None):
 
 @pytest.mark.parametrize("each", ALL, ids=IDS)
 @pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.usefixtures("uncompiled")
 def test_against_the_cpu(each, seed):
     order = None if seed is None else np.random.default_rng(seed)
     seeds = seeds_of(each)
@@ -125,6 +127,80 @@ def test_tiles_are_filled_again(name):
     floats = [np.zeros(np.shape(each.args[k]) or 1) for k in floats_of(each.args)]
     with emulated(), pytest.raises(ValueError, match="reads a tile of"):
         differentiable.adjoint[2, (2, 16) if name == "product" else 16](*copied(each.args), *floats)
+
+
+def sum_of_a_thread(x, w, loss):
+    """What all trips sum is needed by none of them: each is made when it is reversed."""
+    total = 0.0
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        a = cuda.local.array(3, np.float64)
+        a[0] = x[i]
+        for k in range(1, 3):
+            a[k] = math.sin(a[k - 1] * w[k])
+        total += a[2] * a[1]
+    cuda.atomic.add(loss, 0, total * total)
+
+
+def trips_that_depend_on_each_other(x, w, y):
+    """What a trip reads of the one before is recorded."""
+    v = w[0]
+    for i in range(cuda.grid(1), x.shape[0], cuda.gridsize(1)):
+        v = math.sin(v * x[i])
+        y[i] = v * w[1]
+
+
+def counted_by_a_number_that_is_needed(x, w, y):
+    i = cuda.grid(1)
+    v = w[2]
+    while i < x.shape[0]:
+        v = math.tanh(v + x[i] * w[0])
+        i += cuda.gridsize(1)
+    y[cuda.grid(1)] = v * i
+
+
+def steps_that_are_no_integers(x, w, y):
+    i = cuda.grid(1)
+    if i < x.shape[0]:
+        v = x[i]
+        t = 0.0
+        while t < 1.5:
+            v = math.sin(v * w[0] + t)
+            t += 0.5
+        y[i] = v
+
+
+@pytest.mark.parametrize(
+    ("function", "trips"),
+    [
+        (steps_that_are_no_integers, 5),
+        (sum_of_a_thread, None),
+        (trips_that_depend_on_each_other, 5),
+        (counted_by_a_number_that_is_needed, 5),
+    ],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_loops_over_the_work_of_a_grid(function, trips):
+    random = np.random.default_rng(8)
+    x, along = random.standard_normal((2, 70))
+    w, by = random.standard_normal((2, 3))
+    out = np.zeros(1 if function is sum_of_a_thread else 70)
+    weights = random.standard_normal(out.shape)
+    x_bar, w_bar = np.zeros(70), np.zeros(3)
+    differentiable = kernel(function, max_trips=trips)
+
+    def total(step):
+        y = out.copy()
+        differentiable[grid](x + step * along, w + step * by, y)
+        return float(weights @ y)
+
+    grid = (3 if function is steps_that_are_no_integers else 1), 32
+    with emulated(random):
+        differentiable.adjoint[grid](x, w, out, x_bar, w_bar, weights.copy())
+        assert_slope(total, along @ x_bar + by @ w_bar)
+    way = "atomic" if function is counted_by_a_number_that_is_needed else "plain"
+    assert differentiable.report().accumulation["x"].startswith(way)
+    if function is sum_of_a_thread:
+        assert "range(t2, t1, t3)" in differentiable.gradient_source()
 
 
 def late(x, y):
@@ -191,6 +267,20 @@ def test_tiles_that_are_not_filled_in_each_trip(function):
         return float(np.sum(weights[0] * y))
 
     assert_slope(total, np.sum(way * x_bar))
+
+
+@pytest.mark.parametrize("each", ALL, ids=IDS)
+def test_enlarged(each):
+    """What runs on a GPU at large sizes is the same mathematics as on the CPU."""
+    twice = enlarged(each, 2)
+    assert factor_for(each, 2**20) >= 1
+    seeds = seeds_of(twice)
+    with np.errstate(all="ignore"):
+        want = each.on_cpu(*copied(twice.args), *seeds.values())
+    args = copied(twice.args)
+    with emulated():
+        kernel(each.kernel)[twice.grid](*args)
+    assert sum(float(np.sum(seeds[k] * args[k])) for k in each.written) == pytest.approx(want, rel=1e-9)
 
 
 def test_seeds_are_used_up_and_sums_added_to():
@@ -295,6 +385,69 @@ def test_warps_sum_what_all_threads_add_to(name):
     loop = next(line for line in text.splitlines() if line.strip().startswith("for j in"))
     assert loop.startswith("    for")
     assert "        warp_add(" in text
+
+
+@pytest.mark.parametrize("each", ALL, ids=IDS)
+def test_seeds_that_are_left(each):
+    """Again and again with the same seeds."""
+    seeds = seeds_of(each)
+    want, _ = adjoint_of(each, seeds)
+    args = copied(each.args)
+    shadows = [
+        seeds[k].copy() if k in seeds else np.full(np.shape(args[k]) or 1, np.nan) for k in floats_of(args)
+    ]
+    differentiable = kernel(each.kernel, accumulate=False, retain_seeds=True, **each.options)
+    with emulated(np.random.default_rng(2)):
+        for _ in range(2):
+            differentiable.adjoint[each.grid](*args, *shadows)
+    for k, shadow in zip(floats_of(args), shadows, strict=True):
+        np.testing.assert_allclose(shadow, seeds.get(k, want[k]), rtol=1e-12, atol=1e-14)
+    if each.name == "heat":
+        text = differentiable.gradient_source()
+        assert "_clear" not in text and not re.search(r"out_bar\[\w+\] = ", text)
+
+
+def test_seeds_that_cannot_be_left():
+    def written_twice(x, y):
+        i = cuda.grid(1)
+        if i < x.shape[0]:
+            y[i] = x[i]
+            if x[i] > 0.0:
+                y[i] = 2.0 * x[i]
+
+    def read_and_written(x, y):
+        i = cuda.grid(1)
+        if i < x.shape[0]:
+            y[i] = 0.5 * y[i] + x[i]
+
+    x, y_bar, x_bar = np.linspace(-1.0, 1.0, 32), np.ones(32), np.zeros(32)
+    with emulated(), pytest.raises(UnsupportedConstruct, match=r"(?s)retain_seeds.*`y`.*twice"):
+        kernel(written_twice, retain_seeds=True).adjoint[1, 32](x, x.copy(), x_bar, y_bar)
+    with emulated():
+        kernel(written_twice).adjoint[1, 32](x, x.copy(), x_bar, y_bar)
+        np.testing.assert_array_equal(x_bar, np.where(x > 0.0, 2.0, 1.0))
+        y_bar = np.ones(32)
+        kernel(read_and_written, retain_seeds=True).adjoint[1, 32](x, x.copy(), np.zeros(32), y_bar)
+    np.testing.assert_array_equal(y_bar, 0.5)
+
+
+def test_a_decorator_with_options():
+    @kernel(max_trips=20, retain_seeds=True)
+    def scaled(x, y):
+        i = cuda.grid(1)
+        if i < x.shape[0]:
+            y[i] = 3.0 * x[i]
+
+    x_bar, y_bar = np.zeros(32), np.ones(32)
+    with emulated():
+        scaled.adjoint[1, 32](np.ones(32), np.zeros(32), x_bar, y_bar)
+    assert np.array_equal(x_bar, 3.0 * y_bar) and scaled.max_trips == 20
+
+
+def test_more_threads_than_the_launch_bounds():
+    x = np.ones(64)
+    with emulated(), pytest.raises(ValueError, match="32 threads"):
+        kernel(scaled_by_neighbour, launch_bounds=(32, 4)).adjoint[1, 64](x, x.copy(), x.copy(), x.copy())
 
 
 def test_shadows_that_the_grid_does_not_cover():
@@ -560,6 +713,16 @@ def largest(x, y):
     cuda.atomic.max(y, 0, x[i])
 
 
+def exchanged(x, y):
+    i = cuda.grid(1)
+    cuda.atomic.exch(y, 0, x[i])
+
+
+def compared(x, y):
+    i = cuda.grid(1)
+    cuda.atomic.cas(y, 0, 0.0, x[i])
+
+
 def shuffled(x, y):
     i = cuda.grid(1)
     y[i] = cuda.shfl_down_sync(0xFFFFFFFF, x[i], 1)
@@ -740,6 +903,8 @@ REFUSED = [
     (read_back, 2, UnsupportedConstruct),
     (result_of_atomic, 2, UnsupportedAtomic),
     (largest, 2, UnsupportedAtomic),
+    (exchanged, 2, UnsupportedAtomic),
+    (compared, 2, UnsupportedAtomic),
     (shuffled, 2, UnsupportedIntrinsic),
     (shared, 2, SharedMemoryError),
     (dynamic, 2, SharedMemoryError),
@@ -800,8 +965,9 @@ def test_arguments_of_the_adjoint():
             fixed = z(u)
             fixed.flags.writeable = False
             adjoint(u, c, out, fixed, z(c), z(out))
-        with pytest.raises(UnsupportedDtype):
-            adjoint(u.astype(np.float16), c, out, z(u), z(c), z(out))
+        for dtype in (np.float16, np.complex128):
+            with pytest.raises(UnsupportedDtype):
+                adjoint(u.astype(dtype), c, out, z(u), z(c), z(out))
         with pytest.raises(TypeError, match="blocks, threads"):
             kernel(heat)[2](u, c, out)
 

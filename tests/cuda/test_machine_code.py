@@ -66,6 +66,13 @@ def test_kernels_themselves(name):
     assert "0 bytes spill stores" in compile_kernel(each.kernel, types)[1]
 
 
+def test_launch_bounds():
+    """More blocks of a multiprocessor at once leave fewer registers for a thread."""
+    each = next(case for case in KERNELS if case.name == "trajectories")
+    codes = [kernel(each.kernel, launch_bounds=b).report(*each.args).code for b in (None, (128, 16))]
+    assert codes[1].registers <= 32 < codes[0].registers
+
+
 DOUBLE = {"polynomial"}  # its local array is float64
 MISSING_ON_DEVICES = {"gcd", "logaddexp2"}
 BOOLEANS, INTEGERS = ("and", "or", "not"), ("bitand", "bitor", "bitxor", "lshift", "rshift", "invert", "gcd")

@@ -1,7 +1,7 @@
-"""Random kernels whose threads share memory: each adjoint against differences, in random order, without a race.
+"""Random kernels: each adjoint against differences, in random order, without a race.
 
-A kernel is a row of steps, in loops and branches that are the same in all threads. Each step keeps apart what threads
-store and what others read by barriers, so that the kernel itself has no race.
+One whose threads share memory is a row of steps, in loops and branches that are the same in all threads. Each step
+keeps apart what threads store and what others read by barriers, so that the kernel itself has no race.
 """
 
 import importlib.util
@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 from srcdiff.cuda import emulated, kernel
+from srcdiff.cuda.dependences import written_by
+from srcdiff.errors import DifferentiationError, InternalError, RaceError
+from tests.cuda import random_kernels
 from tests.cuda.differences import assert_slope
+from tests.truth import copied
 
 HEAD = """import math
 
@@ -149,14 +153,18 @@ def source_of(seed):
     return HEAD.format(threads=threads) + "\n".join(steps) + "\n" + TAIL, threads
 
 
-def check(seed, folder):
-    text, threads = source_of(seed)
-    path = folder / f"random_kernel_{seed}.py"
+def module_of(text, path):
     path.write_text(text)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
+    return module
+
+
+def check(seed, folder):
+    text, threads = source_of(seed)
+    module = module_of(text, folder / f"random_kernel_{seed}.py")
     random = np.random.default_rng(seed)
     rows = 2 * threads - 3
     x, weights, way = random.standard_normal((3, rows))
@@ -181,3 +189,50 @@ def check(seed, folder):
 @pytest.mark.parametrize("seed", range(12))
 def test_random_kernels(seed, tmp_path):
     check(seed, tmp_path)
+
+
+def check_global(seed, folder):
+    """A kernel on global memory, with options at random: whether there is something to compare, and it agrees."""
+    case = random_kernels.Kernel(seed)
+    module = module_of(case.text, folder / f"random_global_{seed}.py")
+    random = np.random.default_rng(seed)
+    gather, accumulate, promised = (bool(random.random() < share) for share in (0.8, 0.5, 0.3))
+    options = {"gather": gather, "accumulate": accumulate, "unique": ["p"] if promised else []}
+    differentiable = kernel(module.kernel, max_trips=64, **options)
+    floats = [k for k, a in enumerate(case.args) if a.dtype.kind == "f"]
+    ways, weights = ({k: random.standard_normal(case.args[k].shape) for k in floats} for _ in range(2))
+
+    def total(step):
+        args = [a + step * ways[k] if k in ways else a for k, a in enumerate(copied(tuple(case.args)))]
+        with emulated(random):
+            differentiable[case.grid](*args)
+        return sum(float(np.sum(weights[k] * args[k])) for k in written)
+
+    try:
+        with emulated(random):
+            differentiable[case.grid](*copied(tuple(case.args)))
+    except (RaceError, IndexError):
+        return False
+    try:
+        written = written_by(differentiable.program(list(case.args)).function)
+        blank = 0.0 if accumulate else np.nan
+        shadows = {k: weights[k].copy() if k in written else np.full(ways[k].shape, blank) for k in floats}
+        with emulated(random):
+            differentiable.adjoint[case.grid](*case.args, *shadows.values())
+    except (InternalError, RaceError):
+        raise
+    except DifferentiationError:
+        return False
+    expected = sum(float(np.sum(ways[k] * shadows[k])) for k in floats)
+    if not abs(expected) < 1e4:
+        return False
+    shorter = min(1.0, 1.0 / (abs(expected) + 1e-30))
+    ways = {k: shorter * way for k, way in ways.items()}
+    assert_slope(total, shorter * expected, rtol=1e-6)
+    return True
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_random_kernels_on_global_memory(part, tmp_path):
+    compared = [seed for seed in range(12 * part, 12 * part + 12) if check_global(seed, tmp_path)]
+    assert len(compared) >= 4

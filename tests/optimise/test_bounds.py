@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -232,6 +233,15 @@ def stored(x, n):
     return a[0] + x[0]
 
 
+def in_rings(x, w, bins):
+    s = 0.0
+    for i in range(bins):
+        for k in range(len(x)):
+            if i - 1.0 <= x[k] < i:
+                s += w[k] * x[k] * (i + 1)
+    return s
+
+
 LENGTHS = [X[:k] for k in (0, 1, 2, 3, 6)]
 SQUARES = [M[:n, :m] for n in (0, 1, 3) for m in (0, 1, 2, 3)]
 COUNTS = [-1, 0, 1, 2, 3, 5, 7]
@@ -254,6 +264,7 @@ PROGRAMS: list[tuple[Callable[..., Any], list[Any]]] = [
     (downwards, [LENGTHS, COUNTS]),
     (strided, [LENGTHS, COUNTS, [1, 2, 3, -1]]),
     (sometimes, [LENGTHS, LENGTHS]),
+    (in_rings, [LENGTHS, LENGTHS, [-1, 0, 1, 3]]),
     (guarded, [LENGTHS, COUNTS]),
     (until, [LENGTHS, [X[:k] ** 2 for k in (0, 2, 6)], [-1.0, 0.2, 1.0, 9.0]]),
     (leaves, [LENGTHS, LENGTHS, [-1.0, 0.2, 1.0, 9.0]]),
@@ -286,6 +297,11 @@ def test_raises_where_python_does(function: Any, grid: list[Any], optimise: bool
         else:
             assert_gradient(function, args, value_and_grad=lambda f, argnums: compiled)
     assert raised or function in PROVED
+
+
+def test_a_loop_without_the_check_is_left_to_the_compiler() -> None:
+    source = srcdiff.differentiate(in_rings, argnums=(0, 1)).gradient_source(X, X, 3)
+    assert re.search(r"(t\d+) = bins <= 0 or .*>= .*\n(.*\n)*? *if not \1 and k >= ", source)
 
 
 @pytest.mark.parametrize("function", PROVED)

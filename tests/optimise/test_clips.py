@@ -35,6 +35,14 @@ def beyond_the_end(a, n):
     return s
 
 
+def pooled(a):
+    s = 0.0
+    for i in range(a.shape[0] // 2):
+        for j in range(a.shape[1] // 2):
+            s += np.max(a[2 * i : 2 * i + 2, 2 * j : 2 * j + 2]) ** 2
+    return s
+
+
 def test_bounds_inside_a_loop_are_not_clipped() -> None:
     assert_gradient(scan_by_slices, (A,))
     source = srcdiff.differentiate(scan_by_slices).gradient_source(A)
@@ -45,6 +53,13 @@ def test_bounds_inside_a_loop_are_not_clipped() -> None:
 def test_shapes_of_shifted_parts_are_one() -> None:
     assert_gradient(five_points, (M,))
     assert "arrays of different lengths" not in srcdiff.differentiate(five_points).gradient_source(M)
+
+
+def test_windows_within_half_the_length_are_not_clipped() -> None:
+    assert_gradient(pooled, (M,))
+    source = srcdiff.differentiate(pooled).gradient_source(M)
+    assert "in range(2)" in source
+    assert "min(" not in source
 
 
 @pytest.mark.parametrize("args", [(A, 0), (A, 4), (A, 6), (A, 9), (A[:0], 3), (A[:1], 3)])

@@ -27,7 +27,8 @@ Reduce = Callable[["Calls", Any], Scalar]
 
 def reduced(calls: Calls, a: Any, axis: Any, keepdims: Any, reduce: Reduce) -> Any:
     axis = None if is_none(axis) else axis
-    return calls.along(a, axis, lambda x: reduce(calls, x), flag(calls, keepdims, "`keepdims`"))
+    kept = flag(calls, keepdims, "`keepdims`")
+    return calls.along(a, axis, lambda x: reduce(calls, x), kept, adds=reduce is total)
 
 
 def reduction(reduce: Reduce) -> Any:

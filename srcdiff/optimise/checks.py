@@ -1,0 +1,140 @@
+"""One value for integers that checks have shown to be equal, and no check twice.
+
+    for i in range(n):                          require len(b) == len(a)
+        t[i] = a[i] * 2.0                       for i in range(n):
+    require len(b) == len(a)             ->         t[i] = a[i] * 2.0
+    for i in range(len(b)):                     for i in range(len(a)):
+        y[i] = t[i] + b[i]                          y[i] = t[i] + b[i]
+
+Operations on whole arrays check that lengths fit. Checks are made as early as what they compare is known, but behind
+calls and errors of the user; loops over lengths that are equal then have one range, and can be joined. Reads: nothing
+but the IR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.builder import constant
+from ..ir.core import Block, Function, Op, Value
+from ..ir.walk import ops_of
+
+LENGTHS = {
+    "shape",
+    "add",
+    "sub",
+    "neg",
+    "mul",
+    "min",
+    "max",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "and",
+    "or",
+    "not",
+}
+STAY_BEHIND = {"opaque", "raise", "call"}
+
+
+def use_checks(function: Function) -> Function:
+    return replace(function, body=Unifier().block(function.body, {}, {}))
+
+
+class Unifier:
+    def __init__(self) -> None:
+        self.makers: dict[Value, Op] = {}
+        self.age: dict[Value, int] = {}
+
+    def block(self, block: Block, known: Mapping[Value, Value], made: Mapping[Any, Value]) -> Block:
+        """The block with what is `known` to be equal when it begins, and what its checks show, as one value.
+
+        `made` are the lengths that have been computed before.
+        """
+        known, made = dict(known), dict(made)
+        ops: list[Op] = []
+        for op in early_checks(block):
+            op = replace(
+                op,
+                operands=tuple(latest(v, known) for v in op.operands),
+                regions=tuple(self.block(region, known, made) for region in op.regions),
+            )
+            if op.primitive == "require":
+                if op.operands[0].is_constant and op.operands[0].constant:
+                    continue
+                self.learn(op.operands[0], known)
+            elif is_length(op):
+                operands = tuple((v.constant, v.type) if v.is_constant else v for v in op.operands)
+                key = (op.primitive, operands, op.attributes.get("axis"), op.result.type)
+                if key in made:
+                    known[op.result] = made[key]
+                    continue
+                made[key] = op.result
+            for result in op.results:
+                self.makers[result] = op
+                self.age[result] = len(self.age)
+            ops.append(op)
+        return Block(block.parameters, tuple(ops), tuple(latest(v, known) for v in block.results))
+
+    def learn(self, condition: Value, known: dict[Value, Value]) -> None:
+        """What follows from a check that has passed."""
+        maker = self.makers.get(condition)
+        if maker is not None and maker.primitive == "eq":
+            a, b = (latest(v, known) for v in maker.operands)
+            if a is b and not condition.is_constant:
+                return
+            if a.type == b.type == ty.int64:
+                simple, other = sorted((a, b), key=self.complexity)
+                known[other] = simple
+        if condition.type == ty.boolean and not condition.is_constant:
+            known[condition] = constant(True, ty.boolean)
+
+    def complexity(self, value: Value) -> tuple[int, int]:
+        if value.is_constant:
+            return 0, 0
+        maker = self.makers.get(value)
+        return 1 if maker is None or maker.primitive == "shape" else 2, self.age.get(value, 0)
+
+
+def latest(value: Value, known: Mapping[Value, Value]) -> Value:
+    while value in known:
+        value = known[value]
+    return value
+
+
+def is_length(op: Op) -> bool:
+    """Whether an op makes a length of others, or compares them."""
+    made = (*op.results, *(() if op.primitive == "shape" else op.operands))
+    return op.primitive in LENGTHS and all(v.type in (ty.int64, ty.boolean) for v in made)
+
+
+def early_checks(block: Block) -> Iterator[Op]:
+    """The ops of a block, with checks and the lengths that they compare before the loops that they do not depend on."""
+    compared: set[Value] = set()
+    for op in reversed(block.ops):
+        if op.primitive == "require" or (is_length(op) and op.result in compared):
+            compared.update(op.operands)
+    waiting: list[Op] = []
+    late: set[Value] = set()
+    for op in block.ops:
+        if op.primitive == "require" or (is_length(op) and op.result in compared):
+            if late.isdisjoint(op.operands):
+                yield op
+                continue
+        elif any(inner.primitive in STAY_BEHIND for inner in ops_of(op)):
+            yield from waiting
+            waiting, late = [], set()
+            yield op
+            continue
+        waiting.append(op)
+        late.update(op.results)
+    yield from waiting
+
+
+__all__ = ["use_checks"]

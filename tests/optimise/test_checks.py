@@ -1,0 +1,74 @@
+"""Lengths that checks have shown to be equal are one value, so that loops over them are joined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from srcdiff import differentiate
+from srcdiff.ir.walk import ops_within
+from tests.optimise.stages import stages
+from tests.truth import assert_gradient
+
+RNG = np.random.default_rng(12)
+A, B = RNG.standard_normal((4, 5)), RNG.standard_normal((4, 5))
+
+
+def of_two_shapes(a, b):
+    doubled = 2.0 * a * a
+    halved = 0.5 * b[:, 1:] * b[:, :-1]
+    moved = doubled[:, 1:] - halved
+    return np.sum(np.exp(moved) * b[:, 1:])
+
+
+def in_a_time_loop(a, b):
+    u = a.copy()
+    v = b.copy()
+    for _ in range(3):
+        w = u * v
+        v[1:, :] = w[1:, :] - 0.1 * b[:-1, :]
+        u[:-1, :] = 0.5 * (v[1:, :] + a[1:, :])
+    return np.sum(u * v)
+
+
+def behind_an_error(a, b):
+    if a.shape[0] == 0:
+        raise ValueError("nothing to add up")
+    return np.sum(a * b)
+
+
+def sums_of_rows(a, b):
+    t = np.sum(a[:, :, np.newaxis, np.newaxis] * b[np.newaxis, :, :, np.newaxis] * a[0], axis=(1, 2))
+    kept = np.sum(a[:, :, np.newaxis] * b[0], axis=(0, 1), keepdims=True)
+    return np.sum(t * t) + np.sum(np.sin(kept))
+
+
+@pytest.mark.parametrize("f", [of_two_shapes, in_a_time_loop, behind_an_error], ids=lambda f: f.__name__)
+def test_gradient(f: Any) -> None:
+    assert_gradient(f, (A, B), (0, 1))
+
+
+def test_sums_of_rows() -> None:
+    b = RNG.standard_normal((5, 3))
+    assert_gradient(sums_of_rows, (A, b), (0, 1))
+    assert differentiate(sums_of_rows)(A, b) == pytest.approx(sums_of_rows(A, b), rel=1e-13)
+
+
+def test_what_does_not_fit_is_still_an_error() -> None:
+    gradient = differentiate(of_two_shapes, argnums=(0, 1))
+    for a, b in ((A, B[:3]), (A[:, :3], B), (A[:0], B)):
+        with pytest.raises(ValueError, match="different lengths"):
+            gradient.grad(a, b)
+    with pytest.raises(ValueError, match="nothing to add up"):
+        differentiate(behind_an_error).grad(A[:0], B)
+
+
+def test_one_check_for_each_pair() -> None:
+    before, after = (stages(in_a_time_loop, (A, B))[name] for name in ("simplify", "checks"))
+
+    def checks(function: Any) -> int:
+        return sum(op.primitive == "require" for op in ops_within(function.body))
+
+    assert checks(after) < checks(before)

@@ -456,14 +456,14 @@ class Calls(Arrays):
             known = thing.value if isinstance(thing, Static) else thing
             return ty.nb.literal(known) if isinstance(known, (bool, int, str)) else ty.typeof(known)  # type: ignore
 
+        numba_types = tuple(map(numba_type, arguments)), {k: numba_type(v) for k, v in keywords.items()}
+        config = numba.core.config
+        interpreted, config.DISABLE_JIT = config.DISABLE_JIT, 0  # typing compiles, also for a debugger
         try:
             context = cpu_target.typing_context
             cpu_target.target_context.refresh()
             context.refresh()
-            function = context.resolve_value_type(target)
-            signature = context.resolve_function_type(
-                function, tuple(map(numba_type, arguments)), {k: numba_type(v) for k, v in keywords.items()}
-            )
+            signature = context.resolve_function_type(context.resolve_value_type(target), *numba_types)
             if signature is None:
                 raise numba.core.errors.TypingError("no matching signature")
         except (numba.core.errors.NumbaError, TypeError, ValueError) as error:
@@ -475,6 +475,8 @@ class Calls(Arrays):
                 else "an `@njit` function with such rules, or `numba.extending.overload` for this one",
                 node=node,
             )
+        finally:
+            config.DISABLE_JIT = interpreted
         return signature.return_type
 
     def type_of(self, thing: Any) -> Static:

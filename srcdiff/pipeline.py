@@ -103,6 +103,7 @@ DROP: list[Stage] = [
 FINISH: list[Stage] = [
     *DROP,
     (OPTIONAL, "hoist placed", hoist_invariants),
+    (OPTIONAL, "join recorded", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
     (OPTIONAL, "assign", assign_first),

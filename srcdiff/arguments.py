@@ -127,7 +127,7 @@ class Signature:
         if isinstance(value, NUMBERS):
             try:
                 return ty.typeof(value)
-            except (TypeError, NotImplementedError) as error:
+            except (TypeError, ValueError, NotImplementedError) as error:
                 raise NotDifferentiable(
                     f"the argument `{name}` of type `{type(value).__name__}`"
                     + (f" and dtype {value.dtype}" if isinstance(value, np.ndarray) else ""),
@@ -270,7 +270,9 @@ class Signature:
             raise NotDifferentiable(
                 f"the argument `{name}` is {what}: only floats can be differentiated",
                 definition=self.definition,
-                reason="a derivative by an integer does not exist",
+                reason="a derivative by an integer does not exist"
+                if not isinstance(spec, (Static, tuple))
+                else "only numbers can be varied",
                 instead=f"pass a float (`float({name})`, `{name}.astype(float)`), or choose other `argnums`",
             )
 

@@ -50,6 +50,11 @@ from .things import (
 )
 from .trees import Tree
 
+INSTEAD_OF = {
+    sorted: "`np.sort(...)`",
+    np.linalg.eig: "`np.linalg.eigh(...)` of a symmetric matrix",
+    np.linalg.eigvals: "`np.linalg.eigvalsh(...)` of a symmetric matrix",
+}  # of calls whose results have types that cannot be passed on
 Arguments = tuple[Any, ...]
 
 
@@ -386,7 +391,12 @@ class Calls(Arrays):
             current_builder().effect("opaque", operands, attributes)
             return Static(None)
         if not (ty.is_scalar(returned) or (ty.is_array(returned) and ty.is_scalar(returned.dtype))):
-            self.refuse(f"a call of `{spelling}`", f"its result has the type {returned}", node=node)
+            self.refuse(
+                f"a call of `{spelling}`",
+                f"its result has the type {returned}, and only numbers and arrays are passed on",
+                INSTEAD_OF.get(target, "what is needed of it, computed before the call and passed in"),
+                node=node,
+            )
         result = current_builder().emit("opaque", operands, returned, attributes)
         if not ty.is_array(returned):
             return result
@@ -456,14 +466,16 @@ class Calls(Arrays):
             known = thing.value if isinstance(thing, Static) else thing
             return ty.nb.literal(known) if isinstance(known, (bool, int, str)) else ty.typeof(known)  # type: ignore
 
-        numba_types = tuple(map(numba_type, arguments)), {k: numba_type(v) for k, v in keywords.items()}
         config = numba.core.config
         interpreted, config.DISABLE_JIT = config.DISABLE_JIT, 0  # typing compiles, also for a debugger
         try:
             context = cpu_target.typing_context
             cpu_target.target_context.refresh()
             context.refresh()
-            signature = context.resolve_function_type(context.resolve_value_type(target), *numba_types)
+            function = context.resolve_value_type(target)
+            signature = context.resolve_function_type(
+                function, tuple(map(numba_type, arguments)), {k: numba_type(v) for k, v in keywords.items()}
+            )
             if signature is None:
                 raise numba.core.errors.TypingError("no matching signature")
         except (numba.core.errors.NumbaError, TypeError, ValueError) as error:
@@ -596,6 +608,8 @@ class Calls(Arrays):
                 type = value if isinstance(value, BY_NUMBA_TYPE) else ty.from_dtype(np.dtype(value))
             except TypeError:
                 type = None
+            if type == ty.nb.float16:
+                self.refuse("half precision", "Numba computes with 32 and 64 bits", "`np.float32`")
             if type is not None and ty.is_scalar(type):
                 return type
         self.refuse(f"{describe(thing)} as a dtype", "only numbers carry a derivative", "`np.float64`, say")

@@ -1,4 +1,4 @@
-"""What `np.where` and `a if c else b` do not take contributes nothing, also where its own derivative is infinite or NaN."""
+"""What `np.where` and `a if c else b` do not take contributes nothing, also where its derivative is infinite or NaN."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ class Signature:
         if isinstance(value, NUMBERS):
             try:
                 return ty.typeof(value)
-            except (TypeError, ValueError, NotImplementedError) as error:
+            except (TypeError, NotImplementedError) as error:
                 raise NotDifferentiable(
                     f"the argument `{name}` of type `{type(value).__name__}`"
                     + (f" and dtype {value.dtype}" if isinstance(value, np.ndarray) else ""),

@@ -466,7 +466,7 @@ class Calls(Arrays):
             known = thing.value if isinstance(thing, Static) else thing
             return ty.nb.literal(known) if isinstance(known, (bool, int, str)) else ty.typeof(known)  # type: ignore
 
-        config = numba.core.config
+        config: Any = numba.core.config
         interpreted, config.DISABLE_JIT = config.DISABLE_JIT, 0  # typing compiles, also for a debugger
         try:
             context = cpu_target.typing_context

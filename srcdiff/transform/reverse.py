@@ -113,8 +113,8 @@ class Reverser:
 
     `fresh` are the allocations that each trip of a loop fills anew: their cotangents are cleared when the stores that
     fill them are reversed, and released at the end, so that the trips can share one array. `masked` says of cotangents
-    that are zero where something was not taken what they are elsewhere: rules are applied to that, and then select,
-    since `0 * inf` is NaN.
+    that are zero where something was not taken what they are elsewhere: a rule that may give infinity is applied to
+    that, and then selects, since `0 * inf` is NaN.
     """
 
     def __init__(self, active: Activity, body: Block) -> None:
@@ -203,7 +203,8 @@ class Reverser:
             return
         given = owed.pop(op.result)
         g, mask = self.unmasked(given)
-        vanishes = g is given and not (is_dear(op) or any(x in self.dear for x in op.operands))
+        vanishes = not is_dear(op) and not any(x in self.dear for x in op.operands)
+        g = given if vanishes else g
         live = [x in self.active for x in op.operands]
         rules = local_rules(row, op, live, row.rules)
         exponent = self.exponent(op.result)
@@ -286,7 +287,8 @@ class Reverser:
                         column[k] = as_type(held, value.type)
             results.append(Value(bar(value), cotangent_type(value.type)))
             for holds, (here, there) in ((True, yields), (False, yields[::-1])):
-                if is_number(there[k], 0) and not is_number(here[k], 0):
+                one, other = here[k], there[k]
+                if one is not None and other is not None and is_number(other, 0) and not is_number(one, 0):
                     self.masked[results[-1]] = results[-1], ((op.operands[0], holds),)
         current_builder().region(
             "if",
@@ -445,6 +447,8 @@ def selected(condition: Value, holds: bool, term: Value) -> Value:
 
 def is_dear(op: Op) -> bool:
     row = REGISTRY.get(op.primitive)
+    if op.primitive == "pow" and op.operands[1].is_constant and ty.is_integer(op.operands[1].type):
+        return bool(op.operands[1].constant < 1)
     return row is not None and row.cost >= DEAR
 
 

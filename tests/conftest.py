@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,16 +14,48 @@ import pytest
 
 from tests.golden_plugin import pytest_addoption, update_golden
 
-__all__ = ["pytest_addoption", "pytest_unconfigure", "uncompiled", "update_golden"]
+__all__ = [
+    "inferred",
+    "optimised_by_llvm",
+    "pytest_addoption",
+    "pytest_collection_finish",
+    "pytest_unconfigure",
+    "uncompiled",
+    "update_golden",
+]
 
-FOLDER = tempfile.mkdtemp(prefix="srcdiff-tests-")
-# Here and not in a fixture: modules that are collected may compile something when they are imported. Under
-# pytest-xdist each worker has a folder of its own.
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ  # it has the environment of the process that started it
+# Here and not in fixtures: modules that are collected may compile something when they are imported. What one worker
+# of pytest-xdist compiles, the others find.
+FOLDER = os.environ["SRCDIFF_CACHE_DIR"] if IS_WORKER else tempfile.mkdtemp(prefix="srcdiff-tests-")
 os.environ["SRCDIFF_CACHE_DIR"] = FOLDER
+# LLVM takes a quarter of the time that compiling takes to make code fast that runs once. `optimised_by_llvm` has it
+# done, NUMBA_OPT=3 does so everywhere. Numba must not have been imported yet.
+os.environ.setdefault("NUMBA_OPT", "1")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What has been collected stays: without this, garbage is looked for in it during a tenth of the whole time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    if not IS_WORKER:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@pytest.fixture
+def optimised_by_llvm() -> Iterator[None]:
+    """Numba compiles as it does for users."""
+    from numba.core import config
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_OPT", "3")
+        config.reload_config()
+        yield
+    config.reload_config()
 
 
 class Spoiled:
@@ -44,14 +78,44 @@ class Spoiled:
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Derivatives run their generated text as plain Python: the same program, without the time that compiling takes."""
-    from srcdiff.compiled import Compiled
+    run_by(monkeypatch, plain_function)
 
-    def load(self: Compiled, text: str, name: str, *_: Any) -> Any:
+
+@pytest.fixture
+def inferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, and Numba finds types for the text."""
+    from numba import typeof
+
+    from tests.inferred import infer
+
+    def load(text: str, name: str) -> Callable[..., Any]:
+        plain = plain_function(text, name)
         space: dict[str, Any] = {}
-        exec(compile(text.replace("from numba import njit", "njit = lambda f: f"), name, "exec"), space)
-        if "np" in space:
-            space["np"] = Spoiled()
-        return space[name]
+        exec(compile(text, name, "exec"), space)
+        known: set[Any] = set()
 
-    monkeypatch.setattr(Compiled, "load", load)
+        def call(*args: Any) -> Any:
+            types = tuple(map(typeof, args))
+            if types not in known:
+                infer(space[name], types)
+                known.add(types)
+            return plain(*args)
+
+        return call
+
+    run_by(monkeypatch, load)
+
+
+def run_by(monkeypatch: pytest.MonkeyPatch, load: Callable[[str, str], Callable[..., Any]]) -> None:
+    """Derivatives are what `load` makes of the text and the name of a function."""
+    monkeypatch.setattr("srcdiff.compiled.Compiled.load", lambda self, text, name, *_: load(text, name))
     monkeypatch.setattr("srcdiff.compiled.is_interpreted", lambda: True)
+
+
+def plain_function(text: str, name: str) -> Callable[..., Any]:
+    space: dict[str, Any] = {}
+    exec(compile(text.replace("from numba import njit", "njit = lambda f: f"), name, "exec"), space)
+    if "np" in space:
+        space["np"] = Spoiled()
+    found: Callable[..., Any] = space[name]
+    return found

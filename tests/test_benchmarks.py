@@ -28,6 +28,7 @@ PROGRAMS = sorted(path.stem for path in (FOLDER / "npbench").glob("[a-z]*.py"))
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("optimised_by_llvm")
 def test_equals_hand_written(name, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     kernel = importlib.import_module(f"kernels.{name}")

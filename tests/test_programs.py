@@ -29,6 +29,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.usefixtures("optimised_by_llvm")
 @pytest.mark.parametrize(("program", "args"), ROWS)
 def test_gradient(program: Program, args: tuple[Any, ...]) -> None:
     assert_gradient(program.function, args, program.argnums)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -54,6 +55,22 @@ def free_values_of(op: Op) -> list[Value]:
     for region in op.regions:
         found.update(dict.fromkeys(free_values(region)))
     return list(found)
+
+
+def same(a: Sequence[object], b: Sequence[object]) -> bool:
+    """Whether two sequences hold the very same things."""
+    return len(a) == len(b) and all(map(operator.is_, a, b))
+
+
+def shared(
+    block: Block, parameters: tuple[Value, ...], ops: tuple[Op, ...], results: tuple[Value, ...]
+) -> Block:
+    """The block with these parts; the very same one where they are its own."""
+    parts = (*parameters, *ops, *results)
+    unchanged = len(parameters) == len(block.parameters) and len(ops) == len(block.ops)
+    if unchanged and same(parts, (*block.parameters, *block.ops, *block.results)):
+        return block
+    return Block(parameters, ops, results)
 
 
 def substitute(block: Block, mapping: Mapping[Value, Value]) -> Block:

@@ -14,13 +14,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..ir.core import Block, Function, Op, Value, carried, leaves_early, loop_body, loop_slots
+from ..ir.walk import same, shared
 
 EFFECTS = {"require", "raise", "opaque", "reverse_sweep", "release", "push", "pop"}
 
 
 def eliminate_dead(function: Function) -> Function:
-    live = find_live(function.body)
-    return replace(function, body=sweep(function.body, live))
+    """Remove it; the same function where there is nothing to remove."""
+    body = sweep(function.body, find_live(function.body))
+    return function if body is function.body else replace(function, body=body)
 
 
 def find_live(body: Block) -> set[Value | Op]:
@@ -94,7 +96,8 @@ def find_live(body: Block) -> set[Value | Op]:
 
 
 def sweep(block: Block, live: set[Value | Op]) -> Block:
-    return replace(block, ops=tuple(swept(op, live) for op in block.ops if op in live))
+    ops = tuple(swept(op, live) for op in block.ops if op in live)
+    return shared(block, block.parameters, ops, block.results)
 
 
 def swept(op: Op, live: set[Value | Op]) -> Op:
@@ -102,9 +105,11 @@ def swept(op: Op, live: set[Value | Op]) -> Op:
         case "if":
             kept = [k for k, result in enumerate(op.results) if result in live]
             regions = tuple(
-                Block((), sweep(region, live).ops, tuple(region.results[k] for k in kept))
+                shared(region, (), sweep(region, live).ops, tuple(region.results[k] for k in kept))
                 for region in op.regions
             )
+            if len(kept) == len(op.results) and same(regions, op.regions):
+                return op
             return replace(op, regions=regions, results=tuple(op.results[k] for k in kept))
         case "for" | "while":
             slots = loop_slots(op)
@@ -113,16 +118,16 @@ def swept(op: Op, live: set[Value | Op]) -> Op:
             index = body.parameters[:1] if op.primitive == "for" else ()
             stop = body.results[:1] if leaves_early(op) else ()
             trips = op.results[:1] if op.primitive == "while" or leaves_early(op) else ()
-            new_body = Block(
-                (*index, *(slots[k][1] for k in kept)), body.ops, (*stop, *(slots[k][2] for k in kept))
-            )
+            parameters = (*index, *(slots[k][1] for k in kept))
+            new_body = shared(loop_body(op), parameters, body.ops, (*stop, *(slots[k][2] for k in kept)))
             regions = (new_body,)
             if op.primitive == "while":
-                condition = sweep(op.regions[0], live)
-                regions = (
-                    replace(condition, parameters=tuple(condition.parameters[k] for k in kept)),
-                    new_body,
-                )
+                condition = op.regions[0]
+                parameters = tuple(condition.parameters[k] for k in kept)
+                ops = sweep(condition, live).ops
+                regions = (shared(condition, parameters, ops, condition.results), new_body)
+            if len(kept) == len(slots) and same(regions, op.regions):
+                return op
             header = op.operands[: len(op.operands) - len(carried(op))]
             return replace(
                 op,

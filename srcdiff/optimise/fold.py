@@ -18,6 +18,7 @@ from ..analysis.bounds import counting_slot
 from ..ir import types as ty
 from ..ir.builder import constant
 from ..ir.core import Block, Function, Op, Value, carried, is_number, leaves_early, loop_slots
+from ..ir.walk import same, shared
 from ..primitives import ARRAYS, REGISTRY
 from ..primitives.record import number
 
@@ -29,14 +30,14 @@ DEAR = 20
 
 
 def fold(function: Function, ideal: bool = False) -> Function:
-    """Simplify every op of a function, once from top to bottom.
+    """Simplify every op of a function, once from top to bottom; the same function where nothing changes.
 
     In an `ideal` adjoint the reverse sweep takes an expensive result of the forward sweep, `cos(x)` where `sin(x)`
     is reversed, instead of computing it again: it may read what closed loops computed.
     """
     folder = Folder(ideal)
     body = folder.block(function.body, {})
-    return replace(function, body=body)
+    return function if body is function.body else replace(function, body=body)
 
 
 class Folder:
@@ -59,7 +60,9 @@ class Folder:
         available = dict(available)
         ops: list[Op] = []
         for op in block.ops:
-            op = replace(op, operands=tuple(map(self.value, op.operands)))
+            operands = tuple(map(self.value, op.operands))
+            if not same(operands, op.operands):
+                op = replace(op, operands=operands)
             if op.regions:
                 kept = self.region(op, available, ops)
                 if kept is None:
@@ -75,8 +78,11 @@ class Folder:
                 known = self.evaluated(op)
                 if known is None:
                     known = self.simplified(op)
+                if known is not None:
+                    self.replaced[op.result] = known
+                    continue
                 key = self.key(op)
-                if known is None and key in available:
+                if key in available:
                     known = available[key][0]
                 if (
                     known is None
@@ -96,7 +102,7 @@ class Folder:
             for result in op.results:
                 self.made[result] = op
             ops.append(op)
-        return Block(block.parameters, tuple(ops), tuple(map(self.value, block.results)))
+        return shared(block, block.parameters, tuple(ops), tuple(map(self.value, block.results)))
 
     def restores(self, op: Op) -> bool:
         """Whether a store puts back what is there."""
@@ -151,11 +157,11 @@ class Folder:
                     self.replaced[result] = a
                 else:
                     kept.append(k)
-            return replace(
-                op,
-                regions=tuple(replace(r, results=tuple(r.results[k] for k in kept)) for r in regions),
-                results=tuple(op.results[k] for k in kept),
-            )
+            if len(kept) < len(op.results):
+                regions = tuple(replace(r, results=tuple(r.results[k] for k in kept)) for r in regions)
+            elif same(regions, op.regions):
+                return op
+            return replace(op, regions=regions, results=tuple(op.results[k] for k in kept))
         return self.loop(op, available)
 
     def same_constant(self, a: Value, b: Value) -> bool:
@@ -181,26 +187,27 @@ class Folder:
         stop = body.results[:1] if leaves_early(op) else ()
         trips = op.results[:1] if op.primitive == "while" or leaves_early(op) else ()
         offset = len(stop)
-        body = Block(
+        body = shared(
+            body,
             (*index, *(slots[k][1] for k in kept)),
             body.ops,
             (*stop, *(body.results[offset + k] for k in kept)),
         )
         if op.primitive == "while":
             condition = regions[0]
-            regions = (replace(condition, parameters=tuple(condition.parameters[k] for k in kept)), body)
+            parameters = tuple(condition.parameters[k] for k in kept)
+            regions = (shared(condition, parameters, condition.ops, condition.results), body)
             for k in constant_slots:
                 self.replaced[condition.parameters[k]] = slots[k][0]
             regions = (self.again(regions[0]), body)
         else:
             regions = (body,)
         header = op.operands[: len(op.operands) - len(carried(op))]
-        return replace(
-            op,
-            operands=(*header, *(self.value(slots[k][0]) for k in kept)),
-            regions=regions,
-            results=(*trips, *(slots[k][3] for k in kept)),
-        )
+        operands = (*header, *(self.value(slots[k][0]) for k in kept))
+        results = (*trips, *(slots[k][3] for k in kept))
+        if same(operands, op.operands) and same(regions, op.regions) and same(results, op.results):
+            return op
+        return replace(op, operands=operands, regions=regions, results=results)
 
     def again(self, block: Block) -> Block:
         return self.block(block, {})
@@ -313,7 +320,6 @@ class Folder:
 
     def simplified(self, op: Op) -> Value | None:
         x = op.operands[0]
-        same_type = all(y.type == op.result.type for y in op.operands)
         match op.primitive:
             case "load":
                 return self.stored(op)
@@ -360,7 +366,7 @@ class Folder:
                     return x
             case "select":
                 _, a, b = op.operands
-                if a is b and same_type:
+                if a is b and all(y.type == op.result.type for y in op.operands):
                     return a
                 if x.is_constant:
                     return a if x.constant else b
@@ -423,12 +429,14 @@ def simplified_adjoint(function: Function) -> Function:
 
 
 def simplified(function: Function) -> Function:
-    """Fold until nothing changes in size."""
+    """Fold until nothing changes, at least not in size."""
     from .dce import eliminate_dead
 
     size = -1
     for _ in range(6):
-        function = eliminate_dead(fold(function))
+        before, function = function, eliminate_dead(fold(function))
+        if function is before:
+            break
         now = count_ops(function.body)
         if now == size:
             break

@@ -42,6 +42,7 @@ def row_of(each, names, i):
 
 @pytest.mark.parametrize("each", FUNCTIONS, ids=IDS)
 @pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.usefixtures("uncompiled")
 def test_against_the_cpu(each, seed):
     function = made(each)
     names = function.signature.names

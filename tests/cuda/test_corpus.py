@@ -56,11 +56,13 @@ def check(program):
 
 
 @pytest.mark.parametrize("program", FEW, ids=lambda p: p.name)
+@pytest.mark.usefixtures("uncompiled")
 def test_some(program):
     check(program)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("program", CORPUS, ids=lambda p: p.name)
+@pytest.mark.usefixtures("uncompiled")
 def test_all(program):
     check(program)

@@ -63,6 +63,7 @@ def adjoint_of(each, seeds, order=None, args=None):
 
 @pytest.mark.parametrize("each", ALL, ids=IDS)
 @pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.usefixtures("uncompiled")
 def test_against_the_cpu(each, seed):
     order = None if seed is None else np.random.default_rng(seed)
     seeds = seeds_of(each)

@@ -42,6 +42,7 @@ def test_nothing_is_stored_in_vain(update_golden: bool) -> None:
 
 
 @pytest.mark.parametrize(("function", "args", "argnums"), ROWS)
+@pytest.mark.usefixtures("optimised_by_llvm")
 def test_gradient(function: Any, args: tuple[Any, ...], argnums: Any) -> None:
     assert_gradient(function, args, argnums)
 

@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 
@@ -18,6 +17,7 @@ from srcdiff.ir.builder import Builder
 from srcdiff.ir.core import Value
 from srcdiff.primitives import ARRAYS, NONE, REGISTRY, ZERO, ArrayPrimitive
 from srcdiff.primitives.record import Primitive
+from tests.primitives.together import SIZE, computed_together
 
 ROWS = [row for row in REGISTRY.values() if row.complex_points]
 POINTS = [
@@ -25,6 +25,7 @@ POINTS = [
     for row in ROWS
     for k, point in enumerate(row.complex_points)
 ]
+GROUPS = [[parameters.values for parameters in POINTS[k : k + SIZE]] for k in range(0, len(POINTS), SIZE)]
 RULED = [parameters for parameters in POINTS if parameters.values[0].rules != ZERO]
 WIDTHS = [pytest.param(ty.float64, id="c128"), pytest.param(ty.float32, id="c64")]
 
@@ -81,21 +82,17 @@ def test_points_are_complex_and_fit() -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize(("row", "point"), POINTS)
-def test_text_computes_the_row_in_its_declared_type(
-    row: Primitive, point: tuple[Any, ...], width: Any
-) -> None:
-    names = [f"x{k}" for k in range(row.arity)]
-    types = types_of(point, width)
-    text = row.text_of(*types)
-    space: dict[str, Any] = {"np": np}
-    if row.name == "select":
-        text = "{1} if {0} else {2}"
-    exec(f"def f({', '.join(names)}):\n    return {text.format(*names)}\n", space)
-    compiled = numba.njit(error_model="numpy")(space["f"])
-    got = compiled(*typed(point, width))
-    assert got == pytest.approx(row.evaluate(*point), rel=1e-12 if width == ty.float64 else 4e-6)
-    assert compiled.nopython_signatures[0].return_type == row.result(*types)
+@pytest.mark.parametrize("points", GROUPS)
+def test_text_computes_the_row_in_its_declared_type(points: list[tuple[Primitive, Any]], width: Any) -> None:
+    rtol = 1e-12 if width == ty.float64 else 4e-6
+    texts = [
+        "{1} if {0} else {2}" if row.name == "select" else row.text_of(*types_of(point, width))
+        for row, point in points
+    ]
+    found = computed_together(texts, [typed(point, width) for _, point in points])
+    for (row, point), (got, made) in zip(points, found, strict=True):
+        assert got == pytest.approx(row.evaluate(*point), rel=rtol), f"{row.name} at {point}"
+        assert made == row.result(*types_of(point, width)), f"{row.name} at {point}"
 
 
 # ------------------------------------------------------------------------------------------------ the rules

@@ -6,21 +6,20 @@ Rules are called on numbers, which evaluates them, and on IR values, whose ops a
 from __future__ import annotations
 
 import itertools
-import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 
-from srcdiff.emit.special import FUNCTIONS, plain_source
+from srcdiff.emit.special import FUNCTIONS
 from srcdiff.ir import types as ty
 from srcdiff.ir.builder import Builder, constant
 from srcdiff.ir.core import Value
 from srcdiff.primitives import NONE, REGISTRY, ZERO
 from srcdiff.primitives.record import BY_SPELLING, Primitive
+from tests.primitives.together import SIZE, computed_together
 
 SAMPLED = [row for row in REGISTRY.values() if row.points]
 RULED = [row for row in SAMPLED if not isinstance(row.rules, str)]
@@ -29,6 +28,7 @@ POINTS = [
     for row in SAMPLED
     for point in row.points
 ]
+GROUPS = [[parameters.values for parameters in POINTS[k : k + SIZE]] for k in range(0, len(POINTS), SIZE)]
 RULED_POINTS = [parameters for parameters in POINTS if not isinstance(parameters.values[0].rules, str)]
 ROWS = [pytest.param(row, id=row.name) for row in SAMPLED]
 WIDTHS = [pytest.param(ty.float64, id="f64"), pytest.param(ty.float32, id="f32")]
@@ -112,24 +112,19 @@ def test_declared_type_is_that_of_numpy(row: Primitive, type: Any) -> None:
 
 
 @pytest.mark.parametrize("type", WIDTHS)
-@pytest.mark.parametrize("row", ROWS)
-def test_numba_compiles_the_text_to_the_declared_type(row: Primitive, type: Any) -> None:
-    names = [f"x{k}" for k in range(row.arity)]
-    space: dict[str, Any] = {"np": np, "math": math}
-    space["njit"] = numba.njit
-    exec("\n".join(map(plain_source, FUNCTIONS)), space)
-    exec(f"def f({', '.join(names)}):\n    return {row.text.format(*names)}\n", space)
-    compiled = numba.njit(error_model="numpy")(space["f"])
+@pytest.mark.parametrize("points", GROUPS)
+def test_numba_compiles_the_text_to_the_declared_type(points: list[tuple[Primitive, Any]], type: Any) -> None:
     exact = type == ty.float64
-    for point in row.points:
-        value = compiled(*typed(point, type))
+    texts = [row.text for row, _ in points]
+    found = computed_together(texts, [typed(point, type) for _, point in points])
+    for (row, point), (value, made) in zip(points, found, strict=True):
         want = row.evaluate(*point)
-        assert value == pytest.approx(float(want), rel=1e-13 if exact else 2e-6, abs=1e-15 if exact else 1e-6)
-    (signature,) = compiled.nopython_signatures
-    declared = row.result(*types_of(row.points[0], type))
-    if row.name in COMPUTED_IN_DOUBLE:
-        declared = ty.float64
-    assert signature.return_type == declared
+        near = pytest.approx(float(want), rel=1e-13 if exact else 2e-6, abs=1e-15 if exact else 1e-6)
+        assert value == near, f"{row.name} at {point}"
+        declared = row.result(*types_of(point, type))
+        if row.name in COMPUTED_IN_DOUBLE:
+            declared = ty.float64
+        assert made == declared, f"{row.name} at {point}"
 
 
 # ------------------------------------------------------------------------------------------------ the rules

@@ -96,7 +96,7 @@ def test_values(group: int) -> None:
 
 
 @pytest.mark.parametrize("group", EACH)
-def test_gradients(group: int) -> None:
+def test_gradients_as_printed(group: int, inferred: None) -> None:
     def check(k: int, row: Row) -> None:
         weights = np.zeros(SIZE)
         weights[k] = 1.0

@@ -270,7 +270,9 @@ class Signature:
             raise NotDifferentiable(
                 f"the argument `{name}` is {what}: only floats can be differentiated",
                 definition=self.definition,
-                reason="a derivative by an integer does not exist",
+                reason="a derivative by an integer does not exist"
+                if not isinstance(spec, (Static, tuple))
+                else "only numbers can be varied",
                 instead=f"pass a float (`float({name})`, `{name}.astype(float)`), or choose other `argnums`",
             )
 

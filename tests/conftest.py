@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.golden_plugin import pytest_addoption, update_golden
@@ -57,6 +58,23 @@ def optimised_by_llvm() -> Iterator[None]:
     config.reload_config()
 
 
+class Spoiled:
+    """NumPy, but what is not set holds garbage: a program that reads it is wrong every time."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def empty(self, *args: Any, **options: Any) -> np.ndarray[Any, Any]:
+        return self.spoiled(np.empty(*args, **options))
+
+    def empty_like(self, *args: Any, **options: Any) -> np.ndarray[Any, Any]:
+        return self.spoiled(np.empty_like(*args, **options))
+
+    def spoiled(self, made: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        made.fill(777.25 if made.dtype.kind in "fc" else 3)
+        return made
+
+
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Derivatives run their generated text as plain Python: the same program, without the time that compiling takes."""
@@ -97,5 +115,7 @@ def run_by(monkeypatch: pytest.MonkeyPatch, load: Callable[[str, str], Callable[
 def plain_function(text: str, name: str) -> Callable[..., Any]:
     space: dict[str, Any] = {}
     exec(compile(text.replace("from numba import njit", "njit = lambda f: f"), name, "exec"), space)
+    if "np" in space:
+        space["np"] = Spoiled()
     found: Callable[..., Any] = space[name]
     return found

@@ -260,10 +260,16 @@ def use(x):
 k = 3.0
 g = differentiate(lambda x: k * x)
 print(f.grad(2.0), f.grad(2.0, y=1.0), use(2.0), g.grad(1.0), f.hessian(1.0))
+
+@differentiate
+def typed_by_numba(x, a):
+    return x * np.searchsorted(a, 0.3)
+
+print(typed_by_numba.grad(2.0, np.array([0.1, 0.2])))
 """
     (tmp_path / "program.py").write_text(program)
     printed = run(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import program", NUMBA_DISABLE_JIT="1")
-    assert printed == "8.0 4.0 (8.0, (12.0, 12.0), 8.0) 3.0 4.0\n"
+    assert printed == "8.0 4.0 (8.0, (12.0, 12.0), 8.0) 3.0 4.0\n2.0\n"
 
 
 def test_numba_leaves_the_objects_alone():

@@ -275,7 +275,8 @@ class Overwrites:
         if a is b:
             return False
         if s.arm[a] != s.arm[b]:
-            return False  # two arms of one `if`: only one of them runs
+            # Of the two arms of an `if` only one runs; the condition of a `while` runs before its body.
+            return common[-1].primitive == "while" and s.arm[a] < s.arm[b]
         return s.place[a] < s.place[b]
 
     def disjoint(

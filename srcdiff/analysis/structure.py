@@ -114,10 +114,18 @@ def find_structure(function_body: Block) -> Structure:
                 s.home[value] = inside
                 s.maker[value] = op
         slots = [slot for slot in loop_slots(op) if ty.is_array(slot[0].type)]
+        # The condition of a `while` has parameters of its own for what the loop carries.
+        tested = (
+            [v for v in op.regions[0].parameters if ty.is_array(v.type)] if op.primitive == "while" else []
+        )
         for initial, parameter, _, result in slots:
             s.roots[parameter] = s.roots[result] = initial
+        for (initial, *_), held in zip(slots, tested, strict=False):
+            s.roots[held] = initial
         for k, region in enumerate(op.regions):
             visit(region, inside, k)
+        for (initial, *_), held in zip(slots, tested, strict=False):
+            s.join(initial, held)
         for initial, parameter, yielded, result in slots:
             for other in (parameter, yielded, result):
                 s.join(initial, other)
@@ -127,6 +135,9 @@ def find_structure(function_body: Block) -> Structure:
             if s.is_mixed(initial):
                 s.roots.pop(parameter, None)
                 s.roots.pop(result, None)
+        for (initial, *_), held in zip(slots, tested, strict=False):
+            if s.is_mixed(initial):
+                s.roots.pop(held, None)
 
     visit(function_body, (), 0)
     for version in s.roots:  # in the order of the program, so that each finds the next one settled

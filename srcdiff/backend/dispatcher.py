@@ -22,7 +22,7 @@ from numba.core import config, sigutils, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.datamodel import models, register_default
 from numba.core.dispatcher import Dispatcher, OmittedArg
-from numba.core.errors import NumbaTypeError, TypingError
+from numba.core.errors import NumbaTypeError, NumbaValueError, TypingError
 from numba.core.imputils import lower_builtin, lower_getattr_generic
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import (
@@ -115,7 +115,7 @@ class CompiledDispatcher(Dispatcher):
         """The type of an argument that C does not know at sight."""
         try:
             return super().typeof_pyval(value)
-        except NumbaTypeError:  # a masked array
+        except (NumbaTypeError, NumbaValueError):  # a masked array, an array of long doubles
             return types.pyobject
 
     def insert(self, function: Any, args: tuple[Any, ...]) -> Callable[..., Any]:

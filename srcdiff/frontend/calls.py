@@ -280,6 +280,8 @@ class Calls(Callees):
                 type = value if isinstance(value, BY_NUMBA_TYPE) else ty.from_dtype(np.dtype(value))
             except TypeError:
                 type = None
+            if type == ty.nb.float16:
+                self.refuse("half precision", "Numba computes with 32 and 64 bits", "`np.float32`")
             if type is not None and ty.is_scalar(type):
                 return type
         self.refuse(f"{describe(thing)} as a dtype", "only numbers carry a derivative", "`np.float64`, say")

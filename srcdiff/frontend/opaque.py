@@ -34,6 +34,12 @@ WRITERS = (np.random.shuffle, np.place, np.putmask)
 COPYING = (
     np.unique, np.argsort, np.searchsorted, np.delete,
 )  # fmt: skip
+# What to write instead of calls whose results have types that are not passed on.
+INSTEAD = {
+    sorted: "`np.sort(...)`",
+    np.linalg.eig: "`np.linalg.eigh(...)` of a symmetric matrix",
+    np.linalg.eigvals: "`np.linalg.eigvalsh(...)` of a symmetric matrix",
+}
 
 
 class OpaqueCalls(Names):
@@ -67,7 +73,12 @@ class OpaqueCalls(Names):
             current_builder().effect("opaque", operands, attributes)
             return Static(None)
         if not (ty.is_scalar(returned) or (ty.is_array(returned) and ty.is_scalar(returned.dtype))):
-            self.refuse(f"a call of `{spelling}`", f"its result has the type {returned}", node=node)
+            self.refuse(
+                f"a call of `{spelling}`",
+                f"its result has the type {returned}, and only numbers and arrays are passed on",
+                INSTEAD.get(target, "what is needed of it, computed before the call and passed in"),
+                node=node,
+            )
         result = current_builder().emit("opaque", operands, returned, attributes)
         if not ty.is_array(returned):
             return result
@@ -137,6 +148,8 @@ class OpaqueCalls(Names):
             known = thing.value if isinstance(thing, Static) else thing
             return ty.nb.literal(known) if isinstance(known, (bool, int, str)) else ty.typeof(known)  # type: ignore
 
+        config: Any = numba.core.config
+        interpreted, config.DISABLE_JIT = config.DISABLE_JIT, 0  # typing compiles, also for a debugger
         try:
             context = cpu_target.typing_context
             cpu_target.target_context.refresh()
@@ -156,6 +169,8 @@ class OpaqueCalls(Names):
                 else "an `@njit` function with such rules, or `numba.extending.overload` for this one",
                 node=node,
             )
+        finally:
+            config.DISABLE_JIT = interpreted
         return signature.return_type
 
 

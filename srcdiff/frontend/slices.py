@@ -81,10 +81,14 @@ class Slices(Elements):
             elif isinstance(extent, Value) and self.is_single(item):
                 self.at_most_one.add(extent)
         else:
-            if item.start is not None or item.stop is not None:
-                self.refuse("a slice with a negative step and a bound", instead="a loop over the index")
-            start = self.scalar("sub", n, 1)
-            extent = n if step == -1 else self.scalar("floordiv", self.scalar("add", n, -step - 1), -step)
+            last = self.scalar("sub", n, 1)
+            start = last if item.start is None else self.clamped_to_last(item.start, n, last)
+            if item.stop is not None:
+                extent = self.scalar("sub", start, self.clamped_to_last(item.stop, n, last))
+            else:
+                extent = n if item.start is None else self.scalar("add", start, 1)
+            if step != -1:
+                extent = self.scalar("floordiv", self.scalar("add", extent, -step - 1), -step)
         first = start if same(axis.step, 1) else self.scalar("mul", start, axis.step)
         first = first if same(axis.start, 0) else self.scalar("add", axis.start, first)
         stride = step if same(axis.step, 1) else self.scalar("mul", step, axis.step)
@@ -130,3 +134,17 @@ class Slices(Elements):
         if upper and bound is not n:
             bound = self.scalar("min", bound, n)
         return bound
+
+    def clamped_to_last(self, bound: Any, n: Length, last: Length) -> Scalar:
+        """A bound of a slice that goes down: -1 lies before the first element."""
+        bound = self.integer(bound)
+        if is_number(bound):
+            below = bound < 0
+            moved = self.scalar("max", self.scalar("sub", n, -bound), -1) if below else None
+        else:
+            below = False if self.never_negative(bound) else self.scalar("lt", bound, 0)
+            moved = None if below is False else self.scalar("max", self.scalar("add", bound, n), -1)
+        if below is True:
+            return moved
+        bound = self.scalar("min", bound, last)
+        return bound if below is False else self.scalar("select", below, moved, bound)

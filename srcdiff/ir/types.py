@@ -66,7 +66,7 @@ ARRAY_TYPES: dict[Any, Type] = {}  # Numba takes longer to make such a type than
 def numba_typeof(value: object) -> Type:
     try:
         return numba.typeof(value)
-    except ValueError as error:
+    except (ValueError, numba.core.errors.NumbaValueError) as error:
         raise TypeError(str(error)) from error
 
 

@@ -235,6 +235,8 @@ class Folder:
         if op.primitive in ("add", "sub"):
             op = self.shifted(op)
             a, b = op.operands
+            if op.primitive == "add" and (arms := self.complementary(a, b)) is not None:
+                return replace(op, primitive="select", operands=arms)
             negated = self.negated(b)
             if negated is not None:
                 return self.canonical(
@@ -243,6 +245,17 @@ class Folder:
             if op.primitive == "add" and (negated := self.negated(a)) is not None:
                 return replace(op, primitive="sub", operands=(b, negated))
         return op
+
+    def complementary(self, a: Value, b: Value) -> tuple[Value, Value, Value] | None:
+        """`(x if c else 0.0) + (0.0 if c else y)` is `x if c else y`."""
+        made = self.made.get(a), self.made.get(b)
+        if any(op is None or op.primitive != "select" or op.attributes for op in made):
+            return None
+        (c, x, other), (d, rest, y) = (op.operands for op in made if op is not None)
+        if is_number(x, 0) and is_number(y, 0):
+            x, other, rest, y = rest, y, x, other
+        fits = c is d and x.type == y.type == a.type == b.type and is_number(other, 0) and is_number(rest, 0)
+        return (c, x, y) if fits else None
 
     def shifted(self, op: Op) -> Op:
         """An integer moved by a constant twice is moved once, so that two ways to the same bound are one value."""

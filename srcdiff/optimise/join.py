@@ -424,7 +424,7 @@ def together(first: Op, second: Op) -> Op:
             inside[parameter] = goes_on[initial]
             slots[k] = (slots[k][0], slots[k][1], yielded, result)
             continue
-        if initial in free_values_of(first):
+        if ty.is_array(initial.type) and initial in free_values_of(first):
             read_before[initial] = parameter  # the array that the second loop stores into
         slots.append((initial, parameter, yielded, result))
     ops = (

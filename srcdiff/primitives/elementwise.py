@@ -286,13 +286,13 @@ radians = elementwise(
 # --------------------------------------------------------------------------------------- kinks and steps
 
 _KEEP_LARGER = (
-    lambda g, ans, x, y: select(x > y, g, select(x < y, 0.0, 0.5 * g)),
-    lambda g, ans, x, y: select(y > x, g, select(y < x, 0.0, 0.5 * g)),
+    lambda g, ans, x, y: select(x < y, 0.0, select(x > y, g, 0.5 * g)),
+    lambda g, ans, x, y: select(y < x, 0.0, select(y > x, g, 0.5 * g)),
 )
 _LARGER_ALONE = (lambda g, ans, x, y: select(x > y, g, 0.0), lambda g, ans, x, y: select(y > x, g, 0.0))
 _KEEP_SMALLER = (
-    lambda g, ans, x, y: select(x < y, g, select(x > y, 0.0, 0.5 * g)),
-    lambda g, ans, x, y: select(y < x, g, select(y > x, 0.0, 0.5 * g)),
+    lambda g, ans, x, y: select(x > y, 0.0, select(x < y, g, 0.5 * g)),
+    lambda g, ans, x, y: select(y > x, 0.0, select(y < x, g, 0.5 * g)),
 )
 _SMALLER_ALONE = (lambda g, ans, x, y: select(x < y, g, 0.0), lambda g, ans, x, y: select(y < x, g, 0.0))
 _TWO = [(0.3, 0.7), (0.7, 0.3), (-0.2, 0.1)]

@@ -37,7 +37,9 @@ from .custom import reverse_custom
 from .memory import reverse_memory
 
 Cotangents = dict[Value, Value]
+Mask = tuple[tuple[Value, bool], ...]  # conditions, and what each is where something is owed
 KNOWN = ("mul", "modulus", "call")  # ops that the reversal of a later one looks at
+DEAR = 5  # what costs as much as a division may be infinite
 
 
 def build_adjoint(function: Function, wrt: Sequence[int], seeded: bool = False, values: int = 1) -> Function:
@@ -110,13 +112,17 @@ class Reverser:
     """The walk, and what it owes.
 
     `fresh` are the allocations that each trip of a loop fills anew: their cotangents are cleared when the stores that
-    fill them are reversed, and released at the end, so that the trips can share one array.
+    fill them are reversed, and released at the end, so that the trips can share one array. `masked` says of cotangents
+    that are zero where something was not taken what they are elsewhere: a rule that may give infinity is applied to
+    that, and then selects, since `0 * inf` is NaN.
     """
 
     def __init__(self, active: Activity, body: Block) -> None:
         self.active = active
         self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive in KNOWN}
         self.fresh = {op.result for op in ops_within(body) if op.attributes.get("work")}
+        self.dear = {op.results[0] for op in ops_within(body) if is_dear(op)}
+        self.masked: dict[Value, tuple[Value, Mask]] = {}
 
     # ----------------------------------------------------------------------------------- accumulation
 
@@ -133,9 +139,27 @@ class Reverser:
         elif ty.is_array(value.type):
             owed[value] = current_builder().emit("accumulate_array", (held, term), held.type, name=held.name)
         else:
-            owed[value] = current_builder().emit(
-                "add", (held, term), ty.promote(held.type, term.type), name=bar(value)
-            )
+            (a, mask), (b, other) = self.unmasked(held), self.unmasked(term)
+            if mask != other:
+                a, b, mask = held, term, ()
+            total = current_builder().emit("add", (a, b), ty.promote(a.type, b.type), name=bar(value))
+            owed[value] = self.under(mask, total, value, vanishes=a is held and b is term)
+
+    def unmasked(self, cotangent: Value) -> tuple[Value, Mask]:
+        """What a cotangent is where the conditions of its mask hold; it is zero elsewhere."""
+        return self.masked.get(cotangent, (cotangent, ()))
+
+    def under(self, mask: Mask, term: Value, operand: Value, vanishes: bool) -> Value:
+        """A term of what is owed to an operand, just computed, or zero where a mask does not hold: if it `vanishes`
+        it is zero there already."""
+        inner, own = unmasked(term)
+        for condition, holds in () if vanishes else reversed(mask):
+            term = selected(condition, holds, term)
+        owed = named(term, operand)
+        whole = (*mask, *(each for each in own if each not in mask))
+        if whole:
+            self.masked[owed] = owed if inner is term else inner, whole
+        return owed
 
     def settle(self, owed: Cotangents, value: Value) -> Value:
         """What is owed to `value`, an explicit zero if nothing is."""
@@ -177,26 +201,26 @@ class Reverser:
             if row.rules == NONE and any(x in self.active for x in op.operands):
                 refuse(op)
             return
-        g = owed.pop(op.result)
+        given = owed.pop(op.result)
+        g, mask = self.unmasked(given)
+        vanishes = not is_dear(op) and not any(x in self.dear for x in op.operands)
+        g = given if vanishes else g
         live = [x in self.active for x in op.operands]
         rules = local_rules(row, op, live, row.rules)
         exponent = self.exponent(op.result)
         if exponent > 1:
             # x * x * x owes 3 * x * x to x: one share instead of one for each factor.
             lower, base = op.operands
-            self.owe(owed, base, named(float(exponent) * g * lower, base))
+            self.owe(owed, base, self.under(mask, float(exponent) * g * lower, base, vanishes))
             return
         z = self.squared_modulus(op)
         if z is not None:
-            self.owe(owed, z, named(2.0 * g * conjugate(z), z))
+            self.owe(owed, z, self.under(mask, 2.0 * g * conjugate(z), z, vanishes))
             return
         for operand, rule, is_live in zip(op.operands, rules, live, strict=True):
             if is_live and rule is not None:
-                start = len(current_builder().ops)
                 term = rule(g, op.result, *op.operands)
-                if len(current_builder().ops) > start:
-                    term = named(term, operand)
-                self.owe(owed, operand, term)
+                self.owe(owed, operand, given if term is g else self.under(mask, term, operand, vanishes))
 
     def exponent(self, power: Value) -> int:
         """How many equal factors are multiplied, one after the other, to make a value: 3 for `x * x * x`."""
@@ -262,6 +286,10 @@ class Reverser:
                     elif not ty.is_array(value.type):
                         column[k] = as_type(held, value.type)
             results.append(Value(bar(value), cotangent_type(value.type)))
+            for holds, (here, there) in ((True, yields), (False, yields[::-1])):
+                one, other = here[k], there[k]
+                if one is not None and other is not None and is_number(other, 0) and not is_number(one, 0):
+                    self.masked[results[-1]] = results[-1], ((op.operands[0], holds),)
         current_builder().region(
             "if",
             op.operands,
@@ -392,6 +420,36 @@ def vanishing(cotangents: list[Value]) -> tuple[Value, int] | None:
         if all(is_number(v, 0) for v in others):
             return made.operands[0], arm
     return None
+
+
+def unmasked(term: Value) -> tuple[Value, Mask]:
+    """What a term is where it is not zero, and where that is, if it was just `select`ed against zero."""
+    ops = current_builder().ops
+    if (
+        ops
+        and ops[-1].results == (term,)
+        and ops[-1].primitive == "select"
+        and not ops[-1].attributes.get("guard")
+    ):
+        condition, a, b = ops[-1].operands
+        if is_number(b, 0):
+            return a, ((condition, True),)
+        if is_number(a, 0):
+            return b, ((condition, False),)
+    return term, ()
+
+
+def selected(condition: Value, holds: bool, term: Value) -> Value:
+    """The term, or zero where the condition is not what it must be."""
+    arms = (term, zero(term.type)) if holds else (zero(term.type), term)
+    return current_builder().emit("select", (condition, *arms), term.type)
+
+
+def is_dear(op: Op) -> bool:
+    row = REGISTRY.get(op.primitive)
+    if op.primitive == "pow" and op.operands[1].is_constant and ty.is_integer(op.operands[1].type):
+        return bool(op.operands[1].constant < 1)
+    return row is not None and row.cost >= DEAR
 
 
 def cotangent_zeros(values: list[Value]) -> list[Value]:

@@ -20,14 +20,14 @@ from dataclasses import replace
 from ..analysis.activity import Carrying, channels
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
-from ..ir.core import Block, Function, Op, Value, loop_slots
+from ..ir.core import Block, Function, Op, Value, is_number, loop_slots
 from ..ir.operators import current_builder
 from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.arrays import Held, computed, sharing
 from ..primitives.record import local_rules
 from .arrays import owned
 from .custom import push_custom
-from .reverse import as_type, cotangent_type, refuse
+from .reverse import as_type, cotangent_type, refuse, selected, unmasked
 
 Tangents = tuple[Value, ...]
 
@@ -142,7 +142,8 @@ class Pusher:
         used = [(x, rule) for x, rule, on in zip(op.operands, rules, live, strict=True) if on and rule]
         one = constant(1.0, op.result.type)
         alike = self.width > 1 and row.tangents is None
-        shares = [rule(one, op.result, *op.operands) for _, rule in used] if alike else []
+        # What was not taken counts for nothing, also if it is infinite: such a share is selected, not multiplied.
+        shares = [unmasked(rule(one, op.result, *op.operands)) for _, rule in used] if alike else []
         found = []
         for k in range(self.width):
             total = None
@@ -150,7 +151,13 @@ class Pusher:
                 direction = self.tangents[operand][k] if operand in self.tangents else None
                 if direction is None:
                     continue
-                term = direction * shares[n] if shares else rule(direction, op.result, *op.operands)
+                if shares:
+                    share, mask = shares[n]
+                    term = direction if mask and is_number(share, 1) else direction * share
+                    for condition, holds in mask:
+                        term = selected(condition, holds, term)
+                else:
+                    term = rule(direction, op.result, *op.operands)
                 total = term if total is None else total + term
             found.append(self.called(as_type(total or zero(op.result.type), op.result.type), op.result))
         self.tangents[op.result] = tuple(found)

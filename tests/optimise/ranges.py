@@ -22,7 +22,9 @@ def random_loops(seed: int) -> str:
         return f"{array}[i - {away}]" if away else f"{array}[i]"
 
     def term(low: int) -> str:
-        kind = draw.randrange(5)
+        kind = draw.randrange(6)
+        if kind == 5:
+            return "0.5 * t"
         if kind == 0:
             return f"x[i] * {element(draw.choice(ARRAYS), low)}"
         if kind == 1:
@@ -43,22 +45,24 @@ def random_loops(seed: int) -> str:
                 body.append(f"{target}[{k}] = x[{k}] - 0.5 * {draw.choice(ARRAYS)}[{k}]")
         body.append(f"for i in range({low}, {high}):")
         for _ in range(draw.choice((1, 1, 2))):
-            kind = draw.randrange(5)
+            kind = draw.randrange(6)
             value = f"{term(low)} {draw.choice('+-')} {term(low)}"
             if kind == 0:
                 body.append(f"    s += {value}")
+            elif kind == 5:
+                body.append(f"    t = {value}")
             elif kind == 1:
                 body.append(f"    {target}[i] += {value}")
             else:
                 body.append(f"    {target}[i] = {value}")
     if draw.random() < 0.6:
         body = ["for sweep in range(2):", *(f"    {line}" for line in body)]
-    lines = ["s = 0.1"]
+    lines = ["s, t = 0.1, 0.7 * c[0]"]
     for array in ARRAYS:
         lines.append(f"{array} = " + draw.choice(("x.copy()", "np.zeros(n)", "np.zeros(n)", "c * 0.5")))
     lines += body
     read = draw.sample(ARRAYS, draw.choice((1, 1, 1, 2)))
     lines += ["for i in range(n):"]
     lines += [f"    s += {array}[i] * (0.3 + 0.1 * i) * {array}[i]" for array in read]
-    lines += ["return s"]
+    lines += ["return s + t"]
     return "def f(x, c, n):\n" + "".join(f"    {line}\n" for line in lines)

@@ -69,6 +69,28 @@ def test_what_may_be_read(body: str, reason: str) -> None:
     assert stores_left(body) == 2, reason
 
 
+def test_what_the_condition_of_a_while_reads() -> None:
+    body = """\
+  n0 = shape axis=0 x
+  u.0 = zeros_like x
+  u.3 = for 0 n0 1 u.0 { (j u.1)
+    v = load x j
+    u.2 = store u.1 j v
+    yield u.2
+  }
+  trips u.7 = while u.3 { (u.4)
+    m = mod k 3
+    g = load u.4 m
+    c = gt g 0.5
+    yield c
+  } { (u.5)
+    u.6 = store u.5 1 0.0
+    yield u.6
+  }
+  return trips"""
+    assert stores_left(body) == 2
+
+
 def test_arguments_are_the_callers() -> None:
     assert stores_left("  x.1 = store x 0 1.0\n  return n") == 1
 

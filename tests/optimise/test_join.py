@@ -255,6 +255,18 @@ NESTS_JOINED = [
     sum_stored_behind_the_loop,
 ]
 NESTS_APART = [transposed, rows_of_the_trip_before, rows_of_the_trip_after, sum_read_in_the_second_loop]
+
+
+def number_that_the_second_changes(x, n):
+    a = np.zeros(n)
+    s = 0.5 * x[0]
+    for i in range(n):
+        a[i] = x[i] * s
+    for i in range(n):
+        s = a[i]
+    return s * s
+
+
 JOINED = [
     same_element,
     element_behind,
@@ -262,6 +274,7 @@ JOINED = [
     first_starts_earlier,
     changes_what_the_next_trip_reads,
     upwind,
+    number_that_the_second_changes,
 ]
 APART = [
     element_ahead,

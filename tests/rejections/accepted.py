@@ -785,3 +785,16 @@ def recursion_of_callee(x, n):
 @case(1.5, 3)
 def mutual_recursion(x, n):
     return even(x, n)
+
+
+@case(np.arange(1.0, 7.0), 4, 0)
+@case(np.arange(1.0, 7.0), -1, -9)
+@case(np.arange(1.0, 7.0), 9, -4)
+@case(np.arange(1.0, 7.0), 1, 3)
+def slices_backwards_with_bounds(x, a, b):
+    y = x.copy()
+    y[a:b:-2] *= x[: len(y[a:b:-2])]
+    z = y[a::-1]
+    z[:] = z * x[0]
+    y[:b:-3] += 1.0
+    return np.sum(y * y) + np.sum(x[2:0:-1] * x[-2:-4:-1])

@@ -583,11 +583,6 @@ def slice_with_variable_step(x, step):
 
 
 @refused(X)
-def slice_backwards_with_bounds(x):
-    return np.sum(x[2:0:-1])
-
-
-@refused(X)
 def too_many_indices(x):
     return x[0, 1]
 

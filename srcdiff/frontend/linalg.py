@@ -107,8 +107,7 @@ def product(calls: Calls, a: Any, b: Any) -> Any:
     matrix, vector = (a, b) if a.ndim == 2 else (calls.transposed(b), a)
     if not down_columns(calls, matrix):
         return product_loops(calls, a, b)
-    whole = not matrix.fixed and (matrix.whole or is_transpose(matrix))
-    return apply_whole(calls, "matvec", matrix, vector) if whole else sum_of_columns(calls, matrix, vector)
+    return sum_of_columns(calls, matrix, vector)
 
 
 def few(na: tuple[Length, ...], nb: tuple[Length, ...]) -> bool:

@@ -277,7 +277,16 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 # Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
 CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
-NOT_IN_THREADS = {"multiply", "interchange", "hold", "maps", "rotate", "unread after rotation", "unsigned", "share"}
+NOT_IN_THREADS = {
+    "multiply",
+    "interchange",
+    "hold",
+    "maps",
+    "rotate",
+    "unread after rotation",
+    "unsigned",
+    "share",
+}
 # What one thread stores in shared memory another one reads: stores stay where they are.
 NOT_IN_SHARED_MEMORY = {
     "join",

@@ -267,9 +267,7 @@ class Summation:
             case "add", (a, b):
                 return self.monomials(a) + self.monomials(b)
             case "sub", (a, b):
-                return self.monomials(a) + [
-                    replace(t, negative=not t.negative) for t in self.monomials(b)
-                ]
+                return self.monomials(a) + [replace(t, negative=not t.negative) for t in self.monomials(b)]
             case "mul", (a, b):
                 left, right = self.monomials(a), self.monomials(b)
                 if len(left) == 1 or len(right) == 1:

@@ -30,19 +30,9 @@ from .align import same
 from .combine import same_place
 from .interchange import is_plain_loop
 
+ZERO = Linear()
 SHORT = 8  # trips: over less, loops are as fast
 PURE = ("load", "cast", "shape")
-
-
-def multiply_matrices(function: Function) -> Function:
-    """Give products to BLAS until there is none left."""
-    refused: set[Op] = set()
-    for _ in range(64):
-        found = Search(function.body, refused).found()
-        if found is None:
-            break
-        function = replace(function, body=found)
-    return function
 
 
 class NoProduct(Exception):
@@ -74,7 +64,7 @@ class Axis:
     `certain` says that the loops stay inside of it.
     """
 
-    low: Linear = Linear()
+    low: Linear = ZERO
     length: Linear | None = None
     certain: bool = True
 
@@ -143,7 +133,7 @@ class Summation:
         self.sums: set[Value] = set()  # what is added to: numbers, and versions of arrays
         self.varying: set[Value] = {self.index}  # what differs from trip to trip
         self.above = Builder(root.location)
-        self.matrices: dict[Factor, tuple[Value, bool]] = {}
+        self.matrices: dict[Factor, tuple[Value, int]] = {}
         self.known: dict[tuple[Factor, Factor], Value] = {}  # the products
 
     def products(self) -> tuple[list[Op], list[Op], dict[Value, Value]]:
@@ -330,7 +320,7 @@ class Summation:
         low, high = (form.replaced(self.index, self.affine.form(v)) for v in self.loop.operands[:2])
         if self.inside(low) or self.inside(high):
             raise NoProduct
-        if same(low, Linear()) and same(high, self.affine.length(array, axis)):
+        if same(low, ZERO) and same(high, self.affine.length(array, axis)):
             return Axis()
         return Axis(low, high - low)
 
@@ -374,10 +364,11 @@ class Summation:
             if any(self.affine.loop_of(v) is None or abs(form.coefficient(v)) != 1 for v in moved):
                 raise NoProduct
             index = self.affine.innermost(moved)
-            if index is None or index in seen:
+            loop = None if index is None or index in seen else self.affine.loop_of(index)
+            if index is None or loop is None:
                 raise NoProduct
             seen.add(index)
-            low, high = map(self.affine.form, self.affine.loop_of(index).operands[:2])
+            low, high = map(self.affine.form, loop.operands[:2])
             starts, ends = self.inside(low), self.limits(high)
             if any(v in starts for end in ends for v in self.inside(end)):
                 raise NoProduct  # a band
@@ -471,7 +462,7 @@ class Summation:
         return row
 
     def shifted(self, builder: Builder, index: Value, by: Linear) -> Value:
-        if same(by, Linear()):
+        if same(by, ZERO):
             return index
         with self.above:
             amount = self.emitted(self.above, by)

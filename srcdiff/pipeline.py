@@ -41,6 +41,7 @@ from .optimise.multiply import multiply_matrices
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
 from .optimise.protect import protect_arguments
+from .optimise.push import push_sums
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
@@ -82,6 +83,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
+    (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "contract", contract_arrays),

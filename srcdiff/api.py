@@ -28,8 +28,8 @@ from .derivatives import (
 )
 from .emit.show import show
 from .errors import DifferentiationError, NotDifferentiable
-from .frontend.build import Program
 from .frontend.captures import fetched
+from .frontend.program import Program
 from .frontend.source import FunctionSource, caller_of, read_source
 from .ir import types as ty
 from .ir.core import Function

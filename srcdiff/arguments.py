@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .errors import AliasError, Location, NotDifferentiable, UnsupportedConstruct
-from .frontend.build import Program
+from .frontend.program import Program
 from .frontend.source import FunctionSource, location_of
 from .frontend.things import Static
 from .frontend.trees import Tree, all_leaves, closed, opened, parts_of, with_parts

@@ -26,8 +26,8 @@ from .arguments import flattened, nested, nesting_of
 from .compiled import Compiled
 from .derivatives import with_written
 from .errors import CheckError, DifferentiationError, underlined
-from .frontend.build import Program
 from .frontend.captures import fetched
+from .frontend.program import Program
 from .frontend.source import location_of, read_source
 from .frontend.things import Static
 from .frontend.trees import Tree, parts_of

@@ -28,8 +28,8 @@ from .backend.dispatcher import CompiledDispatcher, is_interpreted
 from .backend.provenance import mark_linked, provenance
 from .captured import passing, same_captured
 from .emit.adapter import leaves_of, print_adapter, unused
-from .frontend.build import Program
 from .frontend.captures import fetched, same_known
+from .frontend.program import Program
 from .frontend.things import Static
 from .frontend.trees import all_leaves, mapped
 from .ir import types as ty

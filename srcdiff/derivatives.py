@@ -24,8 +24,8 @@ from .arguments import ArgNums, Around, flattened, matching, nesting_of
 from .compiled import Compiled, Specs, flat_leaves, returned, without_masks
 from .emit.adapter import leaves_of, unused
 from .errors import NotDifferentiable
-from .frontend.build import Program
 from .frontend.captures import fetched
+from .frontend.program import Program
 from .frontend.trees import Tree, all_leaves, closed, mapped, opened, parts_of, with_parts
 from .ir import types as ty
 from .ir.core import Function, Value

@@ -20,7 +20,8 @@ from typing import Any
 from numba import cloudpickle
 
 from .errors import DifferentiationError
-from .frontend.source import carried_text, plain_function, read_source
+from .frontend.source import carried_text, read_source
+from .frontend.unwrap import plain_function
 from .primitives.custom import RULES, Rules, rules_of
 
 

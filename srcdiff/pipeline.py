@@ -13,8 +13,9 @@ from typing import Any
 
 from .analysis.compensation import is_compensated
 from .emit import python
-from .frontend.build import Program, Reader, parse
+from .frontend.build import Reader, parse
 from .frontend.kernels import parse_kernel
+from .frontend.program import Program
 from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
@@ -107,6 +108,7 @@ DROP: list[Stage] = [
 FINISH: list[Stage] = [
     *DROP,
     (OPTIONAL, "hoist placed", hoist_invariants),
+    (OPTIONAL, "join recorded", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
     (OPTIONAL, "assign", assign_first),

@@ -14,7 +14,7 @@ from dataclasses import replace
 from . import pipeline
 from .analysis.activity import find_active
 from .errors import NotDifferentiable
-from .frontend.build import Program
+from .frontend.program import Program
 from .frontend.recursion import emit_call
 from .frontend.rules import read_jvp, read_vjp
 from .ir import types as ty

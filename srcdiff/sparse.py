@@ -23,8 +23,8 @@ from .arguments import ArgNums, flattened
 from .backend.cpu import load_function
 from .compiled import Compiled, Specs
 from .derivatives import Derivative, check_floats, with_written
-from .frontend.build import Program
 from .frontend.captures import fetched
+from .frontend.program import Program
 from .rules import with_rules
 from .runtime import colouring
 

@@ -18,7 +18,7 @@ from ..analysis.threads import Accumulation, Threads
 from ..arguments import Signature
 from ..emit.cuda import Kernel, print_adjoint
 from ..errors import InternalError, SharedMemoryError
-from ..frontend.build import Program
+from ..frontend.program import Program
 from ..ir import types as ty
 from ..ir.core import Function, Op, Value
 from ..ir.types import Type

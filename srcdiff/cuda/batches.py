@@ -21,8 +21,8 @@ from ..analysis.threads import Threads
 from ..arguments import ArgNums, Signature
 from ..emit.cuda import FEW, Kernel, Rows, print_rows
 from ..errors import InternalError, NotDifferentiable
-from ..frontend.build import Program
 from ..frontend.captures import fetched
+from ..frontend.program import Program
 from ..frontend.source import read_source
 from ..frontend.things import Static
 from ..ir import types as ty

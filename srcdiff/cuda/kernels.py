@@ -26,8 +26,8 @@ from ..analysis.uniform import check_barriers
 from ..arguments import ArgNums, Signature
 from ..emit.cuda import Kernel
 from ..errors import AliasError, CrossThreadDependence, NotDifferentiable, OverwriteError
-from ..frontend.build import Program
 from ..frontend.captures import fetched
+from ..frontend.program import Program
 from ..frontend.source import read_source
 from ..ir import types as ty
 from ..ir.core import Function, Value

@@ -10,8 +10,8 @@ from .. import pipeline
 from ..arguments import Signature
 from ..emit.cuda import Kernel
 from ..errors import TapeOverflowError
-from ..frontend.build import Program
 from ..frontend.captures import fetched, same_known
+from ..frontend.program import Program
 from ..ir import types as ty
 from ..ir.core import Function, Value
 from ..optimise.thread_arrays import ThreadTapes

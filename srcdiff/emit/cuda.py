@@ -28,8 +28,9 @@ from ..ir import types as ty
 from ..ir.core import Function, Op, Value
 from ..ir.types import Type
 from ..ir.walk import ops_within
+from .literals import ATOM, COMPARE, caster
 from .names import claimed, unique
-from .python import ATOM, COMPARE, INDENT, Printer, caster
+from .python import INDENT, Printer
 from .special import called_functions, plain_source
 
 BLOCK_ADD = '''@cuda.jit(device=True)

@@ -11,22 +11,19 @@ Loops and branches are printed as they are; a value used once is put where it is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from ..ir import types as ty
-from ..ir.builder import constant
-from ..ir.core import IN_PLACE, Block, Function, Op, Value, leaves_early, loop_body, loop_slots
-from ..ir.types import Type
-from ..ir.walk import free_values_of, ops_within, uses_in
-from ..primitives import ARRAYS, REGISTRY
+from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.walk import free_values_of, ops_within
+from .expressions import ExpressionPrinter
+from .inlining import Inlining, is_inlined, parts_of
+from .literals import ATOM, COMPARE, quoted, sample
 from .names import Variables
 from .special import called_functions, modules_called, plain_source
 
 INDENT = "    "
-ATOM, UNARY, SUM, COMPARE, LOWEST = 100, 11, 9, 4, 0
-EXPRESSIONS = {"load", "shape", "cast", "stop_gradient"}
 
 GROWN = '''@njit
 def grown(tape, needed):
@@ -83,204 +80,19 @@ def print_function(
 HELPER = '@njit(error_model="numpy")'
 
 
-class Printer:
+class Printer(ExpressionPrinter):
+    """Prints statements, line by line."""
+
     def __init__(self, function: Function) -> None:
         self.function = function
-        self.uses: dict[Value, int] = {}
-        for value in uses_in(function.body):
-            self.uses[value] = self.uses.get(value, 0) + 1
-        self.inlined: dict[Value, Op] = {}
-        self.sizes: dict[Value, int] = {}
-        self.written: dict[Op, set[Value]] = {}
-        self.storage = storages(function.body)
-        self.choose_inlined(function.body, last=True)
-        self.variables = Variables(function, self.inlined)
+        inlining = Inlining(function.body)
+        self.uses, self.storage = inlining.uses, inlining.storage
+        super().__init__(inlining.inlined, Variables(function, inlining.inlined))
         self.preset: set[tuple[str, str]] = set()  # what was set before an `if` for a loop in it
         self.lines: list[str] = []
         self.indent = INDENT
         self.line = 0
         self.forward = True
-
-    # -------------------------------------------------------------------------------------- inlining
-
-    def choose_inlined(self, block: Block, last: bool = False) -> None:
-        """Find the values that are used once, later in the same block, with nothing in between that matters."""
-        for op in block.ops:
-            for region in op.regions:
-                self.choose_inlined(region, last=op.primitive == "while" and region is op.regions[0])
-        position = {op: k for k, op in enumerate(block.ops)}
-        consumer: dict[Value, tuple[int, Op | None]] = {}
-        for k, op in enumerate(block.ops):
-            for value in op.operands:
-                consumer[value] = (k, op)
-        if last:
-            for value in block.results:
-                consumer[value] = (len(block.ops), None)
-        for op in block.ops:
-            if not self.is_expression(op):
-                continue
-            (result,) = op.results
-            if self.uses.get(result, 0) != 1 or result not in consumer:
-                continue
-            at, by = consumer[result]
-            if by is not None and by.primitive in IN_PLACE and by.operands[0] is result:
-                continue  # what is written in place needs a name
-            is_stored = by is not None and by.primitive in ("store", "accum") and by.operands[-1] is result
-            if result.name and (op.primitive == "numpy" or not is_stored):
-                continue
-            if by is not None and by.primitive in ("opaque", "while"):
-                continue
-            if by is not None and by.primitive == "for" and result not in by.operands[:3]:
-                continue
-            size = sum(self.sizes.get(x, 0) for x in self.parts(op) if x in self.inlined)
-            size += not op.attributes.get("view")
-            if size > 7:
-                continue
-            read = self.storages_read(op)
-            between = block.ops[position[op] + 1 : at]
-            if read and any(read & self.writes(other) for other in between):
-                continue
-            if not ty.is_boolean(result.type) and any(
-                other.primitive == "reverse_sweep" for other in between
-            ):
-                continue
-            self.inlined[result] = op
-            self.sizes[result] = size
-
-    def parts(self, op: Op) -> list[Value]:
-        return [*op.operands, *(v for region in op.regions for v in region.results)]
-
-    def is_expression(self, op: Op) -> bool:
-        if op.primitive == "if":
-            return (
-                len(op.results) == 1
-                and not ty.is_array(op.results[0].type)
-                and all(all(self.is_only_part(inner) for inner in region.ops) for region in op.regions)
-                and all(self.ends_in(region) for region in op.regions)
-            )
-        if op.primitive in ARRAYS:
-            return len(op.results) == 1
-        return op.primitive in EXPRESSIONS or op.primitive in REGISTRY or op.primitive == "numpy"
-
-    def is_only_part(self, op: Op) -> bool:
-        return bool(op.results) and op.results[0] in self.inlined
-
-    def ends_in(self, region: Block) -> bool:
-        """Whether an arm without statements yields an expression."""
-        (value,) = region.results
-        if not region.ops:
-            return True
-        last = region.ops[-1]
-        return (
-            bool(last.results)
-            and last.results[0] is value
-            and self.uses.get(value) == 1
-            and self.inline_last(last)
-        )
-
-    def inline_last(self, op: Op) -> bool:
-        return op.results[0] in self.inlined
-
-    def storages_read(self, op: Op) -> set[Value]:
-        found: set[Value] = set()
-        if op.primitive == "load":
-            found.add(self.storage.find(op.operands[0]))
-        elif op.primitive in ARRAYS or op.primitive == "numpy":
-            found.update(map(self.storage.find, op.operands))
-        for value in self.parts(op):
-            if value in self.inlined:
-                found |= self.storages_read(self.inlined[value])
-        for region in op.regions:
-            for inner in region.ops:
-                found |= self.storages_read(inner)
-        return found
-
-    def writes(self, op: Op) -> set[Value]:
-        if op not in self.written:
-            found = set()
-            if op.primitive in IN_PLACE:
-                found.add(self.storage.find(op.operands[0]))
-            for region in op.regions:
-                for inner in region.ops:
-                    found |= self.writes(inner)
-            self.written[op] = found
-        return self.written[op]
-
-    # ----------------------------------------------------------------------------------- expressions
-
-    def text(self, value: Value, above: int = LOWEST) -> str:
-        """An operand, in parentheses where it binds less than what is around it."""
-        text, precedence = self.operand(value)
-        return text if precedence >= above else f"({text})"
-
-    def operand(self, value: Value) -> tuple[str, int]:
-        if value.is_constant:
-            return literal(value)
-        if value in self.inlined:
-            return self.expression(self.inlined[value])
-        return self.variables.of(value), ATOM
-
-    def expression(self, op: Op) -> tuple[str, int]:
-        match op.primitive:
-            case "load":
-                array, *where = op.operands
-                return f"{self.text(array, ATOM)}[{self.index(where)}]", ATOM
-            case "shape":
-                return f"{self.text(op.operands[0], ATOM)}.shape[{op.attributes['axis']}]", ATOM
-            case "cast":
-                return f"{caster(op.result.type)}({self.text(op.operands[0])})", ATOM
-            case "call":
-                return f"{op.attributes['name']}({', '.join(map(self.text, op.operands))})", ATOM
-            case "stop_gradient":
-                return self.operand(op.operands[0])
-            case "if":
-                return self.conditional(op)
-            case "select":
-                return self.ternary(*op.operands)
-            case "numpy":
-                bounds = (*op.attributes["above"], *(LOWEST for _ in op.operands))
-                texts = [self.text(x, bound) for x, bound in zip(op.operands, bounds, strict=False)]
-                return op.attributes["text"].format(*texts), op.attributes["precedence"]
-            case _:
-                pass
-        if op.primitive in ARRAYS:
-            return self.whole(op)
-        row = REGISTRY[op.primitive]
-        text = row.text_of(*(x.type for x in op.operands))
-        if row.precedence == ATOM:
-            above = ATOM if text.startswith("{}") else LOWEST
-            return text.format(*(self.text(x, above) for x in op.operands)), ATOM
-        own = row.precedence
-        if len(op.operands) == 1:
-            return row.text.format(self.text(op.operands[0], own)), own
-        left, right = op.operands
-        if op.primitive == "pow":
-            return row.text.format(self.text(left, own + 1), self.text(right, own)), own
-        # `a - (b - c)` and `a * (b * c)` keep their parentheses: rounding depends on the order.
-        above_left = own + 1 if own == COMPARE else own
-        return row.text.format(self.text(left, above_left), self.text(right, own + 1)), own
-
-    def whole(self, op: Op) -> tuple[str, int]:
-        """An operation on whole arrays."""
-        row = ARRAYS[op.primitive]
-        texts = []
-        for k, x in enumerate(op.operands):
-            flipped = str(k) in op.attributes.get("transposed", "")
-            above = LOWEST if row.precedence == ATOM else row.precedence + (k > 0)
-            texts.append(f"{self.text(x, ATOM)}.T" if flipped else self.text(x, above))
-        return row.text.format(*texts), row.precedence
-
-    def conditional(self, op: Op) -> tuple[str, int]:
-        (condition,) = op.operands
-        (a,), (b,) = (region.results for region in op.regions)
-        if b.is_constant and b.constant is False:
-            return f"{self.text(condition, 2)} and {self.text(a, 3)}", 2
-        if a.is_constant and a.constant is True:
-            return f"{self.text(condition, 1)} or {self.text(b, 2)}", 1
-        return self.ternary(condition, a, b)
-
-    def ternary(self, condition: Value, a: Value, b: Value) -> tuple[str, int]:
-        return f"{self.text(a, 1)} if {self.text(condition, 1)} else {self.text(b, LOWEST)}", LOWEST
 
     # ------------------------------------------------------------------------------------ statements
 
@@ -319,7 +131,7 @@ class Printer:
         """Print the ops of a block; `stop`, for the body of a loop, becomes a `break` inside the last `if`."""
         before: Op | None = None
         for op in block.ops:
-            if op.results and op.results[0] in self.inlined:
+            if is_inlined(op, self.inlined):
                 continue
             if op.primitive == "ensure":
                 self.grow(op, before)
@@ -404,9 +216,6 @@ class Printer:
             return f"{self.text(array)}[{self.index(where)}]"
         part = op.attributes["slices"].format(*map(self.text, where))
         return f"{self.text(array)}[{part}]" if part else self.text(array)
-
-    def index(self, where: Sequence[Value]) -> str:
-        return ", ".join(map(self.text, where)) if where else "()"
 
     def signed(self, value: Value) -> tuple[str, str]:
         """`+=` or `-=` for what is added."""
@@ -551,7 +360,7 @@ class Printer:
         made = self.inlined.get(value)
         if made is None:
             return self.variables.of(value) == name
-        return any(self.mentions(part, name) for part in self.parts(made))
+        return any(self.mentions(part, name) for part in parts_of(made))
 
     def flatten_else(self, start: int) -> None:
         """`else:` with nothing in it but an `if` is an `elif`."""
@@ -568,28 +377,9 @@ class Printer:
         first = self.lines[start]
         self.lines[start] = f"{self.indent}el{first[len(self.indent) :]}"
 
-    def negation(self, condition: Value, above: int = LOWEST) -> str:
-        """What holds where a condition does not."""
-        made = self.inlined.get(condition)
-        if made is None:
-            return f"not {self.text(condition, 3)}"
-        if made.primitive == "not":
-            return self.text(made.operands[0], above)
-        if made.primitive in ("and", "or"):
-            joint, own = ("or", 1) if made.primitive == "and" else ("and", 2)
-            text = f" {joint} ".join(self.negation(x, own) for x in made.operands)
-            return text if own >= above else f"({text})"
-        opposite = {"lt": ">=", "le": ">", "gt": "<=", "ge": "<", "eq": "!=", "ne": "=="}
-        if made.primitive in ("eq", "ne") or (
-            made.primitive in opposite and all(ty.is_integer(x.type) for x in made.operands)
-        ):
-            a, b = made.operands
-            return f"{self.text(a, 5)} {opposite[made.primitive]} {self.text(b, 5)}"
-        return f"not {self.text(condition, 3)}"
-
     def is_silent(self, region: Block, op: Op, kept: list[int], breaks: Value | None) -> bool:
         """Whether an arm prints nothing."""
-        if any(not (inner.results and inner.results[0] in self.inlined) for inner in region.ops):
+        if not all(is_inlined(inner, self.inlined) for inner in region.ops):
             return False
         if breaks is not None:
             leave = region.results[op.results.index(breaks)]
@@ -633,7 +423,7 @@ class Printer:
             return
         condition = op.regions[0]
         (holds,) = condition.results
-        if all(inner.results and inner.results[0] in self.inlined for inner in condition.ops):
+        if all(is_inlined(inner, self.inlined) for inner in condition.ops):
             self.write(f"while {self.text(holds)}:", op)
             self.nested(print_body)
             return
@@ -655,126 +445,12 @@ class Printer:
             and body.ops[-1].primitive == "if"
         )
 
-    def range_text(self, op: Op) -> str:
-        low, high, step = op.operands[:3]
-        a, b = self.text(low), self.text(high)
-        if not op.attributes.get("descending"):
-            if not (step.is_constant and step.constant == 1):
-                return f"range({a}, {b}, {self.text(step)})"
-            return f"range({b})" if low.is_constant and low.constant == 0 else f"range({a}, {b})"
-        s = step.constant
-        if s == 1:
-            return f"range({self.shifted(high, -1)}, {self.shifted(low, -1)}, -1)"
-        if s == -1:
-            stop = self.shifted(low, 1)
-            start = self.shifted(high, 1)
-            return f"range({stop})" if start == "0" else f"range({start}, {stop})"
-        away = -1 if s > 0 else 1
-        span = f"{self.text(high, SUM)} - {self.text(low, SUM + 1)}"
-        if low.is_constant and low.constant == 0:
-            span = self.text(high, SUM)
-        first = f"{self.text(low, SUM)} + ({span} {'-' if away < 0 else '+'} 1) // {s} * {s}"
-        return f"range({first}, {self.shifted(low, away)}, {-s})"
-
-    def shifted(self, value: Value, by: int) -> str:
-        """`value + by`, as one would write it."""
-        if value.is_constant:
-            return str(value.constant + by)
-        made = self.inlined.get(value)
-        if made is not None and made.primitive in ("add", "sub") and made.operands[1].is_constant:
-            c = made.operands[1].constant
-            total = (c if made.primitive == "add" else -c) + by
-            base = self.text(made.operands[0], SUM)
-            return base if total == 0 else f"{base} {'+' if total > 0 else '-'} {abs(total)}"
-        return f"{self.text(value, SUM)} {'+' if by > 0 else '-'} {abs(by)}"
-
-
-class Storages:
-    """Which array versions are one memory, for the order of loads and stores."""
-
-    def __init__(self) -> None:
-        self.parents: dict[Value, Value] = {}
-
-    def find(self, value: Value) -> Value:
-        while value in self.parents:
-            value = self.parents[value]
-        return value
-
-    def join(self, a: Value, b: Value) -> None:
-        a, b = self.find(a), self.find(b)
-        if a is not b:
-            self.parents[b] = a
-
-
-def storages(body: Block) -> Storages:
-    found = Storages()
-    for op in ops_within(body):
-        if op.primitive in IN_PLACE:
-            found.join(op.operands[0], op.result)
-        elif op.attributes.get("view"):
-            found.join(op.operands[0], op.result)
-        elif op.primitive == "if":
-            for k, result in enumerate(op.results):
-                if ty.is_array(result.type):
-                    for region in op.regions:
-                        found.join(region.results[k], result)
-        elif op.primitive in ("for", "while"):
-            for slot in loop_slots(op):
-                if ty.is_array(slot[0].type):
-                    for other in slot[1:]:
-                        found.join(slot[0], other)
-    return found
-
-
-def literal(value: Value) -> tuple[str, int]:
-    """A constant and how tightly its text binds."""
-    number = value.constant
-    text = complex_text(number) if isinstance(number, complex) else real_text(number)
-    precedence = SUM if " " in text and text[-1] == "j" else UNARY if text.startswith("-") else ATOM
-    if value.type not in (ty.float64, ty.int64, ty.boolean, ty.complex128):
-        return f"{ty.dtype_spelling(value.type)}({text})", ATOM
-    return text, precedence
-
-
-def real_text(number: Any) -> str:
-    if isinstance(number, float) and not math.isfinite(number):
-        return "math.nan" if math.isnan(number) else "math.inf" if number > 0 else "-math.inf"
-    return repr(number)
-
-
-def complex_text(number: complex) -> str:
-    """A complex constant; `-1j` has the real part -0.0, which sums such as `0.0 - 1j` have not."""
-    sign = math.copysign(1.0, number.imag)
-    imaginary = repr(complex(0.0, abs(number.imag)))
-    if number.real == 0 and math.copysign(1.0, number.real) == sign and math.isfinite(number.imag):
-        return f"{'-' if sign < 0 else ''}{imaginary}"
-    if number.real and number.imag and math.isfinite(abs(number)):
-        return f"{number.real!r} {'-' if sign < 0 else '+'} {imaginary}"
-    return f"complex({real_text(number.real)}, {real_text(number.imag)})"
-
-
-def caster(type: Type) -> str:
-    plain = {ty.float64: "float", ty.int64: "int", ty.boolean: "bool", ty.complex128: "complex"}
-    return plain.get(type) or ty.dtype_spelling(type)
-
 
 def allocation(op: Op, lengths: list[str]) -> str:
     type = op.result.type
     shape = lengths[0] if len(lengths) == 1 else f"({', '.join(lengths)})"
     dtype = "" if type.dtype == ty.float64 else f", {ty.dtype_spelling(type.dtype)}"
     return f"np.{op.attributes['fill']}({shape}{dtype})"
-
-
-def sample(type: Type) -> str:
-    """Something of a type: a list starts with it, which tells Numba what it will hold."""
-    if ty.is_array(type):
-        shape = "0" if type.ndim == 1 else f"({', '.join('0' * type.ndim)})"
-        return f"np.empty({shape}{'' if type.dtype == ty.float64 else f', {ty.dtype_spelling(type.dtype)}'})"
-    return literal(constant(0, type))[0]
-
-
-def quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 __all__ = ["print_function"]

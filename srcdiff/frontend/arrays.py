@@ -1,4 +1,4 @@
-"""Arrays while a function is read: views, elements, elementwise expressions, reductions.
+"""Arrays while a function is read: views, elementwise expressions, copies, stores into whole parts.
 
 An elementwise expression is no array until something needs it as one: `np.sum(x * y)` becomes one loop that reads
 both and adds up, `z = x * y` a loop that fills a new array.
@@ -7,84 +7,38 @@ both and adds up, `z = x * y` a loop that fills a new array.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..ir import types as ty
-from ..ir.builder import Builder, constant
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
+from .agreement import same, same_axis
+from .describe import describe
 from .indexing import gathered, positions, scattered
-from .scalars import Scalars
-from .scope import LoopParts, describe, same, same_axis
+from .slices import Slices
 from .things import (
     ArrayView,
     Axis,
     Elementwise,
+    Indices,
     Length,
-    Root,
     Scalar,
+    Slice,
     is_arraylike,
-    is_list,
     is_number,
     is_scalar,
     whole_view,
 )
 from .trees import parts_of, with_parts
 
-Indices = tuple[Scalar, ...]
 
+class Arrays(Slices):
+    """Arrays as wholes."""
 
-@dataclass(frozen=True)
-class Slice:
-    start: Any
-    stop: Any
-    step: Any
-
-
-class Arrays(Scalars):
-    accumulators = 0
-    counting = 0  # loops over elements that are open
-
-    # -------------------------------------------------------------------------------------- shapes
-
-    def root_length(self, root: Root, axis: int) -> Length:
-        if root.shape is not None:
-            return root.shape[axis]
-        length = current_builder().emit("shape", (self.version(root),), ty.int64, {"axis": axis})
-        self.nonnegative.add(length)
-        return length
-
-    def extent(self, view: ArrayView, k: int) -> Length:
-        """The number of elements along an axis of a view; negative for some empty slices."""
-        axis = view.axes[k]
-        if axis is None:
-            return 1
-        return self.root_length(view.root, axis.of) if axis.length is None else axis.length
-
-    def length(self, thing: Any, k: int = 0) -> Length:
-        """The length along an axis, never negative."""
-        if isinstance(thing, tuple):
-            return len(thing)
-        if isinstance(thing, Elementwise):
-            return thing.shape[k]
-        if not isinstance(thing, ArrayView):
-            self.refuse(f"{describe(thing)} has no length")
-        extent = self.extent(thing, k)
-        if self.never_negative(extent):
-            return extent
-        length = self.scalar("max", extent, 0)
-        if extent in self.at_most_one:
-            self.at_most_one.add(length)
-        return length
-
-    def shape(self, thing: Any) -> tuple[Length, ...]:
-        return tuple(self.length(thing, k) for k in range(thing.ndim))
-
-    # ------------------------------------------------------------------------------------ elements
+    # ------------------------------------------------------------------------------------ indexing
 
     def truth(self, thing: Any) -> Value:
         """The truth of a scalar, or under Numba's rules of an array of one element."""
@@ -94,37 +48,6 @@ class Arrays(Scalars):
             )
             thing = self.at(thing, (0,) * thing.ndim)
         return super().truth(thing)
-
-    def at(self, thing: Any, indices: Indices) -> Scalar:
-        """One element of an array-like thing, for indices that are in range and not negative."""
-        if is_scalar(thing):
-            return thing
-        if isinstance(thing, Elementwise):
-            return thing.at(indices)
-        version = self.version(thing.root)
-        where = [self.as_value(i) for i in self.root_indices(thing, indices)]
-        return current_builder().emit("load", (version, *where), version.type.dtype)
-
-    def root_indices(self, view: ArrayView, indices: Indices) -> list[Scalar]:
-        where: list[Scalar] = [0] * view.root.type.ndim
-        for of, index in view.fixed:
-            where[of] = index
-        for axis, index in zip(view.axes, indices, strict=True):
-            if axis is not None:
-                scaled = index if same(axis.step, 1) else self.scalar("mul", index, axis.step)
-                where[axis.of] = scaled if same(axis.start, 0) else self.scalar("add", axis.start, scaled)
-        return where
-
-    def wrapped(self, index: Scalar, length: Callable[[], Length]) -> Scalar:
-        """An index as one that is not negative: those below zero count from the end."""
-        index = self.integer(index)
-        if self.never_negative(index):
-            return index
-        if is_number(index):
-            return self.scalar("sub", length(), -index)
-        n = length()
-        below = self.scalar("lt", index, 0)
-        return self.scalar("select", below, self.scalar("add", index, n), index)
 
     def subscript(self, array: Any, items: tuple[Any, ...]) -> Any:
         """`array[items]`: an element, a view, or the elements that an array of integers picks."""
@@ -164,103 +87,6 @@ class Arrays(Scalars):
             Elementwise(self.shape(view), lambda i: self.at(view, i), self.reads(view), True)
         )
 
-    def place(self, view: ArrayView, k: int, item: Any, whole: bool) -> Scalar:
-        """The index into the root of element `item` along an axis."""
-        axis = view.axes[k]
-        assert axis is not None
-        if isinstance(item, bool) or isinstance(item, Value) and ty.is_boolean(item.type):
-            self.refuse("a boolean as an index", "NumPy takes it for a mask", "`int(...)`, or an `if`")
-        if whole and not is_number(item):
-            return self.integer(item)  # Numba wraps it around, as Python does
-        index = self.wrapped(item, lambda: self.extent(view, k))
-        scaled = index if same(axis.step, 1) else self.scalar("mul", index, axis.step)
-        return scaled if same(axis.start, 0) else self.scalar("add", axis.start, scaled)
-
-    def expanded(self, array: ArrayView, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The items with an ellipsis, and the axes that are not named, written out."""
-        everything = Slice(None, None, None)
-        named = sum(item is not None and item is not Ellipsis for item in items)
-        if named > array.ndim:
-            self.refuse(
-                f"{named} indices for an array of {array.ndim} dimensions",
-                instead="one index for each dimension",
-            )
-        missing = (everything,) * (array.ndim - named)
-        if any(item is Ellipsis for item in items):
-            k = next(k for k, item in enumerate(items) if item is Ellipsis)
-            return items[:k] + missing + items[k + 1 :]
-        return items + missing
-
-    def sliced(self, view: ArrayView, k: int, item: Slice) -> Axis | None:
-        """One axis of a view cut by a slice, with Python's clamping."""
-        axis = view.axes[k]
-        step = 1 if item.step is None else self.integer(item.step)
-        if item.start is None and item.stop is None and same(step, 1):
-            return axis
-        if axis is None:
-            self.refuse("slicing an axis that `np.newaxis` made")
-        if not is_number(step):
-            self.refuse("a slice whose step is not a constant", instead="a loop over the index")
-        n = self.length(view, k)
-        if step > 0:
-            start = 0 if item.start is None else self.clamped(item.start, n)
-            stop = n if item.stop is None else self.clamped(item.stop, n, upper=True)
-            extent = stop if same(start, 0) else self.scalar("sub", stop, start)
-            if step != 1:
-                extent = self.scalar("floordiv", self.scalar("add", extent, step - 1), step)
-            elif isinstance(extent, Value) and self.is_single(item):
-                self.at_most_one.add(extent)
-        else:
-            if item.start is not None or item.stop is not None:
-                self.refuse("a slice with a negative step and a bound", instead="a loop over the index")
-            start = self.scalar("sub", n, 1)
-            extent = n if step == -1 else self.scalar("floordiv", self.scalar("add", n, -step - 1), -step)
-        first = start if same(axis.step, 1) else self.scalar("mul", start, axis.step)
-        first = first if same(axis.start, 0) else self.scalar("add", axis.start, first)
-        stride = step if same(axis.step, 1) else self.scalar("mul", step, axis.step)
-        return Axis(axis.of, first, stride, extent)
-
-    def is_single(self, item: Slice) -> bool:
-        """Whether a slice has one element, or none at the end: `:1`, `-1:`, `i : i + 1`."""
-        first = 0 if item.start is None else item.start
-        if is_number(first) and (is_number(item.stop) or item.stop is None):
-            stop = 0 if item.stop is None else item.stop
-            return bool(stop - first == 1) and (first < 0) == (item.stop is None or stop < 0)
-        (start, low), (stop, high) = self.offset(item.start), self.offset(item.stop)
-        return isinstance(start, Value) and start is stop and high - low == 1
-
-    def offset(self, index: Scalar) -> tuple[Scalar | None, int]:
-        """An index as a value, None if there is none, and a constant that is added, as far as this block shows."""
-        moved = 0
-        while isinstance(index, Value):
-            made = next((op for op in reversed(current_builder().ops) if index in op.results), None)
-            if made is None or made.primitive not in ("add", "sub"):
-                return index, moved
-            a, b = made.operands
-            if made.primitive == "add" and a.is_constant:
-                a, b = b, a
-            if not b.is_constant:
-                return index, moved
-            moved += b.constant if made.primitive == "add" else -b.constant
-            index = a
-        return None, moved + (index or 0)
-
-    def clamped(self, bound: Any, n: Length, upper: bool = False) -> Scalar:
-        """A slice bound as Python understands it. A start past the end only makes the extent negative."""
-        bound = self.integer(bound)
-        if is_number(bound):
-            if bound < 0:
-                moved = self.scalar("sub", n, -bound)
-                return moved if upper else self.scalar("max", moved, 0)
-            return self.scalar("min", bound, n) if upper else bound
-        if not self.never_negative(bound):
-            below = self.scalar("lt", bound, 0)
-            bound = self.scalar("select", below, self.scalar("max", self.scalar("add", bound, n), 0), bound)
-            self.nonnegative.add(bound)
-        if upper and bound is not n:
-            bound = self.scalar("min", bound, n)
-        return bound
-
     def positions(self, mask: Any) -> tuple[ArrayView, ...]:
         """Where a mask is true: an array of integers for each of its axes."""
         return positions(self, mask)
@@ -283,22 +109,6 @@ class Arrays(Scalars):
         return ArrayView(extra.root, tuple(a for a in extra.axes if a is not None), extra.fixed)
 
     # -------------------------------------------------------------------------------- elementwise
-
-    def reads(self, thing: Any) -> frozenset[Root]:
-        if isinstance(thing, ArrayView):
-            return frozenset((thing.root,))
-        return thing.reads if isinstance(thing, Elementwise) else frozenset()
-
-    def dtype(self, thing: Any) -> Type:
-        if isinstance(thing, ArrayView):
-            return thing.root.type.dtype
-        if is_scalar(thing):
-            return self.as_value(thing).type
-        memory, frame_env = dict(self.memory), dict(self.frame.env)
-        with Builder():
-            element = self.as_value(thing.at(tuple(Value("", ty.int64) for _ in thing.shape)))
-        self.memory, self.frame.env = memory, frame_env
-        return element.type
 
     def elementwise(self, function: Callable[..., Scalar], *operands: Any) -> Any:
         """Apply a scalar function over broadcast operands."""
@@ -325,64 +135,6 @@ class Arrays(Scalars):
             thing = self.elementwise(lambda x: self.scalar("int", x), thing)
         return self.elementwise(lambda x: self.cast(self.as_value(x, type), type), thing)
 
-    def narrowed(self, array: Any, indices: Indices) -> Indices:
-        """The indices of an operand that is broadcast to more axes, or along axes of length 1."""
-        own = indices[len(indices) - array.ndim :]
-        lengths = array.shape if isinstance(array, Elementwise) else self.known_lengths(array)
-        single = (same(n, 1) or (isinstance(n, Value) and n in self.at_most_one) for n in lengths)
-        return tuple(0 if one else i for one, i in zip(single, own, strict=True))
-
-    def known_lengths(self, view: ArrayView) -> list[Length]:
-        """The lengths of a view as far as they are known without asking the array."""
-        shape = view.root.shape
-        return [
-            1
-            if axis is None
-            else axis.length
-            if axis.length is not None
-            else shape[axis.of]
-            if shape
-            else None
-            for axis in view.axes
-        ]
-
-    def broadcast(self, shapes: list[tuple[Length, ...]], ndim: int) -> tuple[Length, ...]:
-        result: list[Length] = []
-        for k in range(-ndim, 0):
-            lengths = [shape[k] for shape in shapes if len(shape) >= -k]
-            known: Length = 1
-            for length in lengths:
-                if same(length, 1):
-                    continue
-                if same(known, 1):
-                    known = length
-                elif not same(known, length):
-                    small = [isinstance(n, Value) and n in self.at_most_one for n in (known, length)]
-                    if small[0] != small[1]:
-                        one, known = (known, length) if small[0] else (length, known)
-                        self.require(
-                            self.scalar("eq", one, 1), "ValueError", "an empty slice beside an array"
-                        )
-                        continue
-                    if is_number(known) and is_number(length):
-                        self.refuse(
-                            f"shapes that do not fit: {known} and {length}", instead="arrays of one length"
-                        )
-                    self.require(
-                        self.scalar("eq", known, length),
-                        "ValueError",
-                        "arrays of different lengths (to repeat an array of length 1, write its slice: `b[:1]`)",
-                    )
-                    known = length if is_number(length) else known
-            result.append(known)
-        return tuple(result)
-
-    def require(self, condition: Scalar, error: str, message: str) -> None:
-        """Raise in the generated program unless the condition holds."""
-        if condition is True:
-            return
-        current_builder().effect("require", (self.as_value(condition),), {"error": error, "message": message})
-
     def any_array(self, thing: Any) -> Any:
         """What NumPy takes as an array: also a number, as an array of no dimensions."""
         if is_scalar(thing):
@@ -400,14 +152,6 @@ class Arrays(Scalars):
         return self.array_of(thing)
 
     # ------------------------------------------------------------------------------- making arrays
-
-    def allocate(
-        self, shape: tuple[Length, ...], dtype: Type, fill: str = "empty", name: str = ""
-    ) -> ArrayView:
-        lengths = [self.as_value(n) for n in shape]
-        type = ty.array(dtype, len(shape), "C")
-        version = current_builder().emit("alloc", lengths, type, {"fill": fill}, name)
-        return whole_view(self.new_root(version, tuple(shape)))
 
     def array_of(self, parts: tuple[Any, ...], dtype: Type | None = None) -> ArrayView:
         """`np.array` of nested tuples of scalars."""
@@ -453,18 +197,6 @@ class Arrays(Scalars):
             self.fill(self.subscript(view, (k,)), part)
         return view
 
-    def materialise(self, thing: Any, dtype: Type | None = None, name: str = "") -> ArrayView:
-        """A new array with the elements of an array-like thing."""
-        shape = self.shape(thing)
-        view = self.allocate(shape, dtype or self.dtype(thing), name=name)
-        view.root.is_list = is_list(thing)
-        self.nest(shape, lambda indices: self.store(view, indices, self.at(thing, indices)))
-        return view
-
-    def held(self, thing: Elementwise) -> ArrayView:
-        """Evaluate now: for things that cost more than a few operations an element."""
-        return self.materialise(thing)
-
     def settled(self, thing: Any, name: str = "") -> Any:
         """What a name may stand for: elementwise expressions become arrays."""
         if isinstance(thing, Elementwise):
@@ -480,48 +212,7 @@ class Arrays(Scalars):
         parts = parts_of(thing)
         return thing if parts is None else with_parts(thing, [self.settled(part) for part in parts])
 
-    def nest(self, shape: tuple[Length, ...], body: Callable[[Indices], None], indices: Indices = ()) -> None:
-        """Nested loops over an index space."""
-        if not shape:
-            body(indices)
-            return
-        if same(shape[0], 1):
-            self.nest(shape[1:], body, (*indices, 0))
-            return
-        self.count_loop(shape[0], lambda i: self.nest(shape[1:], body, (*indices, i)))
-
-    def count_loop(self, n: Length, body: Callable[[Value], None], assigned: tuple[str, ...] = ()) -> None:
-        bounds = (constant(0, ty.int64), self.as_value(n, ty.int64), constant(1, ty.int64))
-        index: list[Value] = []
-        letter = "$" + "ijkl"[min(self.counting, 3)]
-
-        def trip() -> None:
-            self.counting += 1
-            try:
-                body(index[-1])
-            finally:  # a loop may be read a second time
-                self.counting -= 1
-
-        parts = LoopParts(trip, list(assigned), "", set(), bounds=bounds, bind=index.append, index=letter)
-        self.loop(parts)
-
     # ------------------------------------------------------------------------------------- stores
-
-    def store(self, view: ArrayView, indices: Indices, scalar: Scalar) -> None:
-        """`view[indices] = scalar` for indices that are in range and not negative."""
-        root = view.root
-        version = self.version(root)
-        dtype = version.type.dtype
-        value = self.as_value(scalar, None if isinstance(scalar, complex) else dtype)
-        if ty.is_complex(value.type) and not ty.is_complex(dtype):
-            self.refuse(
-                "a complex number stored into an array of real numbers",
-                "NumPy would raise an error here, or drop the imaginary part",
-                "`z.real`, or an array of `np.complex128`",
-            )
-        where = [self.as_value(i) for i in self.root_indices(view, indices)]
-        new = current_builder().emit("store", (version, *where, value), version.type, name=version.name)
-        self.write(root, new)
 
     def fill(self, view: ArrayView, thing: Any) -> None:
         """`view[...] = thing`, broadcast; what the right side reads is read before anything is written."""
@@ -608,27 +299,7 @@ class Arrays(Scalars):
             return whole_view(self.new_root(new, view.root.shape))
         return self.materialise(view, name=name)
 
-    # --------------------------------------------------------------------------------- reductions
-
-    def accumulate(
-        self, start: Scalar, shape: tuple[Length, ...], step: Callable[[Scalar, Indices], Scalar], type: Type
-    ) -> Value:
-        """Fold a scalar over an index space."""
-        self.accumulators += 1
-        name = f"$total{self.accumulators}"
-        self.frame.env[name] = self.as_value(start, type)
-
-        def level(rest: tuple[Length, ...], indices: Indices) -> None:
-            if not rest:
-                self.frame.env[name] = self.cast(
-                    self.as_value(step(self.frame.env[name], indices), type), type
-                )
-            else:
-                self.count_loop(rest[0], lambda i: level(rest[1:], (*indices, i)), (name,))
-
-        level(shape, ())
-        result = self.frame.env.pop(name)
-        return result  # type: ignore[no-any-return]
+    # ---------------------------------------------------------------------------------------- sums
 
     def sum_type(self, thing: Any) -> Type:
         """The type in which NumPy adds up the elements of a thing."""
@@ -644,109 +315,7 @@ class Arrays(Scalars):
         shape = shape or self.shape(thing)
         return self.accumulate(0, shape, lambda s, i: self.scalar("add", s, self.at(thing, i)), type)
 
-    def along(self, thing: Any, axis: Any, reduce: Callable[[Any], Scalar], keepdims: bool = False) -> Any:
-        """Reduce over all elements, or along one axis or several."""
-        if is_scalar(number := thing):
-            thing = Elementwise((), lambda _: number, frozenset())
-        thing = self.as_array(thing)
-        if axis is None:
-            result = reduce(thing)
-            return result if not keepdims else Elementwise((1,) * thing.ndim, lambda _: result, frozenset())
-        chosen = axis if isinstance(axis, tuple) else (axis,)
-        if not all(isinstance(a, int) and -thing.ndim <= a < thing.ndim for a in chosen):
-            self.refuse(
-                "an axis that is not a constant of this array",
-                "which loops to build must be known",
-                "`axis=0`, say",
-            )
-        dropped = sorted({a % thing.ndim for a in chosen})
-        kept = [k for k in range(thing.ndim) if k not in dropped]
-        shape = self.shape(thing)
-        thing = self.steady(thing)
-
-        def at(indices: Indices) -> Scalar:
-            if keepdims:
-                indices = tuple(indices[k] for k in kept)
-
-            def inner(within: Indices) -> Scalar:
-                where: list[Scalar] = [0] * thing.ndim
-                for k, index in zip(kept, indices, strict=True):
-                    where[k] = index
-                for k, index in zip(dropped, within, strict=True):
-                    where[k] = index
-                return self.at(thing, tuple(where))
-
-            within = tuple(shape[k] for k in dropped)
-            return reduce(Elementwise(within, inner, self.reads(thing), cheap=True))
-
-        lengths = tuple(1 if k in dropped else shape[k] for k in range(thing.ndim) if keepdims or k in kept)
-        if not lengths:
-            return at(())
-        return self.held(Elementwise(lengths, at, self.reads(thing)))
-
-    def steady(self, thing: Any) -> Any:
-        """An array-like thing whose elements may be read more than once."""
-        return self.materialise(thing) if isinstance(thing, Elementwise) and not thing.cheap else thing
-
-    def largest(self, thing: Any, name: str = "max") -> Value:
-        """The largest element (or smallest), NaN if there is one; it has no derivative."""
-        shape, type = self.shape(thing), self.dtype(thing)
-        first = self.at(thing, (0,) * thing.ndim)
-        best = self.accumulate(first, shape, lambda m, i: self.scalar(name, m, self.at(thing, i)), type)
-        if ty.is_float(type):
-            # Counted in a loop of its own: comparisons that let NaN through cannot be vectorised.
-            def count(n: Scalar, i: Indices) -> Scalar:
-                return self.scalar("add", n, self.scalar("cast_int", self.scalar("isnan", self.at(thing, i))))
-
-            missing = self.accumulate(0, shape, count, ty.int64)
-            best = self.scalar("select", self.scalar("eq", missing, 0), best, math.nan)
-        return self.detached(best)
-
-    def require_elements(self, thing: Any, what: str) -> None:
-        for n in self.shape(thing):
-            if not (is_number(n) and n > 0):
-                self.require(self.scalar("gt", n, 0), "ValueError", f"{what} of an empty array")
-
-    def extreme(self, thing: Any, name: str) -> Scalar:
-        """`np.max` (or min): among several equal extremes each gets an equal share of the derivative."""
-        thing = self.steady(self.any_array(thing))
-        shape = self.shape(thing)
-        best = self.largest(thing, name)
-        if not ty.is_float(best.type):
-            return best
-
-        def tie(n: Scalar, i: Indices) -> Scalar:
-            return self.scalar("add", n, self.scalar("cast_int", self.scalar("eq", self.at(thing, i), best)))
-
-        def share(total: Scalar, i: Indices) -> Scalar:
-            x = self.at(thing, i)
-            return self.scalar("add", total, self.scalar("select", self.scalar("eq", x, best), x, 0.0))
-
-        ties = self.accumulate(0, shape, tie, ty.int64)
-        shares = self.scalar("div", self.accumulate(0, shape, share, best.type), ties)
-        return self.scalar("attach", best, shares)
-
-    def detached(self, value: Value) -> Value:
-        """The value, with no derivative."""
-        return current_builder().emit("stop_gradient", (value,), value.type)
-
-    def position(self, thing: Any, name: str) -> Scalar:
-        """`np.argmax` (or argmin) of one axis."""
-        thing = self.steady(thing)
-
-        def better(k: Scalar, i: Indices) -> Scalar:
-            x, best = self.at(thing, i), self.at(thing, (k,))
-            wins = self.scalar("gt" if name == "max" else "lt", x, best)
-            if ty.is_float(self.dtype(thing)):  # the first NaN wins
-                fresh = self.scalar(
-                    "and", self.scalar("isnan", x), self.scalar("not", self.scalar("isnan", best))
-                )
-                wins = self.scalar("or", wins, fresh)
-            return self.scalar("select", wins, i[0], k)
-
-        result = self.accumulate(0, self.shape(thing), better, ty.int64)
-        self.nonnegative.add(result)
-        return result
+    # -------------------------------------------------------------------------------- other shapes
 
     def transposed(self, thing: Any, axes: tuple[int, ...] | None = None) -> Any:
         order = axes if axes is not None else tuple(reversed(range(thing.ndim)))
@@ -801,9 +370,3 @@ class Arrays(Scalars):
         result = self.materialise(Elementwise(shape, at, self.reads(flat)))
         result.root.may_be(flat.root)
         return result
-
-    def product(self, lengths: tuple[Length, ...]) -> Length:
-        size: Length = 1
-        for n in lengths:
-            size = self.scalar("mul", size, n)
-        return size

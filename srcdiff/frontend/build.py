@@ -2,15 +2,14 @@
 
     parse(read_source(f), (float64, float64[:]))  ->  Program(function, captures, ...)
 
-Statements are read in order; names and memory are joined at `if` and loops (`scope.py`), expressions become ops
-(`expressions.py`, `arrays.py`, `calls.py`), called functions are read in place.
+Statements are read in order; names and memory are joined at `if` (`branches.py`) and carried by loops (`loops.py`),
+expressions become ops (`expressions.py`, `arrays.py`, `calls.py`), called functions are read in place.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import NotDifferentiable
@@ -18,36 +17,16 @@ from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder
-from ..ir.walk import free_values_of
 from ..primitives.custom import rules_of
-from .canonicalise import assigned_names, read_names
-from .captures import Captures
 from .custom import attempted, derived
-from .expressions import BINARY, Expressions
-from .library.builtin import range_elements, range_length
-from .library.structures import has_items, joined_name, known_range, thing_of, with_results
-from .recursion import CallSites, Reading, call_apart
-from .scope import Frame, LoopParts, describe
-from .searches import halves_bracket
+from .describe import describe
+from .library.structures import joined_name, thing_of, with_results
+from .loop_statements import LoopStatements
+from .program import Program, lengths_of, share_memory
+from .recursion import Reading, call_apart
+from .scope import Frame
 from .source import FunctionSource
-from .things import (
-    ArrayView,
-    Elementwise,
-    Enumerated,
-    ListItems,
-    Poison,
-    Range,
-    Reversed,
-    Root,
-    Scalar,
-    Segmented,
-    Static,
-    Zipped,
-    is_arraylike,
-    is_number,
-    is_scalar,
-    whole_view,
-)
+from .things import ArrayView, Elementwise, ListItems, Poison, Static, is_scalar, whole_view
 from .trees import Tree, parts_of
 
 REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
@@ -69,45 +48,8 @@ REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Program:
-    """A function in the IR, and what a call of it must supply.
-
-    `fetch` says where each hidden parameter is read at a call; `statics` are values taken as known, to be compared
-    at each call; `structure` is the nesting of the results: "leaf", None, a tuple or a `Tree` (in which what is known
-    is `Static`); the first `arguments` parameters are the arguments; `written` says which parameters are arrays that
-    are written, hidden ones counted from the end; `files` are those that were read; `called` are the functions that
-    were read or called, `differentiated` those of them of which derivatives are in the program; `shares` says that an
-    array among the results may be the memory of another, or of an argument; `lengths` are, for each axis of each
-    result, a number, or the parameter and the axis that are as long, or None.
-    """
-
-    function: Function
-    fetch: tuple[tuple[str, Any, str], ...]
-    statics: tuple[tuple[tuple[str, Any, str], Any], ...]
-    structure: Any
-    arguments: int
-    written: tuple[int, ...]
-    files: frozenset[str] = frozenset()
-    called: frozenset[Any] = frozenset()
-    differentiated: frozenset[Any] = frozenset()
-    shares: bool = False
-    lengths: tuple[tuple[Any, ...], ...] = ()
-
-
-class Reader(Expressions):
+class Reader(LoopStatements):
     """Reads one function."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.captures = Captures()
-        self.files = set()
-        self.called, self.differentiated = set(), set()
-        self.stack = []
-        self.readings: dict[Any, Reading] = {}
-        self.calls_large, self.large, self.kept, self.sites = False, set(), set(), CallSites()
-        self.prologue = Builder()
-        self.names: dict[Value, str] = {}
 
     def call_again(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
         return call_apart(self, source, env, node, self.read_again)
@@ -128,16 +70,6 @@ class Reader(Expressions):
         return reader
 
     # ------------------------------------------------------------------------------------- parameters
-
-    def parameter_root(self, value: Value) -> Root:
-        shape = []
-        for axis in range(value.type.ndim):
-            length = self.prologue.emit("shape", (value,), ty.int64, {"axis": axis})
-            self.nonnegative.add(length)
-            shape.append(length)
-        root = Root(value.type, value.name, tuple(shape))
-        self.memory[root] = value
-        return root
 
     def parameter(self, spec: Any, name: str, parameters: list[Value]) -> Any:
         """The thing that an argument of a given type is, its values appended to `parameters`."""
@@ -223,167 +155,6 @@ class Reader(Expressions):
                 verb = "are" if what.endswith("blocks") else "is"
                 self.refuse(f"{what} {verb} not supported", why, instead)
 
-    def changeable(self, items: ListItems, targets: list[ast.expr]) -> Any:
-        """A list of numbers as an array, if items of it are assigned."""
-        names = {target.id for target in targets if isinstance(target, ast.Name)}
-        if not (items and names & self.frame.stores and all(map(is_scalar, items))):
-            return items
-        array = self.array_of(items)
-        array.root.is_list = True
-        return array
-
-    def bind_target(self, target: ast.expr, thing: Any) -> None:
-        match target:
-            case ast.Name():
-                self.bind_name(target.id, thing)
-            case ast.Tuple() | ast.List():
-                self.unpack(target, thing)
-            case ast.Subscript():
-                self.bind_subscript(target, thing)
-            case ast.Attribute():
-                self.refuse(
-                    "writing an attribute",
-                    "objects carry no derivative here",
-                    "a local variable, or an element of an array",
-                    node=target,
-                )
-            case _:
-                self.refuse("this assignment", node=target)
-
-    def bind_name(self, name: str, thing: Any) -> None:
-        thing = self.settled(thing, name)
-        if isinstance(thing, (Enumerated, Zipped, Reversed)):
-            self.refuse(f"{describe(thing)} kept in a variable", instead="use it in the `for` itself")
-        self.suggest(name, thing)
-        self.frame.env[name] = thing
-        self.frame.env.pop(name + "?", None)
-
-    def suggest(self, name: str, thing: Any) -> None:
-        """Let a value without a name take the user's."""
-        if name.startswith("$") or name == "_":
-            return
-        if isinstance(thing, Value) and not thing.is_constant and (not thing.name or thing.name[0] == "$"):
-            self.names.setdefault(thing, name)
-        elif isinstance(thing, ArrayView) and thing.whole:
-            version = self.memory[thing.root]
-            if isinstance(version, Value) and not version.name:
-                self.names.setdefault(version, name)
-            if not thing.root.name:
-                thing.root.name = name
-
-    def unpack(self, target: ast.Tuple | ast.List, thing: Any) -> None:
-        count = len(target.elts)
-        if any(isinstance(element, ast.Starred) for element in target.elts):
-            self.refuse("`*` in an assignment", instead="each item by index", node=target)
-        if is_arraylike(thing):
-            thing = self.settled(thing)
-            length = self.length(thing)
-            if is_number(length) and length != count:
-                self.refuse(f"unpacking {length} items into {count}", instead="a name for each", node=target)
-            fits = self.scalar("eq", length, count)
-            self.require(fits, "ValueError", f"an array unpacked into {count} needs that length")
-            thing = tuple(self.subscript(thing, (k,)) for k in range(count))
-        if not isinstance(thing, tuple):
-            self.refuse(f"unpacking {describe(thing)}", instead=f"a tuple of {count}", node=target)
-        if len(thing) != count:
-            self.refuse(f"unpacking {len(thing)} items into {count}", instead="a name for each", node=target)
-        thing = tuple(self.settled(part) for part in thing)
-        for element, part in zip(target.elts, thing, strict=True):
-            self.bind_target(element, part)
-
-    def bind_subscript(self, target: ast.Subscript, thing: Any) -> None:
-        array = self.expression(target.value)
-        if isinstance(array, Tree):
-            self.refuse(
-                f"writing into {describe(array)}",
-                "only arrays can be changed in place",
-                "a new one: `{**old, key: value}`",
-                node=target,
-            )
-        items = self.index_items(target.slice)
-        if isinstance(array, tuple):
-            self.refuse(
-                "writing into a list or tuple",
-                "only arrays can be changed in place",
-                "`np.array(...)`",
-                node=target,
-            )
-        if not isinstance(array, ArrayView):
-            self.refuse(f"writing into {describe(array)}", "only arrays can be changed in place", node=target)
-        if any(is_arraylike(item) for item in items):
-            self.scatter(array, items, thing)
-            return
-        place = self.place_of(array, items)
-        if place.axes:
-            self.fill(place, thing)
-            return
-        if is_arraylike(thing) and thing.ndim == 0:
-            thing = self.at(thing, ())
-        if not is_scalar(thing):
-            self.refuse(f"{describe(thing)} stored into an element", instead="one number", node=target)
-        self.store(place, (), self.stored(thing, place))
-
-    def stored(self, thing: Scalar, place: ArrayView) -> Scalar:
-        if (
-            place.root.is_list
-            and not ty.is_float(place.root.type.dtype)
-            and ty.is_float(self.as_value(thing).type)
-        ):
-            self.refuse(
-                "a float stored into a list of integers", "the list would change its type", "a list of floats"
-            )
-        return thing
-
-    def augmented(self, node: ast.AugAssign) -> None:
-        if isinstance(node.op, ast.MatMult):
-            self.refuse("`@=`", instead="`a = a @ b`")
-        name = BINARY[type(node.op)]
-
-        def combine(old: Scalar, new: Scalar) -> Scalar:
-            return self.scalar(name, old, new)
-
-        match node.target:
-            case ast.Name(id=identifier):
-                thing = self.lookup(identifier, node.target)
-                value = self.expression(node.value)
-                if isinstance(thing, ListItems) or (isinstance(thing, ArrayView) and thing.root.is_list):
-                    self.refuse(
-                        "`+=` on a list",
-                        "lists that change cannot be differentiated",
-                        "an array of known length, filled by index",
-                    )
-                if isinstance(thing, ArrayView):
-                    self.update(thing, combine, value)
-                else:
-                    self.bind_name(identifier, self.binary(node.op, thing, value))
-            case ast.Subscript():
-                array = self.expression(node.target.value)
-                items = self.index_items(node.target.slice)
-                if isinstance(array, Tree) and isinstance(part := self.pick(array, items), ArrayView):
-                    self.update(part, combine, self.expression(node.value))
-                    return
-                if not isinstance(array, ArrayView):
-                    self.refuse(
-                        f"writing into {describe(array)}",
-                        "only arrays can be changed in place",
-                        "`np.array(...)`",
-                    )
-                if any(is_arraylike(item) for item in items):
-                    old = self.materialise(self.subscript(array, items))
-                    self.scatter(array, items, self.binary(node.op, old, self.expression(node.value)))
-                    return
-                place = self.place_of(array, items)
-                if place.axes:
-                    self.update(place, combine, self.expression(node.value))
-                else:
-                    old = self.at(place, ())
-                    value = self.expression(node.value)
-                    if is_arraylike(value):
-                        self.refuse("an array added to an element", instead="one number")
-                    self.store(place, (), self.stored(combine(old, value), place))
-            case _:
-                self.refuse("writing an attribute", instead="a local variable")
-
     # ---------------------------------------------------------------------------------------- control
 
     def if_statement(self, node: ast.If) -> None:
@@ -399,215 +170,6 @@ class Reader(Expressions):
             return lambda: self.statements(body)
 
         self.branch(condition, arm(node.body), arm(node.orelse))
-
-    def exposed(self, node: ast.For | ast.While) -> set[str]:
-        """Names that are read somewhere outside this loop's body."""
-        inside: dict[str, int] = {}
-        for statement in node.body:
-            for inner in ast.walk(statement):
-                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
-                    inside[inner.id] = inside.get(inner.id, 0) + 1
-                elif isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
-                    inside[inner.target.id] = inside.get(inner.target.id, 0) + 1
-        names = assigned_names([*node.body, node])
-        return {
-            name
-            for name in names
-            if name.startswith("$") or self.frame.reads.get(name, 0) > inside.get(name, 0)
-        }
-
-    def mark_bisection(self, node: ast.For | ast.While) -> None:
-        """Let floats that a search by bisection leaves have no derivative by what the search reads."""
-        loop = current_builder().ops[-1]
-        if loop.primitive not in ("for", "while") or not halves_bracket(node):
-            return
-        read = [value for value in free_values_of(loop) if ty.is_differentiable(value.type)]
-        current_builder().location = self.location(node)
-        for name, thing in self.frame.env.items():
-            if isinstance(thing, Value) and thing in loop.results and ty.is_float(thing.type):
-                found = {"text": "a search by bisection"}
-                self.frame.env[name] = current_builder().emit(
-                    "bisection", (thing, *read), thing.type, found, name
-                )
-
-    def for_statement(self, node: ast.For) -> None:
-        over = self.expression(node.iter)
-        items = self.written_out(over)
-        if items is None and isinstance(over, Range) and self.picks_parts(node):
-            items = known_range(over)
-        if items is not None:
-            self.unrolled(node, items)
-            return
-        assigned = self.rebound([node])
-        stop: str = getattr(node, "stop", "")
-        assigned = [name for name in assigned if name != stop]
-        parts = LoopParts(
-            lambda: self.statements(node.body),
-            assigned,
-            stop,
-            self.exposed(node),
-            bind=lambda index: self.bind_target(node.target, index),
-        )
-        if isinstance(over, Segmented):
-            self.segmented(over, parts)
-            return
-        if isinstance(over, Range):
-            self.loop(replace(parts, bounds=self.range_of(over)))
-            return
-        over = self.settled_iterable(over)
-        length, item = self.iteration(over)
-        bounds = (constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64))
-        bind = lambda index: self.bind_target(node.target, item(index))  # noqa: E731
-        self.loop(replace(parts, bounds=bounds, bind=bind))
-
-    def segmented(self, over: Segmented, parts: LoopParts) -> None:
-        """A loop over segments around the loop over the trips of one."""
-        if parts.stop:
-            self.refuse(
-                "`break` or `return` in a loop with `checkpoint`", instead="a condition around its body"
-            )
-        start, stop, step = self.range_of(over.of)
-        span = self.as_value(self.scalar("mul", over.every, step), ty.int64)
-        bounds, index = (start, stop, span), "first"
-        if not span.is_constant:
-            # A range with a step that is not known is reversed by the number of the trip.
-            length = self.scalar("add", range_length(self, over.of), self.scalar("sub", over.every, 1))
-            segments = self.as_value(self.scalar("floordiv", length, over.every), ty.int64)
-            bounds, index = (constant(0, ty.int64), segments, constant(1, ty.int64)), "segment"
-        current: list[Value] = []
-
-        def segment() -> None:
-            first = current[-1]
-            if not span.is_constant:
-                first = self.as_value(self.scalar("add", start, self.scalar("mul", first, span)), ty.int64)
-            beyond = self.scalar("add", first, span)
-            end = self.as_value(self.scalar("min" if step.constant > 0 else "max", beyond, stop), ty.int64)
-            self.loop(replace(parts, bounds=(first, end, step)))
-
-        around = replace(parts, body=segment, bounds=bounds, bind=current.append, index=index)
-        self.loop(replace(around, checkpoint=True))
-
-    def picks_parts(self, node: ast.For) -> bool:
-        """Whether the index of a loop is one into items of known number that are no numbers: `Ws[k]`, `p.layers[k]`."""
-        index = {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
-        for inner in (n for statement in node.body for n in ast.walk(statement)):
-            if isinstance(inner, ast.Subscript) and not index.isdisjoint(read_names([ast.Expr(inner.slice)])):
-                whole: ast.expr = inner.value
-                while isinstance(whole, (ast.Subscript, ast.Attribute)):
-                    whole = whole.value
-                if isinstance(whole, ast.Name) and has_items(self.frame.env.get(whole.id)):
-                    return True
-        return False
-
-    def rebound(self, body: list[ast.stmt]) -> list[str]:
-        """The names that the body of a loop may bind to something else; `a += b` leaves an array where it is."""
-        others = set(assigned_names(body, updates=False))
-        return [
-            name
-            for name in assigned_names(body)
-            if name in others or not isinstance(self.frame.env.get(name), ArrayView)
-        ]
-
-    def settled_iterable(self, thing: Any) -> Any:
-        match thing:
-            case Elementwise():
-                return self.materialise(thing)
-            case Enumerated():
-                return Enumerated(self.settled_iterable(thing.of), thing.start)
-            case Zipped():
-                return Zipped(tuple(self.settled_iterable(x) for x in thing.of))
-            case Reversed():
-                return Reversed(self.settled_iterable(thing.of))
-            case _:
-                return thing
-
-    def iteration(self, thing: Any) -> tuple[Scalar, Any]:
-        """How many items something iterates over, and how to get item `k`."""
-        match thing:
-            case Range():
-                elements = range_elements(self, thing)
-                ascending = self.never_negative(thing.start) and is_number(thing.step) and thing.step > 0
-
-                def number_at(k: Scalar) -> Scalar:
-                    value = elements.at((k,))
-                    if ascending and isinstance(value, Value):
-                        self.nonnegative.add(value)
-                    return value
-
-                return range_length(self, thing), number_at
-            case ArrayView() | Elementwise():
-                if thing.ndim == 1:
-                    return self.length(thing), lambda k: self.at(thing, (k,))
-                return self.length(thing), lambda k: self.subscript(thing, (k,))
-            case tuple():
-                array = self.array_of(thing)
-                return len(thing), lambda k: self.subscript(array, (k,))
-            case Enumerated():
-                n, item = self.iteration(thing.of)
-                return n, lambda k: (self.counted(k, thing.start), item(k))
-            case Zipped():
-                pairs = [self.iteration(x) for x in thing.of]
-                n = pairs[0][0]
-                for other, _ in pairs[1:]:
-                    n = n if n is other else self.scalar("min", n, other)
-                return n, lambda k: tuple(item(k) for _, item in pairs)
-            case Reversed():
-                n, item = self.iteration(thing.of)
-
-                def from_end(k: Scalar) -> Any:
-                    index = self.scalar("sub", self.scalar("sub", n, 1), k)
-                    if isinstance(index, Value):
-                        self.nonnegative.add(index)
-                    return item(index)
-
-                return n, from_end
-            case _:
-                self.refuse(f"a loop over {describe(thing)}", instead="a loop over `range(...)` or an array")
-
-    def counted(self, k: Scalar, start: Scalar) -> Scalar:
-        return k if is_number(start) and start == 0 else self.scalar("add", k, start)
-
-    def unrolled(self, node: ast.For, items: tuple[Any, ...]) -> None:
-        """A loop over known items: they may differ in type, so each trip is read by itself."""
-        if len(items) > 64:
-            self.refuse(f"a loop over {len(items)} items written out", instead="an array")
-        stop: str = getattr(node, "stop", "")
-
-        def trips(k: int) -> None:
-            if k == len(items) or self.dead:
-                return
-            self.bind_target(node.target, items[k])
-            if stop:
-                self.frame.env[stop] = False
-            self.statements(node.body)
-            stopped = self.frame.env.get(stop, False) if stop else False
-            if stopped is False:
-                trips(k + 1)
-            elif isinstance(stopped, Value):
-                self.branch(stopped, lambda: None, lambda: trips(k + 1))
-
-        trips(0)
-
-    def while_statement(self, node: ast.While) -> None:
-        assigned = self.rebound(node.body)
-        stop: str = getattr(node, "stop", "")
-
-        def condition() -> Value:
-            self.current_node = node.test
-            test = self.expression(node.test)
-            known = self.known_truth(test)
-            return constant(known, ty.boolean) if known is not None else self.truth(test)
-
-        test_names = read_names([ast.copy_location(ast.Expr(node.test), node)])
-        self.loop(
-            LoopParts(
-                lambda: self.statements(node.body),
-                [name for name in assigned if name != stop],
-                stop,
-                self.exposed(node) | {name for name in test_names if name in assigned},
-                condition=condition,
-            )
-        )
 
     def assertion(self, node: ast.Assert) -> None:
         test = self.expression(node.test)
@@ -724,35 +286,6 @@ def result_of(reader: Reader, source: FunctionSource, given: list[Any]) -> Any:
         lambda: attempted(reader, body, source.dispatcher, given, source.tree),
         source.tree,
     )
-
-
-def share_memory(results: Sequence[Root | None], given: Sequence[Root | None]) -> bool:
-    """Whether an array among the results may be the memory of another, or of one that was given."""
-    roots = [root for root in results if root is not None]
-    return any(
-        other is not None and root.shares(other)
-        for k, root in enumerate(roots)
-        for other in (*given, *roots[:k])
-    )
-
-
-def lengths_of(
-    results: Sequence[Root | None], arguments: Sequence[Root | None]
-) -> tuple[tuple[Any, ...], ...]:
-    """For each axis of each result a number, or the argument and the axis that are as long, or None."""
-    places = {
-        length: (k, axis)
-        for k, root in enumerate(arguments)
-        if root is not None
-        for axis, length in enumerate(root.shape or ())
-        if isinstance(length, Value)
-    }
-
-    def known(root: Root) -> tuple[Any, ...]:
-        lengths = root.shape or (None,) * root.type.ndim
-        return tuple(n if isinstance(n, int) else places.get(n) for n in lengths)
-
-    return tuple(() if root is None else known(root) for root in results)
 
 
 def valid_name(name: str) -> str:

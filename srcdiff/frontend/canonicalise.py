@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 RESULT = "$result"
@@ -217,6 +218,18 @@ def assigned_names(statements: list[ast.stmt], updates: bool = True) -> list[str
     for statement in statements:
         visit(statement)
     return list(names)
+
+
+def count_reads(nodes: Iterable[ast.AST]) -> dict[str, int]:
+    """How often each name is read in the nodes; `name += ...` reads it too."""
+    counts: dict[str, int] = {}
+    for node in nodes:
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
+                counts[inner.id] = counts.get(inner.id, 0) + 1
+            elif isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
+                counts[inner.target.id] = counts.get(inner.target.id, 0) + 1
+    return counts
 
 
 def read_names(nodes: list[ast.stmt]) -> set[str]:

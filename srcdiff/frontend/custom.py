@@ -18,9 +18,9 @@ from ..ir import types as ty
 from ..ir.core import Op, Value
 from ..ir.operators import current_builder
 from ..primitives.custom import RuledCall, Rules
+from .describe import describe
 from .library.structures import with_results
 from .nested import spec_of, things_of
-from .scope import describe
 from .source import FunctionSource, read_source
 from .things import Elementwise, Root, Static, is_arraylike, is_scalar
 from .trees import parts_of

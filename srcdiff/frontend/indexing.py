@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..ir import types as ty
-from .things import ArrayView, Elementwise, Length, Scalar, is_arraylike
+from .things import ArrayView, Elementwise, Indices, Length, Scalar, Slice, is_arraylike
 
 if TYPE_CHECKING:
     from .arrays import Arrays
-
-Indices = tuple[Scalar, ...]
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,6 @@ class Picked:
 
 def picked(arrays: Arrays, array: ArrayView, items: tuple[Any, ...]) -> Picked:
     """Sort the items of an index with arrays in it; an array of indices must not change while it is read."""
-    from .arrays import Slice
-
     items = arrays.expanded(array, without_masks(arrays, array, items))
     advanced = [k for k, item in enumerate(items) if item is not None and not isinstance(item, Slice)]
     together = advanced[-1] - advanced[0] + 1 == len(advanced)

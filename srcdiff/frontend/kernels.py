@@ -36,7 +36,8 @@ from ..ir.builder import constant
 from ..ir.core import Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
-from .build import Program, Reader, parse
+from .build import Reader, parse
+from .program import Program
 from .source import FunctionSource
 from .things import ArrayView, Root, Static, is_number, whole_view
 

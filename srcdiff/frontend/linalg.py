@@ -19,13 +19,12 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
 from ..primitives.arrays import ARRAYS
-from .scope import same
-from .things import ArrayView, Elementwise, Length, Poison, Scalar, Static, is_number, whole_view
+from .agreement import same
+from .things import ArrayView, Elementwise, Indices, Length, Poison, Scalar, Static, is_number, whole_view
 
 if TYPE_CHECKING:
     from .calls import Calls
 
-Indices = tuple[Scalar, ...]
 FEW = 64  # multiplications up to which loops are as fast as a call of BLAS
 
 
@@ -160,7 +159,7 @@ def product_loops(calls: Calls, a: Any, b: Any) -> Any:
         return calls.accumulate(0, (na[-1],), term, type)
 
     lengths = (*na[:-1], *nb[1:])
-    return calls.held(Elementwise(lengths, at, calls.reads(a) | calls.reads(b))) if lengths else at(())
+    return calls.materialise(Elementwise(lengths, at, calls.reads(a) | calls.reads(b))) if lengths else at(())
 
 
 def matrix(calls: Calls, thing: Any, call: str) -> Any:

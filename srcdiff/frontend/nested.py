@@ -21,8 +21,8 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.inline import inline
 from .captures import fetched
+from .describe import describe
 from .library.structures import thing_of, tree_of
-from .scope import describe
 from .things import ArrayView, Elementwise, Static, is_arraylike, is_number, is_scalar, whole_view
 from .trees import Tree, parts_of, with_parts
 

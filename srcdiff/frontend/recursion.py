@@ -30,15 +30,15 @@ from ..primitives.custom import Callee, RuledCall, Rules
 from ..runtime import special
 from .captures import fetched
 from .nested import spec_of, things_of
+from .program import Program
 from .source import FunctionSource
 from .things import ArrayView
 from .trees import all_leaves
 
 if TYPE_CHECKING:
-    from .build import Program
     from .calls import Calls
 
-Parse = Callable[[FunctionSource, Sequence[Any], dict[Any, "Reading"]], "Program"]
+Parse = Callable[[FunctionSource, Sequence[Any], dict[Any, "Reading"]], Program]
 ATTEMPTS = 4
 RESERVED = {*dir(builtins), "np", "math", "njit", "numba", "cuda", "grown", *vars(special)}
 

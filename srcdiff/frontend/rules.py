@@ -20,10 +20,12 @@ from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value
 from ..ir.types import Type
 from ..primitives.custom import Rule, RuledCall, Together
-from .build import Program, Reader, named
+from .build import Reader, named
+from .describe import describe
 from .library.structures import thing_of
 from .linalg import require_equal
-from .scope import Frame, describe
+from .program import Program
+from .scope import Frame
 from .source import location_of, read_source
 from .things import ArrayView, Static, is_arraylike, is_number, is_scalar
 from .trees import Tree, parts_of, with_parts

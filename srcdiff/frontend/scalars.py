@@ -12,8 +12,9 @@ from ..ir.types import Type
 from ..primitives import REGISTRY
 from ..primitives.arithmetic import integer_power
 from ..primitives.record import number
-from .scope import Scope, describe, number_type
-from .things import Scalar, is_number, is_scalar
+from .describe import describe
+from .loops import Loops
+from .things import Scalar, is_number, is_scalar, number_type
 
 COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 KEEPS_NONNEGATIVE = {
@@ -37,7 +38,7 @@ def is_narrow(type: Type) -> bool:
     return bool(ty.is_integer(type) and type.bitwidth < 64)
 
 
-class Scalars(Scope):
+class Scalars(Loops):
     def scalar(self, name: str, *operands: Scalar) -> Scalar:
         """Apply an elementwise primitive to scalars."""
         row = REGISTRY[name]

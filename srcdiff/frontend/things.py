@@ -21,12 +21,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..errors import DifferentiationError, UnsupportedConstruct
+from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
 
 Number: TypeAlias = bool | int | float | complex
 Scalar: TypeAlias = Any  # Value or Number
 Length: TypeAlias = Any  # Value or int
+Indices: TypeAlias = tuple[Scalar, ...]
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,15 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """`start:stop:step` inside an index; None is what is left out."""
+
+    start: Any
+    stop: Any
+    step: Any
+
+
+@dataclass(frozen=True)
 class Segmented:
     """A range in segments of `every` trips, as `checkpoint` makes it."""
 
@@ -216,6 +227,14 @@ class LocalFunction:
 
 def is_number(thing: Any) -> bool:
     return isinstance(thing, (bool, int, float, complex))
+
+
+def number_type(number: Any) -> Type:
+    if isinstance(number, bool):
+        return ty.boolean
+    if isinstance(number, int):
+        return ty.int64
+    return ty.complex128 if isinstance(number, complex) else ty.float64
 
 
 def is_scalar(thing: Any) -> bool:

@@ -35,6 +35,11 @@ def stack(type: Type) -> Type:
     return nb_types.List(type)
 
 
+def fresh(type: Type) -> Type:
+    """The type of what is made anew: arrays in C order."""
+    return array(type.dtype, type.ndim) if is_array(type) else type
+
+
 def owned(type: Type) -> Type:
     """The type of a copy of an array."""
     return type.copy(layout="F" if type.layout == "F" else "C", readonly=False)
@@ -92,10 +97,6 @@ def is_scalar_or_array(type: Type) -> bool:
 def is_tuple(type: Type) -> bool:
     """Whether it is a plain tuple; a named one is another class."""
     return isinstance(type, nb_types.BaseTuple) and not isinstance(type, nb_types.BaseNamedTuple)
-
-
-def is_text(type: Type) -> bool:
-    return isinstance(type, nb_types.UnicodeType)
 
 
 def element(type: Type) -> Type:

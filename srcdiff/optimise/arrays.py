@@ -30,64 +30,68 @@ from ..primitives import ARRAYS, REGISTRY
 from .estimate import CHEAP
 
 if TYPE_CHECKING:
-    from .residuals import Placer
+    from .sources import Sources
 
 LIKE = ("copy", "zeros_like", "empty_like")
 # A length as ("value", v), ("constant", n), ("shape", array, axis) or (primitive, type, part, ...)
 Length = tuple[Any, ...]
 
 
-def array_source(placer: Placer, array: Value) -> Value | None:
+def array_source(sources: Sources, array: Value) -> Value | None:
     """An array of the reverse sweep with the content of a version of the forward sweep."""
-    if array in placer.memo:
-        return placer.memo[array]
-    found = unchanged(placer, array) or refilled(placer, array) or placer.recorded(array)
+    if array in sources.memo:
+        return sources.memo[array]
+    found = unchanged(sources, array) or refilled(sources, array) or sources.recorded(array)
     if found is not None:
-        placer.memo[array] = found
+        sources.memo[array] = found
     return found
 
 
-def unchanged(placer: Placer, array: Value) -> Value | None:
+def unchanged(sources: Sources, array: Value) -> Value | None:
     """Another version of the same memory, if nothing is ever stored into that."""
-    held = placer.holder(array)
-    if held is None or held in placer.spent or placer.structure.stores.get(placer.structure.storage(array)):
+    held = sources.holder(array)
+    if (
+        held is None
+        or held in sources.spent
+        or sources.structure.stores.get(sources.structure.storage(array))
+    ):
         return None
     return held
 
 
-def refilled(placer: Placer, array: Value) -> Value | None:
+def refilled(sources: Sources, array: Value) -> Value | None:
     """The array filled again by the loops that filled it, if they are cheap and what they read is still there."""
-    fill = placer.structure.maker.get(array)
+    fill = sources.structure.maker.get(array)
     if fill is None or fill.primitive != "for" or len(fill.results) != 1 or not is_cheap(fill):
         return None
     (start,) = fill.operands[3:]
-    made = placer.structure.maker.get(start)
+    made = sources.structure.maker.get(start)
     if made is None or made.primitive != "alloc":
         return None
-    before, memo, used = len(placer.builder.ops), dict(placer.memo), set(placer.plan.used)
+    before, memo, used = len(sources.builder.ops), dict(sources.memo), set(sources.plan.used)
     mapping: dict[Value, Value] = {}
     for value in (*made.operands, *free_values_of(fill)):
         if value is start or value.is_constant:
             continue
-        found = still_there(placer, value)
+        found = still_there(sources, value)
         if found is None:
-            del placer.builder.ops[before:]
-            placer.memo, placer.plan.used = memo, used
+            del sources.builder.ops[before:]
+            sources.memo, sources.plan.used = memo, used
             return None
         mapping[value] = found
     again = Value(start.name, start.type)
     lengths = tuple(mapping.get(n, n) for n in made.operands)
     attributes = {"fill": made.attributes["fill"]}
-    placer.builder.append(replace(made, operands=lengths, results=(again,), attributes=attributes))
-    return placer.builder.append(rename_op(fill, {**mapping, start: again}))[0]
+    sources.builder.append(replace(made, operands=lengths, results=(again,), attributes=attributes))
+    return sources.builder.append(rename_op(fill, {**mapping, start: again}))[0]
 
 
-def still_there(placer: Placer, value: Value) -> Value | None:
+def still_there(sources: Sources, value: Value) -> Value | None:
     if not ty.is_array(value.type):
-        return placer.source(value, may_record=False)
-    if value in placer.scope and value not in placer.spent:
+        return sources.source(value, may_record=False)
+    if value in sources.scope and value not in sources.spent:
         return value
-    return placer.memo.get(value) or unchanged(placer, value)
+    return sources.memo.get(value) or unchanged(sources, value)
 
 
 def is_cheap(fill: Op) -> bool:
@@ -107,33 +111,33 @@ def is_cheap(fill: Op) -> bool:
 # ----------------------------------------------------------------------------------- elements of recorded arrays
 
 
-def recorded_element(placer: Placer, value: Value, may_record: bool) -> Value | None:
+def recorded_element(sources: Sources, value: Value, may_record: bool) -> Value | None:
     """A number read from, or stored into, an array that is recorded whole."""
-    for array, where in elements_that_are(placer, value):
-        is_recorded = array in placer.known or yielded_to(placer, array) is not None
+    for array, where in elements_that_are(sources, value):
+        is_recorded = array in sources.known or yielded_to(sources, array) is not None
         if not is_recorded and not (
-            may_record and made_whole(placer.structure, array) and is_better_whole(placer, value, array)
+            may_record and made_whole(sources.structure, array) and is_better_whole(sources, value, array)
         ):
             continue
-        places = [placer.source(i, may_record=False) for i in where]
+        places = [sources.source(i, may_record=False) for i in where]
         if None in places:
             continue
-        found = placer.on_tape(array)
+        found = sources.on_tape(array)
         if found is not None:
             tape, trips = found
             operands = (tape, *trips, *(p for p in places if p is not None))
-            return placer.builder.emit("load", operands, value.type)
+            return sources.builder.emit("load", operands, value.type)
     return None
 
 
-def elements_that_are(placer: Placer, value: Value) -> list[tuple[Value, tuple[Value, ...]]]:
+def elements_that_are(sources: Sources, value: Value) -> list[tuple[Value, tuple[Value, ...]]]:
     """(array version, indices) of the elements that hold a value."""
-    maker = placer.structure.maker.get(value)
+    maker = sources.structure.maker.get(value)
     found = []
     if maker is not None and maker.primitive == "load" and value in maker.results:
         found.append((maker.operands[0], maker.operands[1:]))
-    for store in placer.stored_by(value):
-        array = filled_by(placer.structure, store)
+    for store in sources.stored_by(value):
+        array = filled_by(sources.structure, store)
         if array is not None and array.type.dtype == value.type:
             found.append((array, store.operands[1:-1]))
     return found
@@ -184,34 +188,34 @@ def loops_around(structure: Structure, value: Value) -> list[Op]:
     return [op for op in structure.home[value] if op.primitive != "if"]
 
 
-def is_better_whole(placer: Placer, value: Value, array: Value) -> bool:
+def is_better_whole(sources: Sources, value: Value, array: Value) -> bool:
     """Whether the numbers themselves would be more, or would need a tape that grows."""
-    loops = placer.tape_loops(value)
+    loops = sources.tape_loops(value)
     if not loops or None in [
-        Lengths(placer.structure, loops[0]).of(array, k) for k in range(array.type.ndim)
+        Lengths(sources.structure, loops[0]).of(array, k) for k in range(array.type.ndim)
     ]:
         return False
-    outside = [op for op in loops if op in placer.structure.home[array]]
-    known = counts_known(placer.structure, loops, placer.closed_loops(value)[0])
+    outside = [op for op in loops if op in sources.structure.home[array]]
+    known = counts_known(sources.structure, loops, sources.closed_loops(value)[0])
     return len(loops) - len(outside) > array.type.ndim or not known
 
 
-def yielded_to(placer: Placer, value: Value) -> tuple[Value, Value] | None:
+def yielded_to(sources: Sources, value: Value) -> tuple[Value, Value] | None:
     """(parameter, result) of the loop slot that a value is yielded to, if the parameter is recorded for each trip.
 
     What is yielded by one trip is on the tape as the parameter of the next one, or as what the loop results in.
     """
-    home = placer.structure.home.get(value, ())
+    home = sources.structure.home.get(value, ())
     if not home or home[-1].primitive != "for":
         return None
     loop = home[-1]
     if value in loop_body(loop).parameters:
         return None
     for _, parameter, yielded, result in loop_slots(loop):
-        if yielded is value and parameter in placer.known:
-            loops = placer.tape_loops(parameter)
+        if yielded is value and parameter in sources.known:
+            loops = sources.tape_loops(parameter)
             if loops and loops[-1] is loop:
-                if counts_known(placer.structure, loops, placer.closed_loops(parameter)[0]):
+                if counts_known(sources.structure, loops, sources.closed_loops(parameter)[0]):
                     return parameter, result
     return None
 
@@ -222,11 +226,6 @@ def yielded_to(placer: Placer, value: Value) -> tuple[Value, Value] | None:
 def tape_type(type: Type, axes: int) -> Type:
     """The type of a tape with this many axes for trips."""
     return ty.array(type.dtype, axes + type.ndim) if ty.is_array(type) else ty.array(type, axes)
-
-
-def part_type(type: Type) -> Type:
-    """The type of what is read from a tape."""
-    return ty.array(type.dtype, type.ndim) if ty.is_array(type) else type
 
 
 def recorded_lengths(structure: Structure, array: Value, loop: Op) -> tuple[tuple[Length, ...], bool]:
@@ -429,7 +428,6 @@ __all__ = [
     "array_source",
     "bounds_before",
     "emitted_length",
-    "part_type",
     "recorded_element",
     "recorded_lengths",
     "require_lengths",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..analysis.affine import Overwrites
+from ..analysis.overwrites import Overwrites
 from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty

@@ -68,8 +68,9 @@ def lengths_of(builder: Builder, array: Value) -> list[Value]:
 
 def allocated(builder: Builder, op: Op, lengths: Sequence[Value]) -> Value:
     result = op.result
-    type = ty.array(result.type.dtype, result.type.ndim)
-    return builder.emit("alloc", lengths, type, {**op.attributes, "fill": "empty"}, result.name)
+    return builder.emit(
+        "alloc", lengths, ty.fresh(result.type), {**op.attributes, "fill": "empty"}, result.name
+    )
 
 
 def filled(builder: Builder, array: Value, value: Value) -> Value:

@@ -24,7 +24,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 
-from ..analysis.affine import Linear, Overwrites
+from ..analysis.affine import Linear
+from ..analysis.overwrites import Overwrites
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots

@@ -354,7 +354,7 @@ def has_recurrence(op: Op, structure: Structure) -> bool:
         found: set[Value] = set().union(*(reads.get(v, set()) for v in inner.operands))
         late: set[Value] = set().union(*(lagging.get(v, set()) for v in inner.operands))
         storage = structure.storage(inner.operands[0]) if inner.primitive in ACCESSES else None
-        if inner.primitive == "load" and storage in places:
+        if inner.primitive == "load" and storage in places and not is_as_before(inner, places[storage], op):
             found = found | {storage}
             if any(where != indices_of(inner) for where in places[storage]):
                 late = late | {storage}
@@ -370,6 +370,17 @@ def has_recurrence(op: Op, structure: Structure) -> bool:
         for sources in made_from.values():
             sources.update(*(made_from[other] for other in tuple(sources)))
     return any(a is b or a in made_from[b] for a, b in elsewhere)
+
+
+def is_as_before(load: Op, places: list[tuple[Value, ...]], loop: Op) -> bool:
+    """Whether a load finds what was there before the loop: each trip stores at its own index only, after the load."""
+    body = loop_body(loop)
+    own = indices_of(load)
+    return (
+        body.parameters[0] in own
+        and all(where == own for where in places)
+        and load.operands[0] in body.parameters
+    )
 
 
 def exchanged(block: Block, old: Block, new: Block) -> Block:
@@ -390,10 +401,13 @@ def accesses(loop: Op) -> Iterator[Op]:
 def together(first: Op, second: Op) -> Op:
     """One loop whose trips do what a trip of the first and a trip of the second do."""
     body, following = loop_body(first), loop_body(second)
+    only_copies = all(op.primitive in ACCESSES for op in body.ops)
+    shown = second if only_copies else first  # the range and the index that the user has named
+    index = loop_body(shown).parameters[0]
     goes_on = {r: y for _, _, y, r in loop_slots(first)}
-    inside = {following.parameters[0]: body.parameters[0], **goes_on}
+    inside = {following.parameters[0]: index, **goes_on}
     slots = loop_slots(first)
-    read_before: dict[Value, Value] = {}
+    read_before: dict[Value, Value] = {body.parameters[0]: index}
     for initial, parameter, yielded, result in loop_slots(second):
         k = next((k for k, slot in enumerate(slots) if slot[3] is initial), None)
         if k is not None:
@@ -407,13 +421,15 @@ def together(first: Op, second: Op) -> Op:
         *substitute(Block((), body.ops, ()), read_before).ops,
         *substitute(Block((), following.ops, ()), inside).ops,
     )
-    results = tuple(substitute(Block((), (), tuple(slot[2] for slot in slots)), inside).results)
-    new = Block((body.parameters[0], *(slot[1] for slot in slots)), ops, results)
+    results = Block((), (), tuple(slot[2] for slot in slots))
+    results = substitute(substitute(results, read_before), inside)
+    new = Block((index, *(slot[1] for slot in slots)), ops, results.results)
     return replace(
         first,
-        operands=(*first.operands[:3], *(slot[0] for slot in slots)),
+        operands=(*shown.operands[:3], *(slot[0] for slot in slots)),
         regions=(new,),
         results=tuple(slot[3] for slot in slots),
+        location=shown.location,
     )
 
 

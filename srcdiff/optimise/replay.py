@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from ..analysis.affine import Overwrites
+from ..analysis.overwrites import Overwrites
 from ..analysis.structure import Structure, find_structure, has_states
 from ..analysis.threads import Threads, threads_that_fill
 from ..errors import UnsupportedConstruct

@@ -186,8 +186,8 @@ def cut_parts(parts: Sequence[Parts]) -> None:
         pullback = own_results(protect_arguments(pullback))
         part.forward, part.pullback = keep_residuals(own_results_of(forward, values), pullback, values)
         part.residuals = tuple(r.type for r in part.forward.results[values:])
-    order = list(dict.fromkeys(type for part in parts for type in map(stacked, part.residuals)))
-    uses = {part.callee: set(map(stacked, part.residuals)) for part in parts}
+    order = list(dict.fromkeys(type for part in parts for type in map(ty.fresh, part.residuals)))
+    uses = {part.callee: set(map(ty.fresh, part.residuals)) for part in parts}
     again = True
     while again:
         again = False
@@ -303,11 +303,6 @@ def own_cost(op: Op) -> int:
 # ------------------------------------------------------------------------------------------------------ stacks
 
 
-def stacked(type: Type) -> Type:
-    """The type of what is pushed: arrays in C order."""
-    return ty.array(type.dtype, type.ndim, "C") if ty.is_array(type) else type
-
-
 def with_stacks(function: Function, by_callee: dict[Callee, Parts]) -> Function:
     """A function that is not split with stacks for the parts that it calls."""
     function = eliminate_dead(with_given(function, by_callee))
@@ -327,7 +322,7 @@ def forward_part(part: Parts, by_callee: dict[Callee, Parts]) -> Function:
     body = passed_on(function.body, stacks, by_callee)
     with Builder() as builder:
         for value in function.results[values:]:
-            builder.effect("push", (stacks[stacked(value.type)], in_c_order(builder, value)))
+            builder.effect("push", (stacks[ty.fresh(value.type)], in_c_order(builder, value)))
     return Function(
         part_name(part.callee, "forward"),
         Block((*body.parameters, *stacks.values()), (*body.ops, *builder.ops), body.results[:values]),
@@ -338,7 +333,7 @@ def in_c_order(builder: Builder, value: Value) -> Value:
     if not ty.is_array(value.type) or value.type.layout == "C":
         return value
     lengths = [builder.emit("shape", (value,), ty.int64, {"axis": k}) for k in range(value.type.ndim)]
-    fresh = builder.emit("alloc", lengths, stacked(value.type), {"fill": "empty"}, value.name)
+    fresh = builder.emit("alloc", lengths, ty.fresh(value.type), {"fill": "empty"}, value.name)
     return copy_elements(builder, fresh, (), value, (), value.type.ndim)
 
 
@@ -351,7 +346,7 @@ def pullback_part(part: Parts, by_callee: dict[Callee, Parts]) -> Function:
     residuals = function.parameters[: len(part.residuals)]
     with Builder() as builder:
         popped = {
-            value: builder.emit("pop", (stacks[stacked(value.type)],), stacked(value.type), name=value.name)
+            value: builder.emit("pop", (stacks[ty.fresh(value.type)],), ty.fresh(value.type), name=value.name)
             for value in reversed(residuals)
         }
     body = substitute(body, popped)

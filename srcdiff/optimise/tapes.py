@@ -5,9 +5,9 @@
                                           x_tape[i] = x
                                           x = sin(x)
 
-What is recorded is decided in `residuals.py`. A tape is allocated before the outermost loop of its chain and carried
-through the loops to where the value is defined; one that grows is given room at the start of each trip. Reads:
-structure.
+What is recorded is decided in `sources.py` and `recording.py`. A tape is allocated before the outermost loop of its
+chain and carried through the loops to where the value is defined; one that grows is given room at the start of each
+trip. Reads: structure.
 """
 
 from __future__ import annotations

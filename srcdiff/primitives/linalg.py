@@ -49,31 +49,32 @@ def product_tangent(t: Any, ans: Any, a: Any, b: Any) -> Any:
 
 # ------------------------------------------------------------------------------------------------ products
 
-matmul = whole(
+
+def product(name: str, signature: str, to_left: Any, points: list[dict[str, int]]) -> Any:
+    """`a @ b` for a right operand of one kind; `to_left` is the rule of the matrix."""
+    return whole(
+        name,
+        "{} @ {}",
+        signature,
+        to_left,
+        lambda g, ans, a, b: a.T @ g,
+        tangent=product_tangent,
+        evaluate=np.matmul,
+        points=points,
+        precedence=10,
+        numbers="any",
+        doc="[G] 2.2.2",
+    )
+
+
+matmul = product(
     "matmul",
-    "{} @ {}",
     "(m,k),(k,n)->(m,n)",
     lambda g, ans, a, b: g @ b.T,
-    lambda g, ans, a, b: a.T @ g,
-    tangent=product_tangent,
-    evaluate=np.matmul,
-    points=[{"m": 3, "k": 4, "n": 2}, {"m": 1, "k": 1, "n": 1}, {"m": 2, "k": 1, "n": 3}],
-    precedence=10,
-    numbers="any",
-    doc="[G] 2.2.2",
+    [{"m": 3, "k": 4, "n": 2}, {"m": 1, "k": 1, "n": 1}, {"m": 2, "k": 1, "n": 3}],
 )
-matvec = whole(
-    "matvec",
-    "{} @ {}",
-    "(m,k),(k)->(m)",
-    lambda g, ans, a, x: outer(g, x),
-    lambda g, ans, a, x: a.T @ g,
-    tangent=product_tangent,
-    evaluate=np.matmul,
-    points=[{"m": 3, "k": 4}, {"m": 1, "k": 1}],
-    precedence=10,
-    numbers="any",
-    doc="[G] 2.2.2",
+matvec = product(
+    "matvec", "(m,k),(k)->(m)", lambda g, ans, a, x: outer(g, x), [{"m": 3, "k": 4}, {"m": 1, "k": 1}]
 )
 
 
@@ -106,33 +107,29 @@ inv = whole(
     numbers="any",
     doc="[G] 2.2.3",
 )
-solve = whole(
-    "solve",
-    "np.linalg.solve({}, {})",
-    "(n,n),(n,k)->(n,k)",
-    lambda g, ans, a, b: -outer(solve(a.T, g), ans),
-    lambda g, ans, a, b: solve(a.T, g),
-    tangent=lambda t, ans, a, b: solve(a, perturbed(t, ans)),
-    evaluate=np.linalg.solve,
-    layouts="F",
-    points=[{"n": 3, "k": 2}, {"n": 1, "k": 1}],
-    sample=regular,
-    numbers="any",
-    doc="[G] 2.3.1",
-)
-solve_vector = whole(
-    "solve_vector",
-    "np.linalg.solve({}, {})",
-    "(n,n),(n)->(n)",
-    lambda g, ans, a, b: -outer(solve_vector(a.T, g), ans),
-    lambda g, ans, a, b: solve_vector(a.T, g),
-    tangent=lambda t, ans, a, b: solve_vector(a, perturbed(t, ans)),
-    evaluate=np.linalg.solve,
-    points=[{"n": 3}, {"n": 1}],
-    sample=regular,
-    numbers="any",
-    doc="[G] 2.3.1",
-)
+
+
+def system(name: str, signature: str, points: list[dict[str, int]], layouts: str = "") -> Any:
+    """`a x = b` for a right side of one kind."""
+    row = whole(
+        name,
+        "np.linalg.solve({}, {})",
+        signature,
+        lambda g, ans, a, b: -outer(row(a.T, g), ans),
+        lambda g, ans, a, b: row(a.T, g),
+        tangent=lambda t, ans, a, b: row(a, perturbed(t, ans)),
+        evaluate=np.linalg.solve,
+        layouts=layouts,
+        points=points,
+        sample=regular,
+        numbers="any",
+        doc="[G] 2.3.1",
+    )
+    return row
+
+
+solve = system("solve", "(n,n),(n,k)->(n,k)", [{"n": 3, "k": 2}, {"n": 1, "k": 1}], layouts="F")
+solve_vector = system("solve_vector", "(n,n),(n)->(n)", [{"n": 3}, {"n": 1}])
 det = whole(
     "det",
     "np.linalg.det({})",
@@ -205,32 +202,23 @@ def lstsq_tangent(t: Any, x: Any, a: Any, b: Any) -> Any:
     return moved + p @ (p.T @ (flipped @ (b - a @ x))) + (aside - p @ (a @ aside))
 
 
-def _solution(a: Any, b: Any) -> Any:
-    return np.linalg.lstsq(a, b, rcond=None)[0]
+def least_squares(name: str, signature: str, points: list[dict[str, int]]) -> Any:
+    """The solution of smallest norm for a right side of one kind."""
+    return whole(
+        name,
+        "np.linalg.lstsq({}, {})[0]",
+        signature,
+        lstsq_matrix_rule,
+        lambda g, ans, a, b: pinv(a).T @ g,
+        tangent=lstsq_tangent,
+        evaluate=lambda a, b: np.linalg.lstsq(a, b, rcond=None)[0],
+        points=points,
+        doc="the solution of smallest norm, for constant rank",
+    )
 
 
-lstsq = whole(
-    "lstsq",
-    "np.linalg.lstsq({}, {})[0]",
-    "(m,n),(m,k)->(n,k)",
-    lstsq_matrix_rule,
-    lambda g, ans, a, b: pinv(a).T @ g,
-    tangent=lstsq_tangent,
-    evaluate=_solution,
-    points=[{"m": 5, "n": 3, "k": 2}, {"m": 2, "n": 3, "k": 2}],
-    doc="the solution of smallest norm, for constant rank",
-)
-lstsq_vector = whole(
-    "lstsq_vector",
-    "np.linalg.lstsq({}, {})[0]",
-    "(m,n),(m)->(n)",
-    lstsq_matrix_rule,
-    lambda g, ans, a, b: pinv(a).T @ g,
-    tangent=lstsq_tangent,
-    evaluate=_solution,
-    points=[{"m": 5, "n": 3}, {"m": 2, "n": 3}],
-    doc="the solution of smallest norm, for constant rank",
-)
+lstsq = least_squares("lstsq", "(m,n),(m,k)->(n,k)", [{"m": 5, "n": 3, "k": 2}, {"m": 2, "n": 3, "k": 2}])
+lstsq_vector = least_squares("lstsq_vector", "(m,n),(m)->(n)", [{"m": 5, "n": 3}, {"m": 2, "n": 3}])
 
 # ------------------------------------------------------------------------------------------ decompositions
 

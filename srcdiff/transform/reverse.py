@@ -413,7 +413,8 @@ def named(term: Value, operand: Value) -> Value:
 
 
 def cotangent_type(type: Type) -> Type:
-    return ty.array(type.dtype, type.ndim, "C") if ty.is_array(type) else type
+    """A cotangent has memory of its own, however its primal lies."""
+    return ty.fresh(type)
 
 
 def zeros_like(value: Value) -> Value:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from srcdiff import differentiate, grad, hvp, jacfwd, jacrev, jvp, value_and_grad
+from srcdiff.emit.literals import literal
 from srcdiff.emit.parse import parse_ir
-from srcdiff.emit.python import literal
 from srcdiff.emit.show import show
 from srcdiff.ir import types as ty
 from srcdiff.ir.builder import constant

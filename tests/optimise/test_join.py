@@ -314,6 +314,33 @@ def test_a_trip_that_is_not_there_is_refused_as_before() -> None:
         differentiate(second_starts_earlier).grad(np.zeros(0), 0)
 
 
+def two_stages(x, y, steps):
+    n = len(y)
+    k = np.empty(n)
+    m = np.empty(n)
+    for _ in range(steps):
+        k[0] = x[0] - y[0]
+        for i in range(1, n):
+            k[i] = y[i - 1] * (x[i] - y[i])
+        m[0] = x[0] - (y[0] + 0.1 * k[0])
+        for i in range(1, n):
+            m[i] = (y[i - 1] + 0.1 * k[i - 1]) * (x[i] - (y[i] + 0.1 * k[i]))
+        for i in range(n):
+            y[i] += 0.1 * (k[i] + m[i] * m[i])
+    s = 0.0
+    for i in range(n):
+        s += (i + 1) * y[i]
+    return s
+
+
+def test_a_state_is_recorded_and_read_in_the_loops_that_use_it() -> None:
+    args = (numbers(5, seed=3), numbers(5, seed=4), 4)
+    text = differentiate(two_stages, argnums=(0, 1), cache=False).gradient_source(*args)
+    assert "y_tape" in text and "for k in" not in text
+    assert text.count("for i in range(1, n):  # line") == 1
+    assert_gradient(two_stages, args, (0, 1))
+
+
 @pytest.mark.parametrize("chunk", range(4))
 def test_random_loops(chunk: int, tmp_path: Path) -> None:
     for seed in range(12 * chunk, 12 * chunk + 12):

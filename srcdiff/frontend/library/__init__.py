@@ -18,7 +18,7 @@ import numpy as np
 from ...ir import types as ty
 from ...primitives.record import name_in_scipy
 from .. import linalg
-from ..scope import describe
+from ..describe import describe
 from ..things import ArrayView, is_arraylike
 from . import (
     builtin,

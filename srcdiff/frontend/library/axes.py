@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...ir.core import Value
-from ..arrays import Slice
-from ..scope import describe
-from ..things import ArrayView, Elementwise, Scalar, Static, is_number, is_scalar
+from ..describe import describe
+from ..things import ArrayView, Elementwise, Scalar, Slice, Static, is_number, is_scalar
 
 if TYPE_CHECKING:
     from ..calls import Calls

@@ -218,7 +218,7 @@ def _interp(
         inside = calls.scalar("select", calls.scalar("gt", v, top), above, inside)
         return calls.scalar("select", calls.scalar("lt", v, bottom), below, inside)
 
-    return value(x, found) if single else calls.held(calls.elementwise(value, x, found))
+    return value(x, found) if single else calls.materialise(calls.elementwise(value, x, found))
 
 
 def _polyval(calls: Calls, p: Any, x: Any) -> Any:
@@ -237,7 +237,7 @@ def _polyval(calls: Calls, p: Any, x: Any) -> Any:
         return calls.accumulate(0, calls.shape(p), step, type)
 
     found = calls.elementwise(horner, x)
-    return calls.held(found) if isinstance(found, Elementwise) else found
+    return calls.materialise(found) if isinstance(found, Elementwise) else found
 
 
 def _vander(calls: Calls, x: Any, N: Any = None, increasing: Any = False) -> Any:

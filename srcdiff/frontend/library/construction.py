@@ -11,7 +11,7 @@ import numpy as np
 
 from ...ir import types as ty
 from ...ir.core import Value
-from ..scope import describe
+from ..describe import describe
 from ..things import (
     ArrayView,
     Elementwise,

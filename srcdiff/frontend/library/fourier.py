@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import types as ty
-from ..arrays import Slice
 from ..linalg import apply_whole
-from ..things import ArrayView, Elementwise, Scalar
+from ..things import ArrayView, Elementwise, Scalar, Slice
 from .axes import EVERYTHING, Indices, axes_of, axis_of, is_none, items_of, replaced, word
 from .complex_numbers import real
 from .rearranging import CALLS as REARRANGING

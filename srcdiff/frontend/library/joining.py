@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import types as ty
-from ..scope import describe
+from ..describe import describe
 from ..things import ArrayView, Scalar, is_arraylike, is_number, is_scalar
 from .axes import Indices, axis_of, is_none, replaced
 from .shapes import expanded

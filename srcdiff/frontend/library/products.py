@@ -84,7 +84,7 @@ def _summed(
 
     if not result:
         return at(())
-    return calls.held(Elementwise(tuple(lengths[c] for c in result), at, frozenset()))
+    return calls.materialise(Elementwise(tuple(lengths[c] for c in result), at, frozenset()))
 
 
 def _one_operand(calls: Calls, a: Any, labels: str, result: str) -> Any:
@@ -207,7 +207,7 @@ def _batched(calls: Calls, a: Any, b: Any) -> ArrayView:
 
         return calls.accumulate(0, (n,), step, type)
 
-    return calls.held(Elementwise(shape, at, calls.reads(a) | calls.reads(b)))
+    return calls.materialise(Elementwise(shape, at, calls.reads(a) | calls.reads(b)))
 
 
 def _inner(calls: Calls, a: Any, b: Any) -> Any:
@@ -350,7 +350,7 @@ def _convolution(mode: str, reverse: bool) -> Any:
 
             return calls.accumulate(0, (terms,), step, ty.promote(calls.dtype(a), calls.dtype(v)))
 
-        return calls.held(Elementwise((count,), at, calls.reads(a) | calls.reads(v)))
+        return calls.materialise(Elementwise((count,), at, calls.reads(a) | calls.reads(v)))
 
     return make
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from ...ir import types as ty
 from ...ir.core import Value
-from ..arrays import Slice
-from ..scope import describe, same
-from ..things import ArrayView, Elementwise, Scalar, Static, is_arraylike, is_scalar
+from ..agreement import same
+from ..describe import describe
+from ..things import ArrayView, Elementwise, Scalar, Slice, Static, is_arraylike, is_scalar
 from .axes import (
     EVERYTHING,
     Indices,
@@ -286,7 +286,7 @@ def _take_along_axis(calls: Calls, arr: Any, indices: Any, axis: Any = -1) -> Ar
         return replaced(calls.narrowed(a, i), k, calls.wrapped(index, lambda: calls.length(a, k)))
 
     found = rearranged(calls, a, tuple(shape), place)
-    return calls.held(Elementwise(found.shape, found.at, found.reads | calls.reads(indices)))
+    return calls.materialise(Elementwise(found.shape, found.at, found.reads | calls.reads(indices)))
 
 
 def _put_along_axis(calls: Calls, arr: Any, indices: Any, values: Any, axis: Any) -> Static:

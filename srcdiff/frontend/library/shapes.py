@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import Slice
-from ..scope import same
-from ..things import ArrayView, Elementwise, Scalar, is_number, is_scalar
+from ..agreement import same
+from ..things import ArrayView, Elementwise, Scalar, Slice, is_number, is_scalar
 from .axes import EVERYTHING, Indices, axes_of, axis_of, is_none, items_of, rearranged, whole_number, word
 
 if TYPE_CHECKING:

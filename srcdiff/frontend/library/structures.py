@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..scope import describe
+from ..describe import describe
 from ..things import (
     Enumerated,
     ListItems,

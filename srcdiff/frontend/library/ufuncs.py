@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...primitives import BY_SPELLING
-from ..scope import describe
+from ..describe import describe
 from ..things import ArrayView, Elementwise, Scalar, Static, is_arraylike, is_scalar
 from .axes import Indices
 from .reductions import CALLS as REDUCTIONS

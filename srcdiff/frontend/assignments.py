@@ -1,0 +1,200 @@
+"""Assignments: what a name stands for from here on, and stores into arrays.
+
+y = x + 1.0        the name `y` stands for a value, which bears its name
+a, b = pair        each of the two
+z[1:, k] = x       stores in loops
+z[i] += x          a load, an addition and a store
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.core import Value
+from .describe import describe
+from .expressions import Expressions
+from .operators import BINARY
+from .scope import FLAG
+from .things import (
+    ArrayView,
+    Enumerated,
+    ListItems,
+    Reversed,
+    Scalar,
+    Zipped,
+    is_arraylike,
+    is_number,
+    is_scalar,
+)
+from .trees import Tree
+
+
+class Assignments(Expressions):
+    """Binds names, and stores into arrays."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[Value, str] = {}  # what the user's assignments suggest
+
+    def changeable(self, items: ListItems, targets: list[ast.expr]) -> Any:
+        """A list of numbers as an array, if items of it are assigned."""
+        names = {target.id for target in targets if isinstance(target, ast.Name)}
+        if not (items and names & self.frame.stores and all(map(is_scalar, items))):
+            return items
+        array = self.array_of(items)
+        array.root.is_list = True
+        return array
+
+    def bind_target(self, target: ast.expr, thing: Any) -> None:
+        match target:
+            case ast.Name():
+                self.bind_name(target.id, thing)
+            case ast.Tuple() | ast.List():
+                self.unpack(target, thing)
+            case ast.Subscript():
+                self.bind_subscript(target, thing)
+            case ast.Attribute():
+                self.refuse(
+                    "writing an attribute",
+                    "objects carry no derivative here",
+                    "a local variable, or an element of an array",
+                    node=target,
+                )
+            case _:
+                self.refuse("this assignment", node=target)
+
+    def bind_name(self, name: str, thing: Any) -> None:
+        thing = self.settled(thing, name)
+        if isinstance(thing, (Enumerated, Zipped, Reversed)):
+            self.refuse(f"{describe(thing)} kept in a variable", instead="use it in the `for` itself")
+        self.suggest(name, thing)
+        self.frame.env[name] = thing
+        self.frame.env.pop(name + FLAG, None)
+
+    def suggest(self, name: str, thing: Any) -> None:
+        """Let a value without a name take the user's."""
+        if name.startswith("$") or name == "_":
+            return
+        if isinstance(thing, Value) and not thing.is_constant and (not thing.name or thing.name[0] == "$"):
+            self.names.setdefault(thing, name)
+        elif isinstance(thing, ArrayView) and thing.whole:
+            version = self.memory[thing.root]
+            if isinstance(version, Value) and not version.name:
+                self.names.setdefault(version, name)
+            if not thing.root.name:
+                thing.root.name = name
+
+    def unpack(self, target: ast.Tuple | ast.List, thing: Any) -> None:
+        count = len(target.elts)
+        if any(isinstance(element, ast.Starred) for element in target.elts):
+            self.refuse("`*` in an assignment", instead="each item by index", node=target)
+        if is_arraylike(thing):
+            thing = self.settled(thing)
+            length = self.length(thing)
+            if is_number(length) and length != count:
+                self.refuse(f"unpacking {length} items into {count}", instead="a name for each", node=target)
+            fits = self.scalar("eq", length, count)
+            self.require(fits, "ValueError", f"an array unpacked into {count} needs that length")
+            thing = tuple(self.subscript(thing, (k,)) for k in range(count))
+        if not isinstance(thing, tuple):
+            self.refuse(f"unpacking {describe(thing)}", instead=f"a tuple of {count}", node=target)
+        if len(thing) != count:
+            self.refuse(f"unpacking {len(thing)} items into {count}", instead="a name for each", node=target)
+        thing = tuple(self.settled(part) for part in thing)
+        for element, part in zip(target.elts, thing, strict=True):
+            self.bind_target(element, part)
+
+    def bind_subscript(self, target: ast.Subscript, thing: Any) -> None:
+        array = self.expression(target.value)
+        if isinstance(array, Tree):
+            self.refuse(
+                f"writing into {describe(array)}",
+                "only arrays can be changed in place",
+                "a new one: `{**old, key: value}`",
+                node=target,
+            )
+        items = self.index_items(target.slice)
+        if isinstance(array, tuple):
+            self.refuse(
+                "writing into a list or tuple",
+                "only arrays can be changed in place",
+                "`np.array(...)`",
+                node=target,
+            )
+        if not isinstance(array, ArrayView):
+            self.refuse(f"writing into {describe(array)}", "only arrays can be changed in place", node=target)
+        if any(is_arraylike(item) for item in items):
+            self.scatter(array, items, thing)
+            return
+        place = self.place_of(array, items)
+        if place.axes:
+            self.fill(place, thing)
+            return
+        if is_arraylike(thing) and thing.ndim == 0:
+            thing = self.at(thing, ())
+        if not is_scalar(thing):
+            self.refuse(f"{describe(thing)} stored into an element", instead="one number", node=target)
+        self.store(place, (), self.stored(thing, place))
+
+    def stored(self, thing: Scalar, place: ArrayView) -> Scalar:
+        if (
+            place.root.is_list
+            and not ty.is_float(place.root.type.dtype)
+            and ty.is_float(self.as_value(thing).type)
+        ):
+            self.refuse(
+                "a float stored into a list of integers", "the list would change its type", "a list of floats"
+            )
+        return thing
+
+    def augmented(self, node: ast.AugAssign) -> None:
+        if isinstance(node.op, ast.MatMult):
+            self.refuse("`@=`", instead="`a = a @ b`")
+        name = BINARY[type(node.op)]
+
+        def combine(old: Scalar, new: Scalar) -> Scalar:
+            return self.scalar(name, old, new)
+
+        match node.target:
+            case ast.Name(id=identifier):
+                thing = self.lookup(identifier, node.target)
+                value = self.expression(node.value)
+                if isinstance(thing, ListItems) or (isinstance(thing, ArrayView) and thing.root.is_list):
+                    self.refuse(
+                        "`+=` on a list",
+                        "lists that change cannot be differentiated",
+                        "an array of known length, filled by index",
+                    )
+                if isinstance(thing, ArrayView):
+                    self.update(thing, combine, value)
+                else:
+                    self.bind_name(identifier, self.binary(node.op, thing, value))
+            case ast.Subscript():
+                array = self.expression(node.target.value)
+                items = self.index_items(node.target.slice)
+                if isinstance(array, Tree) and isinstance(part := self.pick(array, items), ArrayView):
+                    self.update(part, combine, self.expression(node.value))
+                    return
+                if not isinstance(array, ArrayView):
+                    self.refuse(
+                        f"writing into {describe(array)}",
+                        "only arrays can be changed in place",
+                        "`np.array(...)`",
+                    )
+                if any(is_arraylike(item) for item in items):
+                    old = self.materialise(self.subscript(array, items))
+                    self.scatter(array, items, self.binary(node.op, old, self.expression(node.value)))
+                    return
+                place = self.place_of(array, items)
+                if place.axes:
+                    self.update(place, combine, self.expression(node.value))
+                else:
+                    old = self.at(place, ())
+                    value = self.expression(node.value)
+                    if is_arraylike(value):
+                        self.refuse("an array added to an element", instead="one number")
+                    self.store(place, (), self.stored(combine(old, value), place))
+            case _:
+                self.refuse("writing an attribute", instead="a local variable")

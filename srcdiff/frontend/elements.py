@@ -1,0 +1,263 @@
+"""The elements of arrays while a function is read: their number, reading and storing one, loops over them.
+
+    a[2, k]      ->    load a 2 k
+    z = x * y    ->    for i in range(n): store z i (mul x_i y_i)
+
+Indices are in range and not negative here; `slices.py` makes them so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.builder import Builder, constant
+from ..ir.core import Value
+from ..ir.operators import current_builder
+from ..ir.types import Type
+from .agreement import same
+from .describe import describe
+from .loops import LoopParts
+from .scalars import Scalars
+from .things import (
+    ArrayView,
+    Elementwise,
+    Indices,
+    Length,
+    Root,
+    Scalar,
+    is_list,
+    is_number,
+    is_scalar,
+    whole_view,
+)
+
+
+class Elements(Scalars):
+    """Elements of views and of elementwise expressions."""
+
+    accumulators = 0
+    counting = 0  # loops over elements that are open
+
+    # -------------------------------------------------------------------------------------- shapes
+
+    def root_length(self, root: Root, axis: int) -> Length:
+        if root.shape is not None:
+            return root.shape[axis]
+        length = current_builder().emit("shape", (self.version(root),), ty.int64, {"axis": axis})
+        self.nonnegative.add(length)
+        return length
+
+    def extent(self, view: ArrayView, k: int) -> Length:
+        """The number of elements along an axis of a view; negative for some empty slices."""
+        axis = view.axes[k]
+        if axis is None:
+            return 1
+        return self.root_length(view.root, axis.of) if axis.length is None else axis.length
+
+    def length(self, thing: Any, k: int = 0) -> Length:
+        """The length along an axis, never negative."""
+        if isinstance(thing, tuple):
+            return len(thing)
+        if isinstance(thing, Elementwise):
+            return thing.shape[k]
+        if not isinstance(thing, ArrayView):
+            self.refuse(f"{describe(thing)} has no length")
+        extent = self.extent(thing, k)
+        if self.never_negative(extent):
+            return extent
+        length = self.scalar("max", extent, 0)
+        if extent in self.at_most_one:
+            self.at_most_one.add(length)
+        return length
+
+    def shape(self, thing: Any) -> tuple[Length, ...]:
+        return tuple(self.length(thing, k) for k in range(thing.ndim))
+
+    def product(self, lengths: tuple[Length, ...]) -> Length:
+        size: Length = 1
+        for n in lengths:
+            size = self.scalar("mul", size, n)
+        return size
+
+    def require(self, condition: Scalar, error: str, message: str) -> None:
+        """Raise in the generated program unless the condition holds."""
+        if condition is True:
+            return
+        current_builder().effect("require", (self.as_value(condition),), {"error": error, "message": message})
+
+    # ------------------------------------------------------------------------------------- reading
+
+    def at(self, thing: Any, indices: Indices) -> Scalar:
+        """One element of an array-like thing, for indices that are in range and not negative."""
+        if is_scalar(thing):
+            return thing
+        if isinstance(thing, Elementwise):
+            return thing.at(indices)
+        version = self.version(thing.root)
+        where = [self.as_value(i) for i in self.root_indices(thing, indices)]
+        return current_builder().emit("load", (version, *where), version.type.dtype)
+
+    def root_indices(self, view: ArrayView, indices: Indices) -> list[Scalar]:
+        where: list[Scalar] = [0] * view.root.type.ndim
+        for of, index in view.fixed:
+            where[of] = index
+        for axis, index in zip(view.axes, indices, strict=True):
+            if axis is not None:
+                scaled = index if same(axis.step, 1) else self.scalar("mul", index, axis.step)
+                where[axis.of] = scaled if same(axis.start, 0) else self.scalar("add", axis.start, scaled)
+        return where
+
+    def reads(self, thing: Any) -> frozenset[Root]:
+        if isinstance(thing, ArrayView):
+            return frozenset((thing.root,))
+        return thing.reads if isinstance(thing, Elementwise) else frozenset()
+
+    def dtype(self, thing: Any) -> Type:
+        if isinstance(thing, ArrayView):
+            return thing.root.type.dtype
+        if is_scalar(thing):
+            return self.as_value(thing).type
+        memory, frame_env = dict(self.memory), dict(self.frame.env)
+        with Builder():
+            element = self.as_value(thing.at(tuple(Value("", ty.int64) for _ in thing.shape)))
+        self.memory, self.frame.env = memory, frame_env
+        return element.type
+
+    def narrowed(self, array: Any, indices: Indices) -> Indices:
+        """The indices of an operand that is broadcast to more axes, or along axes of length 1."""
+        own = indices[len(indices) - array.ndim :]
+        lengths = array.shape if isinstance(array, Elementwise) else self.known_lengths(array)
+        single = (same(n, 1) or (isinstance(n, Value) and n in self.at_most_one) for n in lengths)
+        return tuple(0 if one else i for one, i in zip(single, own, strict=True))
+
+    def known_lengths(self, view: ArrayView) -> list[Length]:
+        """The lengths of a view as far as they are known without asking the array."""
+        shape = view.root.shape
+        return [
+            1
+            if axis is None
+            else axis.length
+            if axis.length is not None
+            else shape[axis.of]
+            if shape
+            else None
+            for axis in view.axes
+        ]
+
+    def broadcast(self, shapes: list[tuple[Length, ...]], ndim: int) -> tuple[Length, ...]:
+        result: list[Length] = []
+        for k in range(-ndim, 0):
+            lengths = [shape[k] for shape in shapes if len(shape) >= -k]
+            known: Length = 1
+            for length in lengths:
+                if same(length, 1):
+                    continue
+                if same(known, 1):
+                    known = length
+                elif not same(known, length):
+                    small = [isinstance(n, Value) and n in self.at_most_one for n in (known, length)]
+                    if small[0] != small[1]:
+                        one, known = (known, length) if small[0] else (length, known)
+                        self.require(
+                            self.scalar("eq", one, 1), "ValueError", "an empty slice beside an array"
+                        )
+                        continue
+                    if is_number(known) and is_number(length):
+                        self.refuse(
+                            f"shapes that do not fit: {known} and {length}", instead="arrays of one length"
+                        )
+                    self.require(
+                        self.scalar("eq", known, length),
+                        "ValueError",
+                        "arrays of different lengths (to repeat an array of length 1, write its slice: `b[:1]`)",
+                    )
+                    known = length if is_number(length) else known
+            result.append(known)
+        return tuple(result)
+
+    # --------------------------------------------------------------------------------------- loops
+
+    def nest(self, shape: tuple[Length, ...], body: Callable[[Indices], None], indices: Indices = ()) -> None:
+        """Nested loops over an index space."""
+        if not shape:
+            body(indices)
+            return
+        if same(shape[0], 1):
+            self.nest(shape[1:], body, (*indices, 0))
+            return
+        self.count_loop(shape[0], lambda i: self.nest(shape[1:], body, (*indices, i)))
+
+    def count_loop(self, n: Length, body: Callable[[Value], None], assigned: tuple[str, ...] = ()) -> None:
+        bounds = (constant(0, ty.int64), self.as_value(n, ty.int64), constant(1, ty.int64))
+        index: list[Value] = []
+        letter = "$" + "ijkl"[min(self.counting, 3)]
+
+        def trip() -> None:
+            self.counting += 1
+            try:
+                body(index[-1])
+            finally:  # a loop may be read a second time
+                self.counting -= 1
+
+        parts = LoopParts(trip, list(assigned), "", set(), bounds=bounds, bind=index.append, index=letter)
+        self.loop(parts)
+
+    def accumulate(
+        self, start: Scalar, shape: tuple[Length, ...], step: Callable[[Scalar, Indices], Scalar], type: Type
+    ) -> Value:
+        """Fold a scalar over an index space."""
+        self.accumulators += 1
+        name = f"$total{self.accumulators}"
+        self.frame.env[name] = self.as_value(start, type)
+
+        def level(rest: tuple[Length, ...], indices: Indices) -> None:
+            if not rest:
+                self.frame.env[name] = self.cast(
+                    self.as_value(step(self.frame.env[name], indices), type), type
+                )
+            else:
+                self.count_loop(rest[0], lambda i: level(rest[1:], (*indices, i)), (name,))
+
+        level(shape, ())
+        result = self.frame.env.pop(name)
+        return result  # type: ignore[no-any-return]
+
+    # ------------------------------------------------------------------------------------- storing
+
+    def allocate(
+        self, shape: tuple[Length, ...], dtype: Type, fill: str = "empty", name: str = ""
+    ) -> ArrayView:
+        lengths = [self.as_value(n) for n in shape]
+        type = ty.array(dtype, len(shape), "C")
+        version = current_builder().emit("alloc", lengths, type, {"fill": fill}, name)
+        return whole_view(self.new_root(version, tuple(shape)))
+
+    def store(self, view: ArrayView, indices: Indices, scalar: Scalar) -> None:
+        """`view[indices] = scalar` for indices that are in range and not negative."""
+        root = view.root
+        version = self.version(root)
+        dtype = version.type.dtype
+        value = self.as_value(scalar, None if isinstance(scalar, complex) else dtype)
+        if ty.is_complex(value.type) and not ty.is_complex(dtype):
+            self.refuse(
+                "a complex number stored into an array of real numbers",
+                "NumPy would raise an error here, or drop the imaginary part",
+                "`z.real`, or an array of `np.complex128`",
+            )
+        where = [self.as_value(i) for i in self.root_indices(view, indices)]
+        new = current_builder().emit("store", (version, *where, value), version.type, name=version.name)
+        self.write(root, new)
+
+    def materialise(self, thing: Any, dtype: Type | None = None, name: str = "") -> ArrayView:
+        """A new array with the elements of an array-like thing."""
+        shape = self.shape(thing)
+        view = self.allocate(shape, dtype or self.dtype(thing), name=name)
+        view.root.is_list = is_list(thing)
+        self.nest(shape, lambda indices: self.store(view, indices, self.at(thing, indices)))
+        return view
+
+    def steady(self, thing: Any) -> Any:
+        """An array-like thing whose elements may be read more than once."""
+        return self.materialise(thing) if isinstance(thing, Elementwise) and not thing.cheap else thing

@@ -1,0 +1,173 @@
+"""`for` and `while`: what they run over, which names they carry, and when they are read trip by trip.
+
+for k in range(n): ...            a loop with the range as its bounds
+for w, b in layers: ...           each trip by itself, since the items may differ in type
+for k in checkpoint(range(n)):    a loop over segments around the loop over the trips of one
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.builder import constant
+from ..ir.core import Value
+from ..ir.operators import current_builder
+from ..ir.walk import free_values_of
+from .assignments import Assignments
+from .canonicalise import assigned_names, count_reads, read_names
+from .library.builtin import range_length
+from .library.structures import has_items, known_range
+from .loops import LoopParts
+from .searches import halves_bracket
+from .things import ArrayView, Range, Segmented
+
+
+class LoopStatements(Assignments):
+    """Reads loops."""
+
+    def for_statement(self, node: ast.For) -> None:
+        over = self.expression(node.iter)
+        items = self.written_out(over)
+        if items is None and isinstance(over, Range) and self.picks_parts(node):
+            items = known_range(over)
+        if items is not None:
+            self.unrolled(node, items)
+            return
+        assigned = self.rebound([node])
+        stop: str = getattr(node, "stop", "")
+        assigned = [name for name in assigned if name != stop]
+        parts = LoopParts(
+            lambda: self.statements(node.body),
+            assigned,
+            stop,
+            self.exposed(node),
+            bind=lambda index: self.bind_target(node.target, index),
+        )
+        if isinstance(over, Segmented):
+            self.segmented(over, parts)
+            return
+        if isinstance(over, Range):
+            self.loop(replace(parts, bounds=self.range_of(over)))
+            return
+        over = self.settled_iterable(over)
+        length, item = self.iteration(over)
+        bounds = (constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64))
+        bind = lambda index: self.bind_target(node.target, item(index))  # noqa: E731
+        self.loop(replace(parts, bounds=bounds, bind=bind))
+
+    def unrolled(self, node: ast.For, items: tuple[Any, ...]) -> None:
+        """A loop over known items: they may differ in type, so each trip is read by itself."""
+        if len(items) > 64:
+            self.refuse(f"a loop over {len(items)} items written out", instead="an array")
+        stop: str = getattr(node, "stop", "")
+
+        def trips(k: int) -> None:
+            if k == len(items) or self.dead:
+                return
+            self.bind_target(node.target, items[k])
+            if stop:
+                self.frame.env[stop] = False
+            self.statements(node.body)
+            stopped = self.frame.env.get(stop, False) if stop else False
+            if stopped is False:
+                trips(k + 1)
+            elif isinstance(stopped, Value):
+                self.branch(stopped, lambda: None, lambda: trips(k + 1))
+
+        trips(0)
+
+    def segmented(self, over: Segmented, parts: LoopParts) -> None:
+        """A loop over segments around the loop over the trips of one."""
+        if parts.stop:
+            self.refuse(
+                "`break` or `return` in a loop with `checkpoint`", instead="a condition around its body"
+            )
+        start, stop, step = self.range_of(over.of)
+        span = self.as_value(self.scalar("mul", over.every, step), ty.int64)
+        bounds, index = (start, stop, span), "first"
+        if not span.is_constant:
+            # A range with a step that is not known is reversed by the number of the trip.
+            length = self.scalar("add", range_length(self, over.of), self.scalar("sub", over.every, 1))
+            segments = self.as_value(self.scalar("floordiv", length, over.every), ty.int64)
+            bounds, index = (constant(0, ty.int64), segments, constant(1, ty.int64)), "segment"
+        current: list[Value] = []
+
+        def segment() -> None:
+            first = current[-1]
+            if not span.is_constant:
+                first = self.as_value(self.scalar("add", start, self.scalar("mul", first, span)), ty.int64)
+            beyond = self.scalar("add", first, span)
+            end = self.as_value(self.scalar("min" if step.constant > 0 else "max", beyond, stop), ty.int64)
+            self.loop(replace(parts, bounds=(first, end, step)))
+
+        around = replace(parts, body=segment, bounds=bounds, bind=current.append, index=index)
+        self.loop(replace(around, checkpoint=True))
+
+    def while_statement(self, node: ast.While) -> None:
+        assigned = self.rebound(node.body)
+        stop: str = getattr(node, "stop", "")
+
+        def condition() -> Value:
+            self.current_node = node.test
+            test = self.expression(node.test)
+            known = self.known_truth(test)
+            return constant(known, ty.boolean) if known is not None else self.truth(test)
+
+        test_names = read_names([ast.copy_location(ast.Expr(node.test), node)])
+        self.loop(
+            LoopParts(
+                lambda: self.statements(node.body),
+                [name for name in assigned if name != stop],
+                stop,
+                self.exposed(node) | {name for name in test_names if name in assigned},
+                condition=condition,
+            )
+        )
+
+    def picks_parts(self, node: ast.For) -> bool:
+        """Whether the index of a loop is one into items of known number that are no numbers: `Ws[k]`, `p.layers[k]`."""
+        index = {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
+        for inner in (n for statement in node.body for n in ast.walk(statement)):
+            if isinstance(inner, ast.Subscript) and not index.isdisjoint(read_names([ast.Expr(inner.slice)])):
+                whole: ast.expr = inner.value
+                while isinstance(whole, (ast.Subscript, ast.Attribute)):
+                    whole = whole.value
+                if isinstance(whole, ast.Name) and has_items(self.frame.env.get(whole.id)):
+                    return True
+        return False
+
+    def rebound(self, body: list[ast.stmt]) -> list[str]:
+        """The names that the body of a loop may bind to something else; `a += b` leaves an array where it is."""
+        others = set(assigned_names(body, updates=False))
+        return [
+            name
+            for name in assigned_names(body)
+            if name in others or not isinstance(self.frame.env.get(name), ArrayView)
+        ]
+
+    def exposed(self, node: ast.For | ast.While) -> set[str]:
+        """Names that are read somewhere outside this loop's body."""
+        inside = count_reads(node.body)
+        names = assigned_names([*node.body, node])
+        return {
+            name
+            for name in names
+            if name.startswith("$") or self.frame.reads.get(name, 0) > inside.get(name, 0)
+        }
+
+    def mark_bisection(self, node: ast.For | ast.While) -> None:
+        """Let floats that a search by bisection leaves have no derivative by what the search reads."""
+        loop = current_builder().ops[-1]
+        if loop.primitive not in ("for", "while") or not halves_bracket(node):
+            return
+        read = [value for value in free_values_of(loop) if ty.is_differentiable(value.type)]
+        current_builder().location = self.location(node)
+        for name, thing in self.frame.env.items():
+            if isinstance(thing, Value) and thing in loop.results and ty.is_float(thing.type):
+                found = {"text": "a search by bisection"}
+                self.frame.env[name] = current_builder().emit(
+                    "bisection", (thing, *read), thing.type, found, name
+                )

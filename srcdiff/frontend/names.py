@@ -1,0 +1,169 @@
+"""What a name stands for: a variable, or something outside of the function.
+
+    x        a variable of this function, or of the one that it is nested in
+    scale    of the closure or the module: a hidden parameter, if it is a number or an array
+    np       known when the function is read
+
+Where a name is bound on some paths only, its flag is tested in the generated program.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import types
+from typing import Any
+
+import numpy as np
+
+from ..ir import types as ty
+from ..ir.builder import Builder, constant
+from ..ir.core import Value
+from .captures import Captures, outline, place
+from .library.structures import is_structure, joined_name, thing_of
+from .reductions import Reductions
+from .scope import FLAG, Frame
+from .things import Poison, Root, Static, whole_view
+from .trees import Tree, opened
+
+FROZEN_MODULES = ("math", "cmath", "numpy", "builtins")
+
+
+class Names(Reductions):
+    """Variables, and what is captured from outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.captures = Captures()
+        self.prologue = Builder()  # the lengths of parameters
+
+    def lookup(self, name: str, node: ast.AST | None = None) -> Any:
+        frame: Frame | None = self.frame
+        while frame is not None:
+            if name in frame.env:
+                thing = frame.env[name]
+                if isinstance(thing, Poison):
+                    self.refuse(thing.problem, instead=thing.instead, node=node, kind=thing.kind)
+                flag = frame.env.get(name + FLAG, True)
+                if flag is not True:
+                    self.carried_from_trip_to_trip(name, thing)
+                    self.require(flag, "UnboundLocalError", f"{name} is not bound on this path")
+                    frame.env[name + FLAG] = True
+                return thing
+            frame = frame.parent
+        self.carried_from_trip_to_trip(name, None)
+        return self.outside(name, node)
+
+    def outside(self, name: str, node: ast.AST | None) -> Any:
+        """A name of the closure, the module or the builtins."""
+        function = self.frame.source.function
+        code = function.__code__
+        if name in code.co_varnames and name not in code.co_freevars and self.frame.parent is None:
+            self.refuse(
+                f"`{name}` is read before it is bound",
+                "no assignment of it comes before this on every path",
+                f"give `{name}` a value first",
+                node=node,
+            )
+        if name in code.co_freevars and function.__closure__ is not None:
+            cell = function.__closure__[code.co_freevars.index(name)]
+            try:
+                return self.captured(cell.cell_contents, ("closure", function, name), name, node)
+            except ValueError:
+                self.refuse(f"the closure variable `{name}` is empty", node=node)
+        if name in function.__globals__:
+            return self.captured(function.__globals__[name], ("global", function, name), name, node)
+        if hasattr(builtins, name):
+            return self.lifted(getattr(builtins, name))
+        self.refuse(f"the name `{name}` is not defined", "Python would raise an error here", node=node)
+
+    def captured(self, value: Any, where: tuple[str, Any, str], name: str, node: ast.AST | None) -> Any:
+        """A value from outside: numbers and arrays are hidden parameters, other things are known now."""
+        frozen = self.frame.numba_rules
+        if isinstance(value, (bool, np.bool_)):
+            self.captures.statics.append((where, value))
+            return bool(value)
+        if isinstance(value, (int, float, complex, np.number)):
+            if frozen:
+                type = ty.typeof(value)
+                return constant(value.item() if isinstance(value, np.generic) else value, type)
+            return self.hidden(where, ty.typeof(value), name)
+        if isinstance(value, np.ndarray):
+            return self.hidden(where, self.array_type(value, node), name)
+        if is_structure(value) and not frozen:
+            return self.captured_parts(value, where, name, node)
+        if not isinstance(value, types.ModuleType) and not (frozen and callable(value)):
+            self.captures.statics.append((where, value))
+        return self.lifted(value, node)
+
+    def captured_parts(self, value: Any, where: tuple[str, Any, str], name: str, node: ast.AST | None) -> Any:
+        """A structure from outside: its numbers and arrays are hidden parameters, the rest of it is known now."""
+        known: tuple[str, Any, str] = ("outline", where, name)
+        if where[0] != "part":
+            self.captures.statics.append((known, outline(value)))
+        tree = Tree(tuple, tuple(range(len(value))), value) if type(value) is tuple else opened(value)
+        assert tree is not None
+        parts = [
+            self.captured(part, ("part", where, key), joined_name(name, key), node)
+            for key, part in zip(tree.names, tree.parts, strict=True)
+        ]
+        return thing_of(tree, parts)
+
+    def array_type(self, value: np.ndarray[Any, Any], node: ast.AST | None) -> Any:
+        try:
+            type = ty.typeof(value)
+        except TypeError as error:
+            self.refuse(f"an array of dtype {value.dtype}", str(error), node=node)
+        if not ty.is_scalar(type.dtype):
+            self.refuse(f"an array of dtype {value.dtype}", "its elements are no plain numbers", node=node)
+        return type
+
+    def check_number(self, type: Any, name: str) -> None:
+        """Refuse numbers, and arrays of numbers, of kinds that are not differentiated."""
+        dtype = ty.element(type)
+        if ty.is_float(dtype) and dtype.bitwidth < 32:
+            self.refuse(
+                f"`{name}` is of half precision", "Numba computes with 32 and 64 bits", "`np.float32`"
+            )
+
+    def parameter_root(self, value: Value) -> Root:
+        shape = []
+        for axis in range(value.type.ndim):
+            length = self.prologue.emit("shape", (value,), ty.int64, {"axis": axis})
+            self.nonnegative.add(length)
+            shape.append(length)
+        root = Root(value.type, value.name, tuple(shape))
+        self.memory[root] = value
+        return root
+
+    def hidden(self, where: tuple[str, Any, str], type: Any, name: str) -> Any:
+        self.check_number(type, name)
+        key = place(where)
+        if key not in self.captures.values:
+            self.captures.values[key] = Value(name, type)
+            self.captures.fetch.append(where)
+            if ty.is_array(type):
+                self.captures.roots[key] = self.parameter_root(self.captures.values[key])
+        value = self.captures.values[key]
+        if ty.is_array(type):
+            root = self.captures.roots[key]
+            if root not in self.memory:
+                self.memory[root] = value
+            return whole_view(root)
+        return value
+
+    def lifted(self, value: Any, node: ast.AST | None = None) -> Any:
+        """A Python value that is known when the function is read, as a thing."""
+        if isinstance(value, (bool, np.bool_)):
+            return bool(value)
+        if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
+            return value
+        if isinstance(value, np.number):
+            return constant(value.item(), ty.typeof(value))
+        if isinstance(value, tuple) and type(value) is tuple:
+            return tuple(self.lifted(x, node) for x in value)
+        if isinstance(value, np.ndarray):
+            return self.hidden(("object", value, str(id(value))), self.array_type(value, node), "array")
+        if is_structure(value):
+            return self.captured_parts(value, ("object", value, str(id(value))), "part", node)
+        return Static(value)

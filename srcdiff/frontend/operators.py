@@ -1,0 +1,291 @@
+"""Operators: arithmetic, comparisons, `and` and `or`, on numbers, arrays, tuples, lists and dicts.
+
+    x + y              an op of two numbers, or an elementwise expression
+    [0.0] * n          an array that Python holds as a list
+    x > 0.0 and f(x)   an `if`, since `f(x)` may run only where Python would run it
+
+Operands are read from left to right, and none may write what an earlier one has yet to read.
+"""
+
+from __future__ import annotations
+
+import ast
+from itertools import pairwise
+from typing import Any
+
+from ..ir import types as ty
+from ..ir.builder import Builder, constant
+from ..ir.core import Value
+from ..ir.operators import current_builder
+from ..primitives import REGISTRY
+from .calls import Calls
+from .describe import describe
+from .library.products import matmul
+from .library.structures import is_dict, joined_dicts
+from .things import (
+    ArrayView,
+    Elementwise,
+    ListItems,
+    Method,
+    Poison,
+    Scalar,
+    Static,
+    is_arraylike,
+    is_list,
+    is_number,
+    is_scalar,
+)
+
+BINARY: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.Pow: "pow",
+    ast.BitAnd: "bitand",
+    ast.BitOr: "bitor",
+    ast.BitXor: "bitxor",
+    ast.LShift: "lshift",
+    ast.RShift: "rshift",
+}
+COMPARE: dict[type[ast.cmpop], str] = {
+    ast.Lt: "lt",
+    ast.LtE: "le",
+    ast.Gt: "gt",
+    ast.GtE: "ge",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+}
+
+
+class Operators(Calls):
+    """Operators, and the conditional expression."""
+
+    def in_order(self, nodes: list[ast.expr], first: Any = None) -> list[Any]:
+        """Operands from left to right; none may write what an earlier one, or `first`, has yet to read."""
+        things: list[Any] = []
+        first = first.of if isinstance(first, Method) else first
+        for node in nodes:
+            read = frozenset().union(*(self.reads(x) for x in (first, *things) if isinstance(x, Elementwise)))
+            before = {root: self.memory.get(root) for root in read}
+            things.append(self.expression(node))
+            if any(self.memory.get(root) is not version for root, version in before.items()):
+                self.refuse(
+                    "an operand that writes an array which the expression also reads",
+                    "the order would matter",
+                    "two statements",
+                    node=node,
+                )
+        return things
+
+    def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
+        if isinstance(op, ast.MatMult):
+            return matmul(self, a, b)
+        name = BINARY[type(op)]
+        if isinstance(a, Static) and isinstance(b, Static) and name == "add":
+            if isinstance(a.value, str) and isinstance(b.value, str):
+                return Static(a.value + b.value)
+        if isinstance(a, tuple) and isinstance(b, tuple) and name == "add":
+            return a + b
+        if is_dict(a) and is_dict(b) and name == "bitor":
+            return joined_dicts(a, b)
+        if isinstance(a, tuple) and isinstance(b, int) and name == "mul":
+            return a * b
+        if (
+            isinstance(a, ListItems)
+            and len(a) == 1
+            and is_scalar(a[0])
+            and isinstance(b, Value)
+            and name == "mul"
+        ):
+            return self.repeated(a[0], b)
+        for thing in (a, b):
+            if is_list(thing) and not any(is_arraylike(x) and not is_list(x) for x in (a, b)):
+                self.refuse(
+                    f"`{REGISTRY[name].text.format('a', 'b')}` of a list",
+                    "lists are joined and repeated, arrays are added and multiplied",
+                    "`np.array([...])` for arithmetic",
+                )
+            if not (is_scalar(thing) or is_arraylike(thing)):
+                self.refuse(
+                    f"`{REGISTRY[name].text.format('a', 'b')}` with {describe(thing)}",
+                    "only numbers and arrays carry a derivative",
+                )
+        return self.elementwise(lambda x, y: self.scalar(name, x, y), a, b)
+
+    def repeated(self, item: Scalar, count: Value) -> ArrayView:
+        """`[item] * count`"""
+        value = self.as_value(item)
+        view = self.allocate((self.scalar("max", self.integer(count), 0),), value.type)
+        view.root.is_list = True
+        self.fill(view, value)
+        return view
+
+    def unary(self, op: ast.unaryop, thing: Any) -> Any:
+        match op:
+            case ast.UAdd():
+                return thing
+            case ast.USub():
+                return self.elementwise(lambda x: self.scalar("neg", x), thing)
+            case ast.Invert():
+                if isinstance(thing, bool) or ty.is_boolean(self.dtype(thing)) and is_scalar(thing):
+                    self.refuse("`~` of a boolean", instead="`not`")
+                return self.elementwise(lambda x: self.scalar("invert", x), thing)
+            case _:
+                known = self.known_truth(thing)
+                if known is not None:
+                    return not known
+                return self.scalar("not", self.truth(thing))
+
+    def known_truth(self, thing: Any) -> bool | None:
+        """The truth of a thing that is known when the function is read."""
+        if is_number(thing):
+            return bool(thing)
+        if is_arraylike(thing) and is_list(thing):
+            length = self.length(thing)
+            return (
+                bool(length)
+                if is_number(length)
+                else self.refuse("the truth of a list", instead="`len(x) > 0`")
+            )
+        if isinstance(thing, Static):
+            return bool(thing.value)
+        if isinstance(thing, tuple):
+            return bool(thing)
+        if is_dict(thing):
+            return bool(thing.names)
+        if is_arraylike(thing) and not self.frame.numba_rules:
+            self.refuse("the truth of an array", instead="`np.any(...)` or `np.all(...)`")
+        return None
+
+    def compare(self, node: ast.Compare) -> Any:
+        things = self.in_order([node.left, *node.comparators])
+        terms = [self.compare_two(op, *pair) for op, pair in zip(node.ops, pairwise(things), strict=True)]
+        result = terms[0]
+        for term in terms[1:]:
+            if result is False or term is False:
+                return False
+            result = term if result is True else result if term is True else self.scalar("and", result, term)
+        return result
+
+    def compare_two(self, op: ast.cmpop, a: Any, b: Any) -> Any:
+        match op:
+            case ast.Is() | ast.IsNot():
+                if not (isinstance(a, Static) or isinstance(b, Static) or is_number(a) or is_number(b)):
+                    self.refuse("`is` between values", instead="`==`")
+                x = a.value if isinstance(a, Static) else a
+                y = b.value if isinstance(b, Static) else b
+                return (x is y) == isinstance(op, ast.Is)
+            case ast.In() | ast.NotIn():
+                if isinstance(a, Static) and isinstance(b, Static) and isinstance(b.value, str):
+                    return (a.value in b.value) == isinstance(op, ast.In)
+                if is_dict(b):
+                    b = tuple(map(self.lifted, b.names))
+                if not isinstance(b, tuple):
+                    self.refuse(f"`in` {describe(b)}", instead="`==`, or a loop")
+                hits = [self.compare_two(ast.Eq(), a, item) for item in b]
+                if any(hit is True for hit in hits):
+                    result: Any = True
+                else:
+                    result = False
+                    for hit in hits:
+                        if hit is not False:
+                            result = hit if result is False else self.scalar("or", result, hit)
+                return result if isinstance(op, ast.In) else self.unary(ast.Not(), result)
+            case _:
+                name = COMPARE[type(op)]
+        if isinstance(a, Static) or isinstance(b, Static):
+            x = a.value if isinstance(a, Static) else a
+            y = b.value if isinstance(b, Static) else b
+            if name not in ("eq", "ne"):
+                self.refuse(f"comparing {describe(a)} with {describe(b)}", "neither is a number")
+            if isinstance(x, (Value, ArrayView, Elementwise)) or isinstance(
+                y, (Value, ArrayView, Elementwise)
+            ):
+                return name == "ne"
+            return (x == y) == (name == "eq")
+        if isinstance(a, tuple) and isinstance(b, tuple) and name in ("eq", "ne"):
+            if len(a) != len(b):
+                return name == "ne"
+            result = True
+            for x, y in zip(a, b, strict=True):
+                term = self.compare_two(ast.Eq(), x, y)
+                result = (
+                    term if result is True else result if term is True else self.scalar("and", result, term)
+                )
+            return result if name == "eq" else self.unary(ast.Not(), result)
+        if isinstance(a, tuple) and isinstance(b, tuple) or is_list(a) or is_list(b):
+            self.refuse("comparing lists or tuples", "they are compared item by item", "each item by itself")
+        return self.elementwise(lambda x, y: self.scalar(name, x, y), a, b)
+
+    def logic(self, conjunction: bool, nodes: list[ast.expr]) -> Any:
+        """`and` / `or`: the right side is evaluated only where Python would."""
+        first = self.expression(nodes[0])
+        if len(nodes) == 1:
+            return first
+        known = self.known_truth(first)
+        if known is not None:
+            return self.logic(conjunction, nodes[1:]) if known == conjunction else first
+        if is_arraylike(first):
+            first = self.truth(first)
+        if not ty.is_boolean(self.as_value(first).type):
+            return self.logic_of_numbers(conjunction, first, nodes[1:])
+        left = self.truth(first)
+        right: list[Any] = []
+        memory, env = dict(self.memory), dict(self.frame.env)
+        with Builder(current_builder().location) as builder:
+            right.append(self.logic(conjunction, nodes[1:]))
+            known = self.known_truth(right[0])
+            value = constant(known, ty.boolean) if known is not None else self.truth(right[0])
+        if is_scalar(right[0]) and not ty.is_boolean(self.as_value(right[0]).type):
+            self.memory, self.frame.env = memory, env
+            return self.logic_of_numbers(conjunction, left, nodes[1:])
+        if known is not None:
+            return left if known == conjunction else (not conjunction)
+        if any(self.memory.get(root) is not version for root, version in memory.items()):
+            self.refuse("a condition that writes an array", instead="the call before the `if`")
+        name = "and" if conjunction else "or"
+        if all(op.primitive in REGISTRY and REGISTRY[op.primitive].cost <= 2 for op in builder.ops):
+            for op in builder.ops:
+                current_builder().append(op)
+            return self.scalar(name, left, value)
+        result = Value("", ty.boolean)
+        with Builder() as other:
+            pass
+        lazy, short = builder.block((), (value,)), other.block((), (constant(not conjunction, ty.boolean),))
+        regions = (lazy, short) if conjunction else (short, lazy)
+        current_builder().region("if", (left,), regions, (result,))
+        return result
+
+    def logic_of_numbers(self, conjunction: bool, first: Value, nodes: list[ast.expr]) -> Any:
+        """`x or y` of numbers is one of the numbers."""
+
+        def rest() -> Any:
+            return self.logic(conjunction, nodes)
+
+        arms = (rest, lambda: first) if conjunction else (lambda: first, rest)
+        result, _ = self.branch(self.truth(first), *arms)
+        return result
+
+    def choose(self, node: ast.IfExp) -> Any:
+        test = self.expression(node.test)
+        known = self.known_truth(test)
+        if known is not None:
+            return self.expression(node.body if known else node.orelse)
+        condition = self.truth(test)
+        result, _ = self.branch(
+            condition,
+            lambda: self.settled(self.expression(node.body)),
+            lambda: self.settled(self.expression(node.orelse)),
+        )
+        if isinstance(result, Poison):
+            self.refuse(result.problem, instead=result.instead, kind=result.kind)
+        if isinstance(result, Value) and (op := current_builder().ops[-1]).primitive == "if":
+            # arms without work of their own make a plain choice of two values
+            if all(not region.ops for region in op.regions) and op.results == (result,):
+                current_builder().ops.pop()
+                (then,), (otherwise,) = (region.results for region in op.regions)
+                return current_builder().emit("select", (condition, then, otherwise), result.type)
+        return result

@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..analysis.affine import Linear, Overwrites
+from ..analysis.affine import Linear
+from ..analysis.overwrites import Overwrites
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero

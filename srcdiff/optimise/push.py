@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..analysis.affine import Affine, Linear, Overwrites
+from ..analysis.affine import Affine, Linear
+from ..analysis.overwrites import Overwrites
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant

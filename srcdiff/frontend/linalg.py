@@ -1,9 +1,8 @@
 """Products of arrays and linear algebra: what becomes one op on whole arrays, and what becomes loops.
 
     X @ W           ->  matmul X W              a call of BLAS
-    W.T @ x         ->  matvec transposed='0' W x
     W @ x, x @ y    ->  loops over rows: as fast as BLAS, and they fuse with what is around them
-    x @ W[:, 1:]    ->  loops that add up rows: in the order of memory
+    W.T @ x         ->  loops that add up rows: in the order of memory
 
 An operand of an op is an array in C or Fortran order, or the transpose of one; parts of arrays and elementwise
 expressions are copied into one first.

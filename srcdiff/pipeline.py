@@ -41,11 +41,13 @@ from .optimise.interchange import interchange_loops
 from .optimise.jam import jam_loops
 from .optimise.join import join_loops
 from .optimise.maps import sum_before_maps
+from .optimise.multiply import multiply_matrices
 from .optimise.positions import name_positions
 from .optimise.postpone import postpone_trips
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
 from .optimise.protect import protect_arguments
+from .optimise.push import push_sums
 from .optimise.ranges import write_ranges
 from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
@@ -88,6 +90,8 @@ FUSE: list[Stage] = [
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
+    (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "contract", contract_arrays),
@@ -285,7 +289,16 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 # Other threads add to what one thread adds to, so it keeps no element of a shadow in a register. A kernel has no
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
 CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
-NOT_IN_THREADS = {"interchange", "hold", "maps", "rotate", "unread after rotation", "unsigned", "share"}
+NOT_IN_THREADS = {
+    "multiply",
+    "interchange",
+    "hold",
+    "maps",
+    "rotate",
+    "unread after rotation",
+    "unsigned",
+    "share",
+}
 # What one thread stores in shared memory another one reads: stores stay where they are.
 NOT_IN_SHARED_MEMORY = {
     "join",

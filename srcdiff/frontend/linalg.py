@@ -1,9 +1,8 @@
 """Products of arrays and linear algebra: what becomes one op on whole arrays, and what becomes loops.
 
     X @ W           ->  matmul X W              a call of BLAS
-    W.T @ x         ->  matvec transposed='0' W x
     W @ x, x @ y    ->  loops over rows: as fast as BLAS, and they fuse with what is around them
-    x @ W[:, 1:]    ->  loops that add up rows: in the order of memory
+    W.T @ x         ->  loops that add up rows: in the order of memory
 
 An operand of an op is an array in C or Fortran order, or the transpose of one; parts of arrays and elementwise
 expressions are copied into one first.
@@ -106,8 +105,7 @@ def product(calls: Calls, a: Any, b: Any) -> Any:
     matrix, vector = (a, b) if a.ndim == 2 else (calls.transposed(b), a)
     if not down_columns(calls, matrix):
         return product_loops(calls, a, b)
-    whole = not matrix.fixed and (matrix.whole or is_transpose(matrix))
-    return apply_whole(calls, "matvec", matrix, vector) if whole else sum_of_columns(calls, matrix, vector)
+    return sum_of_columns(calls, matrix, vector)
 
 
 def few(na: tuple[Length, ...], nb: tuple[Length, ...]) -> bool:

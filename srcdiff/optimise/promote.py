@@ -8,13 +8,15 @@
 
 The index must be the same in every trip, and the loop must only add to the array: then the order does not matter,
 whatever other elements it adds to. The guard is there
-for loops without a trip: the element need not exist then. Reads: nothing.
+for loops without a trip, where the element might not exist. Reads: structure, affine forms.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..analysis.affine import Affine
+from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
@@ -24,22 +26,22 @@ from .fuse import accumulates
 
 
 def promote_sums(function: Function) -> Function:
-    return replace(function, body=promote(function.body))
+    return replace(function, body=promote(function.body, Affine(find_structure(function.body))))
 
 
-def promote(block: Block) -> Block:
+def promote(block: Block, affine: Affine) -> Block:
     with Builder() as builder:
         for op in block.ops:
             if op.regions:
-                op = replace(op, regions=tuple(promote(region) for region in op.regions))
+                op = replace(op, regions=tuple(promote(region, affine) for region in op.regions))
             if op.primitive == "for" and not leaves_early(op):
-                loop(builder, op)
+                loop(builder, op, affine)
             else:
                 builder.append(op)
     return replace(block, ops=tuple(builder.ops))
 
 
-def loop(builder: Builder, op: Op) -> None:
+def loop(builder: Builder, op: Op, affine: Affine) -> None:
     """Emit a loop with the sums that it can keep in numbers."""
     body = loop_body(op)
     inside = set(body.parameters) | {v for inner in body.ops for v in inner.results}
@@ -83,10 +85,14 @@ def loop(builder: Builder, op: Op) -> None:
         mine = [each for each in sums if each.result is result]
         for k, each in enumerate(mine):
             total = left[id(each)]
+            joined = result if k == len(mine) - 1 else Value(held.name, held.type)
+            if affine.is_in_range(result, each.where):
+                addition = Op("accum", (held, *each.where, total), (joined,), (), {}, op.location)
+                held = builder.append(addition)[0]
+                continue
             condition = builder.emit("ne", (total, zero(total.type)), ty.boolean)
             with Builder(op.location) as then:
                 added = then.emit("accum", (held, *each.where, total), held.type, name=held.name)
-            joined = result if k == len(mine) - 1 else Value(held.name, held.type)
             builder.region("if", (condition,), (then.block((), (added,)), Block((), (), (held,))), (joined,))
             held = joined
 

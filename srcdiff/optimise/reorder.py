@@ -72,22 +72,27 @@ def indices_in(loop: Op) -> list[Value]:
 def own_elements(body: Block, start: Value, end: Value, index: Value) -> bool:
     """Whether every access to an array has the loop's index among its indices, always at the same axis."""
     versions = {start}
-    axes: set[int] | None = None
-    for op in body.ops:
-        touched = [v for v in op.operands if v in versions]
-        if op.regions:
-            if any(v in versions for region in op.regions for v in uses_in(region)) or touched:
-                return False
-            continue
-        if not touched:
-            continue
-        if (
-            op.primitive not in ("load", "store", "accum")
-            or op.operands[0] not in versions
-            or len(touched) != 1
-        ):
-            return False
-        here = {axis for axis, i in enumerate(indices_of(op)) if i is index}
-        axes = here if axes is None else axes & here
-        versions.update(op.results if op.primitive != "load" else ())
-    return bool(axes) and end in versions
+    axes: list[set[int]] = []
+
+    def visit(block: Block) -> bool:
+        for op in block.ops:
+            touched = [v for v in op.operands if v in versions]
+            if op.primitive == "for":
+                slots = [slot for slot in loop_slots(op) if slot[0] in versions]
+                versions.update(v for _, parameter, _, result in slots for v in (parameter, result))
+                if len(slots) != len(touched) or not all(map(visit, op.regions)):
+                    return False
+                if any(yielded not in versions for _, _, yielded, _ in slots):
+                    return False
+            elif op.regions:
+                if touched or any(v in versions for region in op.regions for v in uses_in(region)):
+                    return False
+            elif touched:
+                accesses = op.primitive in ("load", "store", "accum") and op.operands[0] in versions
+                if not accesses or len(touched) != 1:
+                    return False
+                axes.append({axis for axis, i in enumerate(indices_of(op)) if i is index})
+                versions.update(op.results if op.primitive != "load" else ())
+        return True
+
+    return visit(body) and end in versions and bool(axes) and bool(set.intersection(*axes))

@@ -1,0 +1,488 @@
+"""Leave to BLAS the sums of products of elements that are products of matrices.
+
+    for i in range(n):                               t = a @ b.T
+        for j in range(i + 1):                       for i in range(n):
+            for k in range(a.shape[1]):     ->           for j in range(i + 1):
+                c[i, j] += f * a[i, k] * b[j, k]             c[i, j] += f * t[i, j]
+
+The adjoint of a product is two products, so that the reverse sweep is left to BLAS too. The loop over `k` may be any of
+a nest, may add several products, to numbers or to elements, and each to elements of its own. What is multiplied must be
+the same in the whole nest; what the nest stores into an array that was a copy before is read from what it was copied
+from, if the loads find the elements as they were. A matrix that is longer than the loops, or has more than two axes, is
+copied first as far as they go. Only where the nest is in no other loop: in one, matrices are often small, and a call
+costs more than their elements. The loops must go over most elements of the product, as over a triangle; a band is not
+worth it. Reads: structure, affine forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ..analysis.affine import Linear
+from ..analysis.overwrites import Overwrites
+from ..analysis.structure import find_structure
+from ..ir import types as ty
+from ..ir.builder import Builder, constant, zero
+from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots
+from ..ir.walk import exchanged, substitute
+from ..primitives import ARRAYS, REGISTRY
+from .align import same
+from .combine import same_place
+from .interchange import is_plain_loop
+
+ZERO = Linear()
+SHORT = 8  # trips: over less, loops are as fast
+PURE = ("load", "cast", "shape")
+
+
+class NoProduct(Exception):
+    """A loop does not add up products of elements of matrices."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """What one trip adds: elements, times and over numbers that are the same in all trips; with a sign."""
+
+    loads: tuple[Op, ...] = ()
+    times: tuple[Value, ...] = ()
+    over: tuple[Value, ...] = ()
+    negative: bool = False
+
+    def product(self, other: Term) -> Term:
+        return Term(
+            self.loads + other.loads,
+            self.times + other.times,
+            self.over + other.over,
+            self.negative != other.negative,
+        )
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What of an axis of an array is multiplied: all of it if `length` is None, else so much from `low` on.
+
+    `certain` says that the loops stay inside of it.
+    """
+
+    low: Linear = ZERO
+    length: Linear | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A matrix of a product: an array, the axis that is summed over, and what is read of each axis."""
+
+    array: Value
+    summed: int
+    axes: tuple[Axis, ...]
+
+    @property
+    def free(self) -> list[int]:
+        return [axis for axis in range(len(self.axes)) if axis != self.summed]
+
+    @property
+    def is_whole(self) -> bool:
+        in_order = self.array.type.layout in ("C", "F")
+        return in_order and len(self.axes) == 2 and all(axis.length is None for axis in self.axes)
+
+
+def multiply_matrices(function: Function) -> Function:
+    """Give sums to BLAS until there is none left that is a product of matrices."""
+    refused: set[Op] = set()
+    for _ in range(64):
+        body = with_product(function.body, refused)
+        if body is None:
+            break
+        function = replace(function, body=body)
+    return function
+
+
+def with_product(body: Block, refused: set[Op]) -> Block | None:
+    """The body with one loop less; None if none adds up products. `refused` are loops that have been seen to do not."""
+    overwrites = Overwrites(find_structure(body))
+    for root in body.ops:
+        for loop in loops_of(root):
+            if loop in refused:
+                continue
+            try:
+                above, instead, results = Summation(overwrites, root, loop).products()
+            except NoProduct:
+                refused.add(loop)
+                continue
+            nest = exchanged(Block((), (root,), ()), {loop: instead}).ops
+            return substitute(exchanged(body, {root: [*above, *nest]}), results)
+    return None
+
+
+def loops_of(op: Op) -> Iterator[Op]:
+    """The loops of a nest, outer ones first, that run in each trip of those around them."""
+    if op.primitive == "for" and is_plain_loop(op) and is_number(op.operands[2], 1):
+        yield op
+        for inner in loop_body(op).ops:
+            yield from loops_of(inner)
+
+
+class Summation:
+    """A loop that may add up products, in a nest whose outermost loop is `root`."""
+
+    def __init__(self, overwrites: Overwrites, root: Op, loop: Op) -> None:
+        self.overwrites, self.root, self.loop = overwrites, root, loop
+        self.affine, self.structure = overwrites.affine, overwrites.structure
+        self.index = loop_body(loop).parameters[0]
+        self.sums: set[Value] = set()  # what is added to: numbers, and versions of arrays
+        self.varying: set[Value] = {self.index}  # what differs from trip to trip
+        self.above = Builder(root.location)
+        self.matrices: dict[Factor, tuple[Value, int]] = {}
+        self.known: dict[tuple[Factor, Factor], Value] = {}  # the products
+
+    def products(self) -> tuple[list[Op], list[Op], dict[Value, Value]]:
+        """The products, what stands in place of the loop, and what becomes of its results."""
+        trips = self.affine.form(self.loop.operands[1]) - self.affine.form(self.loop.operands[0])
+        if not trips.terms and trips.constant < SHORT:
+            raise NoProduct
+        body, slots = loop_body(self.loop), loop_slots(self.loop)
+        self.sums.update(parameter for _, parameter, _, _ in slots)
+        if any(ty.is_array(p.type) and self.structure.is_mixed(p) for p in self.sums):
+            raise NoProduct
+        self.find_varying(body)
+        with Builder(self.loop.location) as builder:
+            ends = self.one_trip(builder, body)
+        if not self.known:
+            raise NoProduct
+        starts = {parameter: initial for initial, parameter, _, _ in slots}
+        made = substitute(Block((), tuple(builder.ops), ends), starts)
+        results = dict(zip((result for *_, result in slots), made.results, strict=True))
+        return self.above.ops, list(made.ops), results
+
+    def find_varying(self, block: Block) -> None:
+        """Find what is added to, and what else differs from trip to trip."""
+        for op in block.ops:
+            if op.primitive == "for":
+                if not is_plain_loop(op) or any(v in self.varying for v in op.operands[:3]):
+                    raise NoProduct
+                for initial, parameter, _, result in loop_slots(op):
+                    if initial not in self.sums:
+                        raise NoProduct
+                    self.sums.update((parameter, result))
+                self.find_varying(loop_body(op))
+            elif op.primitive == "store":
+                if op.operands[0] not in self.sums or any(v in self.varying for v in indices_of(op)):
+                    raise NoProduct
+                self.sums.add(op.result)
+            elif op.primitive == "require":
+                if op.operands[0] in self.varying:
+                    raise NoProduct
+            elif op.primitive not in PURE and op.primitive not in REGISTRY:
+                raise NoProduct
+            elif any(v in self.varying or v in self.sums for v in op.operands):
+                self.varying.update(op.results)
+
+    # --------------------------------------------------------------------------------- one trip with the products
+
+    def one_trip(self, builder: Builder, block: Block) -> tuple[Value, ...]:
+        """Append a trip that adds elements of products instead of products of elements; gives what it yields."""
+        for op in block.ops:
+            if op.primitive == "for":
+                body = loop_body(op)
+                with Builder(op.location) as inside:
+                    ends = self.one_trip(inside, body)
+                builder.append(replace(op, regions=(inside.block(body.parameters, ends),)))
+            elif op.primitive == "store":
+                total = self.total(builder, op.operands[-1], op)
+                builder.append(replace(op, operands=(*op.operands[:-1], total)))
+            elif op.primitive == "require":
+                low, high, _ = self.loop.operands[:3]
+                idle = builder.compare("le", high, low)
+                fine = builder.emit("or", (idle, op.operands[0]), ty.boolean)
+                builder.append(replace(op, operands=(fine,)))
+            elif not any(v in self.varying for v in op.results):
+                builder.append(op)
+        return tuple(v if ty.is_array(v.type) else self.total(builder, v, None) for v in block.results)
+
+    def total(self, builder: Builder, value: Value, store: Op | None) -> Value:
+        """A sum to which the trip adds, as it is behind the last trip."""
+        starts: list[Value] = []
+        terms = self.terms(value, store, starts)
+        if len(starts) != 1:
+            raise NoProduct
+        total = starts[0]
+        if store is not None:
+            total = builder.emit("load", store.operands[:-1], total.type)
+        for term in terms:
+            element = self.element(builder, term, total.type)
+            for factor in term.times:
+                element = builder.emit("mul", (factor, element), total.type)
+            for divisor in term.over:
+                element = builder.emit("div", (element, divisor), total.type)
+            total = builder.emit("sub" if term.negative else "add", (total, element), total.type)
+        return total
+
+    def terms(self, value: Value, store: Op | None, starts: list[Value]) -> list[Term]:
+        """What is added to a sum; `starts` gets what it is added to: a number, or the element that is stored."""
+        if store is None and value in self.sums:
+            starts.append(value)
+            return []
+        made = self.structure.maker.get(value)
+        if made is None or value not in self.varying or made.regions:
+            raise NoProduct
+        match made.primitive, made.operands:
+            case "load", (array, *where) if array in self.sums:
+                if (
+                    store is None
+                    or array is not store.operands[0]
+                    or not same_place(tuple(where), indices_of(store))
+                ):
+                    raise NoProduct
+                starts.append(value)
+                return []
+            case "add", (a, b):
+                return self.terms(a, store, starts) + self.terms(b, store, starts)
+            case "sub", (a, b):
+                mine = self.terms(a, store, starts)
+                return mine + [replace(t, negative=not t.negative) for t in self.monomials(b)]
+            case _:
+                return self.monomials(value)
+
+    def monomials(self, value: Value) -> list[Term]:
+        """A value as a sum of products."""
+        if value not in self.varying:
+            return [Term(times=(value,))]
+        made = self.structure.maker[value]
+        match made.primitive, made.operands:
+            case "load", (array, *_) if array not in self.sums:
+                return [Term((made,))]
+            case "neg", (a,):
+                return [replace(t, negative=not t.negative) for t in self.monomials(a)]
+            case "add", (a, b):
+                return self.monomials(a) + self.monomials(b)
+            case "sub", (a, b):
+                return self.monomials(a) + [replace(t, negative=not t.negative) for t in self.monomials(b)]
+            case "mul", (a, b):
+                left, right = self.monomials(a), self.monomials(b)
+                if len(left) == 1 or len(right) == 1:
+                    return [x.product(y) for x in left for y in right]
+            case "div", (a, b) if b not in self.varying:
+                return [t.product(Term(over=(b,))) for t in self.monomials(a)]
+        raise NoProduct
+
+    def element(self, builder: Builder, term: Term, type: ty.Type) -> Value:
+        """The element of a product that the trips add up."""
+        if len(term.loads) != 2 or any(load.result.type != type for load in term.loads):
+            raise NoProduct
+        if not ty.is_float(type) or any(f.type != type for f in (*term.times, *term.over)):
+            raise NoProduct
+        # The index of the innermost loop goes along the rows of the product.
+        first, second = sorted(term.loads, key=self.depth)
+        left, right = self.factor(first), self.factor(second)
+        self.check_loops(
+            [self.affine.form(indices_of(x)[n]) for x, f in ((first, left), (second, right)) for n in f.free]
+        )
+        if (left, right) not in self.known and (right, left) in self.known:
+            first, second, left, right = second, first, right, left
+        if (left, right) not in self.known:
+            self.known[left, right] = self.multiplied(left, right)
+        where = [self.place(builder, left, first), self.place(builder, right, second)]
+        return builder.emit("load", (self.known[left, right], *where), type)
+
+    def depth(self, load: Op) -> int:
+        """How deep in the nest the loop is whose index moves a load, apart from the one that is summed over."""
+        forms = [self.affine.form(i) for i in indices_of(load) if i not in self.varying]
+        return max((len(self.structure.home.get(v, ())) for form in forms for v, _ in form.terms), default=0)
+
+    # ------------------------------------------------------------------------------------------- what is multiplied
+
+    def factor(self, load: Op) -> Factor:
+        """The matrix whose elements a load reads."""
+        array, where = load.operands[0], indices_of(load)
+        if len(where) != array.type.ndim or array.type.ndim < 2:
+            raise NoProduct
+        if not all(map(self.affine.is_never_negative, where)):
+            raise NoProduct
+        if self.root in self.structure.home.get(array, ()):
+            copied = self.overwrites.original(load)
+            if copied is None or self.root in self.structure.home.get(copied, ()):
+                raise NoProduct
+            array = copied
+        summed = [axis for axis, i in enumerate(where) if i in self.varying]
+        if len(summed) != 1 or self.affine.form(where[summed[0]]).coefficient(self.index) != 1:
+            raise NoProduct
+        axes = tuple(
+            self.summed_axis(array, axis, i) if axis == summed[0] else self.free_axis(array, axis, i)
+            for axis, i in enumerate(where)
+        )
+        if len(axes) > 2 and not all(axis.certain for axis in axes):
+            raise NoProduct  # the place in several axes is one number
+        return Factor(array, summed[0], axes)
+
+    def summed_axis(self, array: Value, axis: int, index: Value) -> Axis:
+        form = self.affine.form(index)
+        low, high = (form.replaced(self.index, self.affine.form(v)) for v in self.loop.operands[:2])
+        if self.inside(low) or self.inside(high):
+            raise NoProduct
+        if same(low, ZERO) and same(high, self.affine.length(array, axis)):
+            return Axis()
+        return Axis(low, high - low)
+
+    def free_axis(self, array: Value, axis: int, index: Value) -> Axis:
+        """All of an axis if the loops go over almost all of it or stop where it ends, else where they go."""
+        form = self.affine.form(index)
+        last = self.affine.length(array, axis) - Linear((), 1)
+        lows, highs = self.extremes(form, False), self.extremes(form, True)
+        if not lows or not highs:
+            raise NoProduct
+        rests = [last - high for high, _ in highs]
+        if any(not low.terms for low, _ in lows) and any(not rest.terms for rest in rests):
+            return Axis(certain=any(not rest.terms and rest.constant >= 0 for rest in rests))
+        exact = [form for form, is_exact in (*lows, *highs) if is_exact]
+        if len(exact) != 2:
+            return Axis(certain=False)
+        low, high = exact
+        return Axis(low, high - low + Linear((), 1))
+
+    def inside(self, form: Linear) -> list[Value]:
+        """The values of a form that the nest makes."""
+        return [v for v, _ in form.terms if self.root in self.structure.home.get(v, ())]
+
+    def extremes(self, form: Linear, top: bool, is_exact: bool = True) -> list[tuple[Linear, bool]]:
+        """Bounds of a form over the nest, from above or from below, and whether they are reached."""
+        value = self.affine.innermost(self.inside(form))
+        if value is None:
+            return [(form, is_exact)]
+        upwards = (form.coefficient(value) > 0) == top
+        ends = self.affine.bounds(value)
+        if ends is not None:
+            return self.extremes(form.replaced(value, ends[upwards]), top, is_exact)
+        limits = self.affine.limits_of(value, not upwards)
+        return [found for limit in limits for found in self.extremes(form.replaced(value, limit), top, False)]
+
+    def check_loops(self, forms: Sequence[Linear]) -> None:
+        """See that each axis has a loop of its own, as long as the axis or a side of a triangle."""
+        seen: set[Value] = set()
+        for form in forms:
+            moved = self.inside(form)
+            if any(self.affine.loop_of(v) is None or abs(form.coefficient(v)) != 1 for v in moved):
+                raise NoProduct
+            index = self.affine.innermost(moved)
+            loop = None if index is None or index in seen else self.affine.loop_of(index)
+            if index is None or loop is None:
+                raise NoProduct
+            seen.add(index)
+            low, high = map(self.affine.form, loop.operands[:2])
+            starts, ends = self.inside(low), self.limits(high)
+            if any(v in starts for end in ends for v in self.inside(end)):
+                raise NoProduct  # a band
+            trips = self.extremes(high - low, True)
+            if not trips or any(not t.terms and t.constant < SHORT for t, _ in trips):
+                raise NoProduct
+            if len(moved) > 1:
+                spans = [
+                    a - b + Linear((), 1)
+                    for a, _ in self.extremes(form, True)
+                    for b, _ in self.extremes(form, False)
+                ]
+                if not any(same(t, span) for t, _ in trips for span in spans):
+                    raise NoProduct
+
+    def limits(self, form: Linear) -> list[Linear]:
+        """A form, and what it is at most where it is a minimum."""
+        return [form, *(form.replaced(v, x) for v, _ in form.terms for x in self.affine.limits_of(v, False))]
+
+    # ---------------------------------------------------------------------------------------------------- emission
+
+    def multiplied(self, left: Factor, right: Factor) -> Value:
+        """Append a product above the nest."""
+        operands = self.matrix(left, 1), self.matrix(right, 0)
+        with self.above:
+            (result,) = ARRAYS["matmul"].emit(*operands)
+        if all(axis.certain for factor in (left, right) for axis in factor.axes):
+            made = self.above.ops[-1]
+            self.above.ops[-1] = replace(made, attributes={**made.attributes, "trusted": True})
+        return result
+
+    def matrix(self, factor: Factor, summed: int) -> tuple[Value, bool]:
+        """The matrix of a factor, and whether it is read transposed for the summed axis to be where it should be."""
+        if factor not in self.matrices:
+            if factor.is_whole:
+                self.matrices[factor] = factor.array, factor.summed
+            else:
+                self.matrices[factor] = self.copied(factor), factor.summed if len(factor.axes) == 2 else 1
+        array, at = self.matrices[factor]
+        return array, at != summed
+
+    def copied(self, factor: Factor) -> Value:
+        """Append a copy of what is read of an array, as a matrix; of more axes, those not summed over become one."""
+        array, builder = factor.array, self.above
+        lengths = [self.length(builder, factor, axis) for axis in range(len(factor.axes))]
+        order = list(range(len(lengths))) if len(lengths) == 2 else [*factor.free, factor.summed]
+        rows = lengths[order[0]]
+        for axis in order[1:-1]:
+            rows = builder.emit("mul", (rows, lengths[axis]), ty.int64)
+        type = ty.array(array.type.dtype, 2)
+        attributes = {"fill": "empty", "trusted": True}
+        start = builder.emit("alloc", (rows, lengths[order[-1]]), type, attributes, array.name)
+
+        def level(builder: Builder, held: Value, indices: list[Value]) -> Value:
+            if len(indices) == len(order):
+                where = dict(zip(order, indices, strict=True))
+                source = [self.shifted(builder, where[n], factor.axes[n].low) for n in range(len(order))]
+                element = builder.emit("load", (array, *source), array.type.dtype)
+                row = indices[0]
+                for axis, index in zip(order[1:-1], indices[1:-1], strict=True):
+                    row = builder.emit("mul", (row, lengths[axis]), ty.int64)
+                    row = builder.emit("add", (row, index), ty.int64)
+                return builder.emit("store", (held, row, indices[-1], element), type, name=held.name)
+            index, parameter, result = Value("", ty.int64), Value(held.name, type), Value(held.name, type)
+            with Builder(builder.location) as inside:
+                last = level(inside, parameter, [*indices, index])
+            bounds = (zero(ty.int64), lengths[order[len(indices)]], constant(1, ty.int64))
+            body = inside.block((index, parameter), (last,))
+            builder.region("for", (*bounds, held), (body,), (result,))
+            return result
+
+        return level(builder, start, [])
+
+    def length(self, builder: Builder, factor: Factor, axis: int) -> Value:
+        length = factor.axes[axis].length
+        if length is None:
+            return builder.emit("shape", (factor.array,), ty.int64, {"axis": axis})
+        return self.emitted(builder, length)
+
+    def place(self, builder: Builder, factor: Factor, load: Op) -> Value:
+        """The row or column of a product that a load belongs to."""
+        first, *others = factor.free
+        where = indices_of(load)
+        row = self.shifted(builder, where[first], factor.axes[first].low.scaled(-1))
+        for axis in others:
+            with self.above:
+                length = self.length(self.above, factor, axis)
+            row = builder.emit("mul", (row, length), ty.int64)
+            index = self.shifted(builder, where[axis], factor.axes[axis].low.scaled(-1))
+            row = builder.emit("add", (row, index), ty.int64)
+        return row
+
+    def shifted(self, builder: Builder, index: Value, by: Linear) -> Value:
+        if same(by, ZERO):
+            return index
+        with self.above:
+            amount = self.emitted(self.above, by)
+        return builder.emit("add", (index, amount), ty.int64)
+
+    def emitted(self, builder: Builder, form: Linear) -> Value:
+        """Append the arithmetic of a form without values of the nest."""
+        total: Value | None = None
+        for value, c in form.terms:
+            if value in self.affine.length_of:
+                array, axis = self.affine.length_of[value]
+                value = builder.emit("shape", (array,), ty.int64, {"axis": axis})
+            part = value if c == 1 else builder.emit("mul", (value, constant(c, ty.int64)), ty.int64)
+            total = part if total is None else builder.emit("add", (total, part), ty.int64)
+        if total is None:
+            return constant(form.constant, ty.int64)
+        if form.constant:
+            total = builder.emit("add", (total, constant(form.constant, ty.int64)), ty.int64)
+        return total
+
+
+__all__ = ["multiply_matrices"]

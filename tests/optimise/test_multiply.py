@@ -1,0 +1,150 @@
+"""Sums of products of elements become products of matrices, where they are that and nothing else is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from srcdiff import differentiate, value_and_grad
+from tests.programs.table import numbers
+from tests.truth import assert_gradient
+
+
+def scaled_product(f, a, b, c):
+    n, m = c.shape
+    total = 0.0
+    for i in range(n):
+        for j in range(m):
+            s = c[i, j]
+            for k in range(a.shape[1]):
+                s -= f * a[i, k] * b[k, j] / 3.0
+            total += s * s
+    return total
+
+
+def longer_than_the_loops(f, a, b, n):
+    c = np.zeros((n, n))
+    for i in range(n):
+        for k in range(2, 11):
+            for j in range(n):
+                c[j, i] += a[i, k + 1] * b[j, k] * f
+    return np.sum(c * c * c)
+
+
+def rank_two(f, a, b):
+    n = a.shape[0]
+    c = np.ones((n, n))
+    for i in range(n):
+        for j in range(i + 1):
+            for k in range(a.shape[1]):
+                c[i, j] += a[j, k] * b[i, k] - f * (b[j, k] * a[i, k])
+    return np.sum(c * c)
+
+
+def in_place(f, a, b):
+    row = np.empty(a.shape[2])
+    for r in range(a.shape[0]):
+        for q in range(a.shape[1]):
+            row[:] = f
+            for s in range(a.shape[2]):
+                for p in range(a.shape[2]):
+                    row[p] += a[r, q, s] * b[s, p]
+            a[r, q] = row
+    return np.sum(a * a)
+
+
+def outermost_sum(f, a, b):
+    n, m = a.shape[0], b.shape[1]
+    c = np.zeros((n, m))
+    for k in range(a.shape[1]):
+        for i in range(n):
+            w = f + i
+            for j in range(m):
+                c[i, j] = c[i, j] + w * a[i, k] * b[k, j]
+    return np.sum(c * c)
+
+
+A = numbers(3, 4, seed=1)
+CASES: list[tuple[Any, tuple[Any, ...]]] = [
+    (scaled_product, (0.7, A, numbers(4, 2, seed=2), numbers(3, 2, seed=3))),
+    (scaled_product, (0.7, numbers(5, 4, seed=4), numbers(5, 3, seed=5), numbers(3, 2, seed=6))),
+    (scaled_product, (0.7, numbers(3, 0, seed=4), numbers(0, 3, seed=5), numbers(3, 2, seed=6))),
+    (longer_than_the_loops, (0.7, numbers(4, 12, seed=7), numbers(3, 12, seed=8), 3)),
+    (longer_than_the_loops, (0.7, numbers(2, 12, seed=7), numbers(2, 12, seed=8), 0)),
+    (rank_two, (0.7, A, numbers(3, 5, seed=9))),
+    (in_place, (0.7, numbers(2, 3, 4, seed=10), numbers(5, 4, seed=11))),
+    (outermost_sum, (0.7, A, numbers(4, 3, seed=12))),
+]
+
+
+@pytest.mark.parametrize(("f", "args"), CASES)
+def test_a_sum_of_products_is_left_to_blas(f: Any, args: tuple[Any, ...], uncompiled: None) -> None:
+    assert differentiate(f, argnums=(0, 1, 2)).gradient_source(*args).count(" @ ") >= 3
+    assert_gradient(f, args, (0, 1, 2))
+
+
+def test_what_the_loops_would_read_outside_is_found() -> None:
+    a, b, c = A, numbers(4, 1, seed=2), numbers(3, 2, seed=3)
+    with pytest.raises(IndexError, match="`b`"):
+        value_and_grad(scaled_product, argnums=(0, 1, 2))(0.7, a, b, c)
+
+
+def test_what_the_loops_do_not_read_may_be_anything(uncompiled: None) -> None:
+    a, b = numbers(10, 12, seed=7), numbers(9, 12, seed=8)
+    value, gradients = value_and_grad(longer_than_the_loops, argnums=(1, 2))(0.7, a, b, 9)
+    a[9], a[:, :3], a[:, 12:], b[:, :2], b[:, 11:] = np.nan, np.inf, np.nan, np.inf, np.nan
+    again, same = value_and_grad(longer_than_the_loops, argnums=(1, 2))(0.7, a, b, 9)
+    assert again == value
+    assert all(np.array_equal(x, y) for x, y in zip(gradients, same, strict=True))
+
+
+def carried(f, a, b):
+    n = a.shape[0]
+    for i in range(n):
+        for j in range(n):
+            for k in range(n):
+                a[i, j] += f * a[i, k] * b[k, j]
+    return np.sum(a * a)
+
+
+def band(f, a, b):
+    n = a.shape[0]
+    total = 0.0
+    for i in range(n):
+        for j in range(i, min(i + 2, n)):
+            s = 0.0
+            for k in range(n):
+                s += f * a[i, k] * b[k, j]
+            total += s * s
+    return total
+
+
+def diagonal(f, a, b):
+    total = 0.0
+    for i in range(a.shape[0]):
+        s = 0.0
+        for k in range(a.shape[1]):
+            s += f * a[i, k] * b[k, i]
+        total += s * s
+    return total
+
+
+def many_small(f, a, b):
+    n = a.shape[0]
+    total = 0.0
+    for t in range(3):
+        c = np.zeros((n, n))
+        for i in range(n):
+            for j in range(n):
+                for k in range(n):
+                    c[i, j] += f * a[i, k] * b[k, j] + t
+        total += np.sum(c * c)
+    return total
+
+
+@pytest.mark.parametrize("f", [carried, band, diagonal, many_small])
+def test_other_sums_stay_loops(f: Any) -> None:
+    args = (0.7, numbers(9, 9, seed=1), numbers(9, 9, seed=2))
+    assert " @ " not in differentiate(f, argnums=(0, 1, 2)).gradient_source(*args)

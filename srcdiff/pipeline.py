@@ -291,6 +291,7 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
 NOT_IN_THREADS = {
     "multiply",
+    "push",
     "interchange",
     "hold",
     "maps",
@@ -302,6 +303,7 @@ NOT_IN_THREADS = {
 # What one thread stores in shared memory another one reads: stores stay where they are.
 NOT_IN_SHARED_MEMORY = {
     "join",
+    "join recorded",
     "contract",
     "privatise",
     "fuse",

@@ -85,7 +85,9 @@ def test_warp_formula():
 
 
 @pytest.mark.parametrize(
-    ("function", "place"), [(gpu.chain, 1), (gpu.saxpy_loss, 3), (gpu.heat, 2)], ids=lambda x: str(x)
+    ("function", "place"),
+    [(gpu.chain, 1), (gpu.saxpy_loss, 3), (gpu.heat, 2)],
+    ids=["chain", "saxpy", "heat"],
 )
 def test_warp_kernels(function, place):
     pytest.importorskip("warp")

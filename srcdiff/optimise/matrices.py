@@ -19,6 +19,7 @@ from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Op, Value, indices_of
 from ..primitives import ARRAYS
+from .align import same
 from .bounds import joined
 
 ZERO = Linear()
@@ -77,7 +78,7 @@ class Matrices:
         """The matrix of a factor, and whether it is read transposed for the summed axis to be where it should be."""
         if factor.is_whole:
             return factor.array, factor.summed != summed
-        needed = () if self.fits(factor) else self.uncertain_lengths(other)
+        needed = () if self.fits(factor) else self.needed(factor, other)
         if (factor, needed) not in self.copies:
             self.copies[factor, needed] = self.copied(factor, needed)
         at = factor.summed if len(factor.axes) == 2 else 1
@@ -92,11 +93,18 @@ class Matrices:
         )
         return all(map(self.affine.is_not_negative, rests))
 
-    def uncertain_lengths(self, factor: Factor) -> tuple[Linear, ...]:
-        """How much of the axes that are not summed over is read, where that may be nothing."""
-        axes = [(n, factor.axes[n].length) for n in factor.free]
-        lengths = [self.affine.length(factor.array, n) if x is None else x for n, x in axes]
-        return tuple(x for x in lengths if not self.affine.is_positive(x))
+    def needed(self, factor: Factor, other: Factor) -> tuple[Linear, ...]:
+        """What must be positive for the loops to make a trip where those over a factor do: trips over the other one."""
+        own = [self.read_length(factor, axis) for axis in range(len(factor.axes))]
+        others = (self.read_length(other, axis) for axis in other.free)
+        return tuple(
+            x for x in others if not self.affine.is_positive(x) and not any(same(x, length) for length in own)
+        )
+
+    def read_length(self, factor: Factor, axis: int) -> Linear:
+        """How much of an axis is read."""
+        length = factor.axes[axis].length
+        return self.affine.length(factor.array, axis) if length is None else length
 
     def copied(self, factor: Factor, needed: Sequence[Linear]) -> Value:
         """Append a copy of what is read of an array, as a matrix; of more axes, those not summed over become one.

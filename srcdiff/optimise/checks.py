@@ -40,7 +40,6 @@ LENGTHS = {
     "or",
     "not",
 }
-STAY_BEHIND = {"opaque", "raise", "call"}
 
 
 def use_checks(function: Function) -> Function:
@@ -114,6 +113,12 @@ def is_length(op: Op) -> bool:
     return op.primitive in LENGTHS and all(v.type in (ty.int64, ty.boolean) for v in made)
 
 
+def stays_behind(op: Op) -> bool:
+    """Whether no later check may be made before an op: a call, or an error of the user."""
+    is_assertion = op.primitive == "require" and op.attributes["error"] == "AssertionError"
+    return is_assertion or op.primitive in ("opaque", "raise", "call")
+
+
 def early_checks(block: Block) -> Iterator[Op]:
     """The ops of a block, with checks and the lengths that they compare before the loops that they do not depend on."""
     compared: set[Value] = set()
@@ -123,17 +128,16 @@ def early_checks(block: Block) -> Iterator[Op]:
     waiting: list[Op] = []
     late: set[Value] = set()
     for op in block.ops:
-        if op.primitive == "require" or (is_length(op) and op.result in compared):
-            if late.isdisjoint(op.operands):
-                yield op
-                continue
-        elif any(inner.primitive in STAY_BEHIND for inner in ops_of(op)):
+        is_check = op.primitive == "require" or (is_length(op) and op.result in compared)
+        if is_check and late.isdisjoint(op.operands):
+            yield op
+        elif any(map(stays_behind, ops_of(op))):
             yield from waiting
             waiting, late = [], set()
             yield op
-            continue
-        waiting.append(op)
-        late.update(op.results)
+        else:
+            waiting.append(op)
+            late.update(op.results)
     yield from waiting
 
 

@@ -23,15 +23,15 @@ from ..analysis.affine import Linear
 from ..analysis.overwrites import Overwrites
 from ..analysis.structure import find_structure
 from ..ir import types as ty
-from ..ir.builder import Builder, constant, zero
+from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots
 from ..ir.walk import exchanged, substitute
-from ..primitives import ARRAYS, REGISTRY
+from ..primitives import REGISTRY
 from .align import same
 from .combine import same_place
 from .interchange import is_plain_loop
+from .matrices import ZERO, Axis, Factor, Matrices
 
-ZERO = Linear()
 SHORT = 8  # trips: over less, loops are as fast
 PURE = ("load", "cast", "shape")
 
@@ -56,36 +56,6 @@ class Term:
             self.over + other.over,
             self.negative != other.negative,
         )
-
-
-@dataclass(frozen=True)
-class Axis:
-    """What of an axis of an array is multiplied: all of it if `length` is None, else so much from `low` on.
-
-    `certain` says that the loops stay inside of it.
-    """
-
-    low: Linear = ZERO
-    length: Linear | None = None
-    certain: bool = True
-
-
-@dataclass(frozen=True)
-class Factor:
-    """A matrix of a product: an array, the axis that is summed over, and what is read of each axis."""
-
-    array: Value
-    summed: int
-    axes: tuple[Axis, ...]
-
-    @property
-    def free(self) -> list[int]:
-        return [axis for axis in range(len(self.axes)) if axis != self.summed]
-
-    @property
-    def is_whole(self) -> bool:
-        in_order = self.array.type.layout in ("C", "F")
-        return in_order and len(self.axes) == 2 and all(axis.length is None for axis in self.axes)
 
 
 def multiply_matrices(function: Function) -> Function:
@@ -133,9 +103,7 @@ class Summation:
         self.index = loop_body(loop).parameters[0]
         self.sums: set[Value] = set()  # what is added to: numbers, and versions of arrays
         self.varying: set[Value] = {self.index}  # what differs from trip to trip
-        self.above = Builder(root.location)
-        self.matrices: dict[Factor, tuple[Value, int]] = {}
-        self.known: dict[tuple[Factor, Factor], Value] = {}  # the products
+        self.matrices = Matrices(self.affine, root.location)
 
     def products(self) -> tuple[list[Op], list[Op], dict[Value, Value]]:
         """The products, what stands in place of the loop, and what becomes of its results."""
@@ -149,12 +117,12 @@ class Summation:
         self.find_varying(body)
         with Builder(self.loop.location) as builder:
             ends = self.one_trip(builder, body)
-        if not self.known:
+        if not self.matrices.known:
             raise NoProduct
         starts = {parameter: initial for initial, parameter, _, _ in slots}
         made = substitute(Block((), tuple(builder.ops), ends), starts)
         results = dict(zip((result for *_, result in slots), made.results, strict=True))
-        return self.above.ops, list(made.ops), results
+        return self.matrices.above.ops, list(made.ops), results
 
     def find_varying(self, block: Block) -> None:
         """Find what is added to, and what else differs from trip to trip."""
@@ -279,12 +247,7 @@ class Summation:
         self.check_loops(
             [self.affine.form(indices_of(x)[n]) for x, f in ((first, left), (second, right)) for n in f.free]
         )
-        if (left, right) not in self.known and (right, left) in self.known:
-            first, second, left, right = second, first, right, left
-        if (left, right) not in self.known:
-            self.known[left, right] = self.multiplied(left, right)
-        where = [self.place(builder, left, first), self.place(builder, right, second)]
-        return builder.emit("load", (self.known[left, right], *where), type)
+        return self.matrices.element(builder, left, right, first, second)
 
     def depth(self, load: Op) -> int:
         """How deep in the nest the loop is whose index moves a load, apart from the one that is summed over."""
@@ -326,15 +289,15 @@ class Summation:
         return Axis(low, high - low)
 
     def free_axis(self, array: Value, axis: int, index: Value) -> Axis:
-        """All of an axis if the loops go over almost all of it or stop where it ends, else where they go."""
+        """All of an axis if the loops go over all of it, else where they go: what they do not read may be anything."""
         form = self.affine.form(index)
         last = self.affine.length(array, axis) - Linear((), 1)
         lows, highs = self.extremes(form, False), self.extremes(form, True)
         if not lows or not highs:
             raise NoProduct
         rests = [last - high for high, _ in highs]
-        if any(not low.terms for low, _ in lows) and any(not rest.terms for rest in rests):
-            return Axis(certain=any(not rest.terms and rest.constant >= 0 for rest in rests))
+        if any(same(low, ZERO) for low, _ in lows) and any(same(rest, ZERO) for rest in rests):
+            return Axis()
         exact = [form for form, is_exact in (*lows, *highs) if is_exact]
         if len(exact) != 2:
             return Axis(certain=False)
@@ -388,101 +351,6 @@ class Summation:
     def limits(self, form: Linear) -> list[Linear]:
         """A form, and what it is at most where it is a minimum."""
         return [form, *(form.replaced(v, x) for v, _ in form.terms for x in self.affine.limits_of(v, False))]
-
-    # ---------------------------------------------------------------------------------------------------- emission
-
-    def multiplied(self, left: Factor, right: Factor) -> Value:
-        """Append a product above the nest."""
-        operands = self.matrix(left, 1), self.matrix(right, 0)
-        with self.above:
-            (result,) = ARRAYS["matmul"].emit(*operands)
-        if all(axis.certain for factor in (left, right) for axis in factor.axes):
-            made = self.above.ops[-1]
-            self.above.ops[-1] = replace(made, attributes={**made.attributes, "trusted": True})
-        return result
-
-    def matrix(self, factor: Factor, summed: int) -> tuple[Value, bool]:
-        """The matrix of a factor, and whether it is read transposed for the summed axis to be where it should be."""
-        if factor not in self.matrices:
-            if factor.is_whole:
-                self.matrices[factor] = factor.array, factor.summed
-            else:
-                self.matrices[factor] = self.copied(factor), factor.summed if len(factor.axes) == 2 else 1
-        array, at = self.matrices[factor]
-        return array, at != summed
-
-    def copied(self, factor: Factor) -> Value:
-        """Append a copy of what is read of an array, as a matrix; of more axes, those not summed over become one."""
-        array, builder = factor.array, self.above
-        lengths = [self.length(builder, factor, axis) for axis in range(len(factor.axes))]
-        order = list(range(len(lengths))) if len(lengths) == 2 else [*factor.free, factor.summed]
-        rows = lengths[order[0]]
-        for axis in order[1:-1]:
-            rows = builder.emit("mul", (rows, lengths[axis]), ty.int64)
-        type = ty.array(array.type.dtype, 2)
-        attributes = {"fill": "empty", "trusted": True}
-        start = builder.emit("alloc", (rows, lengths[order[-1]]), type, attributes, array.name)
-
-        def level(builder: Builder, held: Value, indices: list[Value]) -> Value:
-            if len(indices) == len(order):
-                where = dict(zip(order, indices, strict=True))
-                source = [self.shifted(builder, where[n], factor.axes[n].low) for n in range(len(order))]
-                element = builder.emit("load", (array, *source), array.type.dtype)
-                row = indices[0]
-                for axis, index in zip(order[1:-1], indices[1:-1], strict=True):
-                    row = builder.emit("mul", (row, lengths[axis]), ty.int64)
-                    row = builder.emit("add", (row, index), ty.int64)
-                return builder.emit("store", (held, row, indices[-1], element), type, name=held.name)
-            index, parameter, result = Value("", ty.int64), Value(held.name, type), Value(held.name, type)
-            with Builder(builder.location) as inside:
-                last = level(inside, parameter, [*indices, index])
-            bounds = (zero(ty.int64), lengths[order[len(indices)]], constant(1, ty.int64))
-            body = inside.block((index, parameter), (last,))
-            builder.region("for", (*bounds, held), (body,), (result,))
-            return result
-
-        return level(builder, start, [])
-
-    def length(self, builder: Builder, factor: Factor, axis: int) -> Value:
-        length = factor.axes[axis].length
-        if length is None:
-            return builder.emit("shape", (factor.array,), ty.int64, {"axis": axis})
-        return self.emitted(builder, length)
-
-    def place(self, builder: Builder, factor: Factor, load: Op) -> Value:
-        """The row or column of a product that a load belongs to."""
-        first, *others = factor.free
-        where = indices_of(load)
-        row = self.shifted(builder, where[first], factor.axes[first].low.scaled(-1))
-        for axis in others:
-            with self.above:
-                length = self.length(self.above, factor, axis)
-            row = builder.emit("mul", (row, length), ty.int64)
-            index = self.shifted(builder, where[axis], factor.axes[axis].low.scaled(-1))
-            row = builder.emit("add", (row, index), ty.int64)
-        return row
-
-    def shifted(self, builder: Builder, index: Value, by: Linear) -> Value:
-        if same(by, ZERO):
-            return index
-        with self.above:
-            amount = self.emitted(self.above, by)
-        return builder.emit("add", (index, amount), ty.int64)
-
-    def emitted(self, builder: Builder, form: Linear) -> Value:
-        """Append the arithmetic of a form without values of the nest."""
-        total: Value | None = None
-        for value, c in form.terms:
-            if value in self.affine.length_of:
-                array, axis = self.affine.length_of[value]
-                value = builder.emit("shape", (array,), ty.int64, {"axis": axis})
-            part = value if c == 1 else builder.emit("mul", (value, constant(c, ty.int64)), ty.int64)
-            total = part if total is None else builder.emit("add", (total, part), ty.int64)
-        if total is None:
-            return constant(form.constant, ty.int64)
-        if form.constant:
-            total = builder.emit("add", (total, constant(form.constant, ty.int64)), ty.int64)
-        return total
 
 
 __all__ = ["multiply_matrices"]

@@ -39,6 +39,15 @@ def behind_an_error(a, b):
     return np.sum(a * b)
 
 
+def behind_an_assertion(a, b):
+    total = 0.0
+    for i in range(a.shape[0]):
+        assert a[i, 0] > 0.0, "a negative number"
+        total += a[i, 0]
+    assert total < 5.0, "a large sum"
+    return total + np.sum(a * b)
+
+
 def sums_of_rows(a, b):
     t = np.sum(a[:, :, np.newaxis, np.newaxis] * b[np.newaxis, :, :, np.newaxis] * a[0], axis=(1, 2))
     kept = np.sum(a[:, :, np.newaxis] * b[0], axis=(0, 1), keepdims=True)
@@ -63,6 +72,17 @@ def test_what_does_not_fit_is_still_an_error() -> None:
             gradient.grad(a, b)
     with pytest.raises(ValueError, match="nothing to add up"):
         differentiate(behind_an_error).grad(A[:0], B)
+
+
+def test_no_check_comes_before_an_assertion(uncompiled: None) -> None:
+    gradient = differentiate(behind_an_assertion, argnums=(0, 1), cache=False)
+    for a, error, message in (
+        (-np.ones((2, 3)), AssertionError, "negative"),
+        (3.0 * np.ones((2, 3)), AssertionError, "large"),
+        (np.ones((2, 3)), ValueError, "different lengths"),
+    ):
+        with pytest.raises(error, match=message):
+            gradient.grad(a, B)
 
 
 def test_one_check_for_each_pair() -> None:

@@ -66,6 +66,15 @@ def outermost_sum(f, a, b):
     return np.sum(c * c)
 
 
+def below_the_diagonal(f, a, b, n):
+    c = np.ones((9, 9))
+    for i in range(n):
+        for j in range(1, i - 1):
+            for k in range(2, n):
+                c[i, j] += f * a[i, k] * b[j, k]
+    return np.sum(c * c)
+
+
 A = numbers(3, 4, seed=1)
 CASES: list[tuple[Any, tuple[Any, ...]]] = [
     (scaled_product, (0.7, A, numbers(4, 2, seed=2), numbers(3, 2, seed=3))),
@@ -76,6 +85,8 @@ CASES: list[tuple[Any, tuple[Any, ...]]] = [
     (rank_two, (0.7, A, numbers(3, 5, seed=9))),
     (in_place, (0.7, numbers(2, 3, 4, seed=10), numbers(5, 4, seed=11))),
     (outermost_sum, (0.7, A, numbers(4, 3, seed=12))),
+    (below_the_diagonal, (0.7, numbers(9, 9, seed=13), numbers(9, 9, seed=14), 9)),
+    *((below_the_diagonal, (0.7, numbers(0, 2, seed=13), numbers(1, 0, seed=14), n)) for n in (0, 1, 2)),
 ]
 
 
@@ -98,6 +109,24 @@ def test_what_the_loops_do_not_read_may_be_anything(uncompiled: None) -> None:
     again, same = value_and_grad(longer_than_the_loops, argnums=(1, 2))(0.7, a, b, 9)
     assert again == value
     assert all(np.array_equal(x, y) for x, y in zip(gradients, same, strict=True))
+
+
+def without_the_first_row(a, b):
+    n = a.shape[0]
+    c = np.zeros((n, n))
+    for i in range(1, n):
+        for j in range(1, n):
+            for k in range(a.shape[1]):
+                c[i, j] += a[i, k] * b[j, k]
+    return np.sum(c * c)
+
+
+def test_a_row_that_the_loops_leave_out_may_be_anything(uncompiled: None) -> None:
+    a, b = numbers(4, 3, seed=7), numbers(4, 3, seed=8)
+    gradients = value_and_grad(without_the_first_row, argnums=(0, 1))(a, b)[1]
+    a[0], b[0] = np.nan, np.inf
+    again = value_and_grad(without_the_first_row, argnums=(0, 1))(a, b)[1]
+    assert all(np.array_equal(x, y) for x, y in zip(gradients, again, strict=True))
 
 
 def carried(f, a, b):

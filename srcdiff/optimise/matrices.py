@@ -1,0 +1,211 @@
+"""Multiply what loops read of two arrays: matrices, or copies of parts of arrays that are matrices.
+
+    a[i + 1, k], i < n - 1, k < m           t = np.empty((n - 1, m))
+                                   ->       for r in range(n - 1):
+                                                for q in range(m):
+                                                    t[r, q] = a[r + 1, q]
+
+Where the loops might make no trip, an array may have less than they would read. Reads: affine forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..analysis.affine import Affine, Linear
+from ..errors import Location
+from ..ir import types as ty
+from ..ir.builder import Builder, constant, zero
+from ..ir.core import Block, Op, Value, indices_of
+from ..primitives import ARRAYS
+from .align import same
+from .bounds import joined
+
+ZERO = Linear()
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What of an axis of an array is multiplied: all of it if `length` is None, else so much from `low` on.
+
+    `certain` says that the loops stay inside of it.
+    """
+
+    low: Linear = ZERO
+    length: Linear | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A matrix of a product: an array, the axis that is summed over, and what is read of each axis."""
+
+    array: Value
+    summed: int
+    axes: tuple[Axis, ...]
+
+    @property
+    def free(self) -> list[int]:
+        return [axis for axis in range(len(self.axes)) if axis != self.summed]
+
+    @property
+    def is_whole(self) -> bool:
+        in_order = self.array.type.layout in ("C", "F")
+        return in_order and len(self.axes) == 2 and all(axis.length is None for axis in self.axes)
+
+
+class Matrices:
+    """The products of matrices above a nest of loops, at its location."""
+
+    def __init__(self, affine: Affine, location: Location | None) -> None:
+        self.affine = affine
+        self.above = Builder(location)
+        self.copies: dict[tuple[Factor, tuple[Linear, ...]], Value] = {}
+        self.known: dict[tuple[Factor, Factor], Value] = {}  # the products
+
+    def multiplied(self, left: Factor, right: Factor) -> Value:
+        """Append a product above the nest."""
+        operands = self.matrix(left, 1, right), self.matrix(right, 0, left)
+        with self.above:
+            (result,) = ARRAYS["matmul"].emit(*operands)
+        if all(axis.certain for factor in (left, right) for axis in factor.axes):
+            made = self.above.ops[-1]
+            self.above.ops[-1] = replace(made, attributes={**made.attributes, "trusted": True})
+        return result
+
+    def matrix(self, factor: Factor, summed: int, other: Factor) -> tuple[Value, bool]:
+        """The matrix of a factor, and whether it is read transposed for the summed axis to be where it should be."""
+        if factor.is_whole:
+            return factor.array, factor.summed != summed
+        needed = () if self.fits(factor) else self.needed(factor, other)
+        if (factor, needed) not in self.copies:
+            self.copies[factor, needed] = self.copied(factor, needed)
+        at = factor.summed if len(factor.axes) == 2 else 1
+        return self.copies[factor, needed], at != summed
+
+    def fits(self, factor: Factor) -> bool:
+        """Whether what is read of an array certainly exists, be the loops without a trip."""
+        rests = (
+            self.affine.length(factor.array, n) - axis.low - axis.length
+            for n, axis in enumerate(factor.axes)
+            if axis.length is not None
+        )
+        return all(map(self.affine.is_not_negative, rests))
+
+    def needed(self, factor: Factor, other: Factor) -> tuple[Linear, ...]:
+        """What must be positive for the loops to make a trip where those over a factor do: trips over the other one."""
+        own = [self.read_length(factor, axis) for axis in range(len(factor.axes))]
+        others = (self.read_length(other, axis) for axis in other.free)
+        return tuple(
+            x for x in others if not self.affine.is_positive(x) and not any(same(x, length) for length in own)
+        )
+
+    def read_length(self, factor: Factor, axis: int) -> Linear:
+        """How much of an axis is read."""
+        length = factor.axes[axis].length
+        return self.affine.length(factor.array, axis) if length is None else length
+
+    def copied(self, factor: Factor, needed: Sequence[Linear]) -> Value:
+        """Append a copy of what is read of an array, as a matrix; of more axes, those not summed over become one.
+
+        Unless all that is `needed` is positive, the loops make no trip, and nothing is read.
+        """
+        array, builder = factor.array, self.above
+        lengths = [self.length(builder, factor, axis) for axis in range(len(factor.axes))]
+        order = list(range(len(lengths))) if len(lengths) == 2 else [*factor.free, factor.summed]
+        rows = lengths[order[0]]
+        for axis in order[1:-1]:
+            rows = builder.emit("mul", (rows, lengths[axis]), ty.int64)
+        type = ty.array(array.type.dtype, 2)
+        attributes = {"fill": "empty", "trusted": True}
+        start = builder.emit("alloc", (rows, lengths[order[-1]]), type, attributes, array.name)
+
+        def level(builder: Builder, held: Value, indices: list[Value]) -> Value:
+            if len(indices) == len(order):
+                where = dict(zip(order, indices, strict=True))
+                source = [self.shifted(builder, where[n], factor.axes[n].low) for n in range(len(order))]
+                element = builder.emit("load", (array, *source), array.type.dtype)
+                row = indices[0]
+                for axis, index in zip(order[1:-1], indices[1:-1], strict=True):
+                    row = builder.emit("mul", (row, lengths[axis]), ty.int64)
+                    row = builder.emit("add", (row, index), ty.int64)
+                return builder.emit("store", (held, row, indices[-1], element), type, name=held.name)
+            index, parameter, result = Value("", ty.int64), Value(held.name, type), Value(held.name, type)
+            with Builder(builder.location) as inside:
+                last = level(inside, parameter, [*indices, index])
+            bounds = (zero(ty.int64), lengths[order[len(indices)]], constant(1, ty.int64))
+            body = inside.block((index, parameter), (last,))
+            builder.region("for", (*bounds, held), (body,), (result,))
+            return result
+
+        if not needed:
+            return level(builder, start, [])
+        conditions = [builder.compare("gt", self.emitted(builder, form), 0) for form in needed]
+        makes_trips = joined(builder, "and", conditions)
+        with Builder(builder.location) as then:
+            filled = level(then, start, [])
+        result = Value(start.name, type)
+        builder.region("if", (makes_trips,), (then.block((), (filled,)), Block((), (), (start,))), (result,))
+        return result
+
+    def length(self, builder: Builder, factor: Factor, axis: int) -> Value:
+        length = factor.axes[axis].length
+        if length is None:
+            return builder.emit("shape", (factor.array,), ty.int64, {"axis": axis})
+        made = self.emitted(builder, length)
+        if self.affine.is_not_negative(length):
+            return made
+        return builder.emit("max", (made, zero(ty.int64)), ty.int64)
+
+    def element(self, builder: Builder, left: Factor, right: Factor, first: Op, second: Op) -> Value:
+        """Append the load of what the trips add up of the products of two loads, of these factors."""
+        if (left, right) not in self.known and (right, left) in self.known:
+            first, second, left, right = second, first, right, left
+        if (left, right) not in self.known:
+            self.known[left, right] = self.multiplied(left, right)
+        where = [self.place(builder, left, first), self.place(builder, right, second)]
+        return builder.emit("load", (self.known[left, right], *where), first.result.type)
+
+    def place(self, builder: Builder, factor: Factor, load: Op) -> Value:
+        """The row or column of a product that a load belongs to."""
+        first, *others = factor.free
+        where = indices_of(load)
+        row = self.shifted(builder, where[first], factor.axes[first].low.scaled(-1))
+        for axis in others:
+            with self.above:
+                length = self.length(self.above, factor, axis)
+            row = builder.emit("mul", (row, length), ty.int64)
+            index = self.shifted(builder, where[axis], factor.axes[axis].low.scaled(-1))
+            row = builder.emit("add", (row, index), ty.int64)
+        return row
+
+    def shifted(self, builder: Builder, index: Value, by: Linear) -> Value:
+        if not by.terms:
+            return moved(builder, index, by.constant)
+        with self.above:
+            amount = self.emitted(self.above, by)
+        return builder.emit("add", (index, amount), ty.int64)
+
+    def emitted(self, builder: Builder, form: Linear) -> Value:
+        """Append the arithmetic of a form without values of the nest."""
+        total: Value | None = None
+        for value, c in form.terms:
+            if value in self.affine.length_of:
+                array, axis = self.affine.length_of[value]
+                value = builder.emit("shape", (array,), ty.int64, {"axis": axis})
+            part = value if c == 1 else builder.emit("mul", (value, constant(c, ty.int64)), ty.int64)
+            total = part if total is None else builder.emit("add", (total, part), ty.int64)
+        if total is None:
+            return constant(form.constant, ty.int64)
+        return moved(builder, total, form.constant)
+
+
+def moved(builder: Builder, index: Value, by: int) -> Value:
+    """Append an index moved by a number."""
+    if not by:
+        return index
+    return builder.emit("add" if by > 0 else "sub", (index, constant(abs(by), ty.int64)), ty.int64)
+
+
+__all__ = ["ZERO", "Axis", "Factor", "Matrices"]

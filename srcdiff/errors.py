@@ -207,7 +207,7 @@ class SharedMemoryError(DifferentiationError):
 
 
 class UnsupportedDtype(DifferentiationError):
-    """Data of a type that kernels cannot differentiate."""
+    """Data of a type that is not computed with."""
 
 
 def shown_path(file: str) -> str:

@@ -202,7 +202,7 @@ def is_initial(version: Value, array: Value, reading: Op, threads: Threads) -> b
     if loop is None or loop.primitive != "for":
         return False
     # Each trip has an element of its own: those before have written other ones.
-    indices = set(indices_in(loop)).intersection(reading.operands[1:])
+    indices = set(indices_in(loop, threads.structure)).intersection(reading.operands[1:])
     own = any(threads.atom(index) is not None for index in indices)
     start = next((i for i, parameter, _, _ in loop_slots(loop) if parameter is version), None)
     return own and start is not None and is_initial(start, array, reading, threads)

@@ -178,11 +178,13 @@ class Gpu:
         mine = self.number(stream)
         others = [self.cuda.external_stream(n) for n in numbers if (n or DEFAULT) != mine]
         self.follow(stream, others)
-        yield stream
-        for other in others:
-            self.follow(other, [stream])
-        if None in theirs:  # it cannot be told to wait
-            (stream or self.cuda.default_stream()).synchronize()
+        try:
+            yield stream
+        finally:  # an error may come when something has been started
+            for other in others:
+                self.follow(other, [stream])
+            if None in theirs:  # it cannot be told to wait
+                (stream or self.cuda.default_stream()).synchronize()
 
     def follow(self, stream: Any, others: Iterable[Any]) -> None:
         for other in others:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UnsupportedDtype
 from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
@@ -281,7 +282,12 @@ class Calls(Callees):
             except TypeError:
                 type = None
             if type == ty.nb.float16:
-                self.refuse("half precision", "Numba computes with 32 and 64 bits", "`np.float32`")
+                self.refuse(
+                    "half precision",
+                    "Numba computes with 32 and 64 bits",
+                    "`np.float32`",
+                    kind=UnsupportedDtype,
+                )
             if type is not None and ty.is_scalar(type):
                 return type
         self.refuse(f"{describe(thing)} as a dtype", "only numbers carry a derivative", "`np.float64`, say")

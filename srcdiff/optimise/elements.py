@@ -3,7 +3,8 @@
     t = zeros_like x          t = alloc fill='empty' n
                        ->     t1 = for 0 n 1 t { (k t2)  t3 = store t2 k 0.0  yield t3 }
 
-Allocations, copies and sums of arrays; what remains is `alloc` of empty memory, loads and stores. Reads: nothing.
+Allocations, copies and sums of arrays, and stores of rows; what remains is `alloc` of empty memory, loads and stores.
+Reads: nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value
+from ..ir.nests import copy_elements
 from ..ir.operators import current_builder
 from ..ir.walk import substitute_in
 
@@ -58,6 +60,9 @@ def expanded(builder: Builder, op: Op) -> Value | None:
         case "accumulate_array":
             held, term = op.operands
             return nest(builder, held, "accum", lambda where: element(term, where))
+        case "store" if ty.is_array(op.operands[-1].type):
+            target, *row, source = op.operands
+            return copy_elements(builder, target, row, source, (), source.type.ndim)
         case _:
             return None
 

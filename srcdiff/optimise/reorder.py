@@ -6,13 +6,14 @@
 
 A trip is independent of the others if each array that the loop changes is only added to, or touched only at elements
 that contain the loop's own index, and every number that it carries is a sum. (The index may be put together from the
-number of the trip; its step is not zero then.) Reads: nothing.
+number of the trip, if its step is certainly not zero.) Reads: structure.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_slots
 from ..ir.walk import defined_in, ops_within, uses_in
@@ -28,45 +29,58 @@ IN_ORDER = (
 
 
 def reorder_loops(function: Function) -> Function:
-    return replace(function, body=reorder(function.body))
+    return replace(function, body=reorder(function.body, find_structure(function.body)))
 
 
-def reorder(block: Block) -> Block:
+def reorder(block: Block, structure: Structure) -> Block:
     ops = []
     for op in block.ops:
         if op.regions:
-            op = replace(op, regions=tuple(reorder(region) for region in op.regions))
-        if op.primitive == "for" and op.attributes.get("descending") and is_independent(op):
+            op = replace(op, regions=tuple(reorder(region, structure) for region in op.regions))
+        if op.primitive == "for" and op.attributes.get("descending") and is_independent(op, structure):
             op = replace(op, attributes={**op.attributes, "descending": False})
         ops.append(op)
     return replace(block, ops=tuple(ops))
 
 
-def is_independent(op: Op) -> bool:
+def is_independent(op: Op, structure: Structure) -> bool:
     """Whether the trips of a loop may run in any order."""
     body = loop_body(op)
     if any(inner.primitive in IN_ORDER for inner in ops_within(body)):
         return False
+    indices = indices_in(op, structure)
     return all(
-        (ty.is_array(p.type) and any(own_elements(body, p, y, index) for index in indices_in(op)))
+        (ty.is_array(p.type) and any(own_elements(body, p, y, index) for index in indices))
         or accumulates(body, p, y)
         for _, p, y, _ in loop_slots(op)
     )
 
 
-def indices_in(loop: Op) -> list[Value]:
+def indices_in(loop: Op, structure: Structure) -> list[Value]:
     """The index of a loop, and what it stands for where it is the number of the trip: `low + trip * step`."""
     body = loop_body(loop)
     index = body.parameters[0]
     inside = defined_in(body)
+    divisor = divisor_of(loop.operands[1], structure)
 
-    def with_outer(op: Op, inner: set[Value]) -> bool:
-        """Whether one operand is of `inner`, and the other one from outside of the loop."""
+    def others(op: Op, inner: set[Value]) -> list[Value]:
+        """The operands beside one of `inner`."""
         a, b = op.operands
-        return (a in inner and b not in inside) or (b in inner and a not in inside)
+        return [y for x, y in ((a, b), (b, a)) if x in inner and y not in inside]
 
-    away = {op.result for op in body.ops if op.primitive == "mul" and with_outer(op, {index})}
-    return [index, *(op.result for op in body.ops if op.primitive == "add" and with_outer(op, away))]
+    def is_step(value: Value) -> bool:
+        return value.constant != 0 if value.is_constant else value is divisor
+
+    away = {op.result for op in body.ops if op.primitive == "mul" and any(map(is_step, others(op, {index})))}
+    return [index, *(op.result for op in body.ops if op.primitive == "add" and others(op, away))]
+
+
+def divisor_of(count: Value, structure: Structure) -> Value | None:
+    """The step of the range that has so many elements (`ir/trips.py`): it was divided by, so it is not zero."""
+    made = structure.maker.get(count)
+    if made is not None and made.primitive == "max":
+        made = next((op for v in made.operands if (op := structure.maker.get(v)) is not None), None)
+    return made.operands[1] if made is not None and made.primitive == "floordiv" else None
 
 
 def own_elements(body: Block, start: Value, end: Value, index: Value) -> bool:

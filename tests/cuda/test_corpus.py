@@ -22,7 +22,8 @@ def fits(program):
 
 
 CORPUS = [program for program in PROGRAMS if fits(program)]
-FEW = [program for k, program in enumerate(CORPUS) if k % 16 == 0]
+ROW_ON_TAPE = "array_written_by_callee"  # what its array is behind the last trip is recorded as a whole
+FEW = [program for k, program in enumerate(CORPUS) if k % 16 == 0 or program.name == ROW_ON_TAPE]
 
 
 def check(program):

@@ -268,6 +268,12 @@ def test_arrays_of_several_streams(gpu):
     assert used(gpu, [owned_by(40), owned_by(1)]) == (0, [(0, "after", 40), "run", (40, "after", 0)])
 
 
+def test_an_error_when_something_has_been_started(gpu):
+    with pytest.raises(ValueError), gpu.ordered([owned_by(40), Exporter(np.ones(2))], Stream(50)):
+        raise ValueError
+    assert Cuda.log == [(50, "after", 40), (40, "after", 50), ("wait for", 50)]
+
+
 def test_streams_of_other_libraries(gpu):
     assert used(gpu, [owned_by(40)], SimpleNamespace(cuda_stream=40)) == (40, ["run"])
     assert used(gpu, [owned_by(40)], SimpleNamespace(ptr=40))[0] == 40

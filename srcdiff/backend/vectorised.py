@@ -37,11 +37,14 @@ def use_vector_math(module: ModuleType, text: str) -> bool:
         for function in functions_called(loop)
         if is_of_math(function, SUBSTITUTES)
     ]
+    name = "vector_math"
+    while name in text:  # a variable of the user
+        name += "_"
     for function in called:
         assert isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
-        function.value.id = "vector_math"
+        function.value.id = name
     if called:
-        module.__dict__["vector_math"] = vector_math
+        module.__dict__[name] = vector_math
         exec(compile(tree, str(module.__file__), "exec"), module.__dict__)
     return bool(called)
 

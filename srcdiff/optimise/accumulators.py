@@ -244,7 +244,7 @@ def with_accumulators(function: Function, found: dict[Result, Sums], own: list[S
             if result in given:
                 more.append(given[result])
                 continue
-            adding = addition_of(result, later, uses, views)
+            adding = addition_of(result, (call, *later), uses, views)
             if adding is not None and adding not in dropped:
                 more.append(adding.operands[0])
                 results[k] = adding.result
@@ -265,15 +265,16 @@ def with_accumulators(function: Function, found: dict[Result, Sums], own: list[S
     return replace(function, body=replace(body, parameters=parameters))
 
 
-def addition_of(result: Value, later: Sequence[Op], uses: Counter[Value], views: set[Value]) -> Op | None:
-    """The op that adds a result to an array, if nothing else reads it, and nothing that array meanwhile."""
+def addition_of(result: Value, ops: Sequence[Op], uses: Counter[Value], views: set[Value]) -> Op | None:
+    """The op that adds a result of the first op to an array, if nothing else reads it, and nothing that array until
+    then."""
     if uses[result] != 1:
         return None
-    for k, op in enumerate(later):
+    for k, op in enumerate(ops):
         if op.primitive == "accumulate_array" and op.operands[1] is result:
-            held, between = op.operands[0], Block((), tuple(later[:k]), ())
-            read = set(uses_in(between))
-            is_made = any(held in other.results for other in later[:k])
+            held, before = op.operands[0], ops[:k]
+            read = set(uses_in(Block((), tuple(before), ())))
+            is_made = any(held in other.results for other in before)
             return None if is_made or held in read or read & views else op
     return None
 

@@ -247,8 +247,8 @@ def keeps_its_size(structure: Structure, array: Value, loop: Op) -> bool:
 class Lengths:
     """The lengths of arrays inside a loop, from values that exist before it; None where they are not known.
 
-    What a name points to in later trips is taken to be as long as what it pointed to at first. `proven` tells whether
-    that follows from the program.
+    What a name points to in later trips is taken to be as long as what it pointed to at first, unless its lengths are
+    computed from those of the trip before. `proven` tells whether that follows from the program.
     """
 
     def __init__(self, structure: Structure, loop: Op) -> None:
@@ -304,8 +304,11 @@ class Lengths:
             return first
         self.assumed[parameter, axis] = first
         last = self.of(yielded, axis)
-        self.proven = self.proven and self.same(first, last)
-        return first if last is not None else None
+        if self.same(first, last):
+            return first
+        self.proven = False
+        before = (self.assumed.get((parameter, k)) for k in range(array.type.ndim))
+        return None if last is None or any(n in parts_of(last) for n in before if n is not None) else first
 
     def of_number(self, value: Value) -> Length | None:
         s = self.structure
@@ -375,11 +378,15 @@ def bounds_before(structure: Structure, loop: Op, outermost: Op) -> tuple[Length
 
 def values_of(length: Length) -> Iterator[Value]:
     """The numbers and arrays that a length is computed from."""
+    return (value for part in parts_of(length) for value in part[1:] if isinstance(value, Value))
+
+
+def parts_of(length: Length) -> Iterator[Length]:
+    """A length and the lengths that it is computed from."""
+    yield length
     for part in length[1:]:
-        if isinstance(part, Value):
-            yield part
-        elif isinstance(part, tuple):
-            yield from values_of(part)
+        if isinstance(part, tuple):
+            yield from parts_of(part)
 
 
 def shape_of(builder: Builder, array: Value, axis: int) -> Value:

@@ -425,6 +425,22 @@ def products_of_ragged_parts(A, sizes):
     return s
 
 
+def lengths_from_lengths(A, n):
+    """Matrices that get a row more, change their axes, and are halved."""
+    B = np.sin(A[:1])
+    s = 0.0
+    for _ in range(n):
+        B = np.vstack((B, np.sin(B[:1] @ A)))
+        s += np.sum(B @ B.T)
+    for _ in range(3):
+        B = np.cos(B).T
+        s += np.sum(B @ B.T)
+    while B.shape[0] > 1:
+        B = np.tanh(B[::2]) * B[1::2]
+        s += np.sum(B @ B.T)
+    return s
+
+
 PROGRAMS = [
     case(linear_regression, (numbers(3), numbers(5, 3), numbers(5))),
     case(
@@ -488,6 +504,7 @@ PROGRAMS = [
         (0.4 * numbers(4, 4), np.array([2, 3, 0, 1, 3])),
         (0.4 * numbers(4, 4), np.zeros(0, np.int64)),
     ),
+    case(lengths_from_lengths, (0.4 * numbers(4, 4), 2), (0.4 * numbers(4, 4), 0)),
     case(neighbours_overwritten, (0.4 * numbers(3, 3), 3)),
     case(both_swapped, (0.4 * numbers(3, 3), 3)),
     case(

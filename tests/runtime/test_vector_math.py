@@ -107,10 +107,10 @@ def test_where_they_are_used(body: str, expected: bool) -> None:
 
 
 def test_in_a_gradient() -> None:
-    def loss(x):  # type: ignore[no-untyped-def]
+    def loss(vector_math):  # type: ignore[no-untyped-def]
         total = 0.0
-        for i in range(len(x)):
-            total += math.exp(math.tanh(x[i]))
+        for i in range(len(vector_math)):
+            total += math.exp(math.tanh(vector_math[i]))
         return total
 
     compiled = differentiate(loss, cache=False)

@@ -4,7 +4,7 @@ import numpy as np
 
 ARGNUMS = (0, 1)
 SMALL = (2, 3)
-SIZES = [(4, 4), (4, 5), (4, 6), (4, 7)]
+SIZES = [(2, 10), (2, 11), (2, 12), (2, 13)]
 REPORT_SIZES = [(4, 7)]
 
 

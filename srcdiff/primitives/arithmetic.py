@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,20 @@ def select(condition: Number, a: Number, b: Number) -> Number:
         a, b = (x if isinstance(x, Value) else constant(x, type) for x in (a, b))
         return builder.emit("select", (condition, a, b), type)
     return a if condition else b
+
+
+def polynomial(coefficients: Sequence[float], x: Number) -> Number:
+    """The lowest coefficient first."""
+    value: Number = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        value = value * x + coefficient
+    return value
+
+
+def by_series(coefficients: Sequence[float], x: Number, within: float, away: Number) -> Number:
+    """A smooth function that would be 0 / 0 at 0, `away` from there and a polynomial in `x * x` near it: so that all
+    of its derivatives are right."""
+    return select(x * x < within * within, polynomial(coefficients, x * x), away)
 
 
 def guarded(factor: Number, term: Number) -> Number:

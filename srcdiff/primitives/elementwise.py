@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..ir.types import float64
-from .arithmetic import floor, select
+from .arithmetic import by_series, floor, select
 from .record import (
     UNARY_COMPLEX,
     ZERO,
@@ -244,20 +244,14 @@ atanh = elementwise(
     points=[(0.3,)],
     complex_points=UNARY_COMPLEX,
 )
+SINC = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 8)]
 sinc = elementwise(
     "sinc",
     (np.sinc,),
     "np.sinc({})",
-    lambda g, ans, x: select(x < 0, g * _sinc_slope(x, ans), select(x > 0, g * _sinc_slope(x, ans), 0.0)),
-    points=[(0.3,), (-1.4,)],
+    lambda g, ans, x: g * (x * by_series(SINC, x, 0.2, (cos(math.pi * x) - ans) / (x * x))),
+    points=[(0.3,), (-1.4,), (0.19,), (-0.01,)],
 )
-
-
-def _sinc_slope(x, ans):  # type: ignore[no-untyped-def]
-    """d/dx sin(pi x)/(pi x), for x other than 0."""
-    return (cos(math.pi * x) - ans) / x
-
-
 hypot = elementwise(
     "hypot",
     (math.hypot, np.hypot),

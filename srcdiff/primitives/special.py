@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime import special as compute
-from .arithmetic import guarded, select
+from .arithmetic import by_series, guarded, polynomial, select
 from .elementwise import exp, log, log1p
 from .record import elementwise
 
@@ -221,14 +221,19 @@ divergence = elementwise(
 # ------------------------------------------------------------------------------------------------ Bessel
 
 
-def _ratio(ans: Any, x: Any) -> Any:
-    """ans / x for a function that is x / 2 near 0."""
-    return select(x > 0, ans / x, select(x < 0, ans / x, 0.5))
+# Of j1(x) / x and i1(x) / x, as series in x * x.
+J1 = [(-0.25) ** k / (2 * math.factorial(k) * math.factorial(k + 1)) for k in range(8)]
+I1 = [abs(coefficient) for coefficient in J1]
 
 
 def _signed(ans: Any, x: Any) -> Any:
     """ans times the sign of x"""
     return select(x > 0, ans, select(x < 0, -ans, 0.0))
+
+
+def _scaled_ratio(ans: Any, x: Any) -> Any:
+    """exp(-abs(x)) i1(x) / x"""
+    return select(x * x < 0.25, exp(-_signed(x, x)) * polynomial(I1, x * x), ans / x)
 
 
 bessel_j0 = elementwise(
@@ -243,8 +248,8 @@ bessel_j1 = elementwise(
     "bessel_j1",
     (compute.bessel_j1, *scipy("j1")),
     "bessel_j1({})",
-    lambda g, ans, x: g * (bessel_j0(x) - _ratio(ans, x)),
-    points=[(0.3,), (-5.1,), (11.0,)],
+    lambda g, ans, x: g * (bessel_j0(x) - by_series(J1, x, 0.5, ans / x)),
+    points=[(0.3,), (-0.51,), (-5.1,), (11.0,)],
     cost=60,
 )
 bessel_i0 = elementwise(
@@ -260,8 +265,8 @@ bessel_i1 = elementwise(
     "bessel_i1",
     (compute.bessel_i1, *scipy("i1")),
     "bessel_i1({})",
-    lambda g, ans, x: g * (bessel_i0(x) - _ratio(ans, x)),
-    points=[(0.3,), (-5.1,), (11.0,)],
+    lambda g, ans, x: g * (bessel_i0(x) - by_series(I1, x, 0.5, ans / x)),
+    points=[(0.3,), (-0.51,), (-5.1,), (11.0,)],
     cost=60,
 )
 scaled_bessel_i0 = elementwise(
@@ -276,7 +281,7 @@ scaled_bessel_i1 = elementwise(
     "scaled_bessel_i1",
     (compute.scaled_bessel_i1, *scipy("i1e")),
     "scaled_bessel_i1({})",
-    lambda g, ans, x: g * (scaled_bessel_i0(x) - _ratio(ans, x) - _signed(ans, x)),
-    points=[(0.3,), (-5.1,), (11.0,)],
+    lambda g, ans, x: g * (scaled_bessel_i0(x) - _scaled_ratio(ans, x) - _signed(ans, x)),
+    points=[(0.3,), (-0.51,), (-5.1,), (11.0,)],
     cost=60,
 )

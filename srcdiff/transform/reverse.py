@@ -15,7 +15,7 @@ that have ended. Where they come from is settled later (`optimise/residuals.py`)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any, NoReturn
@@ -121,7 +121,10 @@ class Reverser:
         self.active = active
         self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive in KNOWN}
         self.fresh = {op.result for op in ops_within(body) if op.attributes.get("work")}
-        self.dear = {op.results[0] for op in ops_within(body) if is_dear(op)}
+        self.dear: set[Value] = set()
+        for op in ops_within(body):
+            if op.primitive in REGISTRY and self.may_be_infinite(op):
+                self.dear.update(op.results)
         self.masked: dict[Value, tuple[Value, Mask]] = {}
 
     # ----------------------------------------------------------------------------------- accumulation
@@ -141,13 +144,30 @@ class Reverser:
         else:
             (a, mask), (b, other) = self.unmasked(held), self.unmasked(term)
             if mask != other:
-                a, b, mask = held, term, ()
+                a, b, mask = held, term, tuple(each for each in mask if each in other)
             total = current_builder().emit("add", (a, b), ty.promote(a.type, b.type), name=bar(value))
             owed[value] = self.under(mask, total, value, vanishes=a is held and b is term)
+
+    def may_be_infinite(self, op: Op) -> bool:
+        return is_dear(op) or not self.dear.isdisjoint(op.operands)
 
     def unmasked(self, cotangent: Value) -> tuple[Value, Mask]:
         """What a cotangent is where the conditions of its mask hold; it is zero elsewhere."""
         return self.masked.get(cotangent, (cotangent, ()))
+
+    def share(self, given: Value, operand: Value, rule: Callable[..., Value], *values: Value) -> Value:
+        """What an op owes to an operand by a rule of what is owed to the op, and of these values."""
+        ops = current_builder().ops
+        start = len(ops)
+        term = rule(given, *values)
+        if term is given:
+            return given
+        g, mask = self.unmasked(given)
+        vanishes = not any(map(self.may_be_infinite, ops[start:]))
+        if not vanishes and g is not given:
+            del ops[start:]
+            term = rule(g, *values)
+        return self.under(mask, term, operand, vanishes)
 
     def under(self, mask: Mask, term: Value, operand: Value, vanishes: bool) -> Value:
         """A term of what is owed to an operand, just computed, or zero where a mask does not hold: if it `vanishes`
@@ -202,25 +222,21 @@ class Reverser:
                 refuse(op)
             return
         given = owed.pop(op.result)
-        g, mask = self.unmasked(given)
-        vanishes = not is_dear(op) and not any(x in self.dear for x in op.operands)
-        g = given if vanishes else g
         live = [x in self.active for x in op.operands]
         rules = local_rules(row, op, live, row.rules)
         exponent = self.exponent(op.result)
         if exponent > 1:
             # x * x * x owes 3 * x * x to x: one share instead of one for each factor.
             lower, base = op.operands
-            self.owe(owed, base, self.under(mask, float(exponent) * g * lower, base, vanishes))
+            self.owe(owed, base, self.share(given, base, lambda g: float(exponent) * g * lower))
             return
         z = self.squared_modulus(op)
         if z is not None:
-            self.owe(owed, z, self.under(mask, 2.0 * g * conjugate(z), z, vanishes))
+            self.owe(owed, z, self.share(given, z, lambda g: 2.0 * g * conjugate(z)))
             return
         for operand, rule, is_live in zip(op.operands, rules, live, strict=True):
             if is_live and rule is not None:
-                term = rule(g, op.result, *op.operands)
-                self.owe(owed, operand, given if term is g else self.under(mask, term, operand, vanishes))
+                self.owe(owed, operand, self.share(given, operand, rule, op.result, *op.operands))
 
     def exponent(self, power: Value) -> int:
         """How many equal factors are multiplied, one after the other, to make a value: 3 for `x * x * x`."""

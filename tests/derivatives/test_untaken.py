@@ -33,6 +33,17 @@ def computed_before(x):
     return y
 
 
+def through_a_cheap_op(x):
+    t = 1.0 / x
+    u = 2.0 * t
+    return np.where(x != 0.0, u * u * x, x)
+
+
+def shared_by_two(x):
+    """`x**0.5` is one value that is owed something under either of the inner conditions."""
+    return np.where(x > 0.0, np.where(x > 0.7, x**0.5 * x, x**0.5 / x), 0.0)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(
     ("f", "slopes", "bends"),
@@ -44,6 +55,8 @@ def computed_before(x):
             [0.0, *((2.0 * np.sin(x) - 2.0 * x * np.cos(x)) / x**3 - np.sin(x) / x for x in X[1:])],
         ),
         (nested, [0.0, -1.0, -1.0, 0.5**0.5], [2.0, 2.0, -0.5, -(0.5**0.5)]),
+        (through_a_cheap_op, [1.0, -4.0, -1.0, -16.0], [0.0, 8.0, -1.0, 64.0]),
+        (shared_by_two, [0.0, 1.5, 0.0, -0.5 / 0.5**1.5], [0.0, 0.75, 0.0, 0.75 / 0.5**2.5]),
         (computed_before, [-1.0, 1.5, -1.0, 1.5 * 0.5**0.5], [0.0, 0.75, 0.0, 0.75 / 0.5**0.5]),
     ],
 )

@@ -6,13 +6,15 @@
 
 A trip is independent of the others if each array that the loop changes is only added to, or touched only at elements
 that contain the loop's own index, and every number that it carries is a sum. (The index may be put together from the
-number of the trip, if its step is certainly not zero.) Reads: structure.
+number of the trip, if its step is certainly not zero. It must not be negative: -1 may be the element of another trip.)
+Reads: structure, affine forms.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ..analysis.affine import Affine
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_slots
@@ -29,26 +31,26 @@ IN_ORDER = (
 
 
 def reorder_loops(function: Function) -> Function:
-    return replace(function, body=reorder(function.body, find_structure(function.body)))
+    return replace(function, body=reorder(function.body, Affine(find_structure(function.body))))
 
 
-def reorder(block: Block, structure: Structure) -> Block:
+def reorder(block: Block, affine: Affine) -> Block:
     ops = []
     for op in block.ops:
         if op.regions:
-            op = replace(op, regions=tuple(reorder(region, structure) for region in op.regions))
-        if op.primitive == "for" and op.attributes.get("descending") and is_independent(op, structure):
+            op = replace(op, regions=tuple(reorder(region, affine) for region in op.regions))
+        if op.primitive == "for" and op.attributes.get("descending") and is_independent(op, affine):
             op = replace(op, attributes={**op.attributes, "descending": False})
         ops.append(op)
     return replace(block, ops=tuple(ops))
 
 
-def is_independent(op: Op, structure: Structure) -> bool:
+def is_independent(op: Op, affine: Affine) -> bool:
     """Whether the trips of a loop may run in any order."""
     body = loop_body(op)
     if any(inner.primitive in IN_ORDER for inner in ops_within(body)):
         return False
-    indices = indices_in(op, structure)
+    indices = [i for i in indices_in(op, affine.structure) if affine.is_never_negative(i)]
     return all(
         (ty.is_array(p.type) and any(own_elements(body, p, y, index) for index in indices))
         or accumulates(body, p, y)

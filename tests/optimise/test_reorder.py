@@ -30,3 +30,17 @@ def test_a_factor_that_may_be_zero(function, step):
     want = gradient_by_complex_step(function, (x, 1, 3, step))
     got = srcdiff.grad(function)(x.copy(), 1, 3, step)
     np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def from_both_ends(x, n):
+    y = x.copy()
+    for i in range(-n, n):
+        y[i] = np.sin(y[i]) * x[0]
+    return y.sum()
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_an_index_that_counts_from_the_end():
+    x = np.array([1.3, 0.7, 0.4, 0.9])
+    want = gradient_by_complex_step(from_both_ends, (x, 4))
+    np.testing.assert_allclose(srcdiff.grad(from_both_ends)(x.copy(), 4), want, rtol=1e-12)

@@ -62,7 +62,7 @@ Prints:
         # reverse sweep
         b1_bar = np.zeros_like(b1)
         W1_bar = np.empty_like(W1)
-        for i in range(hidden - 1, -1, -1):
+        for i in range(hidden):
             t5 = exp_tape[i]
             z_bar = -(-(h_bar[i] / (1.0 + t5)) * h[i] * t5)
             for j in range(inputs):

@@ -11,6 +11,8 @@ import math
 
 import numpy as np
 
+from srcdiff.runtime import vector_math
+
 ARGNUMS = (0, 1, 2)
 SIZES = [(2, 128), (2, 256), (2, 512), (2, 1_024)]
 REPORT_SIZES = [(2, 1_024), (4, 4_096)]
@@ -69,6 +71,7 @@ def hand(weights, biases, scales, first_hidden, first_cell, sequence):
     length = sequence.shape[0]
     # One block for everything a step leaves behind; row `layers` holds the output layer.
     # Gate results are recorded, not their arguments, so that the reverse sweep has no exp.
+    # `exp` and `tanh` that vectorise, as a reader of this adjoint would write for himself.
     tape = np.empty((length - 1, layers + 1, 6, units))
     mass_tape = np.empty(length - 1)
     hidden = first_hidden.copy()
@@ -82,31 +85,31 @@ def hand(weights, biases, scales, first_hidden, first_cell, sequence):
             record[0, j] = row[j] * scales[0, j]
         signal = record[0]
         for layer in range(layers):
-            w = weights[layer]
-            b = biases[layer]
-            record = tape[t, layer]
             h = hidden[layer]
-            s = cell[layer]
             for j in range(units):
-                forget = 1.0 / (1.0 + math.exp(-(signal[j] * w[0, j] + b[0, j])))
-                ingate = 1.0 / (1.0 + math.exp(-(h[j] * w[1, j] + b[1, j])))
-                outgate = 1.0 / (1.0 + math.exp(-(signal[j] * w[2, j] + b[2, j])))
-                change = math.tanh(h[j] * w[3, j] + b[3, j])
-                record[0, j] = forget
-                record[1, j] = ingate
-                record[2, j] = outgate
-                record[3, j] = change
-                record[4, j] = s[j]
-                s[j] = forget * s[j] + ingate * change
-                squashed = math.tanh(s[j])
-                record[5, j] = squashed
+                forget = 1.0 / (
+                    1.0 + vector_math.exp(-(signal[j] * weights[layer, 0, j] + biases[layer, 0, j]))
+                )
+                ingate = 1.0 / (1.0 + vector_math.exp(-(h[j] * weights[layer, 1, j] + biases[layer, 1, j])))
+                outgate = 1.0 / (
+                    1.0 + vector_math.exp(-(signal[j] * weights[layer, 2, j] + biases[layer, 2, j]))
+                )
+                change = vector_math.tanh(h[j] * weights[layer, 3, j] + biases[layer, 3, j])
+                tape[t, layer, 0, j] = forget
+                tape[t, layer, 1, j] = ingate
+                tape[t, layer, 2, j] = outgate
+                tape[t, layer, 3, j] = change
+                tape[t, layer, 4, j] = cell[layer, j]
+                cell[layer, j] = forget * cell[layer, j] + ingate * change
+                squashed = vector_math.tanh(cell[layer, j])
+                tape[t, layer, 5, j] = squashed
                 h[j] = outgate * squashed
             signal = h
         record = tape[t, layers]
         mass = 2.0
         for j in range(units):
             y = signal[j] * scales[1, j] + scales[2, j]
-            e = math.exp(y)
+            e = vector_math.exp(y)
             record[1, j] = y
             record[2, j] = e
             mass += e
@@ -138,12 +141,6 @@ def hand(weights, biases, scales, first_hidden, first_cell, sequence):
             scales_bar[2, j] += y_bar
             signal_bar[j] = y_bar * scales[1, j]
         for layer in range(layers - 1, -1, -1):
-            w = weights[layer]
-            w_bar = weights_bar[layer]
-            b_bar = biases_bar[layer]
-            h_bar = hidden_bar[layer]
-            s_bar = cell_bar[layer]
-            record = tape[t, layer]
             if layer > 0:
                 below = tape[t, layer - 1]
                 for j in range(units):
@@ -152,39 +149,39 @@ def hand(weights, biases, scales, first_hidden, first_cell, sequence):
             else:
                 signal = tape[t, layers, 0]
             for j in range(units):
-                forget = record[0, j]
-                outgate = record[2, j]
-                squashed = record[5, j]
-                out_bar = signal_bar[j] + h_bar[j]
-                state_bar = s_bar[j] + out_bar * outgate * (1.0 - squashed * squashed)
-                forget_bar = state_bar * record[4, j] * forget * (1.0 - forget)
+                forget = tape[t, layer, 0, j]
+                outgate = tape[t, layer, 2, j]
+                squashed = tape[t, layer, 5, j]
+                out_bar = signal_bar[j] + hidden_bar[layer, j]
+                state_bar = cell_bar[layer, j] + out_bar * outgate * (1.0 - squashed * squashed)
+                forget_bar = state_bar * tape[t, layer, 4, j] * forget * (1.0 - forget)
                 outgate_bar = out_bar * squashed * outgate * (1.0 - outgate)
-                s_bar[j] = state_bar * forget
-                ingate = record[1, j]
-                change = record[3, j]
+                cell_bar[layer, j] = state_bar * forget
+                ingate = tape[t, layer, 1, j]
+                change = tape[t, layer, 3, j]
                 ingate_bar = state_bar * change * ingate * (1.0 - ingate)
                 change_bar = state_bar * ingate * (1.0 - change * change)
-                w_bar[0, j] += forget_bar * signal[j]
-                w_bar[2, j] += outgate_bar * signal[j]
-                b_bar[0, j] += forget_bar
-                b_bar[1, j] += ingate_bar
-                b_bar[2, j] += outgate_bar
-                b_bar[3, j] += change_bar
-                signal_bar[j] = forget_bar * w[0, j] + outgate_bar * w[2, j]
-                h_bar[j] = ingate_bar * w[1, j] + change_bar * w[3, j]
+                weights_bar[layer, 0, j] += forget_bar * signal[j]
+                weights_bar[layer, 2, j] += outgate_bar * signal[j]
+                biases_bar[layer, 0, j] += forget_bar
+                biases_bar[layer, 1, j] += ingate_bar
+                biases_bar[layer, 2, j] += outgate_bar
+                biases_bar[layer, 3, j] += change_bar
+                signal_bar[j] = forget_bar * weights[layer, 0, j] + outgate_bar * weights[layer, 2, j]
+                hidden_bar[layer, j] = ingate_bar * weights[layer, 1, j] + change_bar * weights[layer, 3, j]
                 # Summed below once the old hidden state is known.
-                record[1, j] = ingate_bar
-                record[3, j] = change_bar
+                tape[t, layer, 1, j] = ingate_bar
+                tape[t, layer, 3, j] = change_bar
             if t > 0:
                 before = tape[t - 1, layer]
                 for j in range(units):
                     h_old = before[2, j] * before[5, j]
-                    w_bar[1, j] += record[1, j] * h_old
-                    w_bar[3, j] += record[3, j] * h_old
+                    weights_bar[layer, 1, j] += tape[t, layer, 1, j] * h_old
+                    weights_bar[layer, 3, j] += tape[t, layer, 3, j] * h_old
             else:
                 for j in range(units):
-                    w_bar[1, j] += record[1, j] * first_hidden[layer, j]
-                    w_bar[3, j] += record[3, j] * first_hidden[layer, j]
+                    weights_bar[layer, 1, j] += tape[t, layer, 1, j] * first_hidden[layer, j]
+                    weights_bar[layer, 3, j] += tape[t, layer, 3, j] * first_hidden[layer, j]
         for j in range(units):
             scales_bar[0, j] += signal_bar[j] * row[j]
     return -total / count, (weights_bar, biases_bar, scales_bar)

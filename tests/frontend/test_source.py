@@ -4,7 +4,6 @@ import ast
 import contextlib
 import doctest
 import functools
-import gc
 import importlib.util
 import itertools
 import linecache
@@ -430,8 +429,11 @@ def test_assert_statements_that_pytest_rewrote():
 @pytest.mark.parametrize("name", ["fractions", "statistics", "textwrap", "argparse", "heapq"])
 def test_every_function_of_some_modules_is_found_at_its_line(name):
     module = importlib.import_module(name)
+    classes = [c for c in vars(module).values() if isinstance(c, type)]
+    members = [m for space in (module, *classes) for m in vars(space).values()]
     found = 0
-    for function in gc.get_objects():
+    for member in members:
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
         if type(function) is not types.FunctionType or function.__module__ != name:
             continue
         if hasattr(function, "__wrapped__") or function.__code__.co_filename != module.__file__:

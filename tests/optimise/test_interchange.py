@@ -108,7 +108,7 @@ def carried_through_the_columns(a, b):
     for j in range(m):
         state = a[j]
         for k in range(n - 1, -1, -1):
-            state = math.tanh(state) * b[k, j]
+            state = math.atan(state) * b[k, j]
         y[j] = state
     total = 0.0
     for j in range(m):

@@ -62,7 +62,7 @@ def counted(means, w, x, k):
             for r in range(d):
                 s = 0.0
                 for j in range(d):
-                    s += w[r, j] * (x[i, j] - means[c, j])
+                    s += w[r, j] * w[r, j] * (x[i, j] - means[c, j])
                 q[r] = s
             for r in range(d):
                 total += q[r] ** 3

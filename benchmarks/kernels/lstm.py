@@ -71,7 +71,7 @@ def hand(weights, biases, scales, first_hidden, first_cell, sequence):
     length = sequence.shape[0]
     # One block for everything a step leaves behind; row `layers` holds the output layer.
     # Gate results are recorded, not their arguments, so that the reverse sweep has no exp.
-    # `exp` and `tanh` that vectorise, as a reader of this adjoint would write for himself.
+    # `exp` and `tanh` are those that the generated code is compiled with: Numba's do not vectorise.
     tape = np.empty((length - 1, layers + 1, 6, units))
     mass_tape = np.empty(length - 1)
     hidden = first_hidden.copy()

@@ -243,9 +243,12 @@ class Affine:
         if value in self.length_of:
             return True
         op = self.structure.maker.get(value)
-        if op is None or op.primitive != "max":
+        if op is None or not ty.is_integer(value.type):
             return False
-        return any(x.is_constant and x.constant >= 0 for x in op.operands)
+        if op.primitive == "mul":
+            return all(map(self.is_never_negative, op.operands))
+        is_clip = op.primitive == "max" and any(x.is_constant and x.constant >= 0 for x in op.operands)
+        return is_clip or op.primitive == "position"
 
 
 def is_clipped(op: Op) -> bool:

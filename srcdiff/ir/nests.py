@@ -9,6 +9,29 @@ from .builder import Builder, constant, zero
 from .core import Value
 
 
+def nest_over(
+    builder: Builder,
+    start: Value,
+    lengths: Sequence[Value],
+    update: Callable[[Builder, Value, tuple[Value, ...]], Value],
+    index: str = "k",
+) -> Value:
+    """An array or a number after `update(builder, held, places)` for all places within the lengths, from `start` on."""
+
+    def level(builder: Builder, held: Value, places: tuple[Value, ...]) -> Value:
+        if len(places) == len(lengths):
+            return update(builder, held, places)
+        place, parameter = Value(index, ty.int64), Value(held.name, held.type)
+        with Builder(builder.location) as body:
+            last = level(body, parameter, (*places, place))
+        result = Value(held.name, held.type)
+        bounds = zero(ty.int64), lengths[len(places)], constant(1, ty.int64)
+        builder.region("for", (*bounds, held), (body.block((place, parameter), (last,)),), (result,))
+        return result
+
+    return level(builder, start, ())
+
+
 def copy_elements(
     builder: Builder,
     target: Value,
@@ -19,21 +42,14 @@ def copy_elements(
     after: Sequence[Value] = (),
 ) -> Value:
     """Copy `rank` axes, `target[*to, i, ..., *after] = source[*at, i, ...]`; gives the new target."""
-    if not rank:
-        held = builder.emit("load", (source, *at), source.type.dtype)
-        return builder.emit("store", (target, *to, *after, held), target.type, name=target.name)
-    axis = source.type.ndim - rank
-    length = builder.emit("shape", (source,), ty.int64, {"axis": axis})
-    index = Value("k", ty.int64)
-    held = Value(target.name, target.type)
-    result = Value(target.name, target.type)
-    with Builder(builder.location) as body:
-        filled = copy_elements(body, held, (*to, index), source, (*at, index), rank - 1, after)
-    one = constant(1, ty.int64)
-    builder.region(
-        "for", (zero(ty.int64), length, one, target), (body.block((index, held), (filled,)),), (result,)
-    )
-    return result
+
+    def store(builder: Builder, target: Value, places: tuple[Value, ...]) -> Value:
+        held = builder.emit("load", (source, *at, *places), source.type.dtype)
+        return builder.emit("store", (target, *to, *places, *after, held), target.type, name=target.name)
+
+    axes = range(source.type.ndim - rank, source.type.ndim)
+    lengths = [builder.emit("shape", (source,), ty.int64, {"axis": axis}) for axis in axes]
+    return nest_over(builder, target, lengths, store)
 
 
 def flat_index(builder: Builder, start: Value, lengths: Sequence[Value], places: Sequence[Value]) -> Value:
@@ -45,39 +61,17 @@ def flat_index(builder: Builder, start: Value, lengths: Sequence[Value], places:
         return start + within
 
 
-def over_elements(
-    builder: Builder,
-    target: Value,
-    lengths: Sequence[Value],
-    store: Callable[[Builder, Value, list[Value]], Value],
-) -> Value:
-    """`target` after `store(builder, target, places)` for all places within the lengths."""
-
-    def nest(builder: Builder, target: Value, places: list[Value]) -> Value:
-        if len(places) == len(lengths):
-            return store(builder, target, places)
-        index = Value("k", ty.int64)
-        held, result = Value(target.name, target.type), Value(target.name, target.type)
-        with Builder(builder.location) as body:
-            filled = nest(body, held, [*places, index])
-        bounds = zero(ty.int64), lengths[len(places)], constant(1, ty.int64)
-        builder.region("for", (*bounds, target), (body.block((index, held), (filled,)),), (result,))
-        return result
-
-    return nest(builder, target, [])
-
-
 def flatten_elements(
     builder: Builder, target: Value, start: Value, source: Value, lengths: Sequence[Value]
 ) -> Value:
     """Copy all elements of `source` into a flat array, from `start` on; gives the new target."""
 
-    def store(builder: Builder, target: Value, places: list[Value]) -> Value:
+    def store(builder: Builder, target: Value, places: tuple[Value, ...]) -> Value:
         held = builder.emit("load", (source, *places), source.type.dtype)
         where = flat_index(builder, start, lengths, places)
         return builder.emit("store", (target, where, held), target.type, name=target.name)
 
-    return over_elements(builder, target, lengths, store)
+    return nest_over(builder, target, lengths, store)
 
 
 def shape_elements(
@@ -85,8 +79,8 @@ def shape_elements(
 ) -> Value:
     """Copy elements of a flat array, from `start` on, into all of `target`; gives the new target."""
 
-    def store(builder: Builder, target: Value, places: list[Value]) -> Value:
+    def store(builder: Builder, target: Value, places: tuple[Value, ...]) -> Value:
         held = builder.emit("load", (source, flat_index(builder, start, lengths, places)), source.type.dtype)
         return builder.emit("store", (target, *places, held), target.type, name=target.name)
 
-    return over_elements(builder, target, lengths, store)
+    return nest_over(builder, target, lengths, store)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value
-from ..ir.nests import copy_elements
+from ..ir.nests import copy_elements, nest_over
 from ..ir.operators import current_builder
 from ..ir.walk import substitute_in
 
@@ -88,20 +88,11 @@ def element(array: Value, where: Sequence[Value]) -> Value:
 
 def nest(builder: Builder, array: Value, update: str, value: Callable[[Sequence[Value]], Value]) -> Value:
     """The array after an update of all its elements."""
-    lengths = lengths_of(builder, array)
 
-    def level(builder: Builder, held: Value, where: tuple[Value, ...]) -> Value:
-        if len(where) == len(lengths):
-            return builder.emit(update, (held, *where, value(where)), held.type, name=held.name)
-        index, inner = Value("k", ty.int64), Value(held.name, held.type)
-        with Builder(builder.location) as body:
-            last = level(body, inner, (*where, index))
-        result = Value(held.name, held.type)
-        bounds = (zero(ty.int64), lengths[len(where)], constant(1, ty.int64), held)
-        builder.region("for", bounds, (body.block((index, inner), (last,)),), (result,))
-        return result
+    def updated(builder: Builder, held: Value, where: tuple[Value, ...]) -> Value:
+        return builder.emit(update, (held, *where, value(where)), held.type, name=held.name)
 
-    return level(builder, array, ())
+    return nest_over(builder, array, lengths_of(builder, array), updated)
 
 
 __all__ = ["over_elements"]

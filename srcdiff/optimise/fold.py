@@ -325,8 +325,10 @@ class Folder:
                 return self.stored(op)
             case "shape":
                 return self.length(op)
-            case "eq" if x is op.operands[1] and ty.is_integer(x.type):
+            case "eq" | "le" | "ge" if x is op.operands[1] and ty.is_integer(x.type):
                 return constant(True, ty.boolean)
+            case "ne" | "lt" | "gt" if x is op.operands[1] and ty.is_integer(x.type):
+                return constant(False, ty.boolean)
             case "cast" | "stop_gradient" if x.type == op.result.type and op.primitive == "cast":
                 return x
             case "neg":

@@ -18,6 +18,7 @@ from ..errors import Location
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Op, Value, indices_of
+from ..ir.nests import nest_over
 from ..primitives import ARRAYS
 from .align import same
 from .bounds import joined
@@ -121,30 +122,23 @@ class Matrices:
         attributes = {"fill": "empty", "trusted": True}
         start = builder.emit("alloc", (rows, lengths[order[-1]]), type, attributes, array.name)
 
-        def level(builder: Builder, held: Value, indices: list[Value]) -> Value:
-            if len(indices) == len(order):
-                where = dict(zip(order, indices, strict=True))
-                source = [self.shifted(builder, where[n], factor.axes[n].low) for n in range(len(order))]
-                element = builder.emit("load", (array, *source), array.type.dtype)
-                row = indices[0]
-                for axis, index in zip(order[1:-1], indices[1:-1], strict=True):
-                    row = builder.emit("mul", (row, lengths[axis]), ty.int64)
-                    row = builder.emit("add", (row, index), ty.int64)
-                return builder.emit("store", (held, row, indices[-1], element), type, name=held.name)
-            index, parameter, result = Value("", ty.int64), Value(held.name, type), Value(held.name, type)
-            with Builder(builder.location) as inside:
-                last = level(inside, parameter, [*indices, index])
-            bounds = (zero(ty.int64), lengths[order[len(indices)]], constant(1, ty.int64))
-            body = inside.block((index, parameter), (last,))
-            builder.region("for", (*bounds, held), (body,), (result,))
-            return result
+        def store(builder: Builder, held: Value, indices: tuple[Value, ...]) -> Value:
+            where = dict(zip(order, indices, strict=True))
+            source = [self.shifted(builder, where[n], factor.axes[n].low) for n in range(len(order))]
+            element = builder.emit("load", (array, *source), array.type.dtype)
+            row = indices[0]
+            for axis, index in zip(order[1:-1], indices[1:-1], strict=True):
+                row = builder.emit("mul", (row, lengths[axis]), ty.int64)
+                row = builder.emit("add", (row, index), ty.int64)
+            return builder.emit("store", (held, row, indices[-1], element), type, name=held.name)
 
+        over = [lengths[axis] for axis in order]
         if not needed:
-            return level(builder, start, [])
+            return nest_over(builder, start, over, store)
         conditions = [builder.compare("gt", self.emitted(builder, form), 0) for form in needed]
         makes_trips = joined(builder, "and", conditions)
         with Builder(builder.location) as then:
-            filled = level(then, start, [])
+            filled = nest_over(then, start, over, store)
         result = Value(start.name, type)
         builder.region("if", (makes_trips,), (then.block((), (filled,)), Block((), (), (start,))), (result,))
         return result

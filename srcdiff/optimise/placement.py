@@ -12,35 +12,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..analysis.overwrites import Overwrites
-from ..analysis.structure import Structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_slots
+from ..ir.core import IN_PLACE, Block, Op, Value, loop_slots
 from ..ir.walk import free_values_of
+from .recording import Choices
 from .sources import Sources
-from .tapes import Plan
 
 
 class Placer(Sources):
     """Walks the program in its order of execution; what is read out of scope is supplied."""
 
-    def __init__(
-        self,
-        function: Function,
-        structure: Structure,
-        overwrites: Overwrites,
-        before: Plan,
-        instead: dict[Value, Value],
-        states: bool,
-        cheap: int,
-    ) -> None:
-        super().__init__(structure, overwrites, before, instead, states, cheap)
-        self.function = function
+    def __init__(self, overwrites: Overwrites, choices: Choices) -> None:
+        super().__init__(overwrites, choices)
         self.pointers: dict[Value, tuple[Value, ...]] = {}  # results of `if` and loops -> what they may be
         self.original: dict[Op, Op] = {}
 
-    def run(self) -> Block:
-        body = self.function.body
+    def run(self, body: Block) -> Block:
         self.enter(body.parameters)
         with Builder() as builder:
             self.builders.append(builder)

@@ -55,14 +55,7 @@ class Recurrence:
         self.affine: Affine = overwrites.affine
         ops = loop_body(loop).ops
         self.before, self.inner, self.behind = ops[:at], ops[at], ops[at + 1 :]
-
-    @property
-    def index(self) -> Value:
-        return loop_body(self.loop).parameters[0]
-
-    @property
-    def inner_index(self) -> Value:
-        return loop_body(self.inner).parameters[0]
+        self.index, self.inner_index = (loop_body(op).parameters[0] for op in (loop, self.inner))
 
     def holds(self) -> bool:
         """Whether the trips are what can be turned round."""

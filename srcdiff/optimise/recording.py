@@ -10,9 +10,11 @@ outermost one; else it is flat. `tapes.py` puts it into the forward sweep.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from ..analysis.structure import Structure, has_states
+from ..analysis.overwrites import Overwrites
+from ..analysis.structure import has_states
 from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.builder import Builder
@@ -34,11 +36,23 @@ WORDS = {
 }
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What a walk goes by: the tapes of the walk `before`, what is recorded `instead` of other values, whether states
+    are recorded, and the cost up to which a value is computed again."""
+
+    before: Plan
+    instead: Mapping[Value, Value]
+    states: bool
+    cheap: int
+
+
 class Recording:
     """The tapes of the values that are recorded, and the trips that the reverse sweep is at."""
 
-    def __init__(self, structure: Structure, before: Plan) -> None:
-        self.structure = structure
+    def __init__(self, overwrites: Overwrites, choices: Choices) -> None:
+        self.overwrites, self.structure, self.choices = overwrites, overwrites.structure, choices
+        before = choices.before
         self.plan = Plan(positions=before.positions, shapes=before.shapes, starts=before.starts)
         self.trips: dict[int, tuple[Op, Value]] = {}  # token -> reverse loop now open, its index
         self.states_here: dict[int, dict[Value, Value]] = {}  # token -> restored states in a trip of it

@@ -29,6 +29,7 @@ from ..ir.core import Function, Value
 from .dce import eliminate_dead
 from .estimate import CHEAP, estimate
 from .placement import Placer
+from .recording import Choices
 from .replay import replay_segments, replay_trips, stepping_loops
 from .tapes import Plan, Recorder
 
@@ -66,20 +67,19 @@ def cheapest(function: Function, cheap: int) -> Placed:
 
 def settled(function: Function, states: bool, cheap: int) -> Function:
     """Place residuals until the choice of what is recorded does not change."""
-    structure = find_structure(function.body)
-    overwrites = Overwrites(structure)
+    overwrites = Overwrites(find_structure(function.body))
     plan = Plan()
     instead: dict[Value, Value] = {}
     for _ in range(6):
-        placer = Placer(function, structure, overwrites, plan, instead, states, cheap)
-        body = placer.run()
+        placer = Placer(overwrites, Choices(plan, instead, states, cheap))
+        body = placer.run(function.body)
         settled = placer.plan.used == plan.used
         plan = placer.plan
         if settled:
             break
         instead = {**instead, **shared_leaves(plan.used, placer.leaf)}
     plan.tapes = {value: tape for value, tape in plan.tapes.items() if value in plan.used}
-    body = Recorder(plan, structure, placer.original).block(body)
+    body = Recorder(plan, overwrites.structure, placer.original).block(body)
     return eliminate_dead(replace(function, body=body))
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from ..analysis.overwrites import Overwrites
-from ..analysis.structure import Structure, induction, scaling
+from ..analysis.structure import induction, scaling
 from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.core import Op, Value, counts_trips, loop_body
@@ -21,25 +21,15 @@ from ..ir.nests import flat_index, shape_elements
 from ..primitives import ARRAYS, REGISTRY
 from .arrays import Length, Lengths, array_source, emitted_length, recorded_element, yielded_to
 from .estimate import CHEAP
-from .recording import Recording
-from .tapes import Plan
+from .recording import Choices, Recording
 
 
 class Sources(Recording):
     """Finds, at a place of the reverse sweep, what equals a value of the forward sweep."""
 
-    def __init__(
-        self,
-        structure: Structure,
-        overwrites: Overwrites,
-        before: Plan,
-        instead: dict[Value, Value],
-        states: bool,
-        cheap: int,
-    ) -> None:
-        super().__init__(structure, before)
-        self.overwrites, self.known = overwrites, before.used
-        self.instead, self.states, self.cheap = instead, states, cheap
+    def __init__(self, overwrites: Overwrites, choices: Choices) -> None:
+        super().__init__(overwrites, choices)
+        self.known = choices.before.used
         self.leaf: dict[Value, Value] = {}  # the one value that is missing to compute another again cheaply
         self.scope: set[Value] = set()
         self.spent: set[Value] = set()  # array versions that a store has consumed
@@ -66,7 +56,7 @@ class Sources(Recording):
         if value in self.memo:
             return self.memo[value]
         if budget is None:  # what only leaves an arm of an `if` is no more than a number kept
-            budget = self.cheap if self.closed_loops(value) else min(self.cheap, CHEAP)
+            budget = self.choices.cheap if self.closed_loops(value) else min(self.choices.cheap, CHEAP)
         found = self.index(value) or self.reload(value) or self.element_of_state(value)
         found = found or self.recompute(value, budget)
         if found is None:
@@ -79,11 +69,11 @@ class Sources(Recording):
 
     def from_leaf(self, value: Value) -> Value | None:
         """The value computed again from what is recorded in its place."""
-        leaf = self.instead.get(value)
+        leaf = self.choices.instead.get(value)
         if leaf is None:
             return None
         held = self.source(leaf, may_record=True)
-        return self.recompute(value, self.cheap) if held is not None else None
+        return self.recompute(value, self.choices.cheap) if held is not None else None
 
     # --------------------------------------------------------------------------------------- loops
 
@@ -159,7 +149,7 @@ class Sources(Recording):
 
     def element_of_state(self, value: Value) -> Value | None:
         """The element that it was loaded from, in the recorded state of its array."""
-        if not self.states:
+        if not self.choices.states:
             return None
         found = self.overwrites.entry_element(value, self.closed_loops(value))
         if found is None:

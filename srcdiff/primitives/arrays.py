@@ -23,6 +23,7 @@ import numpy as np
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Op, Value
+from ..ir.nests import nest_over
 from ..ir.operators import current_builder
 from ..ir.types import Type
 from .arithmetic import select
@@ -325,55 +326,34 @@ def materialised(x: Expression, dtype: Type | None = None) -> Value:
         with Builder():
             dtype = x.at(tuple(Value("", ty.int64) for _ in range(x.ndim))).type
     start = builder.emit("alloc", x.lengths, ty.array(dtype, x.ndim), {"fill": "empty"})
-    return over_elements("store", start, x)
+    return with_elements("store", start, x)
 
 
 def added(array: Value, x: Expression) -> Value:
     """The array with the elements of an expression added to its own, in place."""
-    return over_elements("accum", array, x)
+    return with_elements("accum", array, x)
 
 
-def over_elements(update: str, array: Value, x: Expression) -> Value:
-    lengths = x.lengths
+def with_elements(update: str, array: Value, x: Expression) -> Value:
+    """The array after an update of all its elements by those of an expression."""
 
-    def level(held: Value, indices: Indices) -> Value:
-        builder = current_builder()
-        if len(indices) == len(lengths):
-            element = x.at(indices)
-            if not ty.is_complex(held.type.dtype):
-                element = real_part(element)
-            if element.type != held.type.dtype:
-                element = builder.emit("cast", (element,), held.type.dtype)
-            return builder.emit(update, (held, *indices, element), held.type, name=held.name)
-        bounds = (constant(0, ty.int64), lengths[len(indices)], constant(1, ty.int64))
-        index, parameter = Value("", ty.int64), Value(held.name, held.type)
-        with Builder(builder.location) as body:
-            last = level(parameter, (*indices, index))
-        result = Value(held.name, held.type)
-        block = body.block((index, parameter), (last,))
-        return builder.region("for", (*bounds, held), (block,), (result,)).results[0]
+    def updated(builder: Builder, held: Value, indices: Indices) -> Value:
+        element = x.at(indices)
+        if not ty.is_complex(held.type.dtype):
+            element = real_part(element)
+        if element.type != held.type.dtype:
+            element = builder.emit("cast", (element,), held.type.dtype)
+        return builder.emit(update, (held, *indices, element), held.type, name=held.name)
 
-    return level(array, ())
+    return nest_over(current_builder(), array, x.lengths, updated, index="")
 
 
 def summed(x: Expression) -> Value:
     """The sum of the elements of an expression."""
-    lengths = x.lengths
     with Builder():
-        dtype = x.at(tuple(Value("", ty.int64) for _ in lengths)).type
-
-    def level(total: Value, indices: Indices) -> Value:
-        if len(indices) == len(lengths):
-            return total + x.at(indices)
-        bounds = (constant(0, ty.int64), lengths[len(indices)], constant(1, ty.int64))
-        index, parameter, result = Value("", ty.int64), Value("", dtype), Value("", dtype)
-        builder = current_builder()
-        with Builder(builder.location) as body:
-            last = level(parameter, (*indices, index))
-        builder.region("for", (*bounds, total), (body.block((index, parameter), (last,)),), (result,))
-        return result
-
-    return level(constant(0.0, dtype), ())
+        dtype = x.at(tuple(Value("", ty.int64) for _ in x.lengths)).type
+    start = constant(0.0, dtype)
+    return nest_over(current_builder(), start, x.lengths, lambda _, total, indices: total + x.at(indices), "")
 
 
 # -------------------------------------------------------------------------------- arrays made from arrays

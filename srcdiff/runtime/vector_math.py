@@ -18,9 +18,9 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
+from numba import float64, int64
 from numba.core.registry import cpu_target
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, overload, register_jitable
 
 SHIFT = 1.5 * 2.0**52
 SHIFT_BIASED = SHIFT + 2 * 1023.0  # the low bits then are the sum of two biased exponents
@@ -41,7 +41,7 @@ def fma(typing: Any, x: Any, y: Any, z: Any) -> Any:
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fma(*args)
 
-    return types.float64(types.float64, types.float64, types.float64), lower
+    return float64(float64, float64, float64), lower
 
 
 @intrinsic
@@ -51,7 +51,7 @@ def bits_of(typing: Any, x: Any) -> Any:
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.IntType(64))
 
-    return types.int64(types.float64), lower
+    return int64(float64), lower
 
 
 @intrinsic
@@ -61,7 +61,7 @@ def from_bits(typing: Any, k: Any) -> Any:
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
-    return types.float64(types.int64), lower
+    return float64(int64), lower
 
 
 def has_fma() -> bool:
@@ -80,7 +80,7 @@ def replaces(function: Callable[[float], float]) -> Callable[[Callable[..., Any]
 
         @overload(function, jit_options=options, strict=False)
         def choose(x: Any) -> Any:
-            return implementation if x == types.float64 and has_fma() else lambda x: library(x)
+            return implementation if x == float64 and has_fma() else lambda x: library(x)
 
         return implementation
 
@@ -105,6 +105,17 @@ def tanh(x: float) -> float:
 # fmt: off
 
 
+@register_jitable(fastmath=False, forceinline=True)
+def exp_of_remainder(r: float) -> float:
+    """exp(r) for |r| of at most half of ln 2."""
+    s = r * r
+    even = fma(s, fma(s, fma(s, fma(s, fma(s, 2.09147553258932e-09, 2.755727347871858e-07), 2.480158732567746e-05),
+               0.0013888888888883711), 0.04166666666666667), 0.5)
+    odd = fma(s, fma(s, fma(s, fma(s, 2.5105312729622103e-08, 2.755725517000089e-06), 0.0001984126987500228),
+              0.008333333333326084), 0.1666666666666667)
+    return fma(s, fma(r, odd, even), r) + 1.0
+
+
 @replaces(exp)
 def vector_exp(x: float) -> float:
     """exp(n ln 2) exp(r), the first as two factors, so that results below the normal numbers are rounded once."""
@@ -113,12 +124,7 @@ def vector_exp(x: float) -> float:
     shifted = fma(x, LOG2_E, SHIFT_BIASED)
     n = shifted - SHIFT_BIASED
     r = fma(-n, LN2_LOW, fma(-n, LN2_HIGH, x))
-    s = r * r
-    even = fma(s, fma(s, fma(s, fma(s, fma(s, 2.09147553258932e-09, 2.755727347871858e-07), 2.480158732567746e-05),
-               0.0013888888888883711), 0.04166666666666667), 0.5)
-    odd = fma(s, fma(s, fma(s, fma(s, 2.5105312729622103e-08, 2.755725517000089e-06), 0.0001984126987500228),
-              0.008333333333326084), 0.1666666666666667)
-    p = fma(s, fma(r, odd, even), r) + 1.0
+    p = exp_of_remainder(r)
     k = bits_of(shifted)
     half = (k << 51) & EXPONENT
     return p * from_bits(half) * from_bits((k << 52) - half)
@@ -154,12 +160,7 @@ def vector_tanh(x: float) -> float:
     shifted = fma(2.0 * a, LOG2_E, SHIFT)
     n = shifted - SHIFT
     r = fma(-n, LN2_LOW, fma(-n, LN2_HIGH, 2.0 * a))
-    s = r * r
-    even = fma(s, fma(s, fma(s, fma(s, fma(s, 2.09147553258932e-09, 2.755727347871858e-07), 2.480158732567746e-05),
-               0.0013888888888883711), 0.04166666666666667), 0.5)
-    odd = fma(s, fma(s, fma(s, fma(s, 2.5105312729622103e-08, 2.755725517000089e-06), 0.0001984126987500228),
-              0.008333333333326084), 0.1666666666666667)
-    p = fma(s, fma(r, odd, even), r) + 1.0
+    p = exp_of_remainder(r)
     large = 1.0 - 2.0 / (from_bits(bits_of(p) + (bits_of(shifted) << 52)) + 1.0)
     z = a * a
     w = z * z

@@ -1,6 +1,10 @@
 """The gradient of a function with one float as result, with the value and without it.
 
-program of f: (x) -> y      ValueAndGradient: (x) -> y, x_bar      Gradient: (x) -> x_bar
+    f                   (x) -> y
+    ValueAndGradient    (x) -> y, x_bar
+    Gradient            (x) -> x_bar
+
+A call of `Gradient` runs the code of both.
 """
 
 from __future__ import annotations

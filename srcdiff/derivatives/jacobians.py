@@ -1,7 +1,9 @@
-"""The derivatives of all results by the parameters, one unit vector after the other.
+"""The derivatives of all results by the parameters, by tangents or by pullbacks of unit vectors.
 
-Jacobian            by tangents or by pullbacks, as is said
-EitherJacobian      by those of which fewer are needed for the sizes of a call
+    Jacobian            by the mode that is named
+    EitherJacobian      by the one that takes fewer sweeps for the sizes of a call
+
+The loops over unit vectors are those of `transform/jacobian.py`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
-"""What is owed to the arguments for given cotangents of the results: in two pieces for `vjp`, in one inside functions.
+"""What is owed to the arguments for given cotangents of the results.
 
-Forward         (x) -> y, residuals                      runs once
-Backward        (residuals, y_bar) -> x_bar              runs for each cotangent: `Pullback` calls it
-Cotangents      (x, y_bar) -> x_bar
+    Forward         (x) -> y, residuals
+    Backward        (residuals, y_bar) -> x_bar
+    Cotangents      (x, y_bar) -> x_bar
+
+`vjp` runs the first once and gives a `Pullback`, which runs the second for each cotangent. The third is both in one, for
+calls inside functions that are read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Derivatives in a direction, which a call gives behind the arguments: of the results, and of the gradient.
 
-Tangent             (x, x_dot) -> y, y_dot          y_dot = J x_dot
-HessianVector       (x, vector) -> H vector         the tangent of the gradient
+    Tangent             (x, x_dot) -> y, y_dot          y_dot = J x_dot
+    HessianVector       (x, vector) -> H vector         the tangent of the gradient
+
+From Python a direction is converted to the type of its primal; in compiled code it must have that type.
 """
 
 from __future__ import annotations

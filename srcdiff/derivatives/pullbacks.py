@@ -4,8 +4,8 @@
     Backward        (residuals, y_bar) -> x_bar
     Cotangents      (x, y_bar) -> x_bar
 
-`vjp` runs the first once and gives a `Pullback`, which runs the second for each cotangent. The third is both in one, for
-calls inside functions that are read.
+`vjp` runs the first once and gives a `Pullback`, which runs the second for each cotangent. The third is both in one,
+for calls inside functions that are read.
 """
 
 from __future__ import annotations

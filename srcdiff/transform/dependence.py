@@ -12,9 +12,9 @@
 
 Every float that carries a derivative has an integer of 64 bits beside it. A result has a bit if it may depend on a
 number that was given that bit, for *any* values of all floats: only what follows from integers, booleans and sizes is
-computed, everything else is *open*. Both arms of a branch that is open are taken, one after the other, and what they
-store is added to what is there; an element at an open index may be any; a loop whose trips are open lets everything it
-gives depend on everything it reads; so does linear algebra, but for products of matrices.
+computed, everything else is *open* (`analysis/open_values.py`). Both arms of a branch that is open are taken, one after
+the other, and what they store is added to what is there; an element at an open index may be any; a loop whose trips are
+open lets everything it gives depend on everything it reads; so does linear algebra, but for products of matrices.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from typing import NoReturn
 import numpy as np
 
 from ..analysis.activity import Carrying, channels
+from ..analysis.open_values import find_open, trips_are_open
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
-from ..ir.core import IN_PLACE, Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_body, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from ..primitives import ARRAYS, REGISTRY
@@ -73,64 +74,6 @@ def named(value: Value) -> str:
 
 def bits_type(value: Value) -> ty.Type:
     return ty.array(BITS, value.type.ndim, "C") if ty.is_array(value.type) else BITS
-
-
-def find_open(function: Function) -> frozenset[Value]:
-    """The values, and arrays with contents, that are not the same for all values of the floats."""
-    found = {p for p in function.parameters if ty.is_differentiable(p.type)}
-
-    def visit(block: Block, control: bool) -> None:
-        for op in block.ops:
-            match op.primitive:
-                case "if":
-                    decided = op.operands[0] not in found
-                    for region in op.regions:
-                        visit(region, control or not decided)
-                    pairs = zip(*(region.results for region in op.regions), strict=True)
-                    for result, pair in zip(op.results, pairs, strict=True):
-                        if not decided or not found.isdisjoint(pair):
-                            found.add(result)
-                case "for" | "while":
-                    loop(op, control)
-                case "shape" | "zeros_like":
-                    pass
-                case "alloc":
-                    pass
-                case "opaque":
-                    found.update(op.results)
-                case _:
-                    if (control and op.primitive in IN_PLACE) or not found.isdisjoint(op.operands):
-                        found.update(op.results)
-
-    def loop(op: Op, control: bool) -> None:
-        slots = loop_slots(op)
-        while True:
-            before = len(found)
-            for initial, parameter, yielded, _ in slots:
-                if initial in found or yielded in found:
-                    found.add(parameter)
-            if op.primitive == "while":
-                for held, slot in zip(op.regions[0].parameters, slots, strict=True):
-                    if slot[1] in found:
-                        found.add(held)
-                visit(op.regions[0], control)
-            visit(loop_body(op), control or trips_are_open(op, found))
-            if len(found) == before:
-                break
-        if trips_are_open(op, found):
-            found.update(op.results)
-        found.update(result for _, parameter, _, result in slots if parameter in found)
-
-    visit(function.body, False)
-    return frozenset(found)
-
-
-def trips_are_open(op: Op, found: frozenset[Value] | set[Value]) -> bool:
-    """Whether it depends on floats how often a loop runs."""
-    deciding = list(op.operands[:3]) if op.primitive == "for" else [op.regions[0].results[0]]
-    if leaves_early(op):
-        deciding.append(loop_body(op).results[0])
-    return not found.isdisjoint(deciding)
 
 
 class Tracer:

@@ -4,9 +4,6 @@ import importlib
 from typing import Any
 
 from .api import (
-    Differentiated,
-    TapeReport,
-    differentiate,
     grad,
     hessian,
     hvp,
@@ -20,6 +17,7 @@ from .api import (
     vjp,
 )
 from .checks import check_grads
+from .decorator import Differentiated, TapeReport, differentiate
 from .define import defjvp, defvjp
 from .errors import (
     AliasError,

@@ -1,4 +1,4 @@
-"""What people call: `differentiate`, `grad`, `value_and_grad`, `jvp`, `vjp`, `jacobian`, `hessian`, `hvp`.
+"""The functions that make derivatives: `grad`, `value_and_grad`, `jvp`, `vjp`, `jacobian`, `hessian`, `hvp`.
 
 value, slope = value_and_grad(loss)(w, X, y)
 """
@@ -6,15 +6,12 @@ value, slope = value_and_grad(loss)(w, X, y)
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar
 
-from . import pipeline
-from .arguments import ArgNums, Signature, flattened
+from .arguments import ArgNums
 from .backend.dispatcher import called_in_compiled_code, made_in_compiled_code
-from .compiled import Compiled, Options, Specs
+from .compiled import Compiled
 from .derivatives import (
     EitherJacobian,
     Forward,
@@ -26,265 +23,12 @@ from .derivatives import (
     ValueAndGradient,
     outline,
 )
-from .emit.show import show
-from .errors import DifferentiationError, NotDifferentiable
-from .frontend.captures import fetched
-from .frontend.program import Program
-from .frontend.source import FunctionSource, caller_of, read_source
+from .differentiable import differentiable, kept_differentiable
 from .ir import types as ty
-from .ir.core import Function
-from .primitives.custom import rules_of
 from .sparse import SparseJacobian
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Differentiable(Compiled):
-    """A Python function that was read: its compiled form, and what derivatives are made of."""
-
-    def __init__(self, function: Any, options: Options | None = None) -> None:
-        self.__srcdiff_function__, self.source = with_source(function)
-        super().__init__(Signature(self.source), options or Options())
-
-    def title(self) -> str:
-        return f"{self.signature.name}."
-
-    def make_program(self, specs: Specs) -> Program:
-        return pipeline.read(self.source, specs)
-
-    def finish(self, program: Program) -> Function:
-        return pipeline.primal(program, self.options.optimise)
-
-
-def with_source(function: Any) -> tuple[Any, FunctionSource]:
-    """The function and its source; of one that has none but has rules, those of a function that calls it."""
-    try:
-        return function, read_source(function)
-    except DifferentiationError:
-        rules = rules_of(function)
-        if rules is None or rules.parameters is None:
-            raise
-        caller = caller_of(function, rules.parameters)
-        return caller, read_source(caller)
-
-
-class Differentiated(Differentiable, Generic[P, R]):
-    """What the decorator `differentiate` makes of a function: the compiled primal, with its derivatives.
-
-    Attributes
-    ----------
-    grad, value_and_grad, jacobian, hessian : callables with the arguments of the function
-    hvp : callable with the arguments of the function, then a vector
-    """
-
-    value_and_grad: Callable[P, tuple[R, Any]]
-    grad: Callable[P, Any]
-    jacobian: Callable[P, Any]
-    hessian: Callable[P, Any]
-    hvp: Callable[..., Any]
-
-    if TYPE_CHECKING:
-
-        def __call__(self, *args: P.args, **keywords: P.kwargs) -> R: ...
-
-    def __init__(self, function: Any, argnums: ArgNums | None, options: Options) -> None:
-        super().__init__(function, options)
-        self.argnums: ArgNums = 0 if argnums is None else argnums
-        functools.update_wrapper(self, self.source.function, updated=())
-        self.value_and_grad = self._value_and_gradient = ValueAndGradient(self, self.argnums)
-        self.grad = without_value = Gradient(self._value_and_gradient)
-        self.jacobian = EitherJacobian(self, self.argnums)
-        self.hessian = Jacobian(without_value, self.argnums, True)
-        self.hvp = HessianVector(self, self.argnums)
-
-    def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
-        """The results at `primals` and their tangents, as `srcdiff.jvp` gives them."""
-        return jvp(self, primals, tangents)
-
-    def vjp(self, *primals: Any) -> tuple[Any, Pullback]:
-        """The results and the pullback, as `srcdiff.vjp` gives them."""
-        return vjp(self, *primals)
-
-    def gradient_source(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
-        """The source text of the gradient for arguments of these types: a module to read, keep or compile."""
-        return self._value_and_gradient.source_text(self.specs(self.bind(args, keywords)), optimise)
-
-    def ir(self, *args: Any, **keywords: Any) -> str:
-        """The dump of the function in the IR, as it was read."""
-        return show(self.program_for(*args, **keywords).function)
-
-    def gradient_ir(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
-        """The dump of the gradient in the IR, as it is printed."""
-        program = self._value_and_gradient.make_program(self.specs(self.bind(args, keywords)), optimise)
-        return show(pipeline.finish(program.function, optimise))
-
-    def tape_report(self, *args: Any, **keywords: Any) -> TapeReport:
-        """What the gradient records between its sweeps, and how many bytes that takes for these arguments."""
-        values = self.bind(args, keywords)
-        program = self._value_and_gradient.program(self.specs(values))
-        finished = pipeline.finish(program.function)
-        calls = pipeline.recording_calls(finished)
-        function, names = pipeline.tape_sizes(finished)
-        if not names:
-            return TapeReport({}, calls)
-        text = pipeline.print_function(function)
-        sizes = self.load(text, function.name, program)(*flattened(values), *map(fetched, program.fetch))
-        listed = sizes if isinstance(sizes, tuple) else (sizes,)
-        tapes: dict[str, int] = {}
-        for name, size in zip(names, listed, strict=True):
-            count = sum(known.split(" ")[0] == name for known in tapes)
-            tapes[f"{name} ({count + 1})" if count else name] = int(size)
-        return TapeReport(tapes, calls)
-
-
-@dataclass(frozen=True)
-class TapeReport:
-    """The tapes of a gradient by name, in bytes; calls of `calls` record too, which is not measured."""
-
-    tapes: dict[str, int]
-    calls: tuple[str, ...] = ()
-
-    @property
-    def bytes(self) -> int:
-        return sum(self.tapes.values())
-
-    def __str__(self) -> str:
-        more = [f"and what each call of `{name}` records" for name in self.calls]
-        if not self.tapes:
-            return "\n".join(["no tape", *more])
-        width = max(map(len, self.tapes))
-        lines = [f"{name:<{width}}  {size:>12,} bytes" for name, size in self.tapes.items()]
-        return "\n".join([*lines, f"{'total':<{width}}  {self.bytes:>12,} bytes", *more])
-
-
-def differentiable(function: Any) -> Compiled:
-    """The function as something that derivatives are made of."""
-    return function if isinstance(function, Compiled) else Differentiable(function)
-
-
-class Kept:
-    """What `jvp` and `vjp` made of a function, in an attribute of that function: it lives as long as that does.
-
-    `functools.wraps` copies attributes, so it says whose it is; in another process it is nobody's.
-    """
-
-    def __init__(self, function: Any = None, made: Differentiable | None = None) -> None:
-        self.function, self.made = function, made
-        self.state = None if made is None else state_of(made)
-
-    def __reduce__(self) -> Any:
-        return Kept, ()
-
-
-def state_of(made: Differentiable) -> list[Any]:
-    """What a function may be given anew: its code and its defaults."""
-    function = made.source.function
-    named = (function.__kwdefaults__ or {}).items()
-    return [function.__code__, *(function.__defaults__ or ()), *(part for pair in named for part in pair)]
-
-
-def kept_differentiable(function: Any) -> Compiled:
-    """The same, kept for the next call with that function."""
-    if isinstance(function, Compiled):
-        return function
-    attributes = getattr(function, "__dict__", {})
-    kept = attributes.get("__srcdiff_kept__")
-    if kept is not None and kept.function is function and same_objects(kept.state, state_of(kept.made)):
-        found: Compiled = kept.made
-        return found
-    made = Differentiable(function)
-    attributes["__srcdiff_kept__"] = Kept(function, made)  # a ufunc has no attributes: nothing is kept
-    return made
-
-
-def same_objects(some: Sequence[Any], others: Sequence[Any]) -> bool:
-    return len(some) == len(others) and all(map(operator.is_, some, others))
-
-
-@overload
-def differentiate(
-    f: Callable[P, R],
-    *,
-    argnums: ArgNums | None = None,
-    cache: bool = True,
-    fastmath: Any = None,
-    parallel: bool = False,
-    target: str = "cpu",
-    optimise: bool = True,
-) -> Differentiated[P, R]: ...
-
-
-@overload
-def differentiate(
-    f: None = None,
-    *,
-    argnums: ArgNums | None = None,
-    cache: bool = True,
-    fastmath: Any = None,
-    parallel: bool = False,
-    target: str = "cpu",
-    optimise: bool = True,
-) -> Callable[[Callable[P, R]], Differentiated[P, R]]: ...
-
-
-def differentiate(
-    f: Any = None,
-    *,
-    argnums: ArgNums | None = None,
-    cache: bool = True,
-    fastmath: Any = None,
-    parallel: bool = False,
-    target: str = "cpu",
-    optimise: bool = True,
-) -> Any:
-    """Compile a function and give it derivatives.
-
-    Parameters
-    ----------
-    f : function, lambda, closure, `functools.partial` or Numba dispatcher
-    argnums : int, str or a sequence of those
-        The parameters that `.grad` and `.value_and_grad` differentiate by; the first one by default.
-    cache : bool
-        Keep compiled code on disk, for the next process.
-    fastmath : bool or set of str, optional
-        Passed to Numba. By default the compiler may reorder sums, unless the function does compensated arithmetic;
-        `False` keeps every operation as written.
-    parallel
-        Only False for now.
-    target : "cpu" or "cuda"
-        With "cuda", `f` is a CUDA kernel (`srcdiff.cuda.CudaKernel`). `srcdiff.cuda.batch` runs functions on a GPU.
-    optimise : bool
-        Fuse, fold and combine; switch off to read the plain adjoint.
-
-    Returns
-    -------
-    Differentiated
-
-    Raises
-    ------
-    DifferentiationError
-        Here if the source cannot be read; at the first call with given types if something in it is not supported.
-
-    Examples
-    --------
-    >>> import math
-    >>> @differentiate
-    ... def f(x):
-    ...     return x * math.sin(x)
-    >>> f(2.0), f.grad(2.0)
-    (1.8185948536513634, 0.0770037537313969)
-    """
-    if parallel or target not in ("cpu", "cuda"):
-        raise NotDifferentiable("`parallel=True` and targets but the CPU and CUDA are not supported yet")
-    if target == "cuda":
-        from .cuda import kernel
-
-        return functools.partial(kernel, argnums=argnums) if f is None else kernel(f, argnums)
-    options = Options(cache, fastmath, parallel, optimise)
-    if f is None:
-        return lambda function: Differentiated(function, argnums, options)
-    return Differentiated(f, argnums, options)
 
 
 def grad(f: Callable[P, Any], argnums: ArgNums = 0, has_aux: bool = False) -> Callable[P, Any]:
@@ -602,9 +346,6 @@ jvp.__srcdiff_maker__ = applied_jvp  # type: ignore[attr-defined]
 vjp.__srcdiff_maker__ = None  # type: ignore[attr-defined]
 
 __all__ = [
-    "Differentiated",
-    "TapeReport",
-    "differentiate",
     "grad",
     "hessian",
     "hvp",

@@ -325,6 +325,24 @@ def matching(given: Any, primal: Any, what: str) -> list[Any]:
     return []
 
 
+def like(given: Any, primal: Any, what: str) -> Any:
+    """A tangent or cotangent with the type and the shape of its primal."""
+    if isinstance(given, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array: what it is at the masked places must be said")
+    kind = np.asarray(given).dtype
+    if kind.kind not in "biufO":
+        raise TypeError(f"{what} is of dtype {kind}, which is not that of real numbers")
+    dtype = np.asarray(primal).dtype
+    if isinstance(primal, np.ndarray):
+        array = np.ascontiguousarray(given, dtype)
+        if np.shape(given) != primal.shape:
+            raise ValueError(f"{what} has the shape {np.shape(given)}, not {primal.shape}")
+        return array
+    if np.shape(given) != ():
+        raise ValueError(f"{what} has the shape {np.shape(given)}, not that of a number")
+    return dtype.type(given) if isinstance(primal, np.generic) else float(given)
+
+
 def nested(nesting: Any, values: Iterator[Any]) -> Any:
     """Values in the nesting of a structure."""
     if nesting == "leaf":
@@ -415,6 +433,7 @@ __all__ = [
     "Whole",
     "fits_compiled_code",
     "flattened",
+    "like",
     "matching",
     "nested",
     "nesting_of",

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from . import pipeline
-from .api import differentiable
 from .arguments import flattened, nested, nesting_of
 from .compiled import Compiled
 from .derivatives import with_written
+from .differentiable import differentiable
 from .errors import CheckError, DifferentiationError, underlined
 from .frontend.captures import fetched
 from .frontend.program import Program

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .api import Differentiable
 from .define import arity_of, give
 from .derivatives import Cotangents, Jacobian
+from .differentiable import Differentiable
 from .primitives.custom import Rules, Together, bare
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .api import differentiable, vjp
+from .api import vjp
+from .differentiable import differentiable
 from .ir import types as ty
 
 __all__ = ["jax_function", "torch_function"]

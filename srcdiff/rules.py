@@ -23,7 +23,7 @@ from .ir.core import Block, Function, Op, Value
 from .ir.inline import inline
 from .ir.walk import ops_within
 from .primitives.custom import Callee, RuledCall
-from .transform.reverse import bar, cotangent_type
+from .transform.cotangents import bar, cotangent_type
 
 OTHER = {"vjp": "jvp", "jvp": "vjp"}
 

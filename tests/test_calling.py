@@ -468,8 +468,8 @@ def test_jvp_and_vjp_keep_nothing_alive(bound):
         for _ in range(2):
             assert jvp(f, (2.0,), (1.0,)) == (2000.0, 1000.0)
             assert vjp(f, 2.0)[1](1.0) == (1000.0,)
-        made = srcdiff.api.kept_differentiable(f)
-        assert made is srcdiff.api.kept_differentiable(f)
+        made = srcdiff.differentiable.kept_differentiable(f)
+        assert made is srcdiff.differentiable.kept_differentiable(f)
         return [weakref.ref(thing) for thing in (f, X, made)]
 
     alive = called()

@@ -44,5 +44,7 @@ VECTOR = "numpy.ndarray[tuple[Any, ...], numpy.dtype[numpy.float64]]"
 def spelled(type: str) -> str:
     """A revealed type as one would write it."""
     type = type.removeprefix('note: Revealed type is "').removesuffix('"').removeprefix("def ")
-    type = type.replace(VECTOR, "Vector").replace("srcdiff.derivatives.", "").replace("builtins.", "")
+    type = (
+        type.replace(VECTOR, "Vector").replace("srcdiff.derivatives.pullbacks.", "").replace("builtins.", "")
+    )
     return re.sub(r" =(?=[,)])", " = ...", type)

@@ -1,8 +1,8 @@
 """Write the adjoint kernel of a kernel, for one signature.
 
 The adjoint of one thread is that of `pipeline.threaded`; how threads add to each shadow is decided by
-`analysis/threads.py` and `analysis/meetings.py`, and `emit/cuda.py` prints the kernel: once as it is, and once more
-where threads can collect for their elements, or need not add to what the shadows hold.
+`analysis/threads.py` and `analysis/meetings.py`, and `emit/adjoint_kernels.py` prints the kernel: once as it is, and
+once more where threads can collect for their elements, or need not add to what the shadows hold.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from .. import pipeline
 from ..analysis.meetings import Meetings, with_atomic_sums
 from ..analysis.threads import Accumulation, Threads
 from ..arguments import Signature
-from ..emit.cuda import Kernel, print_adjoint
+from ..emit.adjoint_kernels import print_adjoint
+from ..emit.cuda import Kernel
 from ..errors import InternalError, SharedMemoryError
 from ..frontend.program import Program
 from ..ir import types as ty

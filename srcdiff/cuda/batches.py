@@ -3,8 +3,9 @@
     price = lambda S, K, r: ...                      # numbers in, one number out
     value, (dS, dK, dr) = batch(price, shared=("r",)).value_and_grad(S, K, 0.03)
 
-The gradient of the function is that of `pipeline.threaded`; around it `emit/cuda.py` prints a kernel with a loop over
-the rows. The sizes of small arrays are put in as constants; what is owed to a shared argument is summed over the rows.
+The gradient of the function is that of `pipeline.threaded`; around it `emit/row_kernels.py` prints a kernel with a
+loop over the rows. The sizes of small arrays are put in as constants; what is owed to a shared argument is summed over
+the rows.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 from .. import pipeline
 from ..analysis.threads import Threads
 from ..arguments import ArgNums, Signature
-from ..emit.cuda import FEW, Kernel, Rows, print_rows
+from ..emit.cuda import Kernel
+from ..emit.row_kernels import FEW, Rows, print_rows
 from ..errors import AliasError, InternalError, NotDifferentiable
 from ..frontend.captures import fetched
 from ..frontend.program import Program

@@ -25,7 +25,9 @@ from ..backend.cache import load_module
 from ..errors import CudaUnavailable
 from ..runtime.marks import checkpoint
 from .dlpack import NOT_ORDERED, is_dlpack_of_device
-from .emulate import emulated_function, launch, uninitialised
+from .emulate import launch
+from .emulated_device import uninitialised
+from .emulated_kernel import emulated_function
 
 __all__ = ["Emulator", "Gpu", "LaunchBounds", "Machine", "emulated", "is_on_device", "machine", "numba_cuda"]
 

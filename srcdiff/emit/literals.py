@@ -41,6 +41,15 @@ def complex_text(number: complex) -> str:
     return f"complex({real_text(number.real)}, {real_text(number.imag)})"
 
 
+def number_text(number: float, type: Type) -> str:
+    """A real number whose text has the type that it stands for."""
+    return repr(number) if type in (ty.float64, ty.boolean) else f"{ty.dtype_spelling(type)}({number!r})"
+
+
+def zero_text(type: Type) -> str:
+    return number_text(0.0, type)
+
+
 def caster(type: Type) -> str:
     plain = {ty.float64: "float", ty.int64: "int", ty.boolean: "bool", ty.complex128: "complex"}
     return plain.get(type) or ty.dtype_spelling(type)

@@ -18,7 +18,7 @@ from ..ir.operators import current_builder
 from ..ir.types import Type
 from .agreement import same
 from .describe import describe
-from .loops import LoopParts
+from .loop_join import LoopParts
 from .scalars import Scalars
 from .things import (
     ArrayView,

@@ -20,7 +20,7 @@ from .assignments import Assignments
 from .canonicalise import assigned_names, count_reads, read_names
 from .library.builtin import range_length
 from .library.structures import has_items, known_range
-from .loops import LoopParts
+from .loop_join import LoopParts
 from .searches import halves_bracket
 from .things import ArrayView, Range, Segmented
 

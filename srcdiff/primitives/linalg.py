@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import (
+from .arrays import steady, whole
+from .matrices import (
     complement,
     diagonal,
     diagonal_of,
@@ -27,9 +28,7 @@ from .arrays import (
     lower_half,
     outer,
     over_gaps,
-    steady,
     upper_fold,
-    whole,
 )
 
 

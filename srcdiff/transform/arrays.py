@@ -19,9 +19,10 @@ from ..ir.operators import current_builder
 from ..ir.types import Type
 from ..ir.walk import substitute_in
 from ..primitives.arrays import ARRAYS, Expression, Held, Product, added, materialised, sharing
+from .cotangents import Cotangents
 
 if TYPE_CHECKING:
-    from .reverse import Cotangents, Reverser
+    from .reverse import Reverser
 
 
 def reverse_array(reverser: Reverser, op: Op, owed: Cotangents) -> None:

@@ -23,9 +23,10 @@ from ..ir.core import Block, Function, Op, Value
 from ..ir.inline import inline
 from ..ir.operators import current_builder
 from ..ir.walk import ops_within, substitute, uses_in
+from .cotangents import Cotangents
 
 if TYPE_CHECKING:
-    from .reverse import Cotangents, Reverser
+    from .reverse import Reverser
     from .tangent import Pusher
 
 

@@ -12,31 +12,45 @@
 
 Every float that carries a derivative has an integer of 64 bits beside it. A result has a bit if it may depend on a
 number that was given that bit, for *any* values of all floats: only what follows from integers, booleans and sizes is
-computed, everything else is *open*. Both arms of a branch that is open are taken, one after the other, and what they
-store is added to what is there; an element at an open index may be any; a loop whose trips are open lets everything it
-gives depend on everything it reads; so does linear algebra, but for products of matrices.
+computed, everything else is *open* (`analysis/open_values.py`). Both arms of a branch that is open are taken, one after
+the other, and what they store is added to what is there; an element at an open index may be any; a loop whose trips are
+open lets everything it gives depend on everything it reads; so does linear algebra, but for products of matrices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
 
 from ..analysis.activity import Carrying, channels
+from ..analysis.open_values import find_open, trips_are_open
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
-from ..ir.core import IN_PLACE, Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_body, loop_slots
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from ..primitives import ARRAYS, REGISTRY
+from .bits import (
+    BITS,
+    NO_BITS,
+    all_bits,
+    bits_name,
+    bits_type,
+    each,
+    either,
+    guarded,
+    guarded_load,
+    load,
+    no_bits,
+    store,
+    union,
+    with_added,
+)
 from .jacobian import over_places, shape_of
-
-BITS = ty.int64
-NO_BITS = zero(BITS)
 
 
 def build_dependence(function: Function, wrt: Sequence[int]) -> Function:
@@ -53,7 +67,7 @@ def build_dependence(function: Function, wrt: Sequence[int]) -> Function:
     independents = [function.parameters[k] for k in wrt]
     outputs = [r for r in function.results if ty.is_differentiable(r.type)]
     tracer = Tracer(function, independents, outputs)
-    given = tuple(Value(named(p), bits_type(p)) for p in independents)
+    given = tuple(Value(bits_name(p), bits_type(p)) for p in independents)
     tracer.bits.update(zip(independents, given, strict=True))
     with Builder() as builder:
         for parameter in independents:
@@ -65,72 +79,6 @@ def build_dependence(function: Function, wrt: Sequence[int]) -> Function:
         results = tuple(tracer.of(value) for value in outputs)
     body = Block((*visible, *given, *hidden), tuple(builder.ops), results)
     return Function(f"{function.name}_dependence", body, function.hidden)
-
-
-def named(value: Value) -> str:
-    return f"{value.name}_bits" if value.name else ""
-
-
-def bits_type(value: Value) -> ty.Type:
-    return ty.array(BITS, value.type.ndim, "C") if ty.is_array(value.type) else BITS
-
-
-def find_open(function: Function) -> frozenset[Value]:
-    """The values, and arrays with contents, that are not the same for all values of the floats."""
-    found = {p for p in function.parameters if ty.is_differentiable(p.type)}
-
-    def visit(block: Block, control: bool) -> None:
-        for op in block.ops:
-            match op.primitive:
-                case "if":
-                    decided = op.operands[0] not in found
-                    for region in op.regions:
-                        visit(region, control or not decided)
-                    pairs = zip(*(region.results for region in op.regions), strict=True)
-                    for result, pair in zip(op.results, pairs, strict=True):
-                        if not decided or not found.isdisjoint(pair):
-                            found.add(result)
-                case "for" | "while":
-                    loop(op, control)
-                case "shape" | "zeros_like":
-                    pass
-                case "alloc":
-                    pass
-                case "opaque":
-                    found.update(op.results)
-                case _:
-                    if (control and op.primitive in IN_PLACE) or not found.isdisjoint(op.operands):
-                        found.update(op.results)
-
-    def loop(op: Op, control: bool) -> None:
-        slots = loop_slots(op)
-        while True:
-            before = len(found)
-            for initial, parameter, yielded, _ in slots:
-                if initial in found or yielded in found:
-                    found.add(parameter)
-            if op.primitive == "while":
-                for held, slot in zip(op.regions[0].parameters, slots, strict=True):
-                    if slot[1] in found:
-                        found.add(held)
-                visit(op.regions[0], control)
-            visit(loop_body(op), control or trips_are_open(op, found))
-            if len(found) == before:
-                break
-        if trips_are_open(op, found):
-            found.update(op.results)
-        found.update(result for _, parameter, _, result in slots if parameter in found)
-
-    visit(function.body, False)
-    return frozenset(found)
-
-
-def trips_are_open(op: Op, found: frozenset[Value] | set[Value]) -> bool:
-    """Whether it depends on floats how often a loop runs."""
-    deciding = list(op.operands[:3]) if op.primitive == "for" else [op.regions[0].results[0]]
-    if leaves_early(op):
-        deciding.append(loop_body(op).results[0])
-    return not found.isdisjoint(deciding)
 
 
 class Tracer:
@@ -150,19 +98,14 @@ class Tracer:
         """The bits of a value, none if it carries no derivative."""
         held = self.bits.get(value)
         if held is None:
-            held = self.nothing(self.at(value)) if ty.is_array(value.type) else NO_BITS
+            held = no_bits(self.at(value)) if ty.is_array(value.type) else NO_BITS
         return held
-
-    def nothing(self, like: Value) -> Value:
-        """Bits for an array, all zero."""
-        lengths = shape_of(like)
-        return current_builder().emit("alloc", lengths, bits_type(like), {"fill": "zeros"}, named(like))
 
     def complete(self, values: Sequence[Value]) -> None:
         """Give bits to the arrays among values that will carry some and have none yet."""
         for value in values:
             if ty.is_array(value.type) and value not in self.bits and value in self.active:
-                self.bits[value] = self.nothing(self.at(value))
+                self.bits[value] = no_bits(self.at(value))
 
     def refuse(self, op: Op, problem: str) -> NoReturn:
         reason = "where derivatives may be nonzero must be known without the values of floats"
@@ -227,7 +170,7 @@ class Tracer:
             self.need_known(op, op.operands)
         operands = tuple(map(self.at, op.operands))
         if op.primitive == "load" and not certain:
-            self.now[op.result] = self.guarded_load(operands[0], operands[1:])
+            self.now[op.result] = guarded_load(operands[0], operands[1:])
             return
         current_builder().append(replace(op, operands=operands))
 
@@ -252,9 +195,7 @@ class Tracer:
 
     def dependence(self, op: Op, certain: bool) -> None:
         if op.primitive in REGISTRY:
-            self.bits[op.result] = self.union(
-                [self.total(self.of(x)) for x in channels(op) if x in self.active]
-            )
+            self.bits[op.result] = union([all_bits(self.of(x)) for x in channels(op) if x in self.active])
             return
         if op.primitive in ("matmul", "matvec"):
             self.product(op)
@@ -268,7 +209,7 @@ class Tracer:
                 self.stored(op, array, where, value, certain)
             case "accumulate_array":
                 target, term = map(self.of, op.operands)
-                changed = self.each(target, lambda held, where: either(held, load(term, where)))
+                changed = each(target, lambda held, where: either(held, load(term, where)))
                 self.became(op, target, changed, certain)
             case "ensure":
                 held = self.of(op.operands[0])
@@ -277,42 +218,17 @@ class Tracer:
             case "copy" | "cast":
                 held = self.of(op.operands[0])
                 if ty.is_array(held.type):
-                    held = current_builder().emit("copy", (held,), held.type, name=named(op.result))
+                    held = current_builder().emit("copy", (held,), held.type, name=bits_name(op.result))
                 self.bits[op.result] = held
             case "alloc" | "zeros_like" | "stop_gradient":
                 pass  # `complete` gives zeros
             case _:
-                total = self.union([self.total(self.of(x)) for x in op.operands if x in self.active])
+                total = union([all_bits(self.of(x)) for x in op.operands if x in self.active])
                 for result in op.results:
                     if ty.is_array(result.type):
-                        self.bits[result] = self.added(self.nothing(self.at(result)), total)
+                        self.bits[result] = with_added(no_bits(self.at(result)), total)
                     else:
                         self.bits[result] = total
-
-    def union(self, bits: Sequence[Value]) -> Value:
-        found = NO_BITS
-        for value in bits:
-            found = either(found, value)
-        return found
-
-    def total(self, bits: Value) -> Value:
-        """All bits of an array."""
-        if not ty.is_array(bits.type):
-            return bits
-        visit: Callable[..., tuple[Value, ...]] = lambda held, where: (either(held[0], load(bits, where)),)  # noqa: E731
-        return over_places(shape_of(bits), (NO_BITS,), visit)[0]
-
-    def each(self, bits: Value, change: Callable[[Value, tuple[Value, ...]], Value]) -> Value:
-        """The array with every element changed."""
-
-        def visit(held: tuple[Value, ...], where: tuple[Value, ...]) -> tuple[Value, ...]:
-            return (store(held[0], where, change(load(held[0], where), where)),)
-
-        return over_places(shape_of(bits), (bits,), visit)[0]
-
-    def added(self, bits: Value, total: Value) -> Value:
-        """The array with bits added to every element."""
-        return bits if total is NO_BITS else self.each(bits, lambda held, _: either(held, total))
 
     def loaded(self, op: Op, array: Value, where: Sequence[Value], certain: bool) -> Value:
         held = self.of(array)
@@ -322,15 +238,15 @@ class Tracer:
             places = tuple(map(self.at, where))
             return current_builder().emit("load", (held, *places), bits_type(op.result))
         if not self.open.isdisjoint(where):
-            return self.total(held)
+            return all_bits(held)
         places = tuple(map(self.at, where))
-        return load(held, places) if certain else self.guarded_load(held, places)
+        return load(held, places) if certain else guarded_load(held, places)
 
     def stored(self, op: Op, array: Value, where: Sequence[Value], value: Value, certain: bool) -> None:
         held, bits = self.of(array), self.of(value)
         places = tuple(map(self.at, where))
         if not self.open.isdisjoint(where):
-            changed = self.added(held, self.total(bits))
+            changed = with_added(held, all_bits(bits))
         elif certain and op.primitive == "store":
             changed = store(held, places, bits)
         elif ty.is_array(bits.type):
@@ -340,7 +256,7 @@ class Tracer:
         elif bits is NO_BITS:
             changed = held
         else:
-            changed = self.guarded(
+            changed = guarded(
                 held, places, lambda: store(held, places, either(load(held, places), bits)), held
             )
         self.became(op, held, changed, certain)
@@ -356,26 +272,6 @@ class Tracer:
             if bits is held:
                 self.bits[version] = changed
 
-    def guarded(
-        self, array: Value, where: Sequence[Value], then: Callable[[], Value], otherwise: Value
-    ) -> Value:
-        """What is so only where an index lies in the array: code that may not run may not be relied on for that."""
-        inside: Value | None = None
-        for index, length in zip(where, shape_of(array), strict=False):
-            fits = current_builder().emit("and", (-length <= index, index < length), ty.boolean)
-            inside = fits if inside is None else current_builder().emit("and", (inside, fits), ty.boolean)
-        assert inside is not None
-        with Builder(current_builder().location) as arm:
-            value = then()
-        result = Value(otherwise.name, value.type)
-        current_builder().region(
-            "if", (inside,), [arm.block((), (value,)), Block((), (), (otherwise,))], [result]
-        )
-        return result
-
-    def guarded_load(self, array: Value, where: Sequence[Value]) -> Value:
-        return self.guarded(array, where, lambda: load(array, where), zero(array.type.dtype))
-
     def product(self, op: Op) -> None:
         """`c[i, j]` depends on row i of `a` and column j of `b`."""
         transposed = op.attributes.get("transposed", "")
@@ -386,7 +282,7 @@ class Tracer:
                 continue
             held = self.of(operand)
             if held.type.ndim == 1:
-                edges.append(self.total(held))
+                edges.append(all_bits(held))
                 continue
             axis = 1 - kept if str(k) in transposed else kept
             length = shape_of(held)[axis]
@@ -402,7 +298,7 @@ class Tracer:
 
         def found(_: Value, where: tuple[Value, ...]) -> Value:
             parts = zip(edges, (where[0], where[-1]), strict=True)
-            return self.union(
+            return union(
                 [
                     load(edge, (k,)) if ty.is_array(edge.type) else edge
                     for edge, k in parts
@@ -410,7 +306,7 @@ class Tracer:
                 ]
             )
 
-        self.bits[op.result] = self.each(self.nothing(self.at(op.result)), found)
+        self.bits[op.result] = each(no_bits(self.at(op.result)), found)
 
     # ----------------------------------------------------------------------------------------- control
 
@@ -421,14 +317,14 @@ class Tracer:
         """A loop whose trips are open: what it gives depends on all that it reads."""
         slots = loop_slots(op)
         reads = [self.of(x) for x in free_values_of(op) if x in self.bits]
-        total = self.union([self.total(bits) for bits in dict.fromkeys(reads)])
+        total = union([all_bits(bits) for bits in dict.fromkeys(reads)])
         for initial, _, _, result in slots:
             if ty.is_array(result.type):
                 self.same_sizes(op, initial, slots)
                 self.now[result] = self.at(initial)
                 if result in self.active:
                     held = self.of(initial)
-                    changed = self.added(held, total)
+                    changed = with_added(held, total)
                     self.move(held, changed)
                     self.bits[result] = changed
             else:
@@ -473,7 +369,7 @@ class Tracer:
                 first, second = self.of(a), self.of(b)
                 if not one:
                     first = current_builder().emit("copy", (first,), first.type)
-                    first = self.each(first, lambda held, where, b=second: either(held, load(b, where)))  # type: ignore[misc]
+                    first = each(first, lambda held, where, b=second: either(held, load(b, where)))  # type: ignore[misc]
                 self.bits[result] = first
 
     def is_nothing(self, array: Value) -> bool:
@@ -519,7 +415,7 @@ class Tracer:
         slots = loop_slots(op)
         live = [slot for slot in slots if slot[1] in self.active or slot[3] in self.active]
         starts = [self.of(slot[0]) for slot in live]
-        parameters = [Value(named(slot[1]), bits_type(slot[1])) for slot in live]
+        parameters = [Value(bits_name(slot[1]), bits_type(slot[1])) for slot in live]
         before = dict(self.bits)
         self.bits.update(zip([slot[1] for slot in live], parameters, strict=True))
         body = loop_body(op)
@@ -535,7 +431,7 @@ class Tracer:
                 self.ops(test, certain)
                 holds = tuple(map(self.at, test.results))
             regions.insert(0, condition.block((*test.parameters, *unread), holds))
-        last = [Value(named(slot[3]), bits_type(slot[3])) for slot in live]
+        last = [Value(bits_name(slot[3]), bits_type(slot[3])) for slot in live]
         operands = (*map(self.at, op.operands), *starts)
         results = (*op.results, *last)
         current_builder().append(replace(op, operands=operands, regions=tuple(regions), results=results))
@@ -544,20 +440,6 @@ class Tracer:
             if not certain and ty.is_array(bits.type):
                 self.move(start, bits)
             self.bits[slot[3]] = bits
-
-
-def either(a: Value, b: Value) -> Value:
-    if a is NO_BITS or b is NO_BITS:
-        return b if a is NO_BITS else a
-    return a if a is b else current_builder().emit("bitor", (a, b), BITS)
-
-
-def load(array: Value, where: Sequence[Value]) -> Value:
-    return current_builder().emit("load", (array, *where), array.type.dtype)
-
-
-def store(array: Value, where: Sequence[Value], value: Value) -> Value:
-    return current_builder().emit("store", (array, *where, value), array.type, name=array.name)
 
 
 __all__ = ["build_dependence"]

@@ -9,9 +9,10 @@ from ..ir import types as ty
 from ..ir.builder import zero
 from ..ir.core import Op, Value
 from ..ir.operators import current_builder
+from .cotangents import Cotangents, as_type, bar
 
 if TYPE_CHECKING:
-    from .reverse import Cotangents, Reverser
+    from .reverse import Reverser
 
 
 def part_of(array: Value, where: Sequence[Value], name: str = "") -> Value:
@@ -38,7 +39,7 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
             array, *where, value = op.operands
             held = owed.pop(op.result)
             if value in reverser.active:
-                reverser.owe(owed, value, part_of(held, where, f"{value.name}_bar" if value.name else ""))
+                reverser.owe(owed, value, part_of(held, where, bar(value)))
             if array in reverser.active or array in reverser.fresh:
                 cleared = builder.emit(
                     "store", (held, *where, zero(held.type.dtype)), held.type, name=held.name
@@ -67,8 +68,6 @@ def reverse_memory(reverser: Reverser, op: Op, owed: Cotangents) -> bool:
             g = owed.pop(op.result)
             operand: Value = op.operands[0]
             if ty.is_differentiable(operand.type):
-                from .reverse import as_type
-
                 reverser.owe(owed, operand, as_type(g, operand.type))
         case "alloc" if op.attributes.get("work"):
             if op.result in owed:

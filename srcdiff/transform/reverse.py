@@ -15,7 +15,7 @@ that have ended. Where they come from is settled later (`optimise/residuals.py`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any, NoReturn
@@ -27,19 +27,17 @@ from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value, counts_trips, is_number, leaves_early, loop_body, loop_slots
 from ..ir.operators import current_builder
 from ..ir.trips import trip_count
-from ..ir.types import Type
 from ..ir.walk import free_values, ops_of, ops_within, substitute
 from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.complex_numbers import conjugate, real_part
 from ..primitives.record import local_rules
 from .arrays import reverse_array
+from .cotangents import Cotangents, as_type, bar, cotangent_type, zeros_like
 from .custom import reverse_custom
+from .masks import Masks
 from .memory import reverse_memory
 
-Cotangents = dict[Value, Value]
-Mask = tuple[tuple[Value, bool], ...]  # conditions, and what each is where something is owed
 KNOWN = ("mul", "modulus", "call")  # ops that the reversal of a later one looks at
-DEAR = 5  # what costs as much as a division may be infinite
 
 
 def build_adjoint(function: Function, wrt: Sequence[int], seeded: bool = False, values: int = 1) -> Function:
@@ -112,20 +110,15 @@ class Reverser:
     """The walk, and what it owes.
 
     `fresh` are the allocations that each trip of a loop fills anew: their cotangents are cleared when the stores that
-    fill them are reversed, and released at the end, so that the trips can share one array. `masked` says of cotangents
-    that are zero where something was not taken what they are elsewhere: a rule that may give infinity is applied to
-    that, and then selects, since `0 * inf` is NaN.
+    fill them are reversed, and released at the end, so that the trips can share one array. `masks` knows the cotangents
+    that are zero where something was not taken.
     """
 
     def __init__(self, active: Activity, body: Block) -> None:
         self.active = active
         self.maker = {op.results[0]: op for op in ops_within(body) if op.primitive in KNOWN}
         self.fresh = {op.result for op in ops_within(body) if op.attributes.get("work")}
-        self.dear: set[Value] = set()
-        for op in ops_within(body):
-            if op.primitive in REGISTRY and self.may_be_infinite(op):
-                self.dear.update(op.results)
-        self.masked: dict[Value, tuple[Value, Mask]] = {}
+        self.masks = Masks(body)
 
     # ----------------------------------------------------------------------------------- accumulation
 
@@ -142,44 +135,7 @@ class Reverser:
         elif ty.is_array(value.type):
             owed[value] = current_builder().emit("accumulate_array", (held, term), held.type, name=held.name)
         else:
-            (a, mask), (b, other) = self.unmasked(held), self.unmasked(term)
-            if mask != other:
-                a, b, mask = held, term, tuple(each for each in mask if each in other)
-            total = current_builder().emit("add", (a, b), ty.promote(a.type, b.type), name=bar(value))
-            owed[value] = self.under(mask, total, value, vanishes=a is held and b is term)
-
-    def may_be_infinite(self, op: Op) -> bool:
-        return is_dear(op) or not self.dear.isdisjoint(op.operands)
-
-    def unmasked(self, cotangent: Value) -> tuple[Value, Mask]:
-        """What a cotangent is where the conditions of its mask hold; it is zero elsewhere."""
-        return self.masked.get(cotangent, (cotangent, ()))
-
-    def share(self, given: Value, operand: Value, rule: Callable[..., Value], *values: Value) -> Value:
-        """What an op owes to an operand by a rule of what is owed to the op, and of these values."""
-        ops = current_builder().ops
-        start = len(ops)
-        term = rule(given, *values)
-        if term is given:
-            return given
-        g, mask = self.unmasked(given)
-        vanishes = not any(map(self.may_be_infinite, ops[start:]))
-        if not vanishes and g is not given:
-            del ops[start:]
-            term = rule(g, *values)
-        return self.under(mask, term, operand, vanishes)
-
-    def under(self, mask: Mask, term: Value, operand: Value, vanishes: bool) -> Value:
-        """A term of what is owed to an operand, just computed, or zero where a mask does not hold: if it `vanishes`
-        it is zero there already."""
-        inner, own = unmasked(term)
-        for condition, holds in () if vanishes else reversed(mask):
-            term = selected(condition, holds, term)
-        owed = named(term, operand)
-        whole = (*mask, *(each for each in own if each not in mask))
-        if whole:
-            self.masked[owed] = owed if inner is term else inner, whole
-        return owed
+            owed[value] = self.masks.total(held, term, value)
 
     def settle(self, owed: Cotangents, value: Value) -> Value:
         """What is owed to `value`, an explicit zero if nothing is."""
@@ -228,15 +184,15 @@ class Reverser:
         if exponent > 1:
             # x * x * x owes 3 * x * x to x: one share instead of one for each factor.
             lower, base = op.operands
-            self.owe(owed, base, self.share(given, base, lambda g: float(exponent) * g * lower))
+            self.owe(owed, base, self.masks.share(given, base, lambda g: float(exponent) * g * lower))
             return
         z = self.squared_modulus(op)
         if z is not None:
-            self.owe(owed, z, self.share(given, z, lambda g: 2.0 * g * conjugate(z)))
+            self.owe(owed, z, self.masks.share(given, z, lambda g: 2.0 * g * conjugate(z)))
             return
         for operand, rule, is_live in zip(op.operands, rules, live, strict=True):
             if is_live and rule is not None:
-                self.owe(owed, operand, self.share(given, operand, rule, op.result, *op.operands))
+                self.owe(owed, operand, self.masks.share(given, operand, rule, op.result, *op.operands))
 
     def exponent(self, power: Value) -> int:
         """How many equal factors are multiplied, one after the other, to make a value: 3 for `x * x * x`."""
@@ -305,7 +261,7 @@ class Reverser:
             for holds, (here, there) in ((True, yields), (False, yields[::-1])):
                 one, other = here[k], there[k]
                 if one is not None and other is not None and is_number(other, 0) and not is_number(one, 0):
-                    self.masked[results[-1]] = results[-1], ((op.operands[0], holds),)
+                    self.masks.put(results[-1], ((op.operands[0], holds),))
         current_builder().region(
             "if",
             op.operands,
@@ -350,7 +306,7 @@ class Reverser:
                 if k == kept:
                     yields = self.reverse_loop(op, slots, shared, cotangents, sums)
                 else:
-                    yields = [*cotangent_zeros(starts), *sums]
+                    yields = [*(zero(v.type) for v in starts), *sums]
             arms.append(builder.block((), yields))
         joined = [Value(bar(v), cotangent_type(v.type)) for v in (*starts, *shared)]
         current_builder().region("if", (condition,), arms, joined, location=op.location)
@@ -436,71 +392,3 @@ def vanishing(cotangents: list[Value]) -> tuple[Value, int] | None:
         if all(is_number(v, 0) for v in others):
             return made.operands[0], arm
     return None
-
-
-def unmasked(term: Value) -> tuple[Value, Mask]:
-    """What a term is where it is not zero, and where that is, if it was just `select`ed against zero."""
-    ops = current_builder().ops
-    if (
-        ops
-        and ops[-1].results == (term,)
-        and ops[-1].primitive == "select"
-        and not ops[-1].attributes.get("guard")
-    ):
-        condition, a, b = ops[-1].operands
-        if is_number(b, 0):
-            return a, ((condition, True),)
-        if is_number(a, 0):
-            return b, ((condition, False),)
-    return term, ()
-
-
-def selected(condition: Value, holds: bool, term: Value) -> Value:
-    """The term, or zero where the condition is not what it must be."""
-    arms = (term, zero(term.type)) if holds else (zero(term.type), term)
-    return current_builder().emit("select", (condition, *arms), term.type)
-
-
-def is_dear(op: Op) -> bool:
-    row = REGISTRY.get(op.primitive)
-    if op.primitive == "pow" and op.operands[1].is_constant and ty.is_integer(op.operands[1].type):
-        return bool(op.operands[1].constant < 1)
-    return row is not None and row.cost >= DEAR
-
-
-def cotangent_zeros(values: list[Value]) -> list[Value]:
-    return [zero(v.type) for v in values]
-
-
-def bar(value: Value) -> str:
-    return f"{value.name}_bar" if value.name else ""
-
-
-def named(term: Value, operand: Value) -> Value:
-    """Let a contribution that was just computed bear the name of the cotangent it becomes."""
-    ops = current_builder().ops
-    if operand.name and ops and ops[-1].results == (term,) and not term.name and not term.is_constant:
-        result = Value(bar(operand), term.type)
-        ops[-1] = replace(ops[-1], results=(result,))
-        return result
-    return term
-
-
-def cotangent_type(type: Type) -> Type:
-    """A cotangent has memory of its own, however its primal lies."""
-    return ty.fresh(type)
-
-
-def zeros_like(value: Value) -> Value:
-    return current_builder().emit("zeros_like", (value,), cotangent_type(value.type), name=bar(value))
-
-
-def as_type(value: Value, type: Type) -> Value:
-    if value.type == type:
-        return value
-    if value.is_constant:
-        return constant(value.constant, type)
-    if ty.is_complex(value.type) and not ty.is_complex(type):
-        value = real_part(value)
-        return value if value.type == type else as_type(value, type)
-    return current_builder().emit("cast", (value,), type, name=value.name)

@@ -26,7 +26,8 @@ from ..ir.core import Block, Function, Op, Value
 from ..ir.types import Type
 from ..ir.walk import substitute
 from .attach import drop_attachments
-from .reverse import Cotangents, Reverser, mark_loops
+from .cotangents import Cotangents
+from .reverse import Reverser, mark_loops
 from .shared_memory import cleared_shadows, last_versions, with_shared_memory
 
 OUTPUTS = ("store", "accum")

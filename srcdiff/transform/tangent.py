@@ -26,8 +26,10 @@ from ..primitives import ARRAYS, NONE, REGISTRY
 from ..primitives.arrays import Held, computed, sharing
 from ..primitives.record import local_rules
 from .arrays import owned
+from .cotangents import as_type, cotangent_type
 from .custom import push_custom
-from .reverse import as_type, cotangent_type, refuse, selected, unmasked
+from .masks import selected, unmasked
+from .reverse import refuse
 
 Tangents = tuple[Value, ...]
 

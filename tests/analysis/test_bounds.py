@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from srcdiff.analysis.bounds import most_trips
-from srcdiff.api import differentiable
+from srcdiff.differentiable import differentiable
 from srcdiff.ir.walk import ops_within
 from tests.programs import bounded
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numba import cuda
 
-from srcdiff.cuda.emulate import emulated_function, launch
+from srcdiff.cuda.emulate import launch
+from srcdiff.cuda.emulated_kernel import emulated_function
 from srcdiff.errors import DivergentBarrier, RaceError
 
 X = np.arange(1.0, 65.0)

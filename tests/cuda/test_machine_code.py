@@ -7,7 +7,7 @@ import pytest
 from srcdiff.cuda import CudaUnavailable, batch, kernel
 from srcdiff.cuda.device import numba_cuda
 from srcdiff.cuda.inspection import compile_kernel, inspect_kernel
-from srcdiff.emit.cuda import Rows, print_rows
+from srcdiff.emit.row_kernels import Rows, print_rows
 from srcdiff.errors import UnsupportedIntrinsic
 from srcdiff.ir import types as ty
 from srcdiff.ir.builder import Builder

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from srcdiff.cuda import kernel
-from srcdiff.cuda.emulate import emulated_function, launch
+from srcdiff.cuda.emulate import launch
+from srcdiff.cuda.emulated_kernel import emulated_function
 from srcdiff.errors import DivergentBarrier, RaceError
 from tests.cuda.primals import KERNELS
 from tests.cuda.shared import SHARED

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from srcdiff.cuda import kernel
-from srcdiff.cuda.emulate import emulated_function, launch
+from srcdiff.cuda.emulate import launch
+from srcdiff.cuda.emulated_kernel import emulated_function
 from tests.cuda.primals import KERNELS
 from tests.cuda.shared import SHARED
 from tests.truth import copied

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import srcdiff
-from srcdiff.api import Differentiated
+from srcdiff import Differentiated
 from srcdiff.arguments import flattened
 from tests.programs import PROGRAMS, Program
 from tests.truth import copied

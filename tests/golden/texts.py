@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from srcdiff import differentiate, pipeline
-from srcdiff.api import differentiable
+from srcdiff.differentiable import differentiable
 from srcdiff.emit.show import show
 from tests.golden.programs import PROGRAMS
 

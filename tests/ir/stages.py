@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator
 
 from srcdiff import pipeline
-from srcdiff.api import differentiable
+from srcdiff.differentiable import differentiable
 from srcdiff.errors import DifferentiationError, InternalError
 from srcdiff.ir.core import Function
 from tests.programs import PROGRAMS, Program

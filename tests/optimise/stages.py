@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from srcdiff import pipeline
-from srcdiff.api import differentiable
+from srcdiff.differentiable import differentiable
 from srcdiff.ir.core import Function
 
 __all__ = ["loaded", "stages"]

@@ -6,14 +6,17 @@ Rules are called on numbers, which evaluates them, and on IR values, whose ops a
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
+from numpy.polynomial import Polynomial
 
-from srcdiff import grad, jvp, vjp
+from srcdiff import grad, jvp
 from srcdiff.emit.special import FUNCTIONS
 from srcdiff.ir import types as ty
 from srcdiff.ir.builder import Builder, constant
@@ -215,14 +218,47 @@ def test_slope_of_abs_at_zero() -> None:
     assert REGISTRY["abs"].rules[0](1.0, 0.0, 0.0) == 0.0
 
 
+# Their series in x * x; those with an `e` at the end are times exp(-abs(x)).
+SERIES = {
+    np.sinc: [(-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(16)],
+    scipy.special.j0: [(-0.25) ** k / math.factorial(k) ** 2 for k in range(16)],
+    scipy.special.i0: [0.25**k / math.factorial(k) ** 2 for k in range(16)],
+}
+
+
+def derivatives_by_series(name: str, x: float) -> list[float]:
+    """Of the first three orders."""
+    even = {f.__name__: series for f, series in SERIES.items()}[name.rstrip("e").replace("1", "0")]
+    f = Polynomial([c for pair in zip(even, [0.0] * len(even), strict=True) for c in pair])
+    if "1" in name:
+        f = -f.deriv() if name == "j1" else f.deriv()
+    if name.endswith("e"):
+        f *= Polynomial([math.copysign(1.0, -x) ** k / math.factorial(k) for k in range(32)])
+    return [f.deriv(n)(x) for n in (1, 2, 3)]
+
+
+def slope_of(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The derivative in forward mode."""
+    return lambda x: jvp(f, (x,), (1.0,))[1]
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_second_derivatives_where_slopes_are_quotients(uncompiled: None) -> None:
-    """0 / 0 at 0, were it not for the series."""
-    assert jvp(grad(lambda x: np.sinc(x[0])), (np.zeros(1),), (np.ones(1),))[1] == pytest.approx(
-        -(np.pi**2) / 3.0
-    )
-    _, pullback = vjp(grad(lambda x: np.sinc(x[0])), np.zeros(1))
-    assert pullback(np.ones(1))[0] == pytest.approx(-(np.pi**2) / 3.0)
+@pytest.mark.parametrize("name", ["sinc", "j0", "j1", "i0", "i1", "i0e", "i1e"])
+def test_three_derivatives_where_slopes_are_quotients(name: str, uncompiled: None) -> None:
+    """0 / 0 at 0, were it not for the series: in forward, in reverse mode, and in reverse of forward."""
+    f: Callable[..., Any] = getattr(np, name, None) or getattr(scipy.special, name)
+    row = lambda x: f(x)  # noqa: E731
+    forward, reverse = [row], [row]
+    for _ in range(3):
+        forward.append(slope_of(forward[-1]))
+        reverse.append(grad(reverse[-1]))
+    mixed = [row, reverse[1], slope_of(reverse[1]), grad(slope_of(reverse[1]))]
+    for x in (
+        (1e-9, -1e-3, 0.19, -0.45, 0.55) if name.endswith("e") else (0.0, 1e-9, -1e-3, 0.19, -0.45, 0.55)
+    ):
+        expected = derivatives_by_series(name, x)
+        for way in (forward, reverse, mixed):
+            assert [d(np.float64(x)) for d in way[1:]] == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize("exponent", [0, 1, 2, 3, -1, -2, 0.0, 0.5, 1.0, 2.0, 2.5, -1.5, 100.0])

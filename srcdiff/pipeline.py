@@ -63,6 +63,7 @@ from .optimise.split import (
     split_calls,
     with_stacks,
 )
+from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
@@ -122,6 +123,7 @@ FINISH: list[Stage] = [
     (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
     (OPTIONAL, "maps", lambda f: simplified(sum_before_maps(f))),
     (OPTIONAL, "reorder", reorder_loops),
+    (OPTIONAL, "stencils", gather_stencils),
     (OPTIONAL, "rotate", rotate_elements),
     (OPTIONAL, "unread after rotation", eliminate_dead_stores),
     (OPTIONAL, "factor", shorten_chains),
@@ -295,6 +297,7 @@ NOT_IN_THREADS = {
     "interchange",
     "hold",
     "maps",
+    "stencils",
     "rotate",
     "unread after rotation",
     "unsigned",

@@ -59,7 +59,8 @@ def is_independent(op: Op, affine: Affine) -> bool:
 
 
 def indices_in(loop: Op, structure: Structure) -> list[Value]:
-    """The index of a loop, and what it stands for where it is the number of the trip: `low + trip * step`."""
+    """The index of a loop, what is at a fixed distance from it, and what it stands for where it is the number of the
+    trip: `low + trip * step`."""
     body = loop_body(loop)
     index = body.parameters[0]
     inside = defined_in(body)
@@ -74,7 +75,7 @@ def indices_in(loop: Op, structure: Structure) -> list[Value]:
         return value.constant != 0 if value.is_constant else value is divisor
 
     away = {op.result for op in body.ops if op.primitive == "mul" and any(map(is_step, others(op, {index})))}
-    return [index, *(op.result for op in body.ops if op.primitive == "add" and others(op, away))]
+    return [index, *(op.result for op in body.ops if op.primitive == "add" and others(op, {index, *away}))]
 
 
 def divisor_of(count: Value, structure: Structure) -> Value | None:

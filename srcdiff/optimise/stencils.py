@@ -1,0 +1,547 @@
+"""Add to an element once what the trips around it owe to it.
+
+    for i in range(1, m):                            owed = np.zeros((3, m + 1))
+        for j in range(n):                           for i in range(1, m + 2):
+            g = y_bar[i, j] * c                          k = i % 3
+            x_bar[i - 1, j] += g         ->              if i < m:
+            x_bar[i + 1, j] += g                             for j in range(n):
+            y_bar[i, j] = 0.0                                    owed[k, j] = y_bar[i, j] * c
+                                                                 y_bar[i, j] = 0.0
+                                                         else:
+                                                             for j in range(n):
+                                                                 owed[k, j] = 0.0
+                                                         for j in range(n):
+                                                             x_bar[i - 1, j] += owed[(i - 2) % 3, j] + owed[k, j]
+
+LLVM vectorises a loop that writes one row of an array and reads others; one that adds to several rows of the same
+array it runs element by element, since it tests once for all trips of the loop around it whether the rows overlap. What
+is added is kept for as many rows as one element collects from, with zeros around them for what no trip owes; a row
+collects as soon as the last trip that owes to it has run. Under a guard, for a nest without a trip touches nothing;
+behind the guard every index of the rows is between those of elements that some trip adds to.
+
+Only nests over a box whose innermost loop adds to the array at constant distances and does not touch it otherwise.
+Numbers from which others follow by a change of sign or a constant factor are kept instead of those. Additions along
+the innermost loop alone are left to `rotate.py`. Reads: structure, affine forms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..analysis.affine import Affine, Linear
+from ..analysis.structure import find_structure
+from ..ir import types as ty
+from ..ir.builder import Builder, constant, zero
+from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
+from ..ir.walk import defined_in, ops_within, substitute_in
+from ..primitives import REGISTRY
+from .fold import simplified
+from .fuse import accumulates
+from .interchange import is_plain
+from .rotate import accesses_of, copied, shifted, unordered
+
+SUMS = ("add", "sub", "neg", "mul")
+SHORT = 8  # trips: nests of fewer are not worth it
+
+
+def gather_stencils(function: Function) -> Function:
+    body = gathered(function.body, Affine(find_structure(function.body)))
+    return function if body is function.body else simplified(replace(function, body=body))
+
+
+def gathered(block: Block, affine: Affine) -> Block:
+    changed = False
+    with Builder() as builder:
+        for op in block.ops:
+            nest = find_nest(op, affine) if op.primitive == "for" else None
+            if nest is not None:
+                Emission(nest, affine).emit(builder)
+                changed = True
+                continue
+            regions = tuple(gathered(region, affine) for region in op.regions)
+            if any(a is not b for a, b in zip(regions, op.regions, strict=True)):
+                op = replace(op, regions=regions)
+                changed = True
+            builder.append(op)
+    return replace(block, ops=tuple(builder.ops)) if changed else block
+
+
+# ---------------------------------------------------------------------------------------------- what is gathered
+
+
+@dataclass(frozen=True, eq=False)
+class Stencil:
+    """Additions to one array in the innermost loop of a nest.
+
+    `start` : the version of the array that the innermost loop carries.
+    `axes` : the axis along which each loop of the nest goes.
+    `offsets` : the distance from the indices of the loops, by addition.
+    """
+
+    start: Value
+    axes: tuple[int, ...]
+    offsets: dict[Op, tuple[int, ...]]
+
+    def without(self, ops: Sequence[Op]) -> Stencil:
+        return replace(self, offsets={op: at for op, at in self.offsets.items() if op not in ops})
+
+    def least(self, loop: int) -> int:
+        return min(at[loop] for at in self.offsets.values())
+
+    def most(self, loop: int) -> int:
+        return max(at[loop] for at in self.offsets.values())
+
+    def width(self, loop: int) -> int:
+        return self.most(loop) - self.least(loop)
+
+
+@dataclass(frozen=True, eq=False)
+class Nest:
+    """Loops that hold each other and nothing else that counts, with what is gathered.
+
+    `stays` : additions that stay where they are: one to each array at most.
+    `kept` : the number that is kept for an addition, from which what it adds follows.
+    """
+
+    loops: tuple[Op, ...]
+    stencils: tuple[Stencil, ...]
+    stays: frozenset[Op]
+    kept: dict[Op, Value]
+
+    @property
+    def rows(self) -> list[Value]:
+        return list(dict.fromkeys(self.kept.values()))
+
+
+def find_nest(op: Op, affine: Affine) -> Nest | None:
+    """The nest that a loop is the outermost one of, if something is gathered along each side of it."""
+    loops = nested_loops(op, affine)
+    if len(loops) < 2:
+        return None
+    body = loop_body(loops[-1])
+    found: list[Stencil] = []
+    for _, parameter, yielded, _ in loop_slots(loops[-1]):
+        if not ty.is_array(parameter.type):
+            if not accumulates(body, parameter, yielded):
+                return None
+            continue
+        accesses = accesses_of(body, parameter, yielded)
+        places = {tuple(unordered(affine.form(i)) for i in indices_of(access)) for access in accesses}
+        if not accesses or affine.structure.is_mixed(parameter):
+            return None
+        if len(places) > 1:
+            stencil = find_stencil(parameter, accesses, loops, affine)
+            if stencil is None:
+                return None
+            found.append(stencil)
+    if not any(stencil.width(0) for stencil in found):
+        return None
+    return with_rows(loops, found)
+
+
+def nested_loops(op: Op, affine: Affine) -> tuple[Op, ...]:
+    """The loops of a nest from `op` to the innermost one; none if there is something between them."""
+    inside = defined_in(loop_body(op))
+    loops: list[Op] = []
+    while True:
+        low, high, step = op.operands[:3]
+        if leaves_early(op) or not (is_number(step, 1) or is_number(step, -1)):
+            return ()
+        trips = affine.form(high) - affine.form(low)
+        if not trips.terms and abs(trips.constant) < SHORT:
+            return ()
+        if loops and (low in inside or high in inside):
+            return ()
+        loops.append(op)
+        body = loop_body(op)
+        inner = [x for x in body.ops if x.primitive == "for"]
+        if not inner:
+            return tuple(loops) if all(map(is_plain_or_adds, body.ops)) else ()
+        if len(inner) > 1 or not all(x is inner[0] or is_number_for_rows(x) for x in body.ops):
+            return ()
+        if [(i, r) for i, *_, r in loop_slots(inner[0])] != [(p, y) for _, p, y, _ in loop_slots(op)]:
+            return ()
+        op = inner[0]
+
+
+def is_plain_or_adds(op: Op) -> bool:
+    return is_plain(op) or (op.primitive == "accum" and len(indices_of(op)) == op.operands[0].type.ndim)
+
+
+def is_number_for_rows(op: Op) -> bool:
+    return not op.regions and (op.primitive in REGISTRY or op.primitive in ("cast", "shape", "load"))
+
+
+def find_stencil(
+    start: Value, accesses: Sequence[Op], loops: Sequence[Op], affine: Affine
+) -> Stencil | None:
+    """The accesses of an array in the innermost loop, if all add to it at constant distances."""
+    if any(access.primitive != "accum" for access in accesses) or not ty.is_differentiable(start.type.dtype):
+        return None
+    indices = [loop_body(loop).parameters[0] for loop in loops]
+    makers = makers_in(loops)
+    inside = defined_in(loop_body(loops[0])) | {indices[0]}
+    shared: set[object] = set()
+    axes: tuple[int, ...] = ()
+    offsets: dict[Op, tuple[int, ...]] = {}
+    for access in accesses:
+        along: dict[int, tuple[int, int]] = {}
+        rests: list[object] = []
+        for axis, i in enumerate(indices_of(access)):
+            form = affine.form(i)
+            own = [n for n, index in enumerate(indices) if form.coefficient(index)]
+            rest = form
+            if own:
+                (n, *others) = own
+                if others or n in along or form.coefficient(indices[n]) != 1:
+                    return None
+                along[n] = axis, form.constant
+                rest = Linear(tuple((v, c) for v, c in form.terms if v is not indices[n]))
+            if any(v in inside for v, _ in rest.terms) or not affine.is_never_negative(i):
+                return None
+            if not is_sum(i, makers, inside, indices):
+                return None
+            rests.append(unordered(rest))
+        if len(along) < len(loops):
+            return None
+        axes = tuple(along[n][0] for n in range(len(loops)))
+        shared.add((axes, tuple(rests)))
+        offsets[access] = tuple(along[n][1] for n in range(len(loops)))
+    near = 0 if start.type.layout == "F" else start.type.ndim - 1
+    return Stencil(start, axes, offsets) if len(shared) == 1 and axes[-1] == near else None
+
+
+def makers_in(loops: Sequence[Op]) -> dict[Value, Op]:
+    return {v: op for loop in loops for op in loop_body(loop).ops if op.primitive != "for" for v in op.results}
+
+
+def is_sum(index: Value, makers: dict[Value, Op], inside: set[Value], indices: Sequence[Value]) -> bool:
+    """Whether an index is made of indices of loops and of what is there before them."""
+    made = makers.get(index)
+    if made is None:
+        return index in indices or index not in inside
+    return made.primitive in SUMS and all(is_sum(x, makers, inside, indices) for x in made.operands)
+
+
+def with_rows(loops: tuple[Op, ...], stencils: Sequence[Stencil]) -> Nest:
+    """The nest, with what is kept of each trip: as little as possible."""
+    makers = makers_in(loops)
+    additions = [op for stencil in stencils for op in stencil.offsets]
+    by_root: dict[Value, list[Op]] = {}
+    for op in additions:
+        by_root.setdefault(root_of(op.operands[-1], makers), []).append(op)
+    kept: dict[Op, Value] = {}
+    for root, ops in by_root.items():
+        terms = {op.operands[-1] for op in ops}
+        kept.update((op, root if len(terms) > 1 else op.operands[-1]) for op in ops)
+    stays: set[Op] = set()
+    for stencil in stencils:
+        alone = [op for op in stencil.offsets if list(kept.values()).count(kept[op]) == 1]
+        stays.update(alone[:1])
+    return Nest(
+        loops,
+        tuple(stencil.without(list(stays)) for stencil in stencils),
+        frozenset(stays),
+        {op: value for op, value in kept.items() if op not in stays},
+    )
+
+
+def root_of(value: Value, makers: dict[Value, Op]) -> Value:
+    """What a number is but for its sign and constant factors, so that it is zero where that is."""
+    operand = root_operand(value, makers)
+    return value if operand is None else root_of(operand, makers)
+
+
+def root_operand(value: Value, makers: dict[Value, Op]) -> Value | None:
+    made = makers.get(value)
+    if made is None or any(x.type != value.type for x in made.operands):
+        return None
+    numbers = [x for x in made.operands if x.is_constant]
+    match made.primitive:
+        case "neg":
+            return made.operands[0]
+        case "mul" if len(numbers) == 1 and is_finite(numbers[0]):
+            return next(x for x in made.operands if not x.is_constant)
+        case "div" if numbers == [made.operands[1]] and is_finite(numbers[0]) and numbers[0].constant:
+            return made.operands[0]
+        case _:
+            return None
+
+
+def is_finite(value: Value) -> bool:
+    return math.isfinite(abs(value.constant))
+
+
+# ------------------------------------------------------------------------------------------- the loops in its place
+
+
+class Emission:
+    """A nest in its new form.
+
+    `ends` : the least index of each loop, and the one behind the greatest.
+    `pads` : how many zeros are on each side of the rows, by loop; for the first one how many rows there are but one.
+    """
+
+    def __init__(self, nest: Nest, affine: Affine) -> None:
+        self.nest, self.affine = nest, affine
+        self.outer = nest.loops[0]
+        self.indices = [loop_body(loop).parameters[0] for loop in nest.loops]
+        self.makers = makers_in(nest.loops)
+        self.rows = nest.rows
+        self.pads = [max(s.width(n) for s in nest.stencils) for n in range(len(nest.loops))]
+        step = self.outer.operands[2].constant
+        self.upwards = (step == 1) != bool(self.outer.attributes.get("descending"))
+        collected = {s.start for s in nest.stencils if not any(self.adds_to(op, s.start) for op in nest.stays)}
+        self.gone = [p in collected for _, p, _, _ in loop_slots(nest.loops[-1])]
+
+    def adds_to(self, op: Op, start: Value) -> bool:
+        structure = self.affine.structure
+        return structure.storage(op.operands[0]) is structure.storage(start)
+
+    def emit(self, builder: Builder) -> None:
+        """Emit the nest under a guard."""
+        builder.location = self.outer.location
+        self.ends = [self.ends_of(builder, loop) for loop in self.nest.loops]
+        runs = constant(True, ty.boolean)
+        for least, most in self.ends:
+            if not self.affine.is_positive(self.affine.form(most) - self.affine.form(least)):
+                here = builder.compare("gt", most, least)
+                runs = here if runs.is_constant else builder.emit("and", (runs, here), ty.boolean)
+        with Builder(self.outer.location) as then:
+            results = self.gather(then)
+        untouched = Block((), (), tuple(slot[0] for slot in loop_slots(self.outer)))
+        builder.region("if", (runs,), (then.block((), results), untouched), self.outer.results)
+
+    def ends_of(self, builder: Builder, loop: Op) -> tuple[Value, Value]:
+        low, high, step = loop.operands[:3]
+        return (low, high) if step.constant == 1 else (shifted(builder, high, 1), shifted(builder, low, 1))
+
+    def gather(self, builder: Builder) -> list[Value]:
+        """Emit the loop over rows, with what is kept of them; gives what it leaves."""
+        most_rows = self.pads[0] + 1
+        sizes: list[Value] = [constant(most_rows, ty.int64)]
+        for (least, most), pad in zip(self.ends[1:], self.pads[1:], strict=True):
+            trips = shifted(builder, most, -least.constant) if least.is_constant else None
+            trips = builder.emit("sub", (most, least), ty.int64) if trips is None else trips
+            sizes.append(shifted(builder, trips, 2 * pad))
+        fill = "zeros" if any(self.pads) else "empty"
+        owed = [
+            builder.emit("alloc", sizes, ty.array(v.type, len(sizes), "C"), {"fill": fill}, v.name or "owed")
+            for v in self.rows
+        ]
+        least, most = self.ends[0]
+        ends = (
+            (least, shifted(builder, most, self.pads[0]))
+            if self.upwards
+            else (shifted(builder, least, -self.pads[0]), most)
+        )
+        slots = loop_slots(self.outer)
+        index = self.indices[0]
+        versions = [Value(v.name, v.type) for v in owed]
+        with Builder(self.outer.location) as inside:
+            row = self.row(inside, index)
+            numbers, held = self.filled(inside, row, versions)
+            yields = [
+                self.collected(inside, k, number, held) for k, (number, _) in enumerate(zip(numbers, slots, strict=True))
+            ]
+        block = inside.block((index, *(p for _, p, _, _ in slots), *versions), (*yields, *held))
+        results = [Value(v.name, v.type) for v in (*self.outer.results, *owed)]
+        attributes = {k: v for k, v in self.outer.attributes.items() if k != "descending"}
+        if not self.upwards:
+            attributes["descending"] = True
+        operands = (*ends, constant(1, ty.int64), *(i for i, *_ in slots), *owed)
+        builder.region("for", operands, (block,), results, attributes, self.outer.location)
+        return results[: len(slots)]
+
+    def row(self, builder: Builder, source: Value) -> Value:
+        """Where the row of a trip of the outermost loop is kept."""
+        if self.pads[0] == 0:
+            return zero(ty.int64)
+        return builder.emit("mod", (source, constant(self.pads[0] + 1, ty.int64)), ty.int64)
+
+    def place(self, builder: Builder, loop: int, index: Value, by: int) -> Value:
+        """Where in a row something of the trip `index + by` of an inner loop is kept."""
+        least = self.ends[loop][0]
+        by += self.pads[loop]
+        if least.is_constant:
+            return shifted(builder, index, by - least.constant)
+        return shifted(builder, builder.emit("sub", (index, least), ty.int64), by)
+
+    # ---------------------------------------------------------------------------------------- what is kept
+
+    def filled(
+        self, builder: Builder, row: Value, versions: Sequence[Value]
+    ) -> tuple[list[Value], list[Value]]:
+        """Emit one trip of the nest, which keeps what it owes, or zeros behind the last one; gives what the nest
+        carries and the rows."""
+        parameters = [p for _, p, _, _ in loop_slots(self.outer)]
+        if not self.pads[0]:
+            return self.trip(builder, row, versions)
+        least, most = self.ends[0]
+        with Builder(self.outer.location) as then:
+            numbers, held = self.trip(then, row, versions)
+        with Builder(self.outer.location) as behind:
+            cleared = self.cleared(behind, 1, [row], versions)
+        runs = builder.compare("lt", self.indices[0], most) if self.upwards else builder.compare("ge", self.indices[0], least)
+        results = [Value(v.name, v.type) for v in (*parameters, *versions)]
+        regions = (then.block((), (*numbers, *held)), behind.block((), (*parameters, *cleared)))
+        builder.region("if", (runs,), regions, results, location=self.outer.location)
+        kept = [p if gone else r for p, gone, r in zip(parameters, self.gone, results[: len(parameters)], strict=True)]
+        return kept, results[len(parameters) :]
+
+    def trip(self, builder: Builder, row: Value, versions: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+        """Emit one trip of the outermost loop."""
+        held: list[Value] = []
+        body = loop_body(self.outer)
+        for op in body.ops:
+            if op is self.nest.loops[1]:
+                held = self.inner(builder, 1, [row], versions)
+            else:
+                builder.append(op)
+        parameters = body.parameters[1:]
+        numbers = [p if gone else y for p, y, gone in zip(parameters, body.results, self.gone, strict=True)]
+        return numbers, held
+
+    def inner(self, builder: Builder, n: int, places: list[Value], versions: Sequence[Value]) -> list[Value]:
+        """Emit an inner loop of the nest, without what is gathered; gives the rows."""
+        loop = self.nest.loops[n]
+        body = loop_body(loop)
+        own = [Value(v.name, v.type) for v in versions]
+        replaced: dict[Value, Value] = {}
+        with Builder(loop.location) as inside:
+            here = [*places, self.place(inside, n, self.indices[n], 0)]
+            held: list[Value] = []
+            for op in body.ops:
+                if n + 1 < len(self.nest.loops) and op is self.nest.loops[n + 1]:
+                    held = self.inner(inside, n + 1, here, own)
+                elif op in self.nest.kept:
+                    replaced[op.result] = replaced.get(op.operands[0], op.operands[0])
+                else:
+                    inside.append(substitute_in(op, replaced))
+            if n + 1 == len(self.nest.loops):
+                for version, value in zip(own, self.rows, strict=True):
+                    held.append(inside.emit("store", (version, *here, value), version.type, name=version.name))
+        slots = [slot for slot, gone in zip(loop_slots(loop), self.gone, strict=True) if not gone]
+        yields = [replaced.get(y, y) for _, _, y, _ in slots]
+        results = [Value(v.name, v.type) for v in versions]
+        block = inside.block((self.indices[n], *(p for _, p, _, _ in slots), *own), (*yields, *held))
+        operands = (*loop.operands[:3], *(i for i, *_ in slots), *versions)
+        all_results = (*(r for *_, r in slots), *results)
+        builder.region("for", operands, (block,), all_results, loop.attributes, loop.location)
+        return results
+
+    def cleared(self, builder: Builder, n: int, places: list[Value], versions: Sequence[Value]) -> list[Value]:
+        """Emit loops that make a row zero."""
+        if n == len(self.nest.loops):
+            return [
+                builder.emit("store", (v, *places, zero(v.type.dtype)), v.type, name=v.name) for v in versions
+            ]
+        least, most = self.ends[n]
+        index = Value(self.indices[n].name, ty.int64)
+        own = [Value(v.name, v.type) for v in versions]
+        with Builder(self.nest.loops[n].location) as inside:
+            held = self.cleared(inside, n + 1, [*places, self.place(inside, n, index, 0)], own)
+        results = [Value(v.name, v.type) for v in versions]
+        operands = (least, most, constant(1, ty.int64), *versions)
+        block = inside.block((index, *own), held)
+        builder.region("for", operands, (block,), results, location=self.nest.loops[n].location)
+        return results
+
+    # ---------------------------------------------------------------------------------------- what is collected
+
+    def collected(self, builder: Builder, slot: int, array: Value, held: Sequence[Value]) -> Value:
+        """Emit loops that add to one row of an array what is owed to it; gives the array."""
+        start = loop_slots(self.nest.loops[-1])[slot][1]
+        stencil = next((s for s in self.nest.stencils if s.start is start), None)
+        if stencil is None or not stencil.offsets:
+            return array
+        width, pad = stencil.width(0), self.pads[0]
+        if width == pad:
+            return self.collect(builder, stencil, 1, [], array, held)
+        # Another array collects from more rows.
+        least, most = self.ends[0]
+        if self.upwards:
+            runs = builder.compare("lt", self.indices[0], shifted(builder, most, width))
+        else:
+            runs = builder.compare("ge", self.indices[0], shifted(builder, least, -width))
+        with Builder(self.outer.location) as then:
+            result = self.collect(then, stencil, 1, [], array, held)
+        (outcome,) = builder.region(
+            "if", (runs,), (then.block((), (result,)), Block((), (), (array,))), [Value(array.name, array.type)]
+        ).results
+        return outcome
+
+    def collect(
+        self,
+        builder: Builder,
+        stencil: Stencil,
+        n: int,
+        at: list[Value],
+        array: Value,
+        held: Sequence[Value],
+    ) -> Value:
+        """Emit the loops from the `n`-th on, at these indices of those around."""
+        if n == len(self.nest.loops):
+            return self.add(builder, stencil, at, array, held)
+        least, most = self.ends[n]
+        index, version = Value(self.indices[n].name, ty.int64), Value(array.name, array.type)
+        end = shifted(builder, most, stencil.width(n))
+        with Builder(self.nest.loops[n].location) as inside:
+            added = self.collect(inside, stencil, n + 1, [*at, index], version, held)
+        operands = (least, end, constant(1, ty.int64), array)
+        block = inside.block((index, version), (added,))
+        result = Value(array.name, array.type)
+        builder.region("for", operands, (block,), (result,), location=self.nest.loops[n].location)
+        return result
+
+    def add(
+        self, builder: Builder, stencil: Stencil, at: list[Value], array: Value, held: Sequence[Value]
+    ) -> Value:
+        """Emit the addition to one element: at `at` are the last trips that owe to it, in the order of the loops."""
+        where: list[Value] = []
+        first = next(iter(stencil.offsets))
+        for axis, i in enumerate(indices_of(first)):
+            if axis not in stencil.axes:
+                where.append(copied(builder, i, self.makers, {}))
+                continue
+            n = stencil.axes.index(axis)
+            edge = self.edge(stencil, n)
+            access = next(op for op, offset in stencil.offsets.items() if offset[n] == edge)
+            index = self.indices[0] if n == 0 else at[n - 1]
+            where.append(copied(builder, indices_of(access)[axis], self.makers, {self.indices[n]: index}))
+        total: Value | None = None
+        for op in sorted(stencil.offsets, key=stencil.offsets.__getitem__, reverse=self.upwards):
+            apart = [self.edge(stencil, n) - offset for n, offset in enumerate(stencil.offsets[op])]
+            places = [self.row(builder, shifted(builder, self.indices[0], apart[0]))]
+            places += [self.place(builder, n, at[n - 1], apart[n]) for n in range(1, len(apart))]
+            version = held[self.rows.index(self.nest.kept[op])]
+            kept = builder.emit("load", (version, *places), version.type.dtype)
+            negative, term = self.term(builder, op.operands[-1], self.nest.kept[op], kept)
+            if total is None:
+                total = builder.emit("neg", (term,), term.type) if negative else term
+            else:
+                total = builder.arithmetic("sub" if negative else "add", total, term)
+        assert total is not None
+        return builder.emit("accum", (array, *where, total), array.type, name=array.name)
+
+    def edge(self, stencil: Stencil, n: int) -> int:
+        """The distance of the element that the last trip of a loop owes to, of those that still owe to it."""
+        return stencil.least(n) if n or self.upwards else stencil.most(n)
+
+    def term(self, builder: Builder, value: Value, root: Value, kept: Value) -> tuple[bool, Value]:
+        """What is added, made of what is kept: whether it is the negative of the number, and the number."""
+        if value is root:
+            return False, kept
+        operand = root_operand(value, self.makers)
+        assert operand is not None
+        negative, inner = self.term(builder, operand, root, kept)
+        made = self.makers[value]
+        if made.primitive == "neg":
+            return not negative, inner
+        operands = [inner if x is operand else x for x in made.operands]
+        return negative, builder.emit(made.primitive, operands, value.type, made.attributes)
+
+
+__all__ = ["gather_stencils"]

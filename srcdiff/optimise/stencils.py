@@ -35,7 +35,7 @@ from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
-from ..ir.walk import defined_in, ops_within, substitute_in
+from ..ir.walk import defined_in, substitute_in
 from ..primitives import REGISTRY
 from .fold import simplified
 from .fuse import accumulates
@@ -174,9 +174,7 @@ def is_number_for_rows(op: Op) -> bool:
     return not op.regions and (op.primitive in REGISTRY or op.primitive in ("cast", "shape", "load"))
 
 
-def find_stencil(
-    start: Value, accesses: Sequence[Op], loops: Sequence[Op], affine: Affine
-) -> Stencil | None:
+def find_stencil(start: Value, accesses: Sequence[Op], loops: Sequence[Op], affine: Affine) -> Stencil | None:
     """The accesses of an array in the innermost loop, if all add to it at constant distances."""
     if any(access.primitive != "accum" for access in accesses) or not ty.is_differentiable(start.type.dtype):
         return None
@@ -214,7 +212,9 @@ def find_stencil(
 
 
 def makers_in(loops: Sequence[Op]) -> dict[Value, Op]:
-    return {v: op for loop in loops for op in loop_body(loop).ops if op.primitive != "for" for v in op.results}
+    return {
+        v: op for loop in loops for op in loop_body(loop).ops if op.primitive != "for" for v in op.results
+    }
 
 
 def is_sum(index: Value, makers: dict[Value, Op], inside: set[Value], indices: Sequence[Value]) -> bool:
@@ -293,7 +293,9 @@ class Emission:
         self.pads = [max(s.width(n) for s in nest.stencils) for n in range(len(nest.loops))]
         step = self.outer.operands[2].constant
         self.upwards = (step == 1) != bool(self.outer.attributes.get("descending"))
-        collected = {s.start for s in nest.stencils if not any(self.adds_to(op, s.start) for op in nest.stays)}
+        collected = {
+            s.start for s in nest.stencils if not any(self.adds_to(op, s.start) for op in nest.stays)
+        }
         self.gone = [p in collected for _, p, _, _ in loop_slots(nest.loops[-1])]
 
     def adds_to(self, op: Op, start: Value) -> bool:
@@ -305,14 +307,17 @@ class Emission:
         builder.location = self.outer.location
         self.ends = [self.ends_of(builder, loop) for loop in self.nest.loops]
         runs = constant(True, ty.boolean)
-        for least, most in self.ends:
-            if not self.affine.is_positive(self.affine.form(most) - self.affine.form(least)):
+        for least, most in {unordered(self.trips(*ends)): ends for ends in self.ends}.values():
+            if not self.affine.is_positive(self.trips(least, most)):
                 here = builder.compare("gt", most, least)
                 runs = here if runs.is_constant else builder.emit("and", (runs, here), ty.boolean)
         with Builder(self.outer.location) as then:
             results = self.gather(then)
         untouched = Block((), (), tuple(slot[0] for slot in loop_slots(self.outer)))
         builder.region("if", (runs,), (then.block((), results), untouched), self.outer.results)
+
+    def trips(self, least: Value, most: Value) -> Linear:
+        return self.affine.form(most) - self.affine.form(least)
 
     def ends_of(self, builder: Builder, loop: Op) -> tuple[Value, Value]:
         low, high, step = loop.operands[:3]
@@ -343,9 +348,7 @@ class Emission:
         with Builder(self.outer.location) as inside:
             row = self.row(inside, index)
             numbers, held = self.filled(inside, row, versions)
-            yields = [
-                self.collected(inside, k, number, held) for k, (number, _) in enumerate(zip(numbers, slots, strict=True))
-            ]
+            yields = [self.collected(inside, k, row, number, held) for k, number in enumerate(numbers)]
         block = inside.block((index, *(p for _, p, _, _ in slots), *versions), (*yields, *held))
         results = [Value(v.name, v.type) for v in (*self.outer.results, *owed)]
         attributes = {k: v for k, v in self.outer.attributes.items() if k != "descending"}
@@ -384,14 +387,23 @@ class Emission:
             numbers, held = self.trip(then, row, versions)
         with Builder(self.outer.location) as behind:
             cleared = self.cleared(behind, 1, [row], versions)
-        runs = builder.compare("lt", self.indices[0], most) if self.upwards else builder.compare("ge", self.indices[0], least)
+        runs = (
+            builder.compare("lt", self.indices[0], most)
+            if self.upwards
+            else builder.compare("ge", self.indices[0], least)
+        )
         results = [Value(v.name, v.type) for v in (*parameters, *versions)]
         regions = (then.block((), (*numbers, *held)), behind.block((), (*parameters, *cleared)))
         builder.region("if", (runs,), regions, results, location=self.outer.location)
-        kept = [p if gone else r for p, gone, r in zip(parameters, self.gone, results[: len(parameters)], strict=True)]
+        kept = [
+            p if gone else r
+            for p, gone, r in zip(parameters, self.gone, results[: len(parameters)], strict=True)
+        ]
         return kept, results[len(parameters) :]
 
-    def trip(self, builder: Builder, row: Value, versions: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+    def trip(
+        self, builder: Builder, row: Value, versions: Sequence[Value]
+    ) -> tuple[list[Value], list[Value]]:
         """Emit one trip of the outermost loop."""
         held: list[Value] = []
         body = loop_body(self.outer)
@@ -422,7 +434,9 @@ class Emission:
                     inside.append(substitute_in(op, replaced))
             if n + 1 == len(self.nest.loops):
                 for version, value in zip(own, self.rows, strict=True):
-                    held.append(inside.emit("store", (version, *here, value), version.type, name=version.name))
+                    held.append(
+                        inside.emit("store", (version, *here, value), version.type, name=version.name)
+                    )
         slots = [slot for slot, gone in zip(loop_slots(loop), self.gone, strict=True) if not gone]
         yields = [replaced.get(y, y) for _, _, y, _ in slots]
         results = [Value(v.name, v.type) for v in versions]
@@ -432,7 +446,9 @@ class Emission:
         builder.region("for", operands, (block,), all_results, loop.attributes, loop.location)
         return results
 
-    def cleared(self, builder: Builder, n: int, places: list[Value], versions: Sequence[Value]) -> list[Value]:
+    def cleared(
+        self, builder: Builder, n: int, places: list[Value], versions: Sequence[Value]
+    ) -> list[Value]:
         """Emit loops that make a row zero."""
         if n == len(self.nest.loops):
             return [
@@ -451,15 +467,17 @@ class Emission:
 
     # ---------------------------------------------------------------------------------------- what is collected
 
-    def collected(self, builder: Builder, slot: int, array: Value, held: Sequence[Value]) -> Value:
+    def collected(
+        self, builder: Builder, slot: int, row: Value, array: Value, held: Sequence[Value]
+    ) -> Value:
         """Emit loops that add to one row of an array what is owed to it; gives the array."""
         start = loop_slots(self.nest.loops[-1])[slot][1]
         stencil = next((s for s in self.nest.stencils if s.start is start), None)
         if stencil is None or not stencil.offsets:
             return array
-        width, pad = stencil.width(0), self.pads[0]
-        if width == pad:
-            return self.collect(builder, stencil, 1, [], array, held)
+        width = stencil.width(0)
+        if width == self.pads[0]:
+            return self.collect(builder, stencil, row, array, held)
         # Another array collects from more rows.
         least, most = self.ends[0]
         if self.upwards:
@@ -467,57 +485,85 @@ class Emission:
         else:
             runs = builder.compare("ge", self.indices[0], shifted(builder, least, -width))
         with Builder(self.outer.location) as then:
-            result = self.collect(then, stencil, 1, [], array, held)
-        (outcome,) = builder.region(
-            "if", (runs,), (then.block((), (result,)), Block((), (), (array,))), [Value(array.name, array.type)]
-        ).results
-        return outcome
+            result = self.collect(then, stencil, row, array, held)
+        regions = (then.block((), (result,)), Block((), (), (array,)))
+        return builder.region("if", (runs,), regions, [Value(array.name, array.type)]).result
 
     def collect(
+        self, builder: Builder, stencil: Stencil, row: Value, array: Value, held: Sequence[Value]
+    ) -> Value:
+        """Emit what one row of an array collects."""
+        where: dict[int, Value] = {}
+        for axis, i in enumerate(indices_of(next(iter(stencil.offsets)))):
+            if axis not in stencil.axes:
+                where[axis] = copied(builder, i, self.makers, {})
+        index = self.indices[0]
+        where[stencil.axes[0]] = self.index_at(builder, stencil, 0, index)
+        places = {
+            (0, apart): row if apart == 0 else self.row(builder, shifted(builder, index, apart))
+            for apart in self.distances(stencil, 0)
+        }
+        return self.collect_along(builder, stencil, 1, where, places, array, held)
+
+    def collect_along(
         self,
         builder: Builder,
         stencil: Stencil,
         n: int,
-        at: list[Value],
+        where: dict[int, Value],
+        places: dict[tuple[int, int], Value],
         array: Value,
         held: Sequence[Value],
     ) -> Value:
-        """Emit the loops from the `n`-th on, at these indices of those around."""
+        """Emit the loops from the `n`-th on.
+
+        `where` is the index along each axis, `places` where the trips at each distance have put what they owe.
+        """
         if n == len(self.nest.loops):
-            return self.add(builder, stencil, at, array, held)
+            return self.add(builder, stencil, [where[axis] for axis in sorted(where)], places, array, held)
         least, most = self.ends[n]
         index, version = Value(self.indices[n].name, ty.int64), Value(array.name, array.type)
         end = shifted(builder, most, stencil.width(n))
         with Builder(self.nest.loops[n].location) as inside:
-            added = self.collect(inside, stencil, n + 1, [*at, index], version, held)
-        operands = (least, end, constant(1, ty.int64), array)
+            place = self.index_at(inside, stencil, n, index)
+            here = {(n, apart): self.place(inside, n, index, apart) for apart in self.distances(stencil, n)}
+            added = self.collect_along(
+                inside, stencil, n + 1, {**where, stencil.axes[n]: place}, {**places, **here}, version, held
+            )
         block = inside.block((index, version), (added,))
+        operands = (least, end, constant(1, ty.int64), array)
         result = Value(array.name, array.type)
         builder.region("for", operands, (block,), (result,), location=self.nest.loops[n].location)
         return result
 
+    def index_at(self, builder: Builder, stencil: Stencil, n: int, index: Value) -> Value:
+        """The index of the element that collects, where `index` is the last trip of a loop that owes to it."""
+        access = next(op for op, at in stencil.offsets.items() if at[n] == self.edge(stencil, n))
+        i = indices_of(access)[stencil.axes[n]]
+        return copied(builder, i, self.makers, {self.indices[n]: index})
+
+    def distances(self, stencil: Stencil, n: int) -> list[int]:
+        """How far from the last trip of a loop that owes to an element the others are."""
+        edge = self.edge(stencil, n)
+        return list(dict.fromkeys(edge - at[n] for at in stencil.offsets.values()))
+
     def add(
-        self, builder: Builder, stencil: Stencil, at: list[Value], array: Value, held: Sequence[Value]
+        self,
+        builder: Builder,
+        stencil: Stencil,
+        where: list[Value],
+        places: dict[tuple[int, int], Value],
+        array: Value,
+        held: Sequence[Value],
     ) -> Value:
-        """Emit the addition to one element: at `at` are the last trips that owe to it, in the order of the loops."""
-        where: list[Value] = []
-        first = next(iter(stencil.offsets))
-        for axis, i in enumerate(indices_of(first)):
-            if axis not in stencil.axes:
-                where.append(copied(builder, i, self.makers, {}))
-                continue
-            n = stencil.axes.index(axis)
-            edge = self.edge(stencil, n)
-            access = next(op for op, offset in stencil.offsets.items() if offset[n] == edge)
-            index = self.indices[0] if n == 0 else at[n - 1]
-            where.append(copied(builder, indices_of(access)[axis], self.makers, {self.indices[n]: index}))
+        """Emit the addition to one element, of what the trips owe to it in their order."""
         total: Value | None = None
         for op in sorted(stencil.offsets, key=stencil.offsets.__getitem__, reverse=self.upwards):
             apart = [self.edge(stencil, n) - offset for n, offset in enumerate(stencil.offsets[op])]
-            places = [self.row(builder, shifted(builder, self.indices[0], apart[0]))]
-            places += [self.place(builder, n, at[n - 1], apart[n]) for n in range(1, len(apart))]
             version = held[self.rows.index(self.nest.kept[op])]
-            kept = builder.emit("load", (version, *places), version.type.dtype)
+            kept = builder.emit(
+                "load", (version, *map(places.__getitem__, enumerate(apart))), version.type.dtype
+            )
             negative, term = self.term(builder, op.operands[-1], self.nest.kept[op], kept)
             if total is None:
                 total = builder.emit("neg", (term,), term.type) if negative else term

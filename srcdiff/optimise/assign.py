@@ -5,8 +5,9 @@
         x_bar[i] += g * c[i]                 x_bar[i] = g * c[i]
 
 Only where the first thing that is done with the array is a nest of loops over all its elements, in which the first
-thing that a trip does with it is to add to the element of the loops' own indices. An array that trips of a loop share
-needs not be left full of zeros then. Reads: structure, affine forms.
+thing that a trip does with it is to add to the element of the loops' own indices. If the nest is under an `if`, the
+other arm makes the array zero. An array that trips of a loop share needs not be left full of zeros then. Reads:
+structure, affine forms.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from dataclasses import replace
 
 from ..analysis.affine import Affine
 from ..analysis.structure import Structure, find_structure
+from ..ir import types as ty
+from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
-from ..ir.walk import free_values_of, ops_within
+from ..ir.walk import free_values_of, ops_within, uses_in
 from .reorder import own_elements
 
 
@@ -40,7 +43,7 @@ def assign(block: Block, structure: Structure, affine: Affine) -> Block:
     for op in ops:
         for version in [v for v in free_values_of(op) if v in pending]:
             at = pending.pop(version)
-            stored = with_first_stored(op, version, (), affine)
+            stored = (with_arm_stored if op.primitive == "if" else with_loop_stored)(op, version, affine)
             if stored is not None:
                 op = stored
                 kept[at] = of_anything(kept[at])
@@ -62,6 +65,49 @@ def of_anything(zeros: Op) -> Op:
     if zeros.primitive == "zeros_like":
         return replace(zeros, primitive="empty_like")
     return replace(zeros, attributes={**zeros.attributes, "fill": "empty"})
+
+
+def with_loop_stored(op: Op, version: Value, affine: Affine) -> Op | None:
+    return with_first_stored(op, version, (), affine)
+
+
+def with_arm_stored(op: Op, version: Value, affine: Affine) -> Op | None:
+    """The `if` with an arm that stores first and another that makes zero what it left as it was; None if it has no
+    such arms."""
+    if any(sum(v is version for v in uses_in(arm)) != 1 for arm in op.regions):
+        return None
+    passing = [arm for arm in op.regions if version in arm.results]
+    if len(passing) != 1:
+        return None
+    arms = []
+    for arm in op.regions:
+        if arm is passing[0]:
+            with Builder(op.location) as builder:
+                cleared = made_zero(builder, version, [])
+            results = tuple(cleared if v is version else v for v in arm.results)
+            arms.append(Block((), (*arm.ops, *builder.ops), results))
+            continue
+        first = next(inner for inner in arm.ops if version in free_values_of(inner))
+        stored = with_first_stored(first, version, (), affine)
+        if stored is None:
+            return None
+        arms.append(replace(arm, ops=tuple(stored if inner is first else inner for inner in arm.ops)))
+    return replace(op, regions=tuple(arms))
+
+
+def made_zero(builder: Builder, array: Value, where: list[Value]) -> Value:
+    """Emit loops over the axes behind those of `where` that make an array zero."""
+    axis = len(where)
+    if axis == array.type.ndim:
+        operands = (array, *where, zero(array.type.dtype))
+        return builder.emit("store", operands, array.type, name=array.name)
+    length = builder.emit("shape", (array,), ty.int64, {"axis": axis})
+    index, version = Value("k", ty.int64), Value(array.name, array.type)
+    with Builder(builder.location) as inside:
+        cleared = made_zero(inside, version, [*where, index])
+    operands = (zero(ty.int64), length, constant(1, ty.int64), array)
+    results = (Value(array.name, array.type),)
+    return builder.region("for", operands, (inside.block((index, version), (cleared,)),), results).result
 
 
 def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], affine: Affine) -> Op | None:

@@ -1,17 +1,17 @@
 """Add to an element once what the trips around it owe to it.
 
-    for i in range(1, m):                            owed = np.zeros((3, m + 1))
-        for j in range(n):                           for i in range(1, m + 2):
-            g = y_bar[i, j] * c                          k = i % 3
-            x_bar[i - 1, j] += g         ->              if i < m:
-            x_bar[i + 1, j] += g                             for j in range(n):
-            y_bar[i, j] = 0.0                                    owed[k, j] = y_bar[i, j] * c
-                                                                 y_bar[i, j] = 0.0
-                                                         else:
-                                                             for j in range(n):
-                                                                 owed[k, j] = 0.0
+    for i in range(1, m):                        owed = np.zeros((3, n))
+        for j in range(n):                       for r in range(m + 1):
+            g = y_bar[i, j] * c                      i = r + 1
+            x_bar[i - 1, j] += g         ->          if i < m:
+            x_bar[i + 1, j] += g                         for j in range(n):
+            y_bar[i, j] = 0.0                                owed[i % 3, j] = y_bar[i, j] * c
+                                                             y_bar[i, j] = 0.0
+                                                     else:
                                                          for j in range(n):
-                                                             x_bar[i - 1, j] += owed[(i - 2) % 3, j] + owed[k, j]
+                                                             owed[i % 3, j] = 0.0
+                                                     for j in range(n):
+                                                         x_bar[r, j] += owed[(r - 1) % 3, j] + owed[i % 3, j]
 
 LLVM vectorises a loop that writes one row of an array and reads others; one that adds to several rows of the same
 array it runs element by element, since it tests once for all trips of the loop around it whether the rows overlap. What
@@ -77,11 +77,13 @@ class Stencil:
 
     `start` : the version of the array that the innermost loop carries.
     `axes` : the axis along which each loop of the nest goes.
+    `from_zero` : whether the index of the array is that of the loop, but for a constant.
     `offsets` : the distance from the indices of the loops, by addition.
     """
 
     start: Value
     axes: tuple[int, ...]
+    from_zero: tuple[bool, ...]
     offsets: dict[Op, tuple[int, ...]]
 
     def without(self, ops: Sequence[Op]) -> Stencil:
@@ -184,6 +186,7 @@ def find_stencil(start: Value, accesses: Sequence[Op], loops: Sequence[Op], affi
     shared: set[object] = set()
     axes: tuple[int, ...] = ()
     offsets: dict[Op, tuple[int, ...]] = {}
+    from_zero: dict[int, bool] = {}
     for access in accesses:
         along: dict[int, tuple[int, int]] = {}
         rests: list[object] = []
@@ -197,6 +200,7 @@ def find_stencil(start: Value, accesses: Sequence[Op], loops: Sequence[Op], affi
                     return None
                 along[n] = axis, form.constant
                 rest = Linear(tuple((v, c) for v, c in form.terms if v is not indices[n]))
+                from_zero[n] = not rest.terms
             if any(v in inside for v, _ in rest.terms) or not affine.is_never_negative(i):
                 return None
             if not is_sum(i, makers, inside, indices):
@@ -208,7 +212,9 @@ def find_stencil(start: Value, accesses: Sequence[Op], loops: Sequence[Op], affi
         shared.add((axes, tuple(rests)))
         offsets[access] = tuple(along[n][1] for n in range(len(loops)))
     near = 0 if start.type.layout == "F" else start.type.ndim - 1
-    return Stencil(start, axes, offsets) if len(shared) == 1 and axes[-1] == near else None
+    if len(shared) > 1 or axes[-1] != near:
+        return None
+    return Stencil(start, axes, tuple(from_zero[n] for n in range(len(loops))), offsets)
 
 
 def makers_in(loops: Sequence[Op]) -> dict[Value, Op]:
@@ -282,17 +288,22 @@ class Emission:
 
     `ends` : the least index of each loop, and the one behind the greatest.
     `pads` : how many zeros are on each side of the rows, by loop; for the first one how many rows there are but one.
+    `at` : the index of the new loop over rows, that of the row which collects.
+    `ahead` : how far that is ahead of the outermost index of the nest.
     """
 
     def __init__(self, nest: Nest, affine: Affine) -> None:
         self.nest, self.affine = nest, affine
         self.outer = nest.loops[0]
-        self.indices = [loop_body(loop).parameters[0] for loop in nest.loops]
+        self.indices = tuple(loop_body(loop).parameters[0] for loop in nest.loops)
         self.makers = makers_in(nest.loops)
         self.rows = nest.rows
-        self.pads = [max(s.width(n) for s in nest.stencils) for n in range(len(nest.loops))]
+        self.pads = [max(s.width(n) for s in nest.stencils if s.offsets) for n in range(len(nest.loops))]
         step = self.outer.operands[2].constant
         self.upwards = (step == 1) != bool(self.outer.attributes.get("descending"))
+        widest = next(s for s in nest.stencils if s.offsets and s.width(0) == self.pads[0])
+        self.ahead = self.edge(widest, 0) if widest.from_zero[0] else 0
+        self.at = self.indices[0]
         collected = {
             s.start for s in nest.stencils if not any(self.adds_to(op, s.start) for op in nest.stays)
         }
@@ -336,17 +347,22 @@ class Emission:
             builder.emit("alloc", sizes, ty.array(v.type, len(sizes), "C"), {"fill": fill}, v.name or "owed")
             for v in self.rows
         ]
-        least, most = self.ends[0]
-        ends = (
-            (least, shifted(builder, most, self.pads[0]))
-            if self.upwards
-            else (shifted(builder, least, -self.pads[0]), most)
-        )
+        ends = [
+            shifted(builder, end, by + self.ahead)
+            for end, by in zip(
+                self.ends[0], (0, self.pads[0]) if self.upwards else (-self.pads[0], 0), strict=True
+            )
+        ]
         slots = loop_slots(self.outer)
         index = self.indices[0]
         versions = [Value(v.name, v.type) for v in owed]
         with Builder(self.outer.location) as inside:
-            row = self.row(inside, index)
+            if self.ahead:
+                index = self.at = Value(index.name, index.type)
+                behind = "sub" if self.ahead > 0 else "add"
+                by = constant(abs(self.ahead), ty.int64)
+                inside.append(Op(behind, (index, by), self.indices[:1], (), {}, self.outer.location))
+            row = self.row(inside, self.indices[0])
             numbers, held = self.filled(inside, row, versions)
             yields = [self.collected(inside, k, row, number, held) for k, number in enumerate(numbers)]
         block = inside.block((index, *(p for _, p, _, _ in slots), *versions), (*yields, *held))
@@ -498,7 +514,10 @@ class Emission:
             if axis not in stencil.axes:
                 where[axis] = copied(builder, i, self.makers, {})
         index = self.indices[0]
-        where[stencil.axes[0]] = self.index_at(builder, stencil, 0, index)
+        if stencil.from_zero[0]:
+            where[stencil.axes[0]] = shifted(builder, self.at, self.edge(stencil, 0) - self.ahead)
+        else:
+            where[stencil.axes[0]] = self.index_at(builder, stencil, 0, index)
         places = {
             (0, apart): row if apart == 0 else self.row(builder, shifted(builder, index, apart))
             for apart in self.distances(stencil, 0)
@@ -523,15 +542,19 @@ class Emission:
             return self.add(builder, stencil, [where[axis] for axis in sorted(where)], places, array, held)
         least, most = self.ends[n]
         index, version = Value(self.indices[n].name, ty.int64), Value(array.name, array.type)
-        end = shifted(builder, most, stencil.width(n))
+        ahead = self.edge(stencil, n) if stencil.from_zero[n] else 0
+        start, end = shifted(builder, least, ahead), shifted(builder, most, ahead + stencil.width(n))
         with Builder(self.nest.loops[n].location) as inside:
-            place = self.index_at(inside, stencil, n, index)
-            here = {(n, apart): self.place(inside, n, index, apart) for apart in self.distances(stencil, n)}
+            place = index if stencil.from_zero[n] else self.index_at(inside, stencil, n, index)
+            here = {
+                (n, apart): self.place(inside, n, index, apart - ahead)
+                for apart in self.distances(stencil, n)
+            }
             added = self.collect_along(
                 inside, stencil, n + 1, {**where, stencil.axes[n]: place}, {**places, **here}, version, held
             )
         block = inside.block((index, version), (added,))
-        operands = (least, end, constant(1, ty.int64), array)
+        operands = (start, end, constant(1, ty.int64), array)
         result = Value(array.name, array.type)
         builder.region("for", operands, (block,), (result,), location=self.nest.loops[n].location)
         return result

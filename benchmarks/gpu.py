@@ -210,7 +210,7 @@ def checked() -> str:
     """What `pytest -m gpu` says in the end; with -rs it names what was left out."""
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-rs", "-p", "no:cacheprovider"]
     if importlib.util.find_spec("xdist"):  # most of the time compilers run
-        command += ["-n", "4"]
+        command += ["-n", "8"]
     done = subprocess.run(
         [*command, "tests/cuda/test_gpu.py"], cwd=HERE.parent, capture_output=True, text=True
     )

@@ -131,7 +131,7 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
             continue
         accesses = accesses_of(body, parameter, yielded)
         places = {tuple(unordered(affine.form(i)) for i in indices_of(access)) for access in accesses}
-        if not accesses or affine.structure.is_mixed(parameter):
+        if not accesses:
             return None
         if len(places) > 1:
             stencil = find_stencil(parameter, accesses, loops, affine)
@@ -304,14 +304,13 @@ class Emission:
         widest = next(s for s in nest.stencils if s.offsets and s.width(0) == self.pads[0])
         self.ahead = self.edge(widest, 0) if widest.from_zero[0] else 0
         self.at = self.indices[0]
-        collected = {
-            s.start for s in nest.stencils if not any(self.adds_to(op, s.start) for op in nest.stays)
-        }
+        versions: dict[Value, Value] = {}  # what each version of an array started from
+        for op in loop_body(nest.loops[-1]).ops:
+            if op.primitive == "accum":
+                versions[op.result] = versions.get(op.operands[0], op.operands[0])
+        stay = {versions.get(op.operands[0], op.operands[0]) for op in nest.stays}
+        collected = {s.start for s in nest.stencils} - stay
         self.gone = [p in collected for _, p, _, _ in loop_slots(nest.loops[-1])]
-
-    def adds_to(self, op: Op, start: Value) -> bool:
-        structure = self.affine.structure
-        return structure.storage(op.operands[0]) is structure.storage(start)
 
     def emit(self, builder: Builder) -> None:
         """Emit the nest under a guard."""

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from .arguments import ArgNums
 from .backend.dispatcher import called_in_compiled_code, made_in_compiled_code
+from .backend.pullbacks import pulls_back_in_compiled_code
 from .compiled import Compiled
 from .derivatives import (
     EitherJacobian,
@@ -21,7 +22,7 @@ from .derivatives import (
     Pullback,
     Tangent,
     ValueAndGradient,
-    outline,
+    WayBack,
 )
 from .differentiable import differentiable, kept_differentiable
 from .ir import types as ty
@@ -150,16 +151,17 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
     """
     of = kept_differentiable(f)
     values = of.bind(primals, {})
-    specs = of.specs(values)
+    return forward_of(of, of.specs(values)).at(values)
+
+
+def forward_of(of: Compiled, specs: Sequence[Any]) -> Forward:
+    """The forward part of `vjp` for arguments of these types: by all that are floats."""
     free = [of.signature.names.index(name) for name in of.signature.free]
     wrt = tuple(k for k, place in enumerate(free) if of.signature.moves(specs[place]))
     if not wrt:
         raise TypeError("no argument is a float: there is nothing to differentiate by")
-    forward = derived(of, Forward, wrt)
-    results, residuals = forward.of_values(values)
-    function, _, _ = forward.pullback.entry(specs)
-    places = [wrt.index(k) if k in wrt else None for k in range(len(free))]
-    return results, Pullback(function, residuals, outline(results), places)
+    forward: Forward = derived(of, Forward, wrt)
+    return forward
 
 
 def derived(of: Compiled, kind: Any, wrt: tuple[int, ...]) -> Any:
@@ -327,6 +329,20 @@ def chosen_jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> t
 
 
 called_in_compiled_code(jvp, chosen_jvp)
+
+
+def chosen_vjp(f: Any, primals: Sequence[Any]) -> tuple[Forward, WayBack, str]:
+    """What `vjp` in compiled code calls, what its pullback is, and the text of the lengths of the results."""
+    of = kept_differentiable(f)
+    if len(primals) > len(of.signature.free):
+        raise TypeError(f"{of.signature.name}() takes {len(of.signature.free)} arguments, not {len(primals)}")
+    _, specs = of.signature.bind_in_compiled_code(primals)
+    forward = forward_of(of, specs)
+    way = forward.way_back(specs)
+    return forward, way, way.lengths_of("results")
+
+
+pulls_back_in_compiled_code(vjp, chosen_vjp)
 
 
 def made_once(maker: Callable[..., Any], f: Any, *others: Any) -> Any:

@@ -27,7 +27,7 @@ from ..primitives.arrays import Held, computed, sharing
 from ..primitives.record import local_rules
 from .arrays import owned
 from .cotangents import as_type, cotangent_type
-from .custom import push_custom
+from .custom import push_call, push_custom
 from .masks import selected, unmasked
 from .reverse import refuse
 
@@ -110,11 +110,17 @@ class Pusher:
                     self.loop(op)
                 case "if":
                     self.branch(op)
+                case "custom" if self.is_called(op):
+                    push_call(self, op)
                 case _:
                     current_builder().append(op)
                     if any(result in self.active for result in op.results):
                         self.op(op)
                     self.complete(op.results)
+
+    def is_called(self, op: Op) -> bool:
+        """Whether this is a call of a function, through which a derivative passes, not of one with rules."""
+        return op.attributes["call"].rules.callee is not None and any(r in self.active for r in op.results)
 
     def complete(self, values: Sequence[Value]) -> None:
         """Give zeros to the arrays among values that will carry a derivative and have none yet."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from .arguments import ArgNums
 from .backend.dispatcher import called_in_compiled_code, made_in_compiled_code
@@ -26,7 +26,7 @@ from .derivatives import (
 )
 from .differentiable import differentiable, kept_differentiable
 from .ir import types as ty
-from .sparse import SparseJacobian
+from .sparse import SparseJacobian, refusal
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -141,7 +141,8 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
     results : as `f` gives them
     pullback : callable
         Takes the cotangents, like the results, as often as wanted; gives a tuple with what is owed to each argument
-        (None for those that are no floats). It keeps the residuals of this call.
+        (None for those that are no floats). It keeps the residuals of this call. Compiled code can take it as an
+        argument, and make it with `vjp` or `f.vjp` itself.
 
     Examples
     --------
@@ -267,7 +268,8 @@ def sparse_jacobian(f: Any, argnums: ArgNums = 0) -> SparseJacobian:
     callable
         Takes the arguments of `f`; gives a matrix with a row for each number of the results, a column for each number
         of the parameters, both in order. Its `pattern` takes the same arguments and gives where that may be nonzero,
-        its `sweeps` the number of tangents.
+        its `sweeps` the number of tangents, its `entries` a function that gives the entries alone, also in compiled
+        code.
 
     Examples
     --------
@@ -358,6 +360,14 @@ def made_once(maker: Callable[..., Any], f: Any, *others: Any) -> Any:
 for maker in (grad, value_and_grad, jacobian, jacfwd, jacrev, hessian, hvp):
     maker.__srcdiff_maker__ = True  # type: ignore[attr-defined, union-attr]
     made_in_compiled_code(maker, functools.partial(made_once, maker))
+
+
+def refuse_sparse(maker: Callable[..., Any], f: Any, *others: Any) -> NoReturn:
+    raise refusal(maker(f, *others))
+
+
+for sparse_maker in (sparse_jacobian, sparse_hessian):
+    made_in_compiled_code(sparse_maker, functools.partial(refuse_sparse, sparse_maker))
 jvp.__srcdiff_maker__ = applied_jvp  # type: ignore[attr-defined]
 vjp.__srcdiff_maker__ = None  # type: ignore[attr-defined]
 

@@ -74,6 +74,7 @@ from .primitives.custom import Callee
 from .transform.attach import drop_attachments
 from .transform.custom import drop_rules
 from .transform.dependence import build_dependence
+from .transform.entries import build_entries
 from .transform.in_place import put_in_place
 from .transform.jacobian import build_compressed_jacobian, build_forward_jacobian, build_reverse_jacobian
 from .transform.primal import as_primal
@@ -291,6 +292,12 @@ def compressed_jacobian(function: Function, wrt: Sequence[int], optimise: bool =
     return simplified(build_compressed_jacobian(prepared, wrt, WIDTH))
 
 
+def entries(function: Function, wrt: Sequence[int], known: int, optimise: bool = True) -> Function:
+    """The entries of the Jacobian of a known pattern, for arguments of which `known` hidden ones decide on it."""
+    sums = compressed_jacobian(function, wrt, optimise)
+    return simplified(build_entries(sums, len(wrt), known))
+
+
 def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """A derivative as it is printed and compiled."""
     if keeps_stacks(function):
@@ -475,6 +482,7 @@ __all__ = [
     "cotangents",
     "cotangents_of",
     "dependence",
+    "entries",
     "finish",
     "forward_jacobian",
     "gradient",

@@ -32,7 +32,7 @@ from numba.core.typing.templates import (
     infer_getattr,
     make_concrete_template,
 )
-from numba.extending import overload
+from numba.extending import overload, typeof_impl
 
 from ..errors import DifferentiationError
 
@@ -46,6 +46,7 @@ __all__ = [
     "is_interpreted",
     "made_in_compiled_code",
     "owner_of",
+    "refused_in_compiled_code",
 ]
 
 # Numba's compiler holds it when it asks for programs: beside another lock, two threads could wait for each other.
@@ -275,6 +276,14 @@ def made_in_compiled_code(maker: Callable[..., Any], make: Callable[..., Any]) -
     text = f"def implementation({taken}):\n    return choose({', '.join(names)})\n"
     exec(compile(text, __file__, "exec"), space)  # what is made there is made in this file, as others see it
     overload(maker, prefer_literal=True)(space["implementation"])
+
+
+def refused_in_compiled_code(kind: type, refusal: Callable[[Any], DifferentiationError]) -> None:
+    """Say why compiled code cannot have objects of a class."""
+
+    @typeof_impl.register(kind)  # type: ignore[untyped-decorator]
+    def typed(value: Any, context: Any) -> Any:
+        raise ValueError(f"\n{refusal(value)}")  # which Numba makes an error of its own of
 
 
 def owner_of(type: types.Dispatcher) -> Any:

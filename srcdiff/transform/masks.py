@@ -136,4 +136,4 @@ def is_dear(op: Op) -> bool:
     return row is not None and row.cost >= DEAR
 
 
-__all__ = ["Masks", "selected", "unmasked"]
+__all__ = ["Masks", "as_condition", "joint", "selected", "unmasked"]

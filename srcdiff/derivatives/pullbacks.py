@@ -97,15 +97,13 @@ class Forward(Derivative):
 
     def way_back(self, specs: Specs) -> WayBack:
         """The pullback for arguments of these types, but for the residuals of a call."""
-        backward, _, _ = self.pullback.entry(specs)
-        program = self.of.program(specs)
+        program = self.program(specs)
         known = self.ways.get(specs)
-        if known is None or known[0] is not program or known[1].function is not backward:
-            program_results = with_written(program)
-            types = iter(program_results.function.results)
-            results = mapped(
-                lambda leaf: next(types).type if leaf == "leaf" else leaf, program_results.structure
-            )
+        if known is None or known[0] is not program:
+            backward, _, _ = self.pullback.entry(specs)
+            primal = with_written(self.of.program(specs))
+            types = iter(primal.function.results)
+            results = mapped(lambda leaf: next(types).type if leaf == "leaf" else leaf, primal.structure)
             places = {k: n for n, k in enumerate(self.wrt)}
             free = map(self.signature.names.index, self.signature.free)
             way = WayBack(

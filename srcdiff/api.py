@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from .arguments import ArgNums
 from .backend.dispatcher import called_in_compiled_code, made_in_compiled_code
+from .backend.pullbacks import pulls_back_in_compiled_code
 from .compiled import Compiled
 from .derivatives import (
     EitherJacobian,
@@ -21,11 +22,11 @@ from .derivatives import (
     Pullback,
     Tangent,
     ValueAndGradient,
-    outline,
+    WayBack,
 )
 from .differentiable import differentiable, kept_differentiable
 from .ir import types as ty
-from .sparse import SparseJacobian
+from .sparse import SparseJacobian, refusal
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -140,7 +141,8 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
     results : as `f` gives them
     pullback : callable
         Takes the cotangents, like the results, as often as wanted; gives a tuple with what is owed to each argument
-        (None for those that are no floats). It keeps the residuals of this call.
+        (None for those that are no floats). It keeps the residuals of this call. Compiled code can take it as an
+        argument, and make it with `vjp` or `f.vjp` itself.
 
     Examples
     --------
@@ -150,16 +152,17 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
     """
     of = kept_differentiable(f)
     values = of.bind(primals, {})
-    specs = of.specs(values)
+    return forward_of(of, of.specs(values)).at(values)
+
+
+def forward_of(of: Compiled, specs: Sequence[Any]) -> Forward:
+    """The forward part of `vjp` for arguments of these types: by all that are floats."""
     free = [of.signature.names.index(name) for name in of.signature.free]
     wrt = tuple(k for k, place in enumerate(free) if of.signature.moves(specs[place]))
     if not wrt:
         raise TypeError("no argument is a float: there is nothing to differentiate by")
-    forward = derived(of, Forward, wrt)
-    results, residuals = forward.of_values(values)
-    function, _, _ = forward.pullback.entry(specs)
-    places = [wrt.index(k) if k in wrt else None for k in range(len(free))]
-    return results, Pullback(function, residuals, outline(results), places)
+    forward: Forward = derived(of, Forward, wrt)
+    return forward
 
 
 def derived(of: Compiled, kind: Any, wrt: tuple[int, ...]) -> Any:
@@ -265,7 +268,8 @@ def sparse_jacobian(f: Any, argnums: ArgNums = 0) -> SparseJacobian:
     callable
         Takes the arguments of `f`; gives a matrix with a row for each number of the results, a column for each number
         of the parameters, both in order. Its `pattern` takes the same arguments and gives where that may be nonzero,
-        its `sweeps` the number of tangents.
+        its `sweeps` the number of tangents, its `entries` a function that gives the entries alone, also in compiled
+        code.
 
     Examples
     --------
@@ -329,6 +333,20 @@ def chosen_jvp(f: Any, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> t
 called_in_compiled_code(jvp, chosen_jvp)
 
 
+def chosen_vjp(f: Any, primals: Sequence[Any]) -> tuple[Forward, WayBack, str]:
+    """What `vjp` in compiled code calls, what its pullback is, and the text of the lengths of the results."""
+    of = kept_differentiable(f)
+    if len(primals) > len(of.signature.free):
+        raise TypeError(f"{of.signature.name}() takes {len(of.signature.free)} arguments, not {len(primals)}")
+    _, specs = of.signature.bind_in_compiled_code(primals)
+    forward = forward_of(of, specs)
+    way = forward.way_back(specs)
+    return forward, way, way.lengths_of("results")
+
+
+pulls_back_in_compiled_code(vjp, chosen_vjp)
+
+
 def made_once(maker: Callable[..., Any], f: Any, *others: Any) -> Any:
     """What `maker` makes of a function, the same each time."""
     of = kept_differentiable(f)
@@ -342,6 +360,14 @@ def made_once(maker: Callable[..., Any], f: Any, *others: Any) -> Any:
 for maker in (grad, value_and_grad, jacobian, jacfwd, jacrev, hessian, hvp):
     maker.__srcdiff_maker__ = True  # type: ignore[attr-defined, union-attr]
     made_in_compiled_code(maker, functools.partial(made_once, maker))
+
+
+def refuse_sparse(maker: Callable[..., Any], f: Any, *others: Any) -> NoReturn:
+    raise refusal(maker(f, *others))
+
+
+for sparse_maker in (sparse_jacobian, sparse_hessian):
+    made_in_compiled_code(sparse_maker, functools.partial(refuse_sparse, sparse_maker))
 jvp.__srcdiff_maker__ = applied_jvp  # type: ignore[attr-defined]
 vjp.__srcdiff_maker__ = None  # type: ignore[attr-defined]
 

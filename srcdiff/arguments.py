@@ -195,15 +195,21 @@ class Signature:
             instead="separate arguments",
         )
 
+    def bind_in_compiled_code(self, types: Sequence[Any]) -> tuple[list[Any], tuple[Any, ...]]:
+        """For each parameter the type that compiled code gives, or the value that is bound or the default, and the type
+        that this is for the program."""
+        given = dict(zip(self.free, types, strict=False))
+        bound = self.bind((), given)
+        specs = tuple(
+            self.spec_in_compiled_code(item, name) if name in given else self.spec(item, name)
+            for name, item in zip(self.names, bound, strict=True)
+        )
+        return bound, specs
+
     def check_compiled_call(self, function: Around) -> None:
         """Compiled code gets what compiled code can return."""
         if function.structure is not None:
-            raise NotDifferentiable(
-                f"`{self.name}` is called in compiled code and returns a structure",
-                definition=self.definition,
-                reason="compiled code knows numbers, arrays and tuples",
-                instead="results in a tuple",
-            )
+            raise returns_structure(self.name, self.definition)
 
     @property
     def for_numba(self) -> inspect.Signature:
@@ -275,6 +281,16 @@ class Signature:
                 else "only numbers can be varied",
                 instead=f"pass a float (`float({name})`, `{name}.astype(float)`), or choose other `argnums`",
             )
+
+
+def returns_structure(name: str, definition: Location) -> NotDifferentiable:
+    """The refusal of a call in compiled code that would give a structure."""
+    return NotDifferentiable(
+        f"`{name}` is called in compiled code and returns a structure",
+        definition=definition,
+        reason="compiled code knows numbers, arrays and tuples",
+        instead="results in a tuple",
+    )
 
 
 def leaves(spec: Any, start: int) -> tuple[list[int], Any, int]:
@@ -437,4 +453,5 @@ __all__ = [
     "matching",
     "nested",
     "nesting_of",
+    "returns_structure",
 ]

@@ -307,29 +307,28 @@ class Compiled:
         `functools.partial` binds, is frozen as Numba freezes globals.
         """
         signature = self.signature
-        given = dict(zip(signature.free, types, strict=False))
+        bound, specs = signature.bind_in_compiled_code(types)
+        count = min(len(signature.free), len(types))
+        given = signature.free[:count]
         taken = [*self.parameters.parameters, *signature.names]
-        specs: list[Any] = []
         arguments: list[str] = []
         frozen: dict[str, Any] = {}
-        for name, item in zip(signature.names, signature.bind((), given), strict=True):
+        for name, item, spec in zip(signature.names, bound, specs, strict=True):
             if name in given:
-                specs.append(signature.spec_in_compiled_code(item, name))
-                arguments += leaves_of(name, nesting_of(specs[-1]))
+                arguments += leaves_of(name, nesting_of(spec))
                 continue
-            specs.append(signature.spec(item, name))
             for k, value in enumerate(flattened([item])):
                 arguments.append(unused(f"{name}_{k}", taken))
                 frozen[arguments[-1]] = value
-        seeds, alike = self.seeds(specs, types[len(given) :])
-        function, fetch, statics = self.entry(tuple(specs))
+        seeds, alike = self.seeds(specs, types[count:])
+        function, fetch, statics = self.entry(specs)
         if isinstance(function, Around):
             signature.check_compiled_call(function)
             function = function.function
         captured = [*fetch, *(where for where, _ in statics)]
-        program = self.program(tuple(specs))
+        program = self.program(specs)
         made_from = provenance({*program.files, self.made_in}, captured, self.differentiated(program))
-        if types == tuple(specs) and not fetch and all(map(ty.is_scalar_or_array, types)):
+        if types == specs and not fetch and all(map(ty.is_scalar_or_array, types)):
             return compiled_for(function, types, made_from), program
         called = unused(function.__name__, taken)
         hidden = list(inspect.signature(function).parameters)[len(arguments) + len(seeds) :]

@@ -59,8 +59,11 @@ from .optimise.split import (
     called_parts,
     cut_parts,
     forward_part,
+    keep_stacks,
+    keeps_stacks,
     pullback_part,
     split_calls,
+    with_given,
     with_stacks,
 )
 from .optimise.stencils import gather_stencils
@@ -72,6 +75,7 @@ from .primitives.custom import Callee
 from .transform.attach import drop_attachments
 from .transform.custom import drop_rules
 from .transform.dependence import build_dependence
+from .transform.entries import build_entries
 from .transform.in_place import put_in_place
 from .transform.jacobian import build_compressed_jacobian, build_forward_jacobian, build_reverse_jacobian
 from .transform.primal import as_primal
@@ -204,11 +208,11 @@ def adjoint(
     return run(stages, function, optimise, hook)
 
 
-def tangent(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
-    """The results and their tangents, for tangents of the parameters `wrt`."""
+def tangent(function: Function, wrt: Sequence[int], optimise: bool = True, width: int = 1) -> Function:
+    """The results and their tangents, for tangents of the parameters `wrt`, `width` at once."""
     stages: list[Stage] = [
         *PREPARE,
-        (NEEDED, "tangent", lambda f: build_tangent(f, wrt)),
+        (NEEDED, "tangent", lambda f: build_tangent(f, wrt, width)),
         (NEEDED, "results", own_results),
         (NEEDED, "simplify tangent", simplified),
     ]
@@ -240,15 +244,27 @@ def cotangents_of(adjoint: Function, values: int) -> Function:
 
 def pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
     """The function with what its reverse sweep needs as further results, and the reverse sweep for given cotangents."""
-    seeds = sum(ty.is_differentiable(r.type) for r in function.results)
-    adjoint = seeded_adjoint(function, wrt, optimise)
-    forward, backward = cut_sweeps(adjoint, seeds, len(function.results))
+    return cut_adjoint(seeded_adjoint(function, wrt, optimise), len(function.results))
+
+
+def cut_adjoint(adjoint: Function, values: int) -> tuple[Function, Function]:
+    """The two sweeps of an adjoint that gives the `values` results of its function."""
+    seeds = sum(ty.is_differentiable(r.type) for r in adjoint.results[:values])
+    forward, backward = cut_sweeps(adjoint, seeds, values)
     return simplified(forward), simplified(own_results(protect_arguments(backward)))
 
 
 def kept_pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
-    """The same for a pullback that is called later: nothing that the caller may change is shared with it."""
-    return keep_residuals(*pullback(function, wrt, optimise), len(function.results))
+    """The same for a pullback that is called later: nothing that the caller may change is shared with it, and what
+    functions record that are called is among the residuals. It is finished already where there is such."""
+    adjoint, values = seeded_adjoint(function, wrt, optimise), len(function.results)
+    if any(op.primitive == "call" for op in ops_within(adjoint.body)):
+        split = split_calls(finish(adjoint, optimise))
+        _, parts = called_functions(split)
+        forward, backward = cut_adjoint(with_given(split, parts), values)
+        if called_parts(forward.body):
+            return keep_stacks(*keep_residuals(forward, backward, values), values, parts)
+    return keep_residuals(*cut_adjoint(adjoint, values), values)
 
 
 def forward_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
@@ -279,8 +295,16 @@ def compressed_jacobian(function: Function, wrt: Sequence[int], optimise: bool =
     return simplified(build_compressed_jacobian(prepared, wrt, WIDTH))
 
 
+def entries(function: Function, wrt: Sequence[int], known: int, optimise: bool = True) -> Function:
+    """The entries of the Jacobian of a known pattern, for arguments of which `known` hidden ones decide on it."""
+    sums = compressed_jacobian(function, wrt, optimise)
+    return simplified(build_entries(sums, len(wrt), known))
+
+
 def finish(function: Function, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """A derivative as it is printed and compiled."""
+    if keeps_stacks(function):
+        return function
     return run(FINISH if optimise else WHOLE, function, optimise, hook)
 
 
@@ -374,6 +398,18 @@ def print_function(function: Function, doc: str = "", results: str | None = None
 
 def linked(function: Function) -> tuple[Function, list[Function]]:
     """A finished function whose calls are split where they can be, and the functions that it then calls."""
+    function = split_calls(function)
+    whole, parts = called_functions(function)
+    helpers = [with_stacks(f, parts) for f in whole.values()]
+    for part in parts.values():
+        helpers += [simplified(forward_part(part, parts)), simplified(pullback_part(part, parts))]
+    function = with_stacks(function, parts)
+    first, *others = pass_accumulators([function, *needed_by(function, helpers)])
+    return first, others
+
+
+def called_functions(function: Function) -> tuple[dict[str, Function], dict[Callee, Parts]]:
+    """What a finished function calls whole, by name, and the two parts of what it calls in parts."""
     whole: dict[str, Function] = {}
     parts: dict[Callee, Parts] = {}
 
@@ -395,14 +431,23 @@ def linked(function: Function) -> tuple[Function, list[Function]]:
                 whole[callee.name] = replace(split_calls(called), name=callee.name)
                 gather(whole[callee.name])
 
-    function = split_calls(function)
     gather(function)
     cut_parts(list(parts.values()))
-    helpers = [with_stacks(f, parts) for f in whole.values()]
-    for part in parts.values():
-        helpers += [simplified(forward_part(part, parts)), simplified(pullback_part(part, parts))]
-    first, *others = pass_accumulators([with_stacks(function, parts), *helpers])
-    return first, others
+    return whole, parts
+
+
+def needed_by(function: Function, helpers: Sequence[Function]) -> list[Function]:
+    """Those of the functions that are called, by this one or by one that is called."""
+    named = {f.name: f for f in helpers}
+    needed: set[str] = set()
+    waiting = [function]
+    while waiting:
+        for op in ops_within(waiting.pop().body):
+            name = op.attributes["name"] if op.primitive == "call" else None
+            if name is not None and name not in needed:
+                needed.add(name)
+                waiting.append(named[name])
+    return [f for f in helpers if f.name in needed]
 
 
 def recording_calls(function: Function) -> tuple[str, ...]:
@@ -442,6 +487,7 @@ __all__ = [
     "cotangents",
     "cotangents_of",
     "dependence",
+    "entries",
     "finish",
     "forward_jacobian",
     "gradient",

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from . import pipeline
 from .analysis.activity import find_active
 from .errors import NotDifferentiable
 from .frontend.program import Program
-from .frontend.recursion import emit_call
 from .frontend.rules import read_jvp, read_vjp
 from .ir import types as ty
 from .ir.builder import Builder, zero
 from .ir.core import Block, Function, Op, Value
 from .ir.inline import inline
 from .ir.walk import ops_within
-from .primitives.custom import Callee, RuledCall
+from .primitives.custom import Callee, RuledCall, emit_call
 from .transform.cotangents import bar, cotangent_type
 
 OTHER = {"vjp": "jvp", "jvp": "vjp"}
@@ -88,10 +89,15 @@ class Supplier:
             )
         if self.mode in op.attributes and set(channels) <= set(op.attributes[self.mode][2]):
             return op
-        if call.rules.callee is not None:
-            program = call_program(op, self.mode, channels)
+        callee = call.rules.callee
+        if callee is not None and self.mode == "jvp":
+            wrt = tuple(k - len(op.results) for k in channels)
+            made: Any = partial(derivative_of, callee, "jvp", wrt)  # of so many tangents as are wanted
+            program = Program(callee.function, callee.fetch, (), None, 0, ())
         else:
-            program, channels = rule_program(op, self.mode), call.channels
+            program = call_program(op, channels) if callee is not None else rule_program(op, self.mode)
+            channels = channels if callee is not None else call.channels
+            made = program.function
         captured = []
         operands = list(op.operands)
         parameters = program.function.parameters
@@ -107,7 +113,7 @@ class Supplier:
         self.statics += program.statics
         self.files |= program.files
         self.called |= program.called
-        attributes = {**op.attributes, self.mode: (program.function, tuple(captured), channels)}
+        attributes = {**op.attributes, self.mode: (made, tuple(captured), channels)}
         return replace(op, operands=tuple(operands), attributes=attributes)
 
 
@@ -127,26 +133,27 @@ def rule_program(op: Op, mode: str) -> Program:
     return replace(program, function=pipeline.own_results(pipeline.simplified(program.function)))
 
 
-def derivative_of(callee: Callee, mode: str, wrt: tuple[int, ...]) -> Callee:
-    """What a function that is called owes to its parameters `wrt`, or its tangents: a function that is called too."""
-    known = callee.derivatives.get((mode, wrt))
+def derivative_of(callee: Callee, mode: str, wrt: tuple[int, ...], width: int = 1) -> Callee:
+    """A function that is called too: what one that is called owes to its parameters `wrt`, or its results and their
+    tangents, `width` at once."""
+    known = callee.derivatives.get((mode, wrt, width))
     if known is not None:
         return known
     function: Function = callee.function
     visible = function.parameters[: len(function.parameters) - function.hidden]
     floats = tuple(k for k, p in enumerate(visible) if ty.is_differentiable(p.type))
     by = "" if wrt == floats else "".join(f"_by_{visible[k].name.strip('$') or k}" for k in wrt)
-    of = [visible[k] for k in wrt] if mode == "vjp" else function.results
-    types = tuple(cotangent_type(v.type) for v in of if ty.is_differentiable(v.type))
-    made = Callee(f"{callee.name}{by}_{mode}", types, lambda: make(), callee.fetch, callee.recursive)
-    callee.derivatives[mode, wrt] = made
-    made.lengths = (
-        tuple(tuple((k, axis) for axis in range(getattr(visible[k].type, "ndim", 0))) for k in wrt)
-        if mode == "vjp"
-        else tuple(
-            n for n, r in zip(callee.lengths, function.results, strict=False) if ty.is_differentiable(r.type)
-        )
-    )
+    if mode == "vjp":
+        types = tuple(cotangent_type(visible[k].type) for k in wrt)
+        lengths = tuple(tuple((k, axis) for axis in range(getattr(visible[k].type, "ndim", 0))) for k in wrt)
+    else:
+        places = [n for n, r in enumerate(function.results) if ty.is_differentiable(r.type)] * width
+        types = (*callee.results, *(cotangent_type(callee.results[n]) for n in places))
+        known_lengths = len(callee.lengths) == len(callee.results)
+        lengths = (*callee.lengths, *(callee.lengths[n] for n in places)) if known_lengths else ()
+    name = f"{callee.name}{by}_{mode}{width if width > 1 else ''}"
+    made = Callee(name, types, lambda: make(), callee.fetch, callee.recursive, lengths)
+    callee.derivatives[mode, wrt, width] = made
     if mode == "vjp":
         made.sweeps = lambda: pipeline.seeded_adjoint(ruled(), wrt)
         made.values = tuple(r.type for r in function.results)
@@ -168,30 +175,27 @@ def derivative_of(callee: Callee, mode: str, wrt: tuple[int, ...]) -> Callee:
         if mode == "vjp":
             derivative = pipeline.cotangents_of(made.adjoint, len(function.results))
         else:
-            derivative = pipeline.tangent(ruled(), wrt)
-            body = replace(derivative.body, results=derivative.results[len(function.results) :])
-            derivative = replace(derivative, body=body)
+            derivative = pipeline.tangent(ruled(), wrt, width=width)
         return replace(pipeline.as_primal(derivative), name=made.name)
 
     return made
 
 
-def call_program(op: Op, mode: str, channels: tuple[int, ...]) -> Program:
-    """The derivative of a call of a function: a call of its derivative."""
+def call_program(op: Op, channels: tuple[int, ...]) -> Program:
+    """What a call of a function owes: a call of its vjp."""
     callee: Callee = op.attributes["call"].rules.callee
     function: Function = callee.function
-    of = op.results if mode == "vjp" else [op.operands[k] for k in channels]
-    wrt = tuple(k - len(op.results) for k in channels)
-    directions = [Value("g", cotangent_type(v.type)) for v in of if ty.is_differentiable(v.type)]
+    directions = [Value("g", cotangent_type(r.type)) for r in op.results if ty.is_differentiable(r.type)]
     results = [Value(v.name, v.type) for v in op.results]
     count = len(function.parameters) - function.hidden
     arguments = [Value(p.name, p.type) for p in function.parameters]
+    wrt = tuple(k - len(op.results) for k in channels)
     with Builder(op.location) as builder:
-        derivative = derivative_of(callee, mode, wrt)
-        names = [bar(arguments[k]) for k in wrt] if mode == "vjp" else ()
+        derivative = derivative_of(callee, "vjp", wrt)
+        names = [bar(arguments[k]) for k in wrt]
         found = emit_call(derivative, (*arguments[:count], *directions), arguments[count:], names)
     body = Block((*directions, *results, *arguments), tuple(builder.ops), found)
-    function = Function(f"{callee.name}_{mode}", body, function.hidden)
+    function = Function(f"{callee.name}_vjp", body, function.hidden)
     return Program(function, callee.fetch, (), None, len(body.parameters) - function.hidden, ())
 
 

@@ -5,7 +5,8 @@
     3  tangents, one for each colour           the sums of the columns of each colour
     4  a lookup                                each entry, from the sum that holds it alone
 
-The first two depend on sizes and integers alone; they are kept for each of those.
+`Entries` does the last two in compiled code. The first two depend on sizes and integers alone; they are kept for each
+of those.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from . import pipeline
 from .arguments import ArgNums, flattened
 from .backend.cpu import load_function
-from .compiled import Compiled, Specs
+from .backend.dispatcher import refused_in_compiled_code
+from .compiled import Compiled, Specs, flat_leaves
 from .derivatives import Derivative, check_floats, with_written
-from .frontend.captures import fetched
+from .errors import NotDifferentiable
+from .frontend.captures import Where, fetched
 from .frontend.program import Program
+from .ir import types as ty
 from .rules import with_rules
 from .runtime import colouring
 
@@ -75,6 +79,7 @@ class Plan:
     colours : one array or number for each leaf of the parameters.
     count : how many colours there are, in whole chunks.
     sums : for each entry its place among the sums that were computed, colour by colour.
+    results : the shape of each result.
     """
 
     shape: tuple[int, int]
@@ -83,6 +88,90 @@ class Plan:
     colours: list[Any]
     count: int
     sums: Array
+    results: list[tuple[int, ...]]
+
+
+class Entries(Derivative):
+    """The entries of a Jacobian whose pattern is known, in its order; called with the arguments.
+
+    Parameters
+    ----------
+    compressed, dependence : the programs that a `SparseJacobian` uses.
+    specs : the types of the arguments at which the pattern was found.
+    plan : the pattern.
+    given : those arguments and what was captured, in which sizes and integers tell the pattern.
+    """
+
+    kind = "entries"
+
+    def __init__(
+        self, compressed: Compressed, dependence: Dependence, specs: Specs, plan: Plan, given: Sequence[Any]
+    ) -> None:
+        super().__init__(compressed.of, compressed.argnums)
+        self.dependence, self.found_at, self.plan = dependence, specs, plan
+        self.made_from = dependence.program(specs)
+        self.sizes, self.tables = tables(plan, given)
+
+    def title(self) -> str:
+        return f"The entries of a sparse Jacobian of {self.signature.name} by {self.by}."
+
+    def make_program(self, specs: Specs) -> Program:
+        if self.dependence.program(self.found_at) is not self.made_from:
+            self.refuse_pattern("what the function is has changed since its pattern was found")
+        if list(map(kind_of, flat_leaves(specs))) != list(map(kind_of, flat_leaves(self.found_at))):
+            self.refuse_pattern("the pattern was found for arguments of other types")
+        program = with_written(self.of.program(specs))
+        flat, _ = self.signature.plan(specs, self.wrt)
+        known = len(program.fetch)
+        program = with_rules(program, flat, "jvp")
+        function = pipeline.entries(program.function, flat, known, self.options.optimise)
+        first = [held("colour", colour) for colour in self.plan.colours]
+        last = [held("sizes", self.sizes), *(held("table", table) for table in self.tables)]
+        fetch = (*first, *program.fetch, *last)
+        return replace(program, function=function, structure="leaf", fetch=fetch)
+
+    def refuse_pattern(self, reason: str) -> NoReturn:
+        raise NotDifferentiable(
+            f"the entries of the sparse derivative of `{self.signature.name}`",
+            definition=self.signature.definition,
+            reason=reason,
+            instead="`entries(...)` of the sparse derivative anew",
+        )
+
+
+def held(name: str, value: Any) -> Where:
+    """The place of something that is itself what is read there."""
+    return "object", value, name
+
+
+def kind_of(type: Any) -> tuple[Any, int]:
+    """What of a type a pattern may depend on."""
+    return ty.element(type), getattr(type, "ndim", 0)
+
+
+def tables(plan: Plan, given: Sequence[Any]) -> tuple[Array, list[Array]]:
+    """The sizes and the tables by which the entries of a pattern are looked up (`transform/entries.py` says which)."""
+    sizes = [plan.count, len(plan.sums)]
+    found: list[Array] = []
+    for value in given:
+        sizes += np.shape(value)
+        if depends_on_values(value) and isinstance(value, np.ndarray):
+            found.append(np.ascontiguousarray(value, np.int64))
+        elif depends_on_values(value):
+            sizes.append(int(value))
+    height = plan.shape[0]
+    colours, rows = np.divmod(plan.sums, max(height, 1))
+    start = 0
+    for shape in plan.results:
+        stop = start + int(np.prod(shape))
+        places = np.flatnonzero((rows >= start) & (rows < stop))
+        if len(plan.results) > 1:
+            found.append(places)
+        found += (
+            [colours[places], *np.unravel_index(rows[places] - start, shape)] if shape else [colours[places]]
+        )
+        start = stop
+    return np.array(sizes, np.int64), [np.ascontiguousarray(table, np.int64) for table in found]
 
 
 class SparseJacobian:
@@ -113,6 +202,30 @@ class SparseJacobian:
         table = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         entries = np.take(np.ravel(table), plan.sums)
         return csr_matrix((entries, plan.columns, plan.starts), plan.shape, copy=False)
+
+    def entries(self, *args: Any, **keywords: Any) -> Entries:
+        """The evaluation alone, for the pattern at these arguments, which compiled code can call too.
+
+        Returns
+        -------
+        callable
+            Takes the arguments of `f`; gives the entries in the order of `pattern(...)`, an array. Arguments of other
+            sizes, or with other integers, raise a `ValueError`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from srcdiff import sparse_jacobian
+        >>> x = np.array([1.0, 2.0, 3.0])
+        >>> sparse_jacobian(lambda x: x[1:] * x[:-1]).entries(x)(2.0 * x)
+        array([4., 2., 6., 4.])
+        """
+        values = self.of.bind(args, keywords)
+        specs = self.of.specs(values)
+        plan = self.plan(values, specs)
+        program = self.dependence.program(specs)
+        given = [*flattened(values), *map(fetched, program.fetch)]
+        return Entries(self.compressed, self.dependence, specs, plan, given)
 
     def pattern(self, *args: Any, **keywords: Any) -> Any:
         """Where the Jacobian may be nonzero: a sparse matrix of booleans."""
@@ -150,6 +263,7 @@ class SparseJacobian:
         like = [leaf for k in self.dependence.wrt for leaf in flattened([values[k]])]
         sizes = [int(np.size(leaf)) for leaf in like]
         width = sum(sizes)
+        shapes: list[tuple[int, ...]] = []
 
         def spread(numbers: Array) -> list[Any]:
             """A number for each column, in the shapes of the parameters."""
@@ -163,6 +277,7 @@ class SparseJacobian:
 
         def depends(bits: Array) -> Array:
             found = run(self.dependence, specs, values, spread(bits.view(np.int64)))
+            shapes[:] = map(np.shape, found)
             words = [np.ravel(np.asarray(part, np.int64)) for part in found]
             return np.concatenate(words).view(np.uint64)
 
@@ -182,7 +297,21 @@ class SparseJacobian:
             at, of = np.where(alone, rows, columns), np.where(alone, of, colours[rows])
         chunks = -(-count // pipeline.WIDTH) * pipeline.WIDTH
         index = starts.dtype
-        return Plan((height, width), starts, columns.astype(index), spread(colours), chunks, of * height + at)
+        sums = of * height + at
+        return Plan((height, width), starts, columns.astype(index), spread(colours), chunks, sums, shapes)
+
+
+def refusal(sparse: SparseJacobian) -> NotDifferentiable:
+    """Why a sparse derivative is not called in compiled code."""
+    return NotDifferentiable(
+        f"the sparse derivative of `{sparse.of.signature.name}` in compiled code",
+        definition=sparse.of.signature.definition,
+        reason="its pattern is found in Python, and compiled code knows no sparse matrices",
+        instead="`entries(...)` of it, made outside for arguments like those there: it gives the entries",
+    )
+
+
+refused_in_compiled_code(SparseJacobian, refusal)
 
 
 def run(derivative: Derivative, specs: Specs, values: list[Any], further: Sequence[Any]) -> tuple[Any, ...]:
@@ -296,4 +425,4 @@ def coloured(starts: Array, columns: Array, width: int, symmetric: bool) -> Arra
     return found
 
 
-__all__ = ["SparseJacobian"]
+__all__ = ["Entries", "SparseJacobian"]

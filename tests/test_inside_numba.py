@@ -18,7 +18,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 import srcdiff
-from srcdiff import differentiate, grad, hessian, hvp, jacobian, jvp, value_and_grad
+from srcdiff import differentiate, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 SCALE = 2.0
 X = np.arange(6.0).reshape(3, 2)
@@ -284,6 +284,67 @@ def test_tangents():
         not_decorated(1.0)
 
 
+def model(p, t, k=2):
+    (a, b), c = p
+    u = a * np.exp(-b * t) * k
+    return u + c, np.sum(u)
+
+
+def test_pullbacks():
+    """`vjp`: results and a pullback, called there for several cotangents."""
+    decorated = differentiate(model)
+
+    @njit
+    def rows(f, p, t):
+        (y, s), pullback = vjp(f, p, t)
+        t[:] = 0.0  # the pullback has what it reads
+        found = np.empty((len(t), 2))
+        for i in range(len(t)):
+            e = np.zeros_like(y)
+            e[i] = 1.0
+            found[i, 0], found[i, 1] = pullback((e, 0))[0][0]
+        return found, s, pullback(cotangent=(np.zeros(2 * len(t), np.float32)[::2], 1.0))
+
+    t = np.linspace(0.1, 1.0, 4)
+    decay = np.exp(-2.0 * t)
+    for f in (decorated, njit(model)):
+        found, s, (((to_a, to_b), to_c), to_t, to_k) = rows(f, ((1.5, 2.0), 0.5), t.copy())
+        assert np.allclose(found, np.stack([2.0 * decay, -3.0 * t * decay], 1), rtol=1e-14)
+        assert s == pytest.approx(3.0 * np.sum(decay))
+        want = (2.0 * np.sum(decay), -3.0 * np.sum(t * decay), 0.0)
+        assert (to_a, to_b, to_c) == pytest.approx(want) and to_k is None
+        assert np.allclose(to_t, -6.0 * decay)
+
+    @njit
+    def as_a_method(p, t, k):
+        return decorated.vjp(p, t, k)
+
+    @njit
+    def call(pullback, cotangent):
+        return pullback(cotangent)
+
+    # A pullback goes to Python and back.
+    p, g = ((1.5, 2.0), 0.5), (np.ones(4), 1.0)
+    results, made = as_a_method(p, t, 3)
+    assert same(results, model(p, t, 3))
+    for pullback in (made, vjp(model, p, t, 3)[1]):
+        assert same(call(pullback, g)[:2], vjp(model, p, t, 3)[1](g)[:2])
+    assert same(made(g)[:2], vjp(model, p, t, 3)[1](g)[:2])
+    with pytest.raises(ValueError, match="the shape of the result"):
+        call(made, (np.ones(3), 1.0))
+    with pytest.raises(
+        TypingError, match=r"a cotangent of type `float64` is given to the pullback of `model`"
+    ):
+        call(made, 1.0)
+
+    @njit
+    def nothing_moves(n):
+        return vjp(cube, n)
+
+    with pytest.raises(TypingError, match="no argument is a float"):
+        nothing_moves(1)
+
+
 def test_made_inside():
     """`grad` and its like, of functions that are arguments, under `@njit` or made there."""
 
@@ -539,21 +600,21 @@ def test_a_cached_caller_that_makes_derivatives(programs):
     programs.write(
         caller="""\
 from numba import njit
-from srcdiff import grad
+from srcdiff import grad, vjp
 from model import f, helper
 
 square = njit(helper)
 
 @njit(cache=True)
 def step(x):
-    return grad(f)(x), f.jvp((x,), (1.0,))[1], grad(square)(x)
+    return grad(f)(x), f.jvp((x,), (1.0,))[1], grad(square)(x), f.vjp(x)[1](1.0)[0], vjp(square, x)[1](1.0)[0]
 """
     )
-    assert programs.run() == "(6.0, 6.0, 3.0) 0"
-    assert programs.run() == "(6.0, 6.0, 3.0) 1"
+    assert programs.run() == "(6.0, 6.0, 3.0, 6.0, 3.0) 0"
+    assert programs.run() == "(6.0, 6.0, 3.0, 6.0, 3.0) 1"
     path = programs.folder / "model.py"
     path.write_text(path.read_text().replace("    return x * x\n", "    return x * x * x\n"))
-    assert programs.run() == "(13.5, 13.5, 6.75) 0"
+    assert programs.run() == "(13.5, 13.5, 6.75, 13.5, 6.75) 0"
 
 
 @pytest.mark.parametrize(

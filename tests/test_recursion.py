@@ -19,6 +19,8 @@ from srcdiff import (
     value_and_grad,
     vjp,
 )
+from srcdiff.derivatives import Forward, Jacobian, Tangent
+from srcdiff.differentiable import Differentiable
 from tests.truth import assert_gradient
 
 RATE = 0.3
@@ -349,10 +351,18 @@ def test_the_text():
 
 def calls_made(f, *args):
     """How many functions the gradient calls that it brings along, and what it gives."""
-    text = differentiate(f).gradient_source(*args).replace("from numba import njit", "")
+    return calls_in(differentiate(f).gradient_source(*args), f"{f.__name__}_grad", args)
+
+
+def calls_in(text, name, args):
+    """How many functions a generated one calls that it brings along, and what it gives."""
+    text = text.replace("from numba import njit", "")
     made = 0
 
-    def njit(*_, **__):
+    def njit(*functions, **__):
+        if functions:  # it is not one of the user's
+            return functions[0]
+
         def decorated(function):
             def called(*args):
                 nonlocal made
@@ -365,7 +375,7 @@ def calls_made(f, *args):
 
     namespace = {"njit": njit}
     exec(compile(text, "<text>", "exec"), namespace)
-    result = namespace[f"{f.__name__}_grad"](*args)
+    result = namespace[name](*args)
     return made, result
 
 
@@ -377,6 +387,37 @@ def test_the_cost_has_no_factor_of_the_depth():
     # Mutual recursion, and calls in loops.
     assert [calls_made(even, 0.7, n)[0] for n in (16, 32, 64)] == [16, 32, 64]
     assert calls_made(branching, 0.4, 5)[0] == 2 * (5 + 20 + 60 + 120 + 120)
+
+
+def test_tangents_come_with_the_value():
+    tangent = Tangent(Differentiable(power), (0,))
+    text = tangent.text(tangent.program_for(1.3, 4))
+    assert text.count("def ") == 2 and "def power_again_jvp(x, n, x_dot):" in text
+    for n in (10, 20):
+        assert calls_in(text, "power_jvp", (1.3, n, 2.0)) == (
+            n,
+            pytest.approx((1.3**n, 2.0 * n * 1.3 ** (n - 1))),
+        )
+    both = Jacobian(Differentiable(fibonacci), (0, 1), True)
+    text = both.text(both.program_for(0.7, 1.1, 6))
+    assert "def fibonacci_again_jvp2(" in text and "def fibonacci_again(" not in text
+
+
+def test_the_parts_of_vjp_are_those_of_the_gradient():
+    for f, args in ((power, (1.3, 12)), (sum_of_matrix_power, (MATRIX, 5))):
+        name = f.__name__
+        forward = Forward(Differentiable(f), (0,))
+        specs = forward.specs(list(args))
+        texts = [d.text(d.program(specs)) for d in (forward, forward.pullback)]
+        assert "_pullback(" not in texts[0] and "_forward(" not in texts[1]
+        assert not any("_vjp(" in text for text in texts)
+        calls, (value, residuals) = calls_in(texts[0], f"{name}_forward", args)
+        total, (want, slope) = calls_made(f, *args)
+        assert value == pytest.approx(want)
+        for g in (1.0, 2.0):  # what was recorded is still there
+            back, (owed,) = calls_in(texts[1], f"{name}_pullback", (*residuals, g))
+            assert np.allclose(owed, g * slope)
+        assert calls + back == total
 
 
 def test_an_array_that_is_passed_on_costs_no_more_than_what_is_added_to_it():

@@ -36,7 +36,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from ..runtime import vector_math
-from .cache import cache_folder, load_module, read_whole, write_whole
+from .cache import StaleCode, cache_folder, load_module, read_whole, write_whole
 from .provenance import Provenance
 from .vectorised import use_vector_math
 
@@ -213,7 +213,7 @@ class CompiledCode(_Cache):
         return self.folder / f"{self.stem}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.bin"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the code for a signature; None if there is none, or none that is undamaged."""
+        """Return the code for a signature; None if there is none, or none that is undamaged and up to date."""
         target_context.refresh()
         path = self.path(sig, target_context.codegen()) if self.enabled else None
         data = None if path is None else read_whole(path)
@@ -224,7 +224,10 @@ class CompiledCode(_Cache):
             with contextlib.suppress(OSError):
                 path.unlink()
             return None
-        found, parts = pickle.loads(payload)
+        try:
+            found, parts = pickle.loads(payload)
+        except StaleCode:  # it calls what was linked into other compiled code, and has the provenance of that
+            return None
         if found != sig:
             return None
         return CompileResult._rebuild(target_context, *parts)  # type: ignore[no-untyped-call]

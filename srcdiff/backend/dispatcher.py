@@ -4,8 +4,8 @@
     slope(2.0)                      C types the argument and calls; for a type not seen yet it asks `resolve`
     njit(lambda x: slope(x))(2.0)   the compiler asks `link` for code that takes a float64
 
-An object's own attributes that are such objects (`f.grad`) can be read in compiled code too, its method `jvp` and
-functions that make such objects (`grad(f)`) called.
+An object's own attributes that are such objects (`f.grad`) can be read in compiled code too, its methods `jvp` and
+`vjp` and functions that make such objects (`grad(f)`) called.
 
 Reads: nothing of the rest of the package; what code there is for which types is the owner's business.
 """
@@ -32,7 +32,7 @@ from numba.core.typing.templates import (
     infer_getattr,
     make_concrete_template,
 )
-from numba.extending import overload
+from numba.extending import overload, typeof_impl
 
 from ..errors import DifferentiationError
 
@@ -40,9 +40,13 @@ __all__ = [
     "MAKING",
     "CompiledDispatcher",
     "Owner",
+    "another_object",
+    "called_as_method",
     "called_in_compiled_code",
     "is_interpreted",
     "made_in_compiled_code",
+    "owner_of",
+    "refused_in_compiled_code",
 ]
 
 # Numba's compiler holds it when it asks for programs: beside another lock, two threads could wait for each other.
@@ -214,18 +218,25 @@ def called_in_compiled_code(
         return space["call"]
 
     overload(function)(implementation)
+    called_as_method(function)
+
+
+METHODS: dict[str, Callable[..., Any]] = {}  # of objects of ours, functions that take the object first
+
+
+def called_as_method(function: Callable[..., Any]) -> None:
+    """Let compiled code call `function(f, ...)` as a method of `f`, an object of ours."""
     METHODS[function.__name__] = function
 
     @lower_builtin(function.__name__, CompiledType, types.VarArg(types.Any))  # type: ignore[untyped-decorator]
     def lower_method(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         called = context.typing_context.resolve_value_type(function)
-        as_function = called.get_call_type(context.typing_context, signature.args, {})
+        *taken, last = signature.args
+        taken += last if isinstance(last, (types.StarArgTuple, types.StarArgUniTuple)) else [last]
+        as_function = called.get_call_type(context.typing_context, tuple(taken), {})
         call = context.get_function(called, as_function)
         context.add_linking_libs(getattr(call, "libs", ()))
         return call(builder, args)
-
-
-METHODS: dict[str, Callable[..., Any]] = {}  # of objects of ours, functions that take the object first
 
 
 def method_type(type: CompiledType, name: str) -> Any:
@@ -265,6 +276,14 @@ def made_in_compiled_code(maker: Callable[..., Any], make: Callable[..., Any]) -
     text = f"def implementation({taken}):\n    return choose({', '.join(names)})\n"
     exec(compile(text, __file__, "exec"), space)  # what is made there is made in this file, as others see it
     overload(maker, prefer_literal=True)(space["implementation"])
+
+
+def refused_in_compiled_code(kind: type, refusal: Callable[[Any], DifferentiationError]) -> None:
+    """Say why compiled code cannot have objects of a class."""
+
+    @typeof_impl.register(kind)  # type: ignore[untyped-decorator]
+    def typed(value: Any, context: Any) -> Any:
+        raise ValueError(f"\n{refusal(value)}")  # which Numba makes an error of its own of
 
 
 def owner_of(type: types.Dispatcher) -> Any:

@@ -12,7 +12,7 @@ Each is again a `Compiled`, so that a derivative can be made of it.
 from .derivative import Derivative, check_floats, with_written
 from .gradients import Gradient, ValueAndGradient
 from .jacobians import EitherJacobian, Jacobian
-from .pullbacks import Cotangents, Forward, Pullback, outline
+from .pullbacks import Cotangents, Forward, Pullback, WayBack
 from .tangents import HessianVector, Tangent
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
     "Pullback",
     "Tangent",
     "ValueAndGradient",
+    "WayBack",
     "check_floats",
-    "outline",
     "with_written",
 ]

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..frontend.trees import parts_of
 
-__all__ = ["leaves_of", "print_adapter", "unused"]
+__all__ = ["leaves_of", "print_adapter", "print_pullback", "unused"]
 
 
 def print_adapter(
@@ -36,6 +36,37 @@ def print_adapter(
         f'    """{called}, called from other compiled code."""\n'
         f"{''.join(checks)}"
         f"    return {called}({', '.join(arguments)})\n"
+    )
+
+
+def print_pullback(
+    called: str, residuals: int, seeds: Sequence[str], alike: Sequence[str], owed: Sequence[int | None]
+) -> str:
+    """The text of an adapter that calls the global `called`, a reverse sweep, with residuals and seeds.
+
+        def loss_pullback_call(residuals, lengths, cotangent):
+            if cotangent.shape != lengths[0]:
+                raise ValueError("the cotangent must have the shape of the result")
+            owed = loss_pullback(residuals[0], residuals[1], cotangent)
+            return (owed[0], None)
+
+    `seeds` are parts of the cotangent, `alike` those that must have the lengths of results, `owed` says for each
+    argument which part of what the reverse sweep gives is owed to it.
+    """
+    checks = [
+        f"    if {part}.shape != lengths[{k}]:\n"
+        '        raise ValueError("the cotangent must have the shape of the result")\n'
+        for k, part in enumerate(alike)
+    ]
+    arguments = [*(f"residuals[{k}]" for k in range(residuals)), *seeds]
+    parts = ["None" if place is None else f"owed[{place}]" for place in owed]
+    return (
+        "import numpy as np\n\n\n"
+        f"def {called}_call(residuals, lengths, cotangent):\n"
+        f'    """{called}, called from other compiled code."""\n'
+        f"{''.join(checks)}"
+        f"    owed = {called}({', '.join(arguments)})\n"
+        f"    return ({', '.join(parts)},)\n"
     )
 
 

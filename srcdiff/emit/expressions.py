@@ -44,6 +44,13 @@ class ExpressionPrinter:
                 return f"{self.text(op.operands[0], ATOM)}.shape[{op.attributes['axis']}]", ATOM
             case "cast":
                 return f"{caster(op.result.type)}({self.text(op.operands[0])})", ATOM
+            case "unstack":
+                function = "np.array" if len(op.results) == 1 else "unstacked"
+                return f"{function}({self.text(op.operands[0])})", ATOM
+            case "restack":
+                many = len(op.operands) > 1
+                function = f"restacked{op.result.type.dtype.ndim}" if many else "list"
+                return f"{function}({', '.join(map(self.text, op.operands))})", ATOM
             case "call":
                 return f"{op.attributes['name']}({', '.join(map(self.text, op.operands))})", ATOM
             case "stop_gradient":

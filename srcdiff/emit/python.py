@@ -33,6 +33,37 @@ def grown(tape, needed):
     return longer
 '''
 
+UNSTACKED = '''@njit
+def unstacked(stack):
+    """The elements of all arrays on a stack, and their lengths."""
+    lengths = np.empty((len(stack), stack[0].ndim), np.int64)
+    stops = np.zeros(len(stack) + 1, np.int64)
+    for k in range(len(stack)):
+        for axis in range(stack[k].ndim):
+            lengths[k, axis] = stack[k].shape[axis]
+        stops[k + 1] = stops[k] + stack[k].size
+    elements = np.empty(stops[-1], stack[0].dtype)
+    for k in range(len(stack)):
+        elements[stops[k] : stops[k + 1]] = stack[k].ravel()
+    return elements, lengths
+'''
+
+
+def restacked(dimensions: int) -> str:
+    """The source of the function that makes a stack of arrays of so many dimensions anew."""
+    lengths = [f"lengths[k, {axis}]" for axis in range(dimensions)]
+    return f'''@njit
+def restacked{dimensions}(elements, lengths):
+    """A stack of arrays with these elements and lengths."""
+    stack = [elements[:0].reshape({", ".join("0" * dimensions)})]
+    start = 0
+    for k in range(1, lengths.shape[0]):
+        stop = start + {" * ".join(lengths)}
+        stack.append(elements[start:stop].reshape({", ".join(lengths)}))
+        start = stop
+    return stack
+'''
+
 
 def print_function(
     function: Function, doc: str = "", results: str | None = None, helpers: Sequence[Function] = ()
@@ -57,6 +88,7 @@ def print_function(
     all_functions = (function, *helpers)
     if any(op.primitive == "ensure" for f in all_functions for op in ops_within(f.body)):
         texts.append(GROWN)
+    texts += stacks_source([op for f in all_functions for op in f.body.ops])
     texts += dict.fromkeys(plain_source(name) for f in all_functions for name in called_functions(f))
     texts += ["\n".join([HELPER, *Printer(helper).function_lines("", None)]) for helper in helpers]
     modules = sorted({module for f in all_functions for module in modules_called(f)})
@@ -75,6 +107,13 @@ def print_function(
         imports += [*([""] if imports else []), *(f"import {module}" for module in modules)]
     parts = ["\n".join(imports)] if imports else []
     return "\n\n\n".join([*parts, *(t.rstrip() for t in texts), text]) + "\n"
+
+
+def stacks_source(ops: Sequence[Op]) -> list[str]:
+    """The sources of the functions by which ops keep stacks of arrays."""
+    kept = any(op.primitive == "unstack" and len(op.results) > 1 for op in ops)
+    again = {op.result.type.dtype.ndim for op in ops if op.primitive == "restack" and len(op.operands) > 1}
+    return [UNSTACKED] * kept + [restacked(dimensions) for dimensions in sorted(again)]
 
 
 HELPER = '@njit(error_model="numpy")'

@@ -26,7 +26,7 @@ from ..ir.core import Block, Function, Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 from ..ir.walk import ops_of, ops_within
-from ..primitives.custom import Callee, RuledCall, Rules
+from ..primitives.custom import Callee, emit_call
 from ..runtime import special
 from .captures import fetched
 from .nested import spec_of, things_of
@@ -108,23 +108,6 @@ def call_apart(
     current_builder().location = calls.location(node)
     results = emit_call(callee, operands, hidden)
     return things_of(calls, reading.structure, iter(results))
-
-
-def emit_call(
-    callee: Callee, operands: Sequence[Value], hidden: Sequence[Value], names: Sequence[str] = ()
-) -> tuple[Value, ...]:
-    """A call, with the derivative that the callee's own derivatives give; its results may have names."""
-    builder = current_builder()
-    names = names or ("",) * len(callee.results)
-    raw = tuple(Value(name, type) for name, type in zip(names, callee.results, strict=True))
-    attributes = {"name": callee.name, "callee": callee}
-    builder.append(Op("call", (*operands, *hidden), raw, (), attributes, builder.location))
-    results = tuple(Value("", type) for type in callee.results)
-    channels = tuple(len(raw) + k for k, x in enumerate(operands) if ty.is_differentiable(x.type))
-    rules = Rules(callee.name, callee=callee)
-    call = RuledCall(rules, tuple(x.type for x in operands), ("leaf",) * len(raw), len(operands), channels)
-    attributes = {"name": callee.name, "call": call}
-    return builder.append(Op("custom", (*raw, *operands), results, (), attributes, builder.location))
 
 
 def is_hashable(key: Any) -> bool:
@@ -256,4 +239,4 @@ def with_own_captures(function: Function, callee: Callee) -> Function:
     return replace(function, body=visit(function.body)) if hidden else function
 
 
-__all__ = ["CallSites", "Reading", "call_apart", "emit_call", "is_hashable"]
+__all__ = ["CallSites", "Reading", "call_apart", "is_hashable"]

@@ -19,7 +19,7 @@ What the pullback can be given again (arguments), or compute from that at little
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, loop_body
 from ..ir.nests import copy_elements
+from ..ir.operators import current_builder
 from ..ir.types import Type
 from ..ir.walk import free_values, ops_within, substitute
 from ..primitives import REGISTRY
@@ -186,7 +187,8 @@ def cut_parts(parts: Sequence[Parts]) -> None:
         pullback = own_results(protect_arguments(pullback))
         part.forward, part.pullback = keep_residuals(own_results_of(forward, values), pullback, values)
         part.residuals = tuple(r.type for r in part.forward.results[values:])
-    order = list(dict.fromkeys(type for part in parts for type in map(ty.fresh, part.residuals)))
+    # In the same order whatever else is printed with them: what calls the two parts may be two modules.
+    order = sorted({type for part in parts for type in map(ty.fresh, part.residuals)}, key=stack_name)
     uses = {part.callee: set(map(ty.fresh, part.residuals)) for part in parts}
     again = True
     while again:
@@ -253,7 +255,7 @@ def with_given(function: Function, by_callee: dict[Callee, Parts]) -> Function:
     def rewritten(op: Op) -> Op:
         if op.regions:
             return replace(op, regions=tuple(map(visit, op.regions)))
-        if op.attributes.get("part") != "pullback":
+        if op.attributes.get("part") != "pullback" or op.attributes.get("stacked"):
             return op
         given = by_callee[op.attributes["callee"]].given
         return replace(op, operands=tuple(x for k, x in enumerate(op.operands) if k in given))
@@ -305,13 +307,73 @@ def own_cost(op: Op) -> int:
 
 def with_stacks(function: Function, by_callee: dict[Callee, Parts]) -> Function:
     """A function that is not split with stacks for the parts that it calls."""
+    if keeps_stacks(function):
+        return function
     function = eliminate_dead(with_given(function, by_callee))
-    wanted = {type for callee in called_parts(function.body) for type in by_callee[callee].stacks}
-    types = [t for part in by_callee.values() for t in part.stacks if t in wanted]
     with Builder() as builder:
-        stacks = {type: builder.emit("stack", (), ty.stack(type), name=stack_name(type)) for type in types}
+        stacks = new_stacks(stacks_of(function, by_callee))
     body = passed_on(function.body, stacks, by_callee)
     return replace(function, body=replace(body, ops=(*builder.ops, *body.ops)))
+
+
+def stacks_of(function: Function, by_callee: dict[Callee, Parts]) -> list[Type]:
+    """The types of the stacks that the parts use which a function calls."""
+    wanted = {type for callee in called_parts(function.body) for type in by_callee[callee].stacks}
+    return sorted(wanted, key=stack_name)
+
+
+def new_stacks(types: Iterable[Type]) -> dict[Type, Value]:
+    return {
+        type: current_builder().emit("stack", (), ty.stack(type), name=stack_name(type)) for type in types
+    }
+
+
+def keep_stacks(
+    forward: Function, pullback: Function, values: int, by_callee: dict[Callee, Parts]
+) -> tuple[Function, Function]:
+    """The two sweeps of a function of which the second is run later, and often: what is on the stacks after the first
+    is among its residuals, in arrays.
+
+        y = call f_forward x tape                 y = call f_forward x tape
+        return y                          ->      tape_kept = unstack tape
+                                                  return y tape_kept
+
+        x_bar = call f_pullback x g tape  ->      tape = restack tape_kept
+                                                  x_bar = call f_pullback x g tape
+    """
+    with Builder() as start:
+        pushed = new_stacks(stacks_of(forward, by_callee))
+    with Builder() as end:
+        results = [
+            v for stack in pushed.values() for v in end.append(Op("unstack", (stack,), kept_as(stack)))
+        ]
+    with Builder() as again:
+        parameters = [kept_as(stack) for stack in pushed.values()]
+        popped = {
+            type: again.emit("restack", given, stack.type, name=stack.name)
+            for (type, stack), given in zip(pushed.items(), parameters, strict=True)
+        }
+        popped |= new_stacks(type for type in stacks_of(pullback, by_callee) if type not in pushed)
+    count = len(forward.results) - values
+    first, last = passed_on(forward.body, pushed, by_callee), passed_on(pullback.body, popped, by_callee)
+    first = Block(first.parameters, (*start.ops, *first.ops, *end.ops), (*first.results, *results))
+    given = (*last.parameters[:count], *(v for part in parameters for v in part), *last.parameters[count:])
+    last = Block(given, (*again.ops, *last.ops), last.results)
+    return replace(forward, body=first), replace(pullback, body=last)
+
+
+def kept_as(stack: Value) -> tuple[Value, ...]:
+    """The arrays that hold what is on a stack: of arrays all elements, and their lengths."""
+    of = stack.type.dtype
+    if not ty.is_array(of):
+        return (Value(f"{stack.name}_kept", ty.array(of, 1)),)
+    lengths = Value(f"{stack.name}_lengths", ty.array(ty.int64, 2))
+    return Value(f"{stack.name}_kept", ty.array(of.dtype, 1)), lengths
+
+
+def keeps_stacks(function: Function) -> bool:
+    """Whether a function is one of such two sweeps, with stacks for all that it calls."""
+    return any(op.attributes.get("stacked") for op in ops_within(function.body))
 
 
 def forward_part(part: Parts, by_callee: dict[Callee, Parts]) -> Function:
@@ -364,10 +426,10 @@ def passed_on(block: Block, stacks: dict[Type, Value], by_callee: dict[Callee, P
     def visit(op: Op) -> Op:
         if op.regions:
             return replace(op, regions=tuple(passed_on(region, stacks, by_callee) for region in op.regions))
-        if "part" not in op.attributes:
+        if "part" not in op.attributes or op.attributes.get("stacked"):
             return op
         more = tuple(stacks[type] for type in by_callee[op.attributes["callee"]].stacks)
-        return replace(op, operands=(*op.operands, *more))
+        return replace(op, operands=(*op.operands, *more), attributes={**op.attributes, "stacked": True})
 
     return replace(block, ops=tuple(map(visit, block.ops)))
 
@@ -384,7 +446,10 @@ __all__ = [
     "called_parts",
     "cut_parts",
     "forward_part",
+    "keep_stacks",
+    "keeps_stacks",
     "pullback_part",
     "split_calls",
+    "with_given",
     "with_stacks",
 ]

@@ -12,10 +12,14 @@ The rules are read when a derivative needs them (`srcdiff/rules.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from ..ir import types as ty
+from ..ir.core import Op, Value
+from ..ir.operators import current_builder
 
 Rule = Callable[..., Any]
 
@@ -114,7 +118,7 @@ class Callee:
     fetch : where those are read.
     recursive : whether it calls itself.
     lengths : for each axis of each result a number, or the parameter and the axis that are as long; None if not known.
-    derivatives : by mode, "vjp" or "jvp", and parameters.
+    derivatives : by mode, "vjp" or "jvp", parameters, and how many tangents at once.
     sweeps : makes, if it is the vjp of a function, the adjoint that it is made from, with both sweeps.
     values, seeds : of that, the types of the results of the function, and of their cotangents.
     """
@@ -125,7 +129,7 @@ class Callee:
     fetch: tuple[Any, ...] = ()
     recursive: bool = True
     lengths: tuple[tuple[Any, ...], ...] = ()
-    derivatives: dict[tuple[str, tuple[int, ...]], Callee] = field(default_factory=dict)
+    derivatives: dict[tuple[str, tuple[int, ...], int], Callee] = field(default_factory=dict)
     sweeps: Callable[[], Any] | None = None
     values: tuple[Any, ...] = ()
     seeds: tuple[Any, ...] = ()
@@ -137,6 +141,23 @@ class Callee:
     @cached_property
     def adjoint(self) -> Any:
         return self.sweeps() if self.sweeps is not None else None
+
+
+def emit_call(
+    callee: Callee, operands: Sequence[Value], hidden: Sequence[Value], names: Sequence[str] = ()
+) -> tuple[Value, ...]:
+    """A call, with the derivative that the callee's own derivatives give; its results may have names."""
+    builder = current_builder()
+    names = names or ("",) * len(callee.results)
+    raw = tuple(Value(name, type) for name, type in zip(names, callee.results, strict=True))
+    attributes = {"name": callee.name, "callee": callee}
+    builder.append(Op("call", (*operands, *hidden), raw, (), attributes, builder.location))
+    results = tuple(Value("", type) for type in callee.results)
+    channels = tuple(len(raw) + k for k, x in enumerate(operands) if ty.is_differentiable(x.type))
+    rules = Rules(callee.name, callee=callee)
+    call = RuledCall(rules, tuple(x.type for x in operands), ("leaf",) * len(raw), len(operands), channels)
+    attributes = {"name": callee.name, "call": call}
+    return builder.append(Op("custom", (*raw, *operands), results, (), attributes, builder.location))
 
 
 RULES: dict[Any, Rules] = {}
@@ -159,4 +180,4 @@ def rules_of(function: Any) -> Rules | None:
         return None
 
 
-__all__ = ["RULES", "Callee", "Rule", "RuledCall", "Rules", "Together", "bare", "rules_of"]
+__all__ = ["RULES", "Callee", "Rule", "RuledCall", "Rules", "Together", "bare", "emit_call", "rules_of"]

@@ -23,6 +23,7 @@ from ..ir.core import Block, Function, Op, Value
 from ..ir.inline import inline
 from ..ir.operators import current_builder
 from ..ir.walk import ops_within, substitute, uses_in
+from ..primitives.custom import emit_call
 from .cotangents import Cotangents
 
 if TYPE_CHECKING:
@@ -74,6 +75,27 @@ def push_custom(pusher: Pusher, op: Op) -> None:
         pusher.tangents[result] = tuple(column[n] for column in columns)
 
 
+def push_call(pusher: Pusher, op: Op) -> None:
+    """Call in place of a function what gives its results and their tangents, for all tangents at once.
+
+    t = call f x                                t t_dot = call f_jvp x x_dot
+    y = custom name='f' t x        ->           y y_dot = custom name='f_jvp' t t_dot x x_dot
+    """
+    make, captured, channels = op.attributes["jvp"]
+    derivative = make(width=pusher.width)
+    lanes = [pusher.tangent(op.operands[k]) for k in channels]
+    directions = [column[k] for k in range(pusher.width) for column in lanes]
+    floats = [r for r in op.results if ty.is_differentiable(r.type)]
+    names = [r.name for r in op.results] + [r.name and f"{r.name}_dot" for r in floats] * pusher.width
+    hidden = [op.operands[k] for k in captured]
+    found = emit_call(derivative, (*own_operands(op), *directions), hidden, names)
+    count = len(op.results)
+    ops = current_builder().ops
+    ops[-1] = replace(ops[-1], results=(*op.results, *found[count:]))
+    for n, result in enumerate(floats):
+        pusher.tangents[result] = found[count + n :: len(floats)]
+
+
 def every(op: Op) -> bool:
     return True
 
@@ -117,4 +139,4 @@ def belongs(array: Value, op: Op, structure: Structure, uses: Counter[Value]) ->
     )
 
 
-__all__ = ["drop_rules", "push_custom", "reverse_custom"]
+__all__ = ["drop_rules", "push_call", "push_custom", "reverse_custom"]

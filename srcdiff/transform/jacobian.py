@@ -335,4 +335,10 @@ def shape_of(value: Value) -> Values:
     )
 
 
-__all__ = ["build_forward_jacobian", "build_reverse_jacobian"]
+__all__ = [
+    "build_compressed_jacobian",
+    "build_forward_jacobian",
+    "build_reverse_jacobian",
+    "over_places",
+    "shape_of",
+]

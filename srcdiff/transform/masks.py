@@ -5,12 +5,13 @@
                                         # not mul t_bar (div 0.5 t): at zero that is 0 * inf
 
 A rule that may give infinity is applied to what the cotangent is where the conditions of its mask hold, and then
-selects; any other is zero there already.
+selects; any other is zero there already. A sum of two shares is masked by what either of them asks for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial, reduce
 
 from ..ir import types as ty
 from ..ir.builder import zero
@@ -69,9 +70,20 @@ class Masks:
         """The sum of two shares that are owed to an operand."""
         (a, mask), (b, other) = self.of(held), self.of(term)
         if mask != other:
-            a, b, mask = held, term, tuple(each for each in mask if each in other)
+            a, b, mask = held, term, self.either(mask, other)
         total = current_builder().emit("add", (a, b), ty.promote(a.type, b.type), name=bar(operand))
         return self.under(mask, total, operand, vanishes=a is held and b is term)
+
+    def either(self, mask: Mask, other: Mask) -> Mask:
+        """Where one or the other of two shares is owed: what both ask for, and all that one asks for besides."""
+        both = tuple(each for each in mask if each in other)
+        parts = [[each for each in one if each not in both] for one in (mask, other)]
+        if not all(parts) or not self.dear:
+            return both
+        first, second = (
+            reduce(partial(joint, "and"), [as_condition(*each) for each in part]) for part in parts
+        )
+        return (*both, (joint("or", first, second), True))
 
     def under(self, mask: Mask, term: Value, operand: Value, vanishes: bool) -> Value:
         """A term of what is owed to an operand, just computed, or zero where a mask does not hold: if it `vanishes`
@@ -84,6 +96,14 @@ class Masks:
         if whole:
             self.known[owed] = owed if inner is term else inner, whole
         return owed
+
+
+def joint(primitive: str, a: Value, b: Value) -> Value:
+    return current_builder().emit(primitive, (a, b), ty.boolean)
+
+
+def as_condition(condition: Value, holds: bool) -> Value:
+    return condition if holds else current_builder().emit("not", (condition,), ty.boolean)
 
 
 def unmasked(term: Value) -> tuple[Value, Mask]:
@@ -116,4 +136,4 @@ def is_dear(op: Op) -> bool:
     return row is not None and row.cost >= DEAR
 
 
-__all__ = ["Masks", "selected", "unmasked"]
+__all__ = ["Masks", "as_condition", "joint", "selected", "unmasked"]

@@ -27,9 +27,10 @@ from ..primitives.arrays import Held, computed, sharing
 from ..primitives.record import local_rules
 from .arrays import owned
 from .cotangents import as_type, cotangent_type
-from .custom import push_custom
+from .custom import push_call, push_custom
 from .masks import selected, unmasked
 from .reverse import refuse
+from .supports import Support, Supports
 
 Tangents = tuple[Value, ...]
 
@@ -86,6 +87,7 @@ class Pusher:
         self.width = width
         self.active = Carrying(function, independents, outputs)
         self.tangents: dict[Value, Tangents] = {}
+        self.supports = Supports(function.body)
 
     def tangent(self, value: Value) -> Tangents:
         """The tangents of a value, explicit zeros if it has none."""
@@ -110,11 +112,17 @@ class Pusher:
                     self.loop(op)
                 case "if":
                     self.branch(op)
+                case "custom" if self.is_called(op):
+                    push_call(self, op)
                 case _:
                     current_builder().append(op)
                     if any(result in self.active for result in op.results):
                         self.op(op)
                     self.complete(op.results)
+
+    def is_called(self, op: Op) -> bool:
+        """Whether this is a call of a function, through which a derivative passes, not of one with rules."""
+        return op.attributes["call"].rules.callee is not None and any(r in self.active for r in op.results)
 
     def complete(self, values: Sequence[Value]) -> None:
         """Give zeros to the arrays among values that will carry a derivative and have none yet."""
@@ -145,14 +153,17 @@ class Pusher:
         one = constant(1.0, op.result.type)
         alike = self.width > 1 and row.tangents is None
         # What was not taken counts for nothing, also if it is infinite: such a share is selected, not multiplied.
+        before = len(current_builder().ops)
         shares = [unmasked(rule(one, op.result, *op.operands)) for _, rule in used] if alike else []
         found = []
+        supports: list[Support] = []
         for k in range(self.width):
             total = None
             for n, (operand, rule) in enumerate(used):
                 direction = self.tangents[operand][k] if operand in self.tangents else None
                 if direction is None:
                     continue
+                start = before if shares else len(current_builder().ops)
                 if shares:
                     share, mask = shares[n]
                     term = direction if mask and is_number(share, 1) else direction * share
@@ -160,16 +171,23 @@ class Pusher:
                         term = selected(condition, holds, term)
                 else:
                     term = rule(direction, op.result, *op.operands)
+                if k == 0:
+                    supports.append(self.supports.of(term, direction, operand, start))
+                term = self.supports.within(operand, term, start)
                 total = term if total is None else total + term
             found.append(self.called(as_type(total or zero(op.result.type), op.result.type), op.result))
+        self.supports.put(op.result, supports)
         self.tangents[op.result] = tuple(found)
 
     def called(self, tangent: Value, of: Value) -> Value:
         """Let a tangent that was just computed bear its name."""
         ops = current_builder().ops
-        if of.name and ops and ops[-1].results == (tangent,) and not tangent.name:
+        last = len(ops) - 1
+        while last >= 0 and is_condition(ops[last]):  # of its support
+            last -= 1
+        if of.name and last >= 0 and ops[last].results == (tangent,) and not tangent.name:
             result = Value(dot(of), tangent.type)
-            ops[-1] = replace(ops[-1], results=(result,))
+            ops[last] = replace(ops[last], results=(result,))
             return result
         return tangent
 
@@ -249,6 +267,9 @@ class Pusher:
                 self.ops(region)
                 added = [tangent for k in live for tangent in self.typed(region.results[k], op.results[k])]
             regions.append(builder.block((), (*region.results, *added)))
+        for n, k in enumerate(live):
+            then, otherwise = (region.results[len(op.results) + n * self.width] for region in regions)
+            self.supports.joined(op, k, (then, otherwise))
         last = [self.fresh(op.results[k]) for k in live]
         results = (*op.results, *(tangent for chosen in last for tangent in chosen))
         current_builder().append(replace(op, regions=tuple(regions), results=results))
@@ -281,6 +302,10 @@ class Pusher:
             replace(op, operands=(*op.operands, *starts), regions=tuple(regions), results=results)
         )
         self.tangents.update(zip([slot[3] for slot in live], last, strict=True))
+
+
+def is_condition(op: Op) -> bool:
+    return op.primitive in ("and", "or", "not")
 
 
 def fitting(tangent: Value, of: Value) -> Value:

@@ -6,10 +6,23 @@ import math
 import threading
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
+from numba import njit
+from numba.core.errors import TypingError
 
-from srcdiff import UnsupportedConstruct, hessian, hvp, jacobian, sparse_hessian, sparse_jacobian
+from srcdiff import (
+    DifferentiationError,
+    UnsupportedConstruct,
+    differentiate,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    sparse_hessian,
+    sparse_jacobian,
+)
 from srcdiff.arguments import flattened
 from tests.programs import PROGRAMS, Program
 from tests.truth import copied
@@ -384,3 +397,66 @@ def filled(like: Any, numbers: Any) -> Any:
 def test_compiled():
     found = sparse_jacobian(bundle_adjustment, (0, 1))(*BA)
     np.testing.assert_allclose(found.toarray(), dense(bundle_adjustment, (0, 1), BA), rtol=1e-12, atol=1e-13)
+
+
+def several(x, m, where):
+    y = np.zeros((len(x), 2))
+    for i in range(len(where)):
+        y[i, i % 2] = x[where[i]] * m[i, 1]
+    return y, np.sum(m[0] * m[1]), x[1] * x[2]
+
+
+def test_entries_of_a_known_pattern(monkeypatch):
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    x, m, where = drawn(6), drawn(3, 2), np.array([0, 3, 1])
+    for made, args, other in (
+        (sparse_jacobian(banded), (x,), (x + 1.0,)),
+        (sparse_jacobian(banded_by_loop), (x, 2), (-x, 2)),
+        (sparse_jacobian(several, (0, 1)), (x, m, where), (x[::-1], m.T.copy().T, where)),
+        (sparse_jacobian(banded), (x.astype(np.float32),), (x.astype(np.float32),)),
+        (sparse_hessian(lambda x: np.sum(x[1:] ** 2 * x[:-1])), (x,), (x + 1.0,)),
+    ):
+        entries = made.entries(*args)
+        want = made(*other).data
+        assert np.array_equal(entries(*other), want) and entries(*other).dtype == want.dtype
+    entries = sparse_jacobian(banded_by_loop).entries(x, 2)
+    for wrong in ((x, 3), (x[:4], 2)):
+        with pytest.raises(
+            ValueError, match="the pattern of this derivative is that of arguments of other sizes"
+        ):
+            entries(*wrong)
+    entries = sparse_jacobian(several, (0, 1)).entries(x, m, where)
+    with pytest.raises(ValueError, match="or with other integers"):
+        entries(x, m, where[::-1])
+    with pytest.raises(DifferentiationError, match="for arguments of other types"):
+        sparse_jacobian(banded).entries(x)(x.astype(np.float32))
+    # Differentiated again: against differences.
+    of = sparse_jacobian(lambda x: x[1:] ** 2 * x[:-1]).entries(x)
+    step = np.zeros(6)
+    step[2] = 1e-6
+    high, low = (np.sum(of(x + s) ** 2) for s in (step, -step))
+    assert grad(lambda x: np.sum(of(x) ** 2))(x)[2] == pytest.approx((high - low) / 2e-6, rel=1e-6)
+
+
+def test_entries_in_compiled_code():
+    @differentiate
+    def stencil(x):
+        return x[1:-1] ** 2 * x[:-2] - x[2:]
+
+    x = drawn(6)
+    made = sparse_jacobian(stencil)
+    entries = made.entries(x)
+
+    @njit
+    def use(x):
+        return entries(x) * 2.0
+
+    assert np.array_equal(use(x[::-1]), 2.0 * made(x[::-1]).data)
+    assert np.array_equal(entries(x), made(x).data)
+    with pytest.raises(ValueError, match="other sizes"):
+        use(x[:4])
+    for wrong in (lambda x: made(x), lambda x: sparse_jacobian(stencil)(x)):
+        with pytest.raises(
+            TypingError, match=r"the sparse derivative of `stencil` in compiled code(.|\n)*entries"
+        ):
+            njit(wrong)(x)

@@ -44,6 +44,23 @@ def shared_by_two(x):
     return np.where(x > 0.0, np.where(x > 0.7, x**0.5 * x, x**0.5 / x), 0.0)
 
 
+def under_two_conditions(x):
+    """Where neither holds, nothing is owed to the square root."""
+    v = x**0.5
+    return np.where(x > 0.0, v * v * v, 0.0) + np.where(x > 0.7, v * x, x)
+
+
+def under_two_branches(x):
+    y = np.zeros_like(x)
+    for i in range(len(x)):
+        v = x[i] ** 0.5
+        if x[i] > 0.0:
+            y[i] += v * v * v
+        if x[i] > 0.7:
+            y[i] += v * x[i]
+    return y
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(
     ("f", "slopes", "bends"),
@@ -57,6 +74,8 @@ def shared_by_two(x):
         (nested, [0.0, -1.0, -1.0, 0.5**0.5], [2.0, 2.0, -0.5, -(0.5**0.5)]),
         (through_a_cheap_op, [1.0, -4.0, -1.0, -16.0], [0.0, 8.0, -1.0, 64.0]),
         (shared_by_two, [0.0, 1.5, 0.0, -0.5 / 0.5**1.5], [0.0, 0.75, 0.0, 0.75 / 0.5**2.5]),
+        (under_two_conditions, [1.0, 3.0, 1.0, 1.0 + 1.5 * 0.5**0.5], [0.0, 1.5, 0.0, 0.75 / 0.5**0.5]),
+        (under_two_branches, [0.0, 3.0, 0.0, 1.5 * 0.5**0.5], [0.0, 1.5, 0.0, 0.75 / 0.5**0.5]),
         (computed_before, [-1.0, 1.5, -1.0, 1.5 * 0.5**0.5], [0.0, 0.75, 0.0, 0.75 / 0.5**0.5]),
     ],
 )

@@ -161,7 +161,8 @@ def nested_loops(op: Op, affine: Affine) -> tuple[Op, ...]:
         inner = [x for x in body.ops if x.primitive == "for"]
         if not inner:
             return tuple(loops) if all(map(is_plain_or_adds, body.ops)) else ()
-        if len(inner) > 1 or not all(x is inner[0] or is_number_for_rows(x) for x in body.ops):
+        carried = {p for _, p, _, _ in loop_slots(op)}
+        if len(inner) > 1 or not all(x is inner[0] or is_number_for_rows(x, carried) for x in body.ops):
             return ()
         if [(i, r) for i, *_, r in loop_slots(inner[0])] != [(p, y) for _, p, y, _ in loop_slots(op)]:
             return ()
@@ -172,8 +173,11 @@ def is_plain_or_adds(op: Op) -> bool:
     return is_plain(op) or (op.primitive == "accum" and len(indices_of(op)) == op.operands[0].type.ndim)
 
 
-def is_number_for_rows(op: Op) -> bool:
-    return not op.regions and (op.primitive in REGISTRY or op.primitive in ("cast", "shape", "load"))
+def is_number_for_rows(op: Op, carried: set[Value]) -> bool:
+    """Whether an op between two loops makes a number, and not of what a nest adds to: rows collect later than before."""
+    if op.regions or (op.primitive == "load" and op.operands[0] in carried):
+        return False
+    return op.primitive in REGISTRY or op.primitive in ("cast", "shape", "load")
 
 
 def find_stencil(start: Value, accesses: Sequence[Op], loops: Sequence[Op], affine: Affine) -> Stencil | None:

@@ -187,7 +187,8 @@ class Sources(Recording):
         if self.is_held(array):
             return array
         held = self.holder(array)
-        if held is None or held in self.spent or not self.overwrites.survives(op, where, array):
+        within = self.open_loop_around(op)
+        if held is None or held in self.spent or not self.overwrites.survives(op, where, array, within):
             return None
         return held
 

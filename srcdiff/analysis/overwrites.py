@@ -23,9 +23,7 @@ class Overwrites:
     def __init__(self, structure: Structure) -> None:
         self.structure, self.affine = structure, Affine(structure)
 
-    def survives(
-        self, op: Op, where: tuple[Value, ...], array: Value, within: Op | None = None
-    ) -> bool:
+    def survives(self, op: Op, where: tuple[Value, ...], array: Value, within: Op | None = None) -> bool:
         """Whether nothing that runs after `op` stores into element `where` of the array that `op` accesses.
 
         With `within`, nothing that runs in the same trip of that loop.
@@ -92,10 +90,6 @@ class Overwrites:
                 return False
         return True
 
-    def injective(self, op: Op, where: tuple[Value, ...]) -> bool:
-        """Whether an access never hits the same element twice."""
-        return self.apart(op, where, op, where)
-
     def reads_entry(self, load: Op, loop: Op) -> bool:
         """Whether a load in a loop, wherever in a trip, finds what the array held when the trip began."""
         s = self.structure
@@ -115,7 +109,7 @@ class Overwrites:
         return True
 
     def holds_still(self, load: Op, loop: Op) -> bool:
-        """Whether no trip of a loop around a load stores into the element, so that it is the same while the loop runs."""
+        """Whether no trip of a loop around a load stores into its element, which is the same while the loop runs."""
         s = self.structure
         array, *where = load.operands
         if s.is_mixed(array) or s.is_in_shared_memory(array) or loop in s.home[s.origin(array)]:

@@ -109,7 +109,7 @@ class Overwrites:
         return True
 
     def holds_still(self, load: Op, loop: Op) -> bool:
-        """Whether no trip of a loop around a load stores into its element, which is the same while the loop runs."""
+        """Whether no trip of a loop around a load stores into its element, which is then the same in all of them."""
         s = self.structure
         array, *where = load.operands
         if s.is_mixed(array) or s.is_in_shared_memory(array) or loop in s.home[s.origin(array)]:

@@ -3,9 +3,9 @@
     python benchmarks/compare.py [--suite npbench] [--kernels a,b] [--quick] [--json FILE] [--plot FILE]
 
 The suite `kernels` are loops with an adjoint written by hand, `npbench` whole programs, each in NumPy slices and in
-loops. All contenders of a kernel must agree before any is timed. The table gives the time of the primal
-(`numba.njit(primal, error_model="numpy")`), the ratios to it of the primal as srcdiff compiles it (`forward`) and of
-every gradient, and srcdiff against the hand-written adjoint and JAX.
+loops, some with such an adjoint. All contenders of a kernel must agree before any is timed. The table gives the time of
+the primal (`numba.njit(primal, error_model="numpy")`), the ratios to it of the primal as srcdiff compiles it
+(`forward`) and of every gradient, and srcdiff against the hand-written adjoint and JAX.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
+from .optimise.scan import scan_masks
 from .optimise.selections import remember_selections
 from .optimise.split import (
     Parts,
@@ -90,6 +91,17 @@ WIDTH = 4  # tangents at once: as many as the registers of a common machine hold
 Hook = Callable[[str, Function], None]
 Stage = tuple[bool, str, Callable[[Function], Function]]
 
+
+def scan_and_join(function: Function) -> Function:
+    """The function with loops over masks in place of those over places, joined with others over the same range."""
+    scanned = scan_masks(function)
+    if scanned is function:
+        return function
+    for _ in range(2):  # a loop that holds no mask any more may be joined as well
+        scanned = contract_arrays(simplified(join_loops(simplified(scanned))))
+    return scanned
+
+
 FUSE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
@@ -100,6 +112,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "contract", contract_arrays),
+    (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
 ]
 PREPARE: list[Stage] = [

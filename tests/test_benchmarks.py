@@ -1,8 +1,8 @@
 """The functions of the benchmarks have the right gradients.
 
 Those of `kernels` equal the adjoint written by hand, at the smallest size. Those of `npbench`, at a small size, have
-the slope of extrapolated differences along a random direction, and the same gradient in slices as in loops. Generated
-programs of `npbench` run under CPython here, and compiled with `-m slow`.
+the slope of extrapolated differences along a random direction, and the same gradient in slices, in loops and by hand.
+Generated programs of `npbench` run under CPython here, and compiled with `-m slow`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def assert_right(program: ModuleType, style: str, value: float, gradient: tuple[
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program(name: str, npbench: Any) -> None:
-    """Both styles, as printed and run by CPython."""
+    """Both styles, as printed and run by CPython, and an adjoint written by hand where there is one."""
     program = npbench(name)
     found = []
     for style in ("slices", "loops"):
@@ -89,8 +89,13 @@ def test_program(name: str, npbench: Any) -> None:
             value, parts = gradient(*args, *captured)
         assert_unchanged(args, arguments(program))
         found.append(assert_right(program, style, value, parts))
+    if hasattr(program, "hand"):
+        args = arguments(program)
+        value, parts = program.hand(*args)
+        assert_unchanged(args, arguments(program))
+        found.append(assert_right(program, "loops", value, parts))
     scale = np.max(np.abs(found[0]))
-    assert np.max(np.abs(found[0] - found[1])) <= 1e-11 * scale
+    assert all(np.max(np.abs(found[0] - other)) <= 1e-11 * scale for other in found[1:])
 
 
 def parameters_of(function: Any) -> tuple[str, ...]:

@@ -104,6 +104,91 @@ def loops(u, steps, weight):
     return total
 
 
+def hand(u, steps, weight):
+    """A linear recurrence: no tape. Its factors are the same in every row; all arrays have the rows' numbers last."""
+    n = u.shape[0]
+    mul1 = 2.0 / steps * n * n
+    mul2 = 1.0 / steps * n * n
+    a = -mul1 / 2.0
+    b = 1.0 + mul1
+    d = -mul2 / 2.0
+    e = 1.0 + mul2
+    p = np.zeros((2, n))
+    inverse = np.empty((2, n))
+    for j in range(1, n - 1):
+        inverse[0, j] = 1.0 / (a * p[0, j - 1] + b)
+        inverse[1, j] = 1.0 / (d * p[1, j - 1] + e)
+        p[0, j] = -a * inverse[0, j]
+        p[1, j] = -d * inverse[1, j]
+    now = u.copy()
+    v = np.ones((n, n))
+    q = np.ones((n, n))
+    w = np.ones((n, n))
+    for t in range(steps):
+        for j in range(1, n - 1):
+            for i in range(1, n - 1):
+                right = -d * now[j, i - 1] + (1.0 + 2.0 * d) * now[j, i] - d * now[j, i + 1]
+                q[j, i] = (right - a * q[j - 1, i]) * inverse[0, j]
+        for j in range(n - 2, 0, -1):
+            for i in range(1, n - 1):
+                v[j, i] = p[0, j] * v[j + 1, i] + q[j, i]
+        # The second sweep goes along rows: transposed, so that again all systems advance at once.
+        for i in range(1, n - 1):
+            for j in range(1, n - 1):
+                w[j, i] = -a * v[i - 1, j] + (1.0 + 2.0 * a) * v[i, j] - a * v[i + 1, j]
+        for j in range(1, n - 1):
+            for i in range(1, n - 1):
+                q[j, i] = (w[j, i] - d * q[j - 1, i]) * inverse[1, j]
+        for j in range(n - 2, 0, -1):
+            for i in range(1, n - 1):
+                w[j, i] = p[1, j] * w[j + 1, i] + q[j, i]
+        for i in range(1, n - 1):
+            now[i, 0] = 1.0
+            now[i, n - 1] = 1.0
+            for j in range(1, n - 1):
+                now[i, j] = w[j, i]
+    total = 0.0
+    for i in range(n):
+        for j in range(n):
+            total += weight[i, j] * now[i, j]
+    u_bar = weight.copy()
+    v_bar = np.zeros((n, n))
+    w_bar = np.zeros((n, n))
+    q_bar = np.zeros((n, n))
+    for t in range(steps):
+        for i in range(1, n - 1):
+            for j in range(1, n - 1):
+                w_bar[j, i] = u_bar[i, j]
+        for j in range(1, n - 1):
+            for i in range(1, n - 1):
+                w_bar[j, i] += p[1, j - 1] * w_bar[j - 1, i]
+        for j in range(n - 2, 0, -1):
+            for i in range(1, n - 1):
+                q_bar[j, i] = (w_bar[j, i] - d * q_bar[j + 1, i]) * inverse[1, j]
+        v_bar[:] = 0.0
+        for i in range(1, n - 1):
+            for j in range(1, n - 1):
+                x = q_bar[j, i]
+                v_bar[i - 1, j] -= a * x
+                v_bar[i, j] += (1.0 + 2.0 * a) * x
+                v_bar[i + 1, j] -= a * x
+        for j in range(1, n - 1):
+            for i in range(1, n - 1):
+                v_bar[j, i] += p[0, j - 1] * v_bar[j - 1, i]
+        for j in range(n - 2, 0, -1):
+            for i in range(1, n - 1):
+                q_bar[j, i] = (v_bar[j, i] - a * q_bar[j + 1, i]) * inverse[0, j]
+        for j in range(1, n - 1):
+            # What is owed to the columns 0 and n - 1 is owed to ones, but in the first step.
+            u_bar[j, 0] = -d * q_bar[j, 1]
+            u_bar[j, 1] = (1.0 + 2.0 * d) * q_bar[j, 1] - d * q_bar[j, 2]
+            for i in range(2, n - 2):
+                u_bar[j, i] = (1.0 + 2.0 * d) * q_bar[j, i] - d * (q_bar[j, i - 1] + q_bar[j, i + 1])
+            u_bar[j, n - 2] = (1.0 + 2.0 * d) * q_bar[j, n - 2] - d * q_bar[j, n - 3]
+            u_bar[j, n - 1] = -d * q_bar[j, n - 2]
+    return total, (u_bar,)
+
+
 def jax_loss(u, steps, weight):
     import jax
     import jax.numpy as jnp

@@ -74,6 +74,71 @@ def loops(ham, points, y, weight):
     return total
 
 
+def hand(ham, points, y, weight):
+    """The factors solve the transposed systems as well; what is owed to a matrix is an outer product."""
+    n, columns = y.shape
+    slabs = ham.shape[0] - 1
+    ham_bar = np.zeros_like(ham)
+    y_bar = np.zeros_like(y)
+    tz = np.empty((n, n), np.complex128)
+    x = np.empty((n, columns), np.complex128)
+    x_bar = np.empty((n, columns), np.complex128)
+    power = np.empty(slabs + 1, np.complex128)
+    total = 0.0
+    for k in range(points.shape[0]):
+        z = points[k]
+        tz[:] = 0.0
+        for i in range(n):
+            for c in range(columns):
+                x[i, c] = y[i, c]
+        for s in range(slabs + 1):
+            power[s] = z ** (slabs // 2 - s)
+            for i in range(n):
+                for j in range(n):
+                    tz[i, j] += power[s] * ham[s, i, j]
+        for p in range(n):
+            inverse = 1.0 / tz[p, p]
+            for i in range(p + 1, n):
+                factor = tz[i, p] * inverse
+                tz[i, p] = factor
+                for j in range(p + 1, n):
+                    tz[i, j] -= factor * tz[p, j]
+                for c in range(columns):
+                    x[i, c] -= factor * x[p, c]
+        for i in range(n - 1, -1, -1):
+            inverse = 1.0 / tz[i, i]
+            for j in range(i + 1, n):
+                for c in range(columns):
+                    x[i, c] -= tz[i, j] * x[j, c]
+            for c in range(columns):
+                x[i, c] *= inverse
+        sign = -1.0 if abs(z) < 1.0 else 1.0
+        for i in range(n):
+            for c in range(columns):
+                total += sign * (weight[0, i, c] * x[i, c].real + weight[1, i, c] * (z * x[i, c]).imag)
+                x_bar[i, c] = sign * (weight[0, i, c] - 1j * weight[1, i, c] * z)
+        for i in range(n):
+            inverse = 1.0 / tz[i, i]
+            for c in range(columns):
+                x_bar[i, c] *= inverse
+            for j in range(i + 1, n):
+                for c in range(columns):
+                    x_bar[j, c] -= tz[i, j] * x_bar[i, c]
+        for p in range(n - 1, -1, -1):
+            for i in range(p + 1, n):
+                for c in range(columns):
+                    x_bar[p, c] -= tz[i, p] * x_bar[i, c]
+        tz_bar = x_bar @ x.T
+        for s in range(slabs + 1):
+            for i in range(n):
+                for j in range(n):
+                    ham_bar[s, i, j] -= (power[s] * tz_bar[i, j]).real
+        for i in range(n):
+            for c in range(columns):
+                y_bar[i, c] += x_bar[i, c].real
+    return total, (ham_bar, y_bar)
+
+
 def jax_loss(ham, points, y, weight):
     import jax
     import jax.numpy as jnp

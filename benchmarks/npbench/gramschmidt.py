@@ -54,6 +54,42 @@ def loops(a, weight_q, weight_r):
     return total
 
 
+def hand(a, weight_q, weight_r):
+    """Columns as rows of transposed arrays. Each is projected and scaled once more backwards, from the same factors."""
+    m, n = a.shape
+    rest = a.T.copy()
+    q = np.empty((n, m))
+    r = np.zeros((n, n))
+    q_bar = weight_q.T.copy()
+    total = 0.0
+    for k in range(n):
+        r[k, k] = math.sqrt(np.dot(rest[k], rest[k]))
+        for i in range(m):
+            q[k, i] = rest[k, i] / r[k, k]
+        r[k, k + 1 :] = np.dot(rest[k + 1 :], q[k])
+        for j in range(k + 1, n):
+            s = r[k, j]
+            for i in range(m):
+                rest[j, i] -= q[k, i] * s
+        total += np.dot(q_bar[k], q[k]) + np.dot(weight_r[k, k:], r[k, k:])
+    # `rest_bar` is owed to the columns as they are before step `k`, and `rest` is taken back to that.
+    rest_bar = np.zeros((n, m))
+    for k in range(n - 1, -1, -1):
+        r_bar = weight_r[k, k + 1 :] - np.dot(rest_bar[k + 1 :], q[k])
+        for j in range(k + 1, n):
+            s = r[k, j]
+            s_bar = r_bar[j - k - 1]
+            for i in range(m):
+                before = rest[j, i] + q[k, i] * s
+                rest[j, i] = before
+                q_bar[k, i] += s_bar * before - s * rest_bar[j, i]
+                rest_bar[j, i] += s_bar * q[k, i]
+        norm_bar = weight_r[k, k] - np.dot(q_bar[k], q[k]) / r[k, k]
+        for i in range(m):
+            rest_bar[k, i] += q_bar[k, i] / r[k, k] + norm_bar * q[k, i]
+    return total, (rest_bar.T.copy(),)
+
+
 def jax_loss(a, weight_q, weight_r):
     import jax.numpy as jnp
 

@@ -71,6 +71,55 @@ def loops(images, w1, b1, w2, b2, w3, b3, weight):
     return total
 
 
+def hand(images, w1, b1, w2, b2, w3, b3, weight):
+    """Whole layers as products of matrices; what is owed to a layer takes the place of its values."""
+    n = images.shape[0]
+    first = images @ w1
+    for i in range(n):
+        for j in range(b1.shape[0]):
+            first[i, j] = max(first[i, j] + b1[j], 0.0)
+    second = first @ w2
+    for i in range(n):
+        for j in range(b2.shape[0]):
+            second[i, j] = max(second[i, j] + b2[j], 0.0)
+    third = second @ w3
+    b1_bar, b2_bar, b3_bar = np.zeros_like(b1), np.zeros_like(b2), np.zeros_like(b3)
+    total = 0.0
+    for i in range(n):
+        largest = third[i, 0] + b3[0]
+        for j in range(b3.shape[0]):
+            third[i, j] += b3[j]
+            largest = max(largest, third[i, j])
+        norm = 0.0
+        weighted = 0.0
+        for j in range(b3.shape[0]):
+            e = math.exp(third[i, j] - largest)
+            third[i, j] = e
+            norm += e
+            weighted += weight[i, j] * e
+        mean = weighted / norm
+        total += mean
+        for j in range(b3.shape[0]):
+            owed = third[i, j] / norm * (weight[i, j] - mean)
+            third[i, j] = owed
+            b3_bar[j] += owed
+    w3_bar = second.T @ third
+    second_bar = third @ w3.T
+    for i in range(n):
+        for j in range(b2.shape[0]):
+            if second[i, j] <= 0.0:
+                second_bar[i, j] = 0.0
+            b2_bar[j] += second_bar[i, j]
+    w2_bar = first.T @ second_bar
+    first_bar = second_bar @ w2.T
+    for i in range(n):
+        for j in range(b1.shape[0]):
+            if first[i, j] <= 0.0:
+                first_bar[i, j] = 0.0
+            b1_bar[j] += first_bar[i, j]
+    return total, (images.T @ first_bar, b1_bar, w2_bar, b2_bar, w3_bar, b3_bar)
+
+
 def jax_loss(images, w1, b1, w2, b2, w3, b3, weight):
     import jax
     import jax.numpy as jnp

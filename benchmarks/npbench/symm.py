@@ -41,6 +41,39 @@ def loops(alpha, beta, c, a, b, weight):
     return total
 
 
+def hand(alpha, beta, c, a, b, weight):
+    """With `S` the whole symmetric matrix, all is products: `S b`, `S w` and `w b' + b w'`."""
+    m, n = c.shape
+    symmetric = np.empty((m, m))
+    for i in range(m):
+        for k in range(i + 1):
+            symmetric[i, k] = a[i, k]
+            symmetric[k, i] = a[i, k]
+    product = symmetric @ b
+    c_bar = np.empty((m, n))
+    total = 0.0
+    alpha_bar = 0.0
+    beta_bar = 0.0
+    for i in range(m):
+        for j in range(n):
+            w = weight[i, j]
+            alpha_bar += w * product[i, j]
+            beta_bar += w * c[i, j]
+            c_bar[i, j] = beta * w
+    total = alpha * alpha_bar + beta * beta_bar
+    outer = weight @ b.T
+    b_bar = symmetric @ weight
+    for i in range(m):
+        for j in range(n):
+            b_bar[i, j] *= alpha
+    a_bar = np.zeros((m, m))
+    for i in range(m):
+        for k in range(i):
+            a_bar[i, k] = alpha * (outer[i, k] + outer[k, i])
+        a_bar[i, i] = alpha * outer[i, i]
+    return total, (alpha_bar, beta_bar, c_bar, a_bar, b_bar)
+
+
 def jax_loss(alpha, beta, c, a, b, weight):
     import jax.numpy as jnp
 

@@ -23,8 +23,11 @@ class Overwrites:
     def __init__(self, structure: Structure) -> None:
         self.structure, self.affine = structure, Affine(structure)
 
-    def survives(self, op: Op, where: tuple[Value, ...], array: Value) -> bool:
-        """Whether nothing that runs after `op` stores into element `where` of the array that `op` accesses."""
+    def survives(self, op: Op, where: tuple[Value, ...], array: Value, within: Op | None = None) -> bool:
+        """Whether nothing that runs after `op` stores into element `where` of the array that `op` accesses.
+
+        With `within`, nothing that runs in the same trip of that loop.
+        """
         s = self.structure
         if s.is_mixed(array):
             return False
@@ -36,14 +39,16 @@ class Overwrites:
         for store in stores:
             if store.primitive in ("accumulate_array", "ensure"):
                 return False
+            if within is not None and within not in s.around[store]:
+                continue
             target = store.operands[1 : 1 + len(where)]
             if store is op:
-                if not self.injective(op, where):
+                if not self.apart(op, where, op, where, within):
                     return False
                 continue
             if not all(self.affine.is_never_negative(i) for i in target):
                 return False
-            if not self.apart(op, where, store, target):
+            if not self.apart(op, where, store, target, within):
                 return False
         return True
 
@@ -85,10 +90,6 @@ class Overwrites:
                 return False
         return True
 
-    def injective(self, op: Op, where: tuple[Value, ...]) -> bool:
-        """Whether an access never hits the same element twice."""
-        return self.apart(op, where, op, where)
-
     def reads_entry(self, load: Op, loop: Op) -> bool:
         """Whether a load in a loop, wherever in a trip, finds what the array held when the trip began."""
         s = self.structure
@@ -104,6 +105,25 @@ class Overwrites:
             if store.primitive != "store" or not all(self.affine.is_never_negative(i) for i in target):
                 return False
             if not self.apart(store, target, load, tuple(where), within=loop):
+                return False
+        return True
+
+    def holds_still(self, load: Op, loop: Op) -> bool:
+        """Whether no trip of a loop around a load stores into its element, which is then the same in all of them."""
+        s = self.structure
+        array, *where = load.operands
+        if s.is_mixed(array) or s.is_in_shared_memory(array) or loop in s.home[s.origin(array)]:
+            return False
+        stores = [store for store in s.stores.get(s.storage(array), []) if loop in s.around[store]]
+        if stores and not all(self.affine.is_never_negative(i) for i in where):
+            return False
+        within = next((op for op in reversed(s.around[loop]) if op.primitive in ("for", "while")), None)
+        for store in stores:
+            target = store.operands[1:-1]
+            if store.primitive != "store" or not all(self.affine.is_never_negative(i) for i in target):
+                return False
+            apart = self.apart(store, target, load, tuple(where), within)
+            if not apart or not self.apart(load, tuple(where), store, target, within):
                 return False
         return True
 

@@ -13,13 +13,14 @@ but the IR.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..ir import types as ty
 from ..ir.builder import constant
-from ..ir.core import Block, Function, Op, Value
+from ..ir.core import Block, Function, Op, Value, is_number
+from ..ir.types import Type
 from ..ir.walk import ops_of
 
 LENGTHS = {
@@ -59,27 +60,33 @@ class Unifier:
         known, made = dict(known), dict(made)
         ops: list[Op] = []
         for op in early_checks(block):
-            op = replace(
-                op,
-                operands=tuple(latest(v, known) for v in op.operands),
-                regions=tuple(self.block(region, known, made) for region in op.regions),
-            )
-            if op.primitive == "require":
-                if op.operands[0].is_constant and op.operands[0].constant:
-                    continue
-                self.learn(op.operands[0], known)
-            elif is_length(op):
-                operands = tuple((v.constant, v.type) if v.is_constant else v for v in op.operands)
-                key = (op.primitive, operands, op.attributes.get("axis"), op.result.type)
-                if key in made:
-                    known[op.result] = made[key]
-                    continue
-                made[key] = op.result
-            for result in op.results:
-                self.makers[result] = op
-                self.age[result] = len(self.age)
-            ops.append(op)
+            op = replace(op, regions=tuple(self.block(region, known, made) for region in op.regions))
+            self.add(op, ops, known, made)
         return Block(block.parameters, tuple(ops), tuple(latest(v, known) for v in block.results))
+
+    def add(self, op: Op, ops: list[Op], known: dict[Value, Value], made: dict[Any, Value]) -> None:
+        """Append an op to those of a block, if it is not known what it makes or checks."""
+        op = replace(op, operands=tuple(latest(v, known) for v in op.operands))
+        if op.primitive == "require":
+            if op.operands[0].is_constant and op.operands[0].constant:
+                return
+            self.learn(op.operands[0], known)
+        elif is_length(op):
+            key = key_of(op.primitive, op.operands, op.result.type, op.attributes.get("axis"))
+            if key in made:
+                known[op.result] = made[key]
+                return
+            made[key] = op.result
+        elif op.primitive == "for" and is_number(op.operands[0], 0) and is_number(op.operands[2], 1):
+            # `range(n)` and `range(max(n, 0))` are the same, and the latter may be known to be a length.
+            low, high, *others = op.operands
+            clipped = made.get(key_of("max", (high, low), ty.int64))
+            if clipped in known and high not in self.makers:
+                op = replace(op, operands=(low, latest(clipped, known), *others))
+        for result in op.results:
+            self.makers[result] = op
+            self.age[result] = len(self.age)
+        ops.append(op)
 
     def learn(self, condition: Value, known: dict[Value, Value]) -> None:
         """What follows from a check that has passed."""
@@ -105,6 +112,11 @@ def latest(value: Value, known: Mapping[Value, Value]) -> Value:
     while value in known:
         value = known[value]
     return value
+
+
+def key_of(primitive: str, operands: Sequence[Value], type: Type, axis: int | None = None) -> Any:
+    """What two lengths have in common that are the same."""
+    return primitive, tuple((v.constant, v.type) if v.is_constant else v for v in operands), axis, type
 
 
 def is_length(op: Op) -> bool:

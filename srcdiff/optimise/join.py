@@ -101,8 +101,11 @@ class Joiner:
         if all(is_joinable(op, self.affine) for op in (first, second)):
             made = self.pair(first, between, second)
             return self.aligned_pair(block, first, second, touched) if made is None else made
-        if all(is_nest(op, self.affine) for op in (first, second)):
-            return self.nests(block, first, between, second)
+        if is_nest(first, self.affine):
+            if is_nest(second, self.affine):
+                return self.nests(block, first, between, second)
+            if is_joinable(second, self.affine) and only_sums(second):
+                return self.pair(first, between, second)
         return None
 
     def aligned_pair(self, block: Block, first: Op, second: Op, touched: list[Op]) -> Joined | None:
@@ -289,11 +292,26 @@ def is_joinable(op: Op, affine: Affine) -> bool:
     if not is_number(op.operands[2], 1):
         return False
     for inner in body.ops:
+        if inner.primitive == "if" and chooses_terms(inner, op, affine):
+            continue
         if inner.regions or inner.primitive not in (*MOVABLE, *REGISTRY):
             return False
         if inner.primitive in ACCESSES and len(indices_of(inner)) < inner.operands[0].type.ndim:
             return False
     return not has_recurrence(op, affine)
+
+
+def chooses_terms(choice: Op, loop: Op, affine: Affine) -> bool:
+    """Whether an `if` in a loop only adds to sums, of what it computes from elements that the loop does not store."""
+    structure, body = affine.structure, loop_body(loop)
+    stored = {structure.storage(op.operands[0]) for op in accesses(loop) if op.primitive == "store"}
+    for inner in (op for region in choice.regions for op in region.ops):
+        if inner.primitive not in (*READING, *REGISTRY):
+            return False
+        if inner.primitive == "load" and structure.storage(inner.operands[0]) in stored:
+            return False
+    sums = {y for _, p, y, _ in loop_slots(loop) if not ty.is_array(p.type) and accumulates(body, p, y)}
+    return all(result in sums for result in choice.results)
 
 
 def is_nest(op: Op, affine: Affine) -> bool:
@@ -305,13 +323,29 @@ def is_nest(op: Op, affine: Affine) -> bool:
         return False
     loops = [inner for inner in body.ops if inner.regions]
     if not loops or not all(
-        inner.regions or inner.primitive in (*READING, "store", *REGISTRY) for inner in body.ops
+        inner.regions
+        or inner.primitive in (*READING, "store", *REGISTRY)
+        or (inner.primitive == "require" and is_steady(inner.operands[0], op, affine))
+        for inner in body.ops
     ):
         return False
     if not all(is_nest(inner, affine) or is_joinable(inner, affine) for inner in loops):
         return False
     sums = (slot for slot in loop_slots(op) if not ty.is_array(slot[1].type))
     return all(accumulates(body, p, y) for _, p, y, _ in sums) and has_own_rows(op, affine)
+
+
+def only_sums(loop: Op) -> bool:
+    """Whether a loop does nothing but to add up."""
+    return not any(op.primitive == "store" for op in accesses(loop))
+
+
+def is_steady(value: Value, loop: Op, affine: Affine) -> bool:
+    """Whether a number is the same in every trip of a loop: a check of it fails in the first one or never."""
+    if loop not in affine.structure.home.get(value, ()):
+        return True
+    made = affine.structure.maker[value]
+    return made.primitive in REGISTRY and all(is_steady(x, loop, affine) for x in made.operands)
 
 
 def has_own_rows(op: Op, affine: Affine) -> bool:

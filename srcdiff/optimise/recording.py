@@ -75,6 +75,11 @@ class Recording:
             depth += 1
         return home[depth:]
 
+    def open_loop_around(self, op: Op) -> Op | None:
+        """The innermost loop around an op that is open now: both sweeps of its trips are one behind the other."""
+        common = [a for a, b in zip(self.structure.around[op], self.open, strict=False) if a is b]
+        return next((a for a in reversed(common) if a.primitive in LOOPS), None)
+
     def closed_loops(self, value: Value) -> tuple[Op, ...]:
         return tuple(op for op in self.chain(value) if op.primitive in LOOPS)
 
@@ -91,6 +96,8 @@ class Recording:
             )
         if value not in maker.results:
             return True
+        if maker.primitive == "load" and self.overwrites.holds_still(maker, loop):
+            return any(self.varies(x, loop) for x in maker.operands[1:])
         if maker.primitive in REGISTRY or maker.primitive in ("load", "cast", "shape"):
             return any(self.varies(x, loop) for x in maker.operands)
         return True

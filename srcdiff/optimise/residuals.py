@@ -33,6 +33,10 @@ from .recording import Choices
 from .replay import replay_segments, replay_trips, stepping_loops
 from .tapes import Plan, Recorder
 
+WORTHWHILE = (
+    0.97  # what making trips again may cost at most, over recording: estimates that close tell nothing
+)
+
 
 def place_residuals(function: Function, cheap: int = CHEAP) -> Function:
     """Supply what the reverse sweep reads out of scope, in the way that is estimated to cost the least.
@@ -46,7 +50,7 @@ def place_residuals(function: Function, cheap: int = CHEAP) -> Function:
         if replayed is None:
             continue
         placed = cheapest(replayed, cheap)
-        if placed.cost < best.cost:
+        if placed.cost < WORTHWHILE * best.cost:
             function, best = replayed, placed
     return best.function
 

@@ -187,7 +187,8 @@ class Sources(Recording):
         if self.is_held(array):
             return array
         held = self.holder(array)
-        if held is None or held in self.spent or not self.overwrites.survives(op, where, array):
+        within = self.open_loop_around(op)
+        if held is None or held in self.spent or not self.overwrites.survives(op, where, array, within):
             return None
         return held
 
@@ -236,7 +237,7 @@ class Sources(Recording):
         row = REGISTRY.get(maker.primitive)
         cost = row.cost if row is not None else 1 if maker.primitive in ("cast", "shape") else budget + 1
         self.leaf.pop(value, None)
-        if cost > budget:
+        if cost > budget or self.is_test_of_elements(value):
             return None
         if maker.primitive == "shape":
             held = self.holder(maker.operands[0])
@@ -265,6 +266,15 @@ class Sources(Recording):
                 self.leaf[value] = self.leaf.get(operand, operand)
             return None
         return self.builder.append(replace(maker, operands=tuple(operands), results=(self.again(value),)))[0]
+
+    def is_test_of_elements(self, value: Value) -> bool:
+        """Whether a value combines comparisons of elements: as one byte on a tape it is less to read than those are."""
+        maker = self.structure.maker[value]
+        if maker.primitive not in ("and", "or") or self.choices.cheap > CHEAP:
+            return False
+        compared = [self.structure.maker.get(v) for v in maker.operands]
+        makers = [self.structure.maker.get(v) for op in compared if op is not None for v in op.operands]
+        return bool(self.closed_loops(value)) and any(m is not None and m.primitive == "load" for m in makers)
 
     def again(self, value: Value) -> Value:
         return Value(value.name, value.type)

@@ -331,12 +331,13 @@ class Arrays(Slices):
 
     def raveled(self, thing: Any) -> ArrayView:
         """The elements in C order: the array itself, another one of its memory, or a new one where it has gaps."""
-        is_view = isinstance(thing, ArrayView)
-        if is_view and thing.ndim == 1 and self.is_contiguous(thing):
+        if not isinstance(thing, ArrayView):
+            return self.flattened(thing)
+        is_contiguous = self.is_contiguous(thing)
+        if is_contiguous and thing.ndim == 1:
             return thing
         flat = self.flattened(thing)
-        if is_view:
-            self.alike(flat, thing, self.is_contiguous(thing))
+        self.alike(flat, thing, is_contiguous)
         return flat
 
     def is_contiguous(self, view: ArrayView) -> bool:

@@ -249,9 +249,10 @@ class Elements(Scalars):
         where = [self.as_value(i) for i in self.root_indices(view, indices)]
         self.write(root, self.with_element(version, where, value), root.links)
         for other, place in root.links.items():
-            if isinstance(self.memory.get(other), Value):
+            current = self.memory.get(other)
+            if isinstance(current, Value):
                 there = [self.as_value(i) for i in place(tuple(where))]
-                self.write(other, self.with_element(self.memory[other], there, value), (root, *root.links))
+                self.write(other, self.with_element(current, there, value), (root, *root.links))
 
     def with_element(self, version: Value, where: list[Value], value: Value) -> Value:
         """The version with another element."""

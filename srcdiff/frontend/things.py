@@ -78,11 +78,13 @@ class Root:
 
         So it is with whatever `of` is linked to.
         """
-        for other, there in [(of, lambda where: where), *of.links.items()]:
-            self.links[other] = lambda where, there=there: there(place(where))
-            if back is not None and (other is of or of in other.links):
-                onward = (lambda where: where) if other is of else other.links[of]
-                other.links[self] = lambda where, onward=onward: back(onward(where))
+        for other, there in of.links.items():
+            self.links[other] = then(place, there)
+            if back is not None and of in other.links:
+                other.links[self] = then(other.links[of], back)
+        self.links[of] = place
+        if back is not None:
+            of.links[self] = back
 
     def shares(self, other: Root) -> bool:
         """Whether the two may be the same memory."""
@@ -93,6 +95,10 @@ class Root:
         for root in (other, *other.aliases):
             if root not in apart:
                 self.may_alias(root)
+
+
+def then(first: Place, second: Place) -> Place:
+    return lambda where: second(first(where))
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ def is_plain_or_adds(op: Op) -> bool:
 
 
 def is_number_for_rows(op: Op, carried: set[Value]) -> bool:
-    """Whether an op between two loops makes a number, and not of what a nest adds to: rows collect later than before."""
+    """Whether an op between two loops makes a number, but not of what the nest adds to: rows collect late."""
     if op.regions or (op.primitive == "load" and op.operands[0] in carried):
         return False
     return op.primitive in REGISTRY or op.primitive in ("cast", "shape", "load")

@@ -53,6 +53,7 @@ from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
+from .optimise.rows import share_rows
 from .optimise.selections import remember_selections
 from .optimise.split import (
     Parts,
@@ -94,6 +95,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "rows", share_rows),
     (OPTIONAL, "contract", contract_arrays),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
 ]
@@ -293,6 +295,7 @@ NOT_IN_THREADS = {
     "multiply",
     "push",
     "interchange",
+    "rows",
     "hold",
     "maps",
     "rotate",

@@ -7,8 +7,8 @@
                                               q[i] = total
 
 The two arrays might share memory for all that LLVM knows: it would load and store the element in every trip, and
-vectorise nothing. Only where the element certainly exists, since the loop may make no trip. Reads: structure, affine
-forms.
+vectorise nothing. Only where the element certainly exists, or the loop makes a trip. Reads: structure, affine forms,
+ranges.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..analysis.affine import Affine
+from ..analysis.ranges import ONE, Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, indices_of, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import substitute, uses_in
 from .combine import same_place
 from .contract import accesses_of
@@ -48,13 +49,20 @@ def held(loop: Op, affine: Affine) -> list[Op]:
         return [loop]
     before: list[Op] = []
     behind: list[Op] = []
+    runs = makes_a_trip(loop, Ranges(affine))
     for slot in loop_slots(loop):
         pair = sum_of(loop, slot[1], slot[2], affine)
-        if pair is not None and affine.is_in_range(slot[0], indices_of(pair[0])):
+        if pair is not None and (runs or affine.is_in_range(slot[0], indices_of(pair[0]))):
             load, loop, store = with_number(loop, slot, *pair)
             before.append(load)
             behind.append(store)
     return [*before, loop, *behind]
+
+
+def makes_a_trip(loop: Op, ranges: Ranges) -> bool:
+    """Whether a loop has a trip wherever the loops around it have one."""
+    low, high = map(ranges.affine.form, loop.operands[:2])
+    return is_number(loop.operands[2], 1) and ranges.implied(high - low - ONE, ranges.at(loop))
 
 
 def sum_of(loop: Op, parameter: Value, yielded: Value, affine: Affine) -> tuple[Op, Op] | None:

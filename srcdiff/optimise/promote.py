@@ -7,15 +7,17 @@
                                                x_bar[j] += total
 
 The index must be the same in every trip, and the loop must only add to the array: then the order does not matter,
-whatever other elements it adds to. The guard is there
-for loops without a trip, where the element might not exist. Reads: structure, affine forms.
+whatever other elements it adds to. The guard is there for loops without a trip, where the element might not exist;
+checks may say that it does. Reads: structure, affine forms, ranges.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..analysis.affine import Affine
+from ..analysis.affine import Affine, Linear
+from ..analysis.ranges import ONE, Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
@@ -26,22 +28,38 @@ from .fuse import accumulates
 
 
 def promote_sums(function: Function) -> Function:
-    return replace(function, body=promote(function.body, Affine(find_structure(function.body))))
+    ranges = Ranges(Affine(find_structure(function.body)))
+    return replace(function, body=promote(function.body, ranges, ()))
 
 
-def promote(block: Block, affine: Affine) -> Block:
+def promote(block: Block, ranges: Ranges, facts: Sequence[Linear]) -> Block:
+    """The block with the sums of its loops in numbers; `facts` hold in each run of it."""
+    ranges.layers.append(list(facts))
     with Builder() as builder:
         for op in block.ops:
             if op.regions:
-                op = replace(op, regions=tuple(promote(region, affine) for region in op.regions))
+                inside = ranges.in_each_trip(op) if op.primitive == "for" else ()
+                op = replace(op, regions=tuple(promote(region, ranges, inside) for region in op.regions))
+            elif op.primitive == "require":
+                ranges.learn(op)
             if op.primitive == "for" and not leaves_early(op):
-                loop(builder, op, affine)
+                loop(builder, op, ranges)
             else:
                 builder.append(op)
+    ranges.layers.pop()
     return replace(block, ops=tuple(builder.ops))
 
 
-def loop(builder: Builder, op: Op, affine: Affine) -> None:
+def exists(array: Value, where: Sequence[Value], ranges: Ranges) -> bool:
+    """Whether an element certainly exists, at indices that do not count from the end."""
+    affine = ranges.affine
+    return affine.is_in_range(array, where) or all(
+        affine.is_never_negative(i) and ranges.proves(affine.length(array, axis) - affine.form(i) - ONE)
+        for axis, i in enumerate(where)
+    )
+
+
+def loop(builder: Builder, op: Op, ranges: Ranges) -> None:
     """Emit a loop with the sums that it can keep in numbers."""
     body = loop_body(op)
     inside = set(body.parameters) | {v for inner in body.ops for v in inner.results}
@@ -86,7 +104,7 @@ def loop(builder: Builder, op: Op, affine: Affine) -> None:
         for k, each in enumerate(mine):
             total = left[id(each)]
             joined = result if k == len(mine) - 1 else Value(held.name, held.type)
-            if affine.is_in_range(result, each.where):
+            if exists(result, each.where, ranges):
                 addition = Op("accum", (held, *each.where, total), (joined,), (), {}, op.location)
                 held = builder.append(addition)[0]
                 continue

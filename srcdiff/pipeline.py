@@ -92,12 +92,13 @@ FUSE: list[Stage] = [
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
+    (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "rows", share_rows),
     (OPTIONAL, "contract", contract_arrays),
-    (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
 ]
 PREPARE: list[Stage] = [
     (NEEDED, "primal", as_primal),
@@ -297,6 +298,7 @@ NOT_IN_THREADS = {
     "interchange",
     "rows",
     "hold",
+    "hold joined",
     "maps",
     "rotate",
     "unread after rotation",

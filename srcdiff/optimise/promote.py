@@ -6,9 +6,9 @@
                                            if total != 0.0:
                                                x_bar[j] += total
 
-The index must be the same in every trip, and the loop must only add to the array: then the order does not matter,
-whatever other elements it adds to. The guard is there for loops without a trip, where the element might not exist;
-checks may say that it does. Reads: structure, affine forms, ranges.
+The index must be the same in every trip, and the loop must only add to the array, or read and store other elements of
+it: then the order does not matter, whatever other elements it adds to. The guard is there for loops without a trip,
+where the element might not exist; checks may say that it does. Reads: structure, affine forms, ranges.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ..ir.builder import Builder, zero
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.walk import substitute
 from .combine import same_place
+from .contract import accesses_of
 from .fuse import accumulates
 
 
@@ -66,8 +67,15 @@ def loop(builder: Builder, op: Op, ranges: Ranges) -> None:
     slots = loop_slots(op)
     sums: list[Sum] = []
     for _, parameter, yielded, result in slots:
-        if ty.is_array(parameter.type) and accumulates(body, parameter, yielded):
-            sums += sums_of(body, parameter, result, inside)
+        if not ty.is_array(parameter.type):
+            continue
+        found = sums_of(body, parameter, result, inside)
+        if found and not accumulates(body, parameter, yielded):
+            others = others_beside(body, parameter, yielded)
+            if others is None:
+                continue
+            found = [each for each in found if all(ranges.are_apart(op, each.updates[0]) for op in others)]
+        sums += found
     if not sums:
         builder.append(op)
         return
@@ -115,6 +123,14 @@ def loop(builder: Builder, op: Op, ranges: Ranges) -> None:
             held = joined
 
 
+def others_beside(body: Block, start: Value, end: Value) -> list[Op] | None:
+    """The loads and stores of an array to which a loop adds; None if it does anything else with it."""
+    accesses = accesses_of(body, start, ("load", "store", "accum"))
+    if accesses is None or not any(end in op.results for op in accesses):
+        return None
+    return [op for op in accesses if op.primitive != "accum"]
+
+
 @dataclass(eq=False)
 class Sum:
     """The additions of a loop to one element: they become additions to a number."""
@@ -135,6 +151,8 @@ def sums_of(body: Block, start: Value, result: Value, inside: set[Value]) -> lis
             continue
         if op.primitive == "for":
             versions.update(slot_result for first, _, _, slot_result in loop_slots(op) if first in versions)
+        if op.primitive == "store":
+            versions.update(op.results)
         if op.primitive != "accum":
             continue
         versions.add(op.result)

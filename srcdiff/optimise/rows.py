@@ -24,14 +24,29 @@ from dataclasses import dataclass, replace
 
 from ..analysis.affine import Linear
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, written_in_place
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Value,
+    indices_of,
+    is_number,
+    leaves_early,
+    loop_body,
+    written_in_place,
+)
 from ..ir.walk import free_values_of, ops_of, ops_within
 from ..primitives import REGISTRY
 from .align import same
 from .fold import simplified
 from .join import ACCESSES, MOVABLE, Joiner, join_loops, together
 
-SHAPED = ("shape", "zeros_like", "empty_like", "for")  # what does not read the elements of its operands itself
+SHAPED = (
+    "shape",
+    "zeros_like",
+    "empty_like",
+    "for",
+)  # what does not read the elements of its operands itself
 BETWEEN = {*MOVABLE, *SHAPED, *REGISTRY, "copy", "require"}
 INSIDE = {*MOVABLE, *REGISTRY, "for"}
 
@@ -117,7 +132,7 @@ class Pair:
         own = Linear(((loop_body(nest).parameters[0], 1),))
         inner = {loop_body(op).parameters[0] for op in ops_within(loop_body(nest)) if op.primitive == "for"}
         axes = depth(nest)
-        found = set()
+        found: set[tuple[Value, int]] = set()
         for op in ops_within(loop_body(nest)):
             if op.primitive not in ACCESSES or len(indices_of(op)) != axes:
                 continue

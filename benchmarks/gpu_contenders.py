@@ -1,18 +1,30 @@
 """The same gradients from other libraries on the same device: Warp, JAX and PyTorch.
 
-Each function takes arrays of NumPy and gives what computes the gradients once more and waits for them. A library is
-imported only when its function is called; what is missing raises `Missing`.
+Each function takes arrays of NumPy and gives a `Run`, which computes the gradients once more. A library is imported
+only when its function is called; what is missing raises `Missing`.
 """
 
 import functools
 import importlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-Run = Callable[[], tuple[Any, ...]]
+
+@dataclass(frozen=True)
+class Run:
+    """A computation: `start` gives its results before they are there, `wait` waits for such results."""
+
+    start: Callable[[], Any]
+    wait: Callable[[Any], Any]
+
+    def __call__(self) -> Any:
+        found = self.start()
+        self.wait(found)
+        return found
 
 
 class Missing(Exception):
@@ -48,6 +60,11 @@ def warp_kernels() -> dict[str, Any]:
         y[i] = e
 
     @wp.kernel
+    def duffing(x: f64, h: f64, y: f64):
+        i = wp.tid()
+        y[i] = x[i] * (h[0] - x[i] * x[i])
+
+    @wp.kernel
     def saxpy_loss(a: f64, x: f64, y: f64, loss: f64):
         i = wp.tid()
         z = a[0] * x[i] + y[i]
@@ -73,7 +90,13 @@ def warp_kernels() -> dict[str, Any]:
         n2 = 0.5 * (1.0 + wp.erf(d2 / wp.sqrt(2.0)))
         value[i] = spot[i] * n1 - strike[i] * wp.exp(-rate[0] * time[i]) * n2
 
-    return {"chain": chain, "saxpy_loss": saxpy_loss, "heat": heat, "black_scholes": black_scholes}
+    return {
+        "duffing": duffing,
+        "chain": chain,
+        "saxpy_loss": saxpy_loss,
+        "heat": heat,
+        "black_scholes": black_scholes,
+    }
 
 
 def warp_adjoint(
@@ -96,7 +119,7 @@ def warp_adjoint(
     given = [wp.array(x, device=device, requires_grad=True) for x in inputs]
     out = wp.array(output, device=device, requires_grad=True)
 
-    def run() -> tuple[Any, ...]:
+    def start() -> tuple[Any, ...]:
         for x in given:
             x.grad.zero_()
         out.grad.fill_(1.0)  # Warp uses it up
@@ -112,11 +135,10 @@ def warp_adjoint(
             adjoint=True,
             device=device,
         )
-        wp.synchronize_device(device)
         found = [x.grad for x in given]
         return (out, *found) if with_value else tuple(found)
 
-    return run
+    return Run(start, lambda _: wp.synchronize_device(device))
 
 
 # ---------------------------------------------------------------------------------------------------- JAX
@@ -145,7 +167,7 @@ def jax_black_scholes(columns: Sequence[Any], rate: float, device: str = "gpu") 
         return value, *gradients[:4], gradients[4].sum()
 
     given = [jnp.asarray(c) for c in columns]
-    return lambda: jax.block_until_ready(greeks(*given, np.float32(rate)))
+    return Run(lambda: greeks(*given, np.float32(rate)), jax.block_until_ready)
 
 
 # ------------------------------------------------------------------------------------------------- PyTorch
@@ -168,11 +190,8 @@ def torch_black_scholes(columns: Sequence[Any], rate: float, device: str = "cuda
     given = [torch.tensor(c, device=device, requires_grad=True) for c in columns]
     given.append(torch.tensor(rate, dtype=torch.float32, device=device, requires_grad=True))
 
-    def run() -> tuple[Any, ...]:
+    def start() -> tuple[Any, ...]:
         value = price(*given)
-        gradients = torch.autograd.grad(value.sum(), given)
-        if device == "cuda":
-            torch.cuda.synchronize()
-        return value, *gradients
+        return value, *torch.autograd.grad(value.sum(), given)
 
-    return run
+    return Run(start, lambda _: torch.cuda.synchronize() if device == "cuda" else None)

@@ -69,7 +69,7 @@ def drift(speed, h, place):
 
 
 def main(on_gpu: bool) -> None:
-    count, steps = (4096, 100) if on_gpu else (5, 8)
+    count, steps = (4096, 20) if on_gpu else (5, 8)
     grid = (-(-count // T), T)
     device = (lambda x: cuda.to_device(x)) if on_gpu else (lambda x: x.copy())
     host = (lambda x: x.copy_to_host()) if on_gpu else (lambda x: x)

@@ -10,7 +10,7 @@ Prints:
 
     loss at the start  0.13651
     loss at the end    0.00000
-    conductivities     0.050 0.199
+    conductivities     0.050 0.200
 
     step_adjoint
       u  gather: each thread collects for its element, if there is a thread for each; else atomic
@@ -74,8 +74,10 @@ def main(on_gpu: bool) -> None:
     host = (lambda x: x.copy_to_host()) if on_gpu else (lambda x: x)
     with nullcontext() if on_gpu else emulated():
         measured = simulated(Tape(), place(np.array([0.05, 0.2])))
-        start = np.array([0.1, 0.1])
-        found = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 8})
+        start, stable = np.array([0.1, 0.1]), [(0.0, 0.24)] * 2
+        found = minimize(
+            loss_and_gradient, start, jac=True, method="L-BFGS-B", bounds=stable, options={"maxiter": 8}
+        )
         print(f"loss at the start  {loss_and_gradient(start)[0]:.5f}")
     print(f"loss at the end    {found.fun:.5f}")
     print(f"conductivities     {found.x[0]:.3f} {found.x[1]:.3f}\n")

@@ -33,12 +33,12 @@ def test_without_a_gpu_nothing_is_written(capsys):
 
 
 def test_measurements_and_their_table(tmp_path):
-    def time(run, rounds):
-        run()
-        return 1e-6 * rounds
+    def clock(run, rounds):
+        run.start()
+        return 1e-6 * rounds, 1e-7
 
     with emulated():
-        rows = gpu.measured(gpu.kernels(300), 2, time) + gpu.measured(gpu.batches(40), 4, time)
+        rows = gpu.measured(gpu.kernels(300), 2, clock) + gpu.measured(gpu.batches(40), 4, clock)
     by_name = {row["name"]: row for row in rows}
     assert set(gpu.GOALS) <= set(by_name)
     assert by_name["copy"]["bytes_per_second"] == pytest.approx(16 * 300 / 2e-6)
@@ -47,7 +47,8 @@ def test_measurements_and_their_table(tmp_path):
     assert all(re.search("is not installed|finds no GPU", reason) for reason in absent)
     lines = gpu.table(rows)
     assert len(lines) == len(rows)
-    assert any(re.search(r"^chain adjoint +0\.002 ms +150\.0%  \(goal 85%\)$", line) for line in lines)
+    wanted = r"^map adjoint +0\.002 ms +150\.0%  +0 us to start  \(goal 85%\)$"
+    assert any(re.search(wanted, line) for line in lines)
     file = gpu.written(tmp_path, "NVIDIA H100", {"gib": 1.0, "rows": rows})
     assert re.fullmatch(r"gpu_NVIDIA_H100_\d{4}-\d\d-\d\d\.json", file.name)
     assert json.loads(file.read_text())["rows"] == rows
@@ -86,19 +87,21 @@ def test_warp_formula():
 
 @pytest.mark.parametrize(
     ("function", "place"),
-    [(gpu.chain, 1), (gpu.saxpy_loss, 3), (gpu.heat, 2)],
-    ids=["chain", "saxpy", "heat"],
+    [(gpu.duffing, 2), (gpu.chain, 1), (gpu.saxpy_loss, 3), (gpu.heat, 2)],
+    ids=["duffing", "chain", "saxpy", "heat"],
 )
 def test_warp_kernels(function, place):
     pytest.importorskip("warp")
     x, y = np.random.default_rng(0).standard_normal((2, 40))
     args = {
+        gpu.duffing: [x, np.full(1, 0.5), np.zeros(40)],
         gpu.chain: [x, np.zeros(40), np.full(1, 0.5)],
         gpu.saxpy_loss: [np.full(1, 0.7), x, y, np.zeros(1)],
         gpu.heat: [x, np.full(1, 0.2), np.zeros(40)],
     }[function]
     shadows = [np.ones_like(a) if k == place else np.zeros_like(a) for k, a in enumerate(args)]
-    given = [a[0] if function is gpu.chain and a.shape == (1,) else a for a in args]
+    takes_number = function in (gpu.duffing, gpu.chain)
+    given = [a[0] if takes_number and a.shape == (1,) else a for a in args]
     with emulated():
         gpu.kernel(function).adjoint[2, 32](*given, *shadows)
     inputs = [a for k, a in enumerate(args) if k != place]

@@ -49,6 +49,7 @@ class Adjoint:
     needed : the arrays, by number, whose values it reads
     written : those that the kernel writes
     accumulation : how threads add to the shadow of each argument, for those that they add to
+    parted : the arguments, by number, to whose shadows blocks add: the kernel takes partial sums of those
     apart : along other axes a block must have one thread, and a grid one block: they would store alike
     collecting : the same, where neighbours need not add to each other's elements
     axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
@@ -67,6 +68,7 @@ class Adjoint:
     needed: frozenset[int]
     written: frozenset[int]
     accumulation: dict[str, Accumulation]
+    parted: frozenset[int]
     apart: tuple[frozenset[int], frozenset[int]]
     collecting: Kernel | None = None
     axes: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -171,6 +173,7 @@ def write_adjoint(
         frozenset(read_by(placed.function, parameters)),
         frozenset(written_by(program.function)),
         {signature.names[k]: how for k, how in ways.items()},
+        frozenset(k for k, how in ways.items() if how.way == "block"),
         apart,
         None if gathered is None else printed(best, gathered),
         {k: collected[shadow] for k, shadow in shadows.items() if shadow in collected},

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import Location, UnsupportedDtype
-from .device import is_on_device
+from .received import DeviceArray, bounds_of, is_on_device
 
 __all__ = ["address", "dtype_of", "extent_of", "is_array", "is_read_only", "known_dtype", "overlap"]
 
 
 def is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) or is_on_device(value)
+    return isinstance(value, (np.ndarray, DeviceArray)) or is_on_device(value)
 
 
 def interface(array: Any) -> Any:
@@ -23,7 +23,7 @@ def interface(array: Any) -> Any:
 
 
 def dtype_of(value: Any) -> np.dtype[Any]:
-    kind = value.dtype if isinstance(value, np.ndarray) else interface(value)["typestr"]
+    kind = value.dtype if isinstance(value, (np.ndarray, DeviceArray)) else interface(value)["typestr"]
     found: np.dtype[Any] = np.dtype(kind)
     return found
 
@@ -52,15 +52,7 @@ def is_read_only(array: Any) -> bool:
 
 def bounds(array: Any) -> tuple[int, int]:
     """The first byte, and that behind the last."""
-    start = stop = address(array)
-    size = dtype_of(array).itemsize
-    strides = interface(array).get("strides")
-    if strides is None:
-        return start, start + size * int(np.prod(array.shape))
-    for length, stride in zip(array.shape, strides, strict=True):
-        reach = (length - 1) * stride
-        start, stop = start + min(reach, 0), stop + max(reach, 0)
-    return start, stop + size
+    return array.bounds if isinstance(array, DeviceArray) else bounds_of(interface(array))
 
 
 def overlap(a: Any, b: Any) -> bool:

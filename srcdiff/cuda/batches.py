@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,11 @@ from ..optimise.fold import simplified
 from ..optimise.specialise import with_known
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
 from .arrays import dtype_of, is_array, is_read_only, known_dtype, overlap
-from .device import is_on_device, machine
-from .dlpack import NOT_ORDERED, received
+from .device import machine
+from .dlpack import NOT_ORDERED
 from .inspection import Report, report_of
-from .launching import allocate_tapes, host_function, is_current, raise_failure
+from .launching import add_up, allocate_tapes, host_function, is_current, parted, raise_failure
+from .received import is_on_device, observed, received
 
 __all__ = ["Batch", "batch"]
 
@@ -188,11 +190,23 @@ class Batch:
             raise ValueError(f"the columns differ in their number of rows: {listed}")
         return int(next(iter(counts.values())) or 0)
 
+    def kind(self, value: Any, name: str) -> Any:
+        """What a kernel depends on of an argument."""
+        return (
+            (dtype_of(value), self.shape(value, name))
+            if is_array(value)
+            else self.signature.spec(value, name)
+        )
+
+    def shape(self, value: Any, name: str) -> tuple[int, ...]:
+        """The shape of what one row sees of an array."""
+        return tuple(value.shape) if name in self.shared else tuple(value.shape[1:])
+
     def spec(self, value: Any, name: str) -> tuple[Any, tuple[int, ...]]:
         """The type of what one row sees of an argument, and its shape."""
         if not is_array(value):
             return self.signature.spec(value, name), ()
-        shape = tuple(value.shape) if name in self.shared else tuple(value.shape[1:])
+        shape = self.shape(value, name)
         scalar = ty.from_dtype(dtype_of(value))
         if not shape:
             return scalar, ()
@@ -202,10 +216,10 @@ class Batch:
 
     def plan(self, values: list[Any], with_gradient: bool) -> Plan:
         names = self.signature.names
-        specs = [self.spec(value, name) for value, name in zip(values, names, strict=True)]
-        key = (tuple(specs), with_gradient)
+        key = (*(self.kind(v, n) for v, n in zip(values, names, strict=True)), with_gradient)
         found = self.plans.get(key)
         if found is None or not is_current(found.program):
+            specs = [self.spec(value, name) for value, name in zip(values, names, strict=True)]
             columns = {n for n, v in zip(names, values, strict=True) if self.is_column(n, v)}
             found = self.plans[key] = self.made(specs, columns, with_gradient)
         return found
@@ -288,14 +302,16 @@ class Batch:
         at = machine()
         value, gradients = (None, ()) if out is None else out
         earlier = [value, *(gradients if isinstance(gradients, tuple) else (gradients,))]
-        with at.ordered((*args, *earlier), stream) as chosen:
-            return self.run_on(chosen, self.bound(args, at.number(chosen)), with_gradient, earlier)
+        seen, filled = [observed(x) for x in args], [observed(x) for x in earlier]
+        with at.ordered((*seen, *filled), stream) as chosen:
+            return self.run_on(chosen, self.bound(tuple(seen), at.number(chosen)), with_gradient, filled)
 
     def run_on(self, stream: Any, values: list[Any], with_gradient: bool, earlier: list[Any]) -> Any:
         plan = self.plan(values, with_gradient)
         at = machine()
         rows = self.rows_of(values)
-        given = [at.array(values[k], stream) if is_array(values[k]) else values[k] for k in plan.places]
+        passed = [values[k] for k in plan.places]
+        given = [at.array(v, stream) if is_array(v) else v for v in passed]
         hidden = [fetched(where) for where in plan.program.fetch]
         given += [at.array(h, stream) if isinstance(h, np.ndarray) else h for h in hidden]
         parameters = plan.program.function.parameters
@@ -303,9 +319,9 @@ class Batch:
         again = dict(zip((None, *plan.wrt), earlier, strict=False))
 
         def output(k: int | None, shape: tuple[int, ...], dtype: Any, zeros: bool) -> Any:
-            if not is_array(again.get(k)):
+            if isinstance(again.get(k), (float, NoneType)):  # a sum that was given back as a number
                 return (at.zeros if zeros else at.empty)(shape, dtype, stream)
-            self.check_output(again[k], shape, dtype, [*given, *(o for n, o in again.items() if n != k)])
+            self.check_output(again[k], shape, dtype, [*passed, *(o for n, o in again.items() if n != k)])
             found = at.array(again[k], stream)
             if zeros:
                 at.clear(found, stream)
@@ -318,15 +334,19 @@ class Batch:
             shape = tuple(values[k].shape) if is_array(values[k]) else (1,)
             assigned = self.is_column(self.signature.names[k], values[k]) and not ty.is_array(parameter.type)
             outputs[k] = output(k, shape, ty.numpy_dtype(parameter.type), not assigned)
-        blocks = max(1, min(math.ceil(rows / self.threads), at.blocks))
+        most = at.resident if plan.placed.tapes else at.blocks
+        blocks = max(1, min(math.ceil(rows / self.threads), most))
         known = dict(zip(parameters, given, strict=True))
         tapes = allocate_tapes(plan.placed, plan.lengths, known, blocks * self.threads, at, stream)
         status = [at.zeros((1,), np.int32, stream)] if plan.kernel.failures else []
-        arguments = [rows, *given, value, *outputs.values(), *tapes, *status]
+        apart = [not self.is_column(self.signature.names[k], values[k]) for k in outputs]
+        taken = parted(list(outputs.values()), apart, blocks, at, stream)
+        arguments = [rows, *given, value, *taken.arguments, *tapes, *status]
         if rows:
             at.run(
                 plan.kernel.text, plan.kernel.name, blocks, self.threads, arguments, stream, wraparound=True
             )
+        add_up(taken, at, stream)
         if status:
             raise_failure(plan.kernel, int(at.host(status[0], stream)[0]), self.signature)
         on_device = any(is_on_device(v) for v in values)
@@ -346,7 +366,7 @@ class Batch:
         self, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any], others: list[Any]
     ) -> None:
         """That an array of the caller can be filled."""
-        if not machine().can_write(array) or is_read_only(array):
+        if not is_array(array) or not machine().can_write(array) or is_read_only(array):
             raise TypeError("`out` takes what an earlier call returned on the device")
         if tuple(array.shape) != shape or dtype_of(array) != dtype:
             raise TypeError(
@@ -370,8 +390,12 @@ class Batch:
         ]
         given += [p.type for p in parameters[len(passed) :]]
         result = plan.program.function.results[0].type
-        gradients = [given[plan.places.index(k)] for k in sorted(plan.wrt)]
-        outputs = [type if ty.is_array(type) else ty.array(type, 1) for type in gradients]
+        outputs = []
+        for k in sorted(plan.wrt):
+            type = given[plan.places.index(k)]
+            shadow = type if ty.is_array(type) else ty.array(type, 1)
+            is_column = self.is_column(self.signature.names[k], values[k])
+            outputs.append(shadow if is_column else ty.array(shadow.dtype, shadow.ndim + 1))
         status = [ty.array(ty.nb.int32, 1)] if plan.kernel.failures else []
         tapes = [t.type for t in plan.placed.tapes]
         return [ty.int64, *given, ty.array(result, 1), *outputs, *tapes, *status]

@@ -24,19 +24,22 @@ import numpy as np
 from ..backend.cache import load_module
 from ..errors import CudaUnavailable
 from ..runtime.marks import checkpoint
-from .dlpack import NOT_ORDERED, is_dlpack_of_device
+from .dlpack import NOT_ORDERED, DlpackArray, is_dlpack_of_device
 from .emulate import launch
 from .emulated_device import uninitialised
 from .emulated_kernel import emulated_function
+from .received import DeviceArray, is_on_device
 
-__all__ = ["Emulator", "Gpu", "LaunchBounds", "Machine", "emulated", "is_on_device", "machine", "numba_cuda"]
+__all__ = ["Emulator", "Gpu", "LaunchBounds", "Machine", "emulated", "machine", "numba_cuda"]
 
 EXTRAS = "`pip install 'srcdiff[cuda13]'` (or `srcdiff[cuda12]`, after the driver's version)"
 
 
-LaunchBounds = (
-    int | tuple[int, ...] | None
-)  # the most threads of a block, the least blocks of a multiprocessor
+# The most threads of a block, the least blocks of a multiprocessor.
+LaunchBounds = int | tuple[int, ...] | None
+# So many blocks add to one element in less time than it takes to start a kernel; partial sums of larger arrays are
+# fewer, to have this many elements at most.
+FEW_BLOCKS, PARTS, MOST_ELEMENTS = 1024, 256, 2**22
 
 
 class Machine(Protocol):
@@ -46,9 +49,12 @@ class Machine(Protocol):
     ----------
     blocks : int
         How many blocks a kernel with a loop over its work is started with at most.
+    resident : int
+        The same where each thread has a tape: not many more than run at once.
     """
 
     blocks: int
+    resident: int
 
     def ordered(self, arrays: Iterable[Any], stream: Any) -> AbstractContextManager[Any]:
         """The stream to use arrays of the caller on, of whatever library: the given one, or theirs without one.
@@ -80,6 +86,12 @@ class Machine(Protocol):
     def clear(self, x: Any, stream: Any) -> None:
         """Fill an array there with zeros."""
 
+    def parts(self, blocks: int, size: int) -> int:
+        """In how many partial sums so many blocks add up an array of so many elements."""
+
+    def lifted(self, x: Any) -> Any | None:
+        """An array there with a first axis of one in the same memory, where that can be made."""
+
     def can_write(self, x: Any) -> bool:
         """Whether kernels can write into an array of the caller."""
 
@@ -105,7 +117,7 @@ class Emulator:
     """
 
     def __init__(self, order: np.random.Generator | None = None, blocks: int = 2) -> None:
-        self.order, self.blocks = order, blocks
+        self.order, self.blocks, self.resident = order, blocks, blocks
 
     def ordered(self, arrays: Iterable[Any], stream: Any) -> AbstractContextManager[Any]:
         return nullcontext(stream)
@@ -136,6 +148,12 @@ class Emulator:
     def clear(self, x: Any, stream: Any) -> None:
         x[...] = 0
 
+    def parts(self, blocks: int, size: int) -> int:
+        return min(blocks, 2)
+
+    def lifted(self, x: Any) -> Any | None:
+        return x[None]
+
     def can_write(self, x: Any) -> bool:
         return isinstance(x, np.ndarray) and x.flags.c_contiguous
 
@@ -165,14 +183,17 @@ class Gpu:
                 reason="kernels are compiled and run by `numba.cuda`",
                 instead="`srcdiff.cuda.emulated()` runs them without a GPU, for tests",
             )
-        self.blocks = 16 * self.cuda.get_current_device().MULTIPROCESSOR_COUNT
+        self.own: type = self.cuda.cudadrv.devicearray.DeviceNDArray
+        multiprocessors = self.cuda.get_current_device().MULTIPROCESSOR_COUNT
+        # Of few waves of blocks the last one leaves much of the device idle.
+        self.blocks, self.resident = 256 * multiprocessors, 16 * multiprocessors
 
     @contextmanager
     def ordered(self, arrays: Iterable[Any], stream: Any) -> Iterator[Any]:
         foreign = getattr(stream, "cuda_stream", getattr(stream, "ptr", None))  # of PyTorch, of CuPy
         if foreign is not None:
             stream = self.cuda.external_stream(foreign)
-        theirs = [stream_of(x) for x in arrays if is_on_device(x) or is_dlpack_of_device(x)]
+        theirs = streams_of(arrays)
         numbers = dict.fromkeys(number for number in theirs if number is not None)
         if not stream and len(numbers) == 1:
             (number,) = numbers
@@ -199,9 +220,12 @@ class Gpu:
         return (int(stream) if stream else 0) or DEFAULT
 
     def array(self, x: Any, stream: Any) -> Any:
-        if is_on_device(x):
+        owner = x.owner if isinstance(x, DeviceArray) else x
+        if isinstance(owner, self.own):
+            return owner
+        if is_on_device(owner):
             # The kernel runs on the stream that the caller gives: nothing is waited for here.
-            return self.cuda.as_cuda_array(x, sync=False)
+            return self.cuda.as_cuda_array(owner, sync=False)
         return self.cuda.to_device(np.ascontiguousarray(x), stream=stream)
 
     def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
@@ -220,11 +244,19 @@ class Gpu:
         return made
 
     def assign(self, x: Any, values: Any, stream: Any) -> None:
-        x.copy_to_device(self.array(values, stream), stream=stream)
+        self.array(x, stream).copy_to_device(self.array(values, stream), stream=stream)
 
     def clear(self, x: Any, stream: Any) -> None:
-        if x.size:
+        if x.size and x.is_c_contiguous():
             fill_zero(x, stream)
+        elif x.size:
+            x.setitem((slice(None),) * x.ndim, 0, stream)
+
+    def parts(self, blocks: int, size: int) -> int:
+        return 1 if blocks <= FEW_BLOCKS else max(1, min(PARTS, MOST_ELEMENTS // max(size, 1)))
+
+    def lifted(self, x: Any) -> Any | None:
+        return x.reshape(1, *x.shape) if x.is_c_contiguous() else None
 
     def can_write(self, x: Any) -> bool:
         return is_on_device(x)
@@ -263,6 +295,10 @@ def numba_cuda() -> Any:
     """The module `numba.cuda` of the package numba-cuda."""
     try:
         from numba import cuda
+
+        importlib.import_module(
+            "numba.cuda.cudaimpl"
+        )  # what it compiles with: a release may be behind NumPy's
     except Exception as error:  # without its libraries it raises errors of its own
         raise CudaUnavailable(
             "`numba.cuda` cannot be imported", reason=str(error).strip().splitlines()[0], instead=EXTRAS
@@ -287,22 +323,27 @@ def teach() -> None:
         return lambda steps, every=None: steps
 
 
-def is_on_device(x: Any) -> bool:
-    """Whether an array, of whatever library, is in the memory of a GPU."""
-    return hasattr(x, "__cuda_array_interface__")
-
-
 DEFAULT = 1  # the number of the stream that all work is on by default
 
 
-def stream_of(x: Any) -> int | None:
-    """The number of the stream that the owner of an array on a GPU works on, 0 for the default one; None if unknown."""
-    if not is_dlpack_of_device(x):
-        number = x.__cuda_array_interface__.get("stream") or 0
-        return 0 if number == DEFAULT else int(number)
-    if type(x).__module__.partition(".")[0] == "torch":
-        return int(sys.modules["torch"].cuda.current_stream(x.device).cuda_stream)
-    return None
+def streams_of(arrays: Iterable[Any]) -> list[int | None]:
+    """For each array on a GPU the number of the stream that its owner works on: 0 for the default, None if unknown."""
+    found: list[int | None] = []
+    for given in arrays:
+        x = given
+        if isinstance(given, DeviceArray) and isinstance(given.owner, DlpackArray):
+            x = given.owner.exporter  # its stream may be another one now
+        interface = getattr(x, "__cuda_array_interface__", None)
+        if is_dlpack_of_device(x, interface):
+            found.append(stream_of_torch(x) if type(x).__module__.partition(".")[0] == "torch" else None)
+        elif interface is not None:
+            number = interface.get("stream") or 0
+            found.append(0 if number == DEFAULT else int(number))
+    return found
+
+
+def stream_of_torch(x: Any) -> int:
+    return int(sys.modules["torch"].cuda.current_stream(x.device).cuda_stream)
 
 
 current: ContextVar[Machine | None] = ContextVar("machine", default=None)

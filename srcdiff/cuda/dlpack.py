@@ -3,8 +3,8 @@
     x.__dlpack_device__()        (2, 0): memory of the first GPU
     x.__dlpack__(stream=s)       a capsule; what is started on the stream `s` waits for what still writes to the array
 
-Those on a GPU become arrays with the interface of CUDA, those on the CPU arrays of NumPy. The capsule is kept and never
-marked as used: it gives the memory back by itself when nothing refers to it any more.
+An array on a GPU becomes one with the interface of CUDA. The capsule is kept and never marked as used: it gives the
+memory back by itself when nothing refers to it any more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import UnsupportedDtype
 
-__all__ = ["NOT_ORDERED", "DlpackArray", "is_dlpack_of_device", "received"]
+__all__ = ["NOT_ORDERED", "ON_HOST", "DlpackArray", "device_of", "exported", "is_dlpack_of_device"]
 
 NOT_ORDERED = -1  # as a stream: nothing is waited for
 ON_HOST, ON_DEVICE = (1, 3), (2, 13)  # kDLCPU, kDLCUDAHost; kDLCUDA, kDLCUDAManaged
@@ -69,6 +69,7 @@ class DlpackArray:
     ----------
     capsule : what `__dlpack__` gave
     read_only : whether it must not be written, whatever the capsule says
+    exporter : the array that gave it
 
     Raises
     ------
@@ -77,8 +78,8 @@ class DlpackArray:
         For a version of DLPack that is not known.
     """
 
-    def __init__(self, capsule: Any, read_only: bool = False) -> None:
-        self.capsule = capsule
+    def __init__(self, capsule: Any, read_only: bool = False, exporter: Any = None) -> None:
+        self.capsule, self.exporter = capsule, exporter
         if is_capsule_of(capsule, b"dltensor_versioned"):
             managed = Versioned.from_address(pointer_in(capsule, b"dltensor_versioned"))
             if managed.major != 1:
@@ -115,23 +116,9 @@ def device_of(x: Any) -> int | None:
     return int(x.__dlpack_device__()[0])
 
 
-def is_dlpack_of_device(x: Any) -> bool:
+def is_dlpack_of_device(x: Any, interface: dict[str, Any] | None) -> bool:
     """Whether an array is on a GPU and offers DLPack, and no interface of CUDA that names its stream."""
-    known = getattr(x, "__cuda_array_interface__", None)
-    return (known is None or known.get("version", 0) < 3) and device_of(x) in ON_DEVICE
-
-
-def received(x: Any, stream: int = NOT_ORDERED) -> Any:
-    """An argument as it is, or what it offers by DLPack.
-
-    `stream` is the number of that on which it will be used.
-    """
-    if is_dlpack_of_device(x):
-        known = getattr(x, "__cuda_array_interface__", None)
-        return DlpackArray(exported(x, stream), known is not None and bool(known["data"][1]))
-    if device_of(x) in ON_HOST:
-        return np.from_dlpack(x)
-    return x
+    return (interface is None or interface.get("version", 0) < 3) and device_of(x) in ON_DEVICE
 
 
 def exported(x: Any, stream: int) -> Any:

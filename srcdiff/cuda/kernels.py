@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -35,10 +37,10 @@ from ..optimise.fold import simplified
 from .adjoints import Adjoint, write_adjoint
 from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
 from .dependences import check_dependences, written_by
-from .device import LaunchBounds, is_on_device, machine
-from .dlpack import received
+from .device import LaunchBounds, machine
 from .inspection import Report, report_of
-from .launching import allocate_tapes, is_current, raise_failure
+from .launching import add_up, allocate_tapes, is_current, parted, raise_failure
+from .received import is_on_device, observed, received
 
 __all__ = ["CudaKernel", "kernel"]
 
@@ -112,6 +114,23 @@ def kernel(
     return CudaKernel(f, argnums, max_trips, gather, accumulate, unique, retain_seeds, launch_bounds)
 
 
+@dataclass(frozen=True, eq=False)
+class Specialised:
+    """A kernel for one signature.
+
+    Attributes
+    ----------
+    shadowed : the arguments, by number, that have a shadow: those of `argnums`, and the floats that the kernel writes
+    written : the arrays, by number, that it writes
+    adjoints : its adjoints, by the arguments that are given a shadow, and whether seeds are left as they are
+    """
+
+    program: Program
+    shadowed: tuple[int, ...]
+    written: frozenset[int]
+    adjoints: dict[tuple[tuple[int, ...], bool], Adjoint] = field(default_factory=dict)
+
+
 class CudaKernel:
     """What `differentiate(target="cuda")` makes of a kernel.
 
@@ -139,9 +158,8 @@ class CudaKernel:
         self.argnums, self.max_trips, self.gather, self.accumulate = argnums, max_trips, gather, accumulate
         self.retain_seeds, self.launch_bounds = retain_seeds, launch_bounds
         self.unique = frozenset(self.signature.indices(unique) if unique else ())
-        self.programs: dict[Any, Program] = {}
-        self.adjoints: dict[Any, Adjoint] = {}
-        self.last: tuple[list[Any], Adjoint] | None = None
+        self.signatures: dict[Any, Specialised] = {}
+        self.last: Adjoint | None = None
         functools.update_wrapper(self, self.source.function, updated=())  # type: ignore[arg-type]
 
     # ----------------------------------------------------------------------------------------- calls
@@ -156,8 +174,10 @@ class CudaKernel:
 
     def start(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
         at = machine()
-        with at.ordered(args, stream) as chosen:
-            taken = [received(x, at.number(chosen)) for x in args]
+        seen = [observed(x) for x in args]
+        with at.ordered(seen, stream) as chosen:
+            number = at.number(chosen)
+            taken = [received(x, number) for x in seen]
             self.check_outputs(taken)
             # Arrays of NumPy go to Numba as they are: it copies back what is written.
             given = [at.array(x, chosen) if is_on_device(x) else x for x in taken]
@@ -165,13 +185,15 @@ class CudaKernel:
 
     def start_adjoint(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
         at = machine()
-        with at.ordered(args, stream) as chosen:
-            taken = [received(x, at.number(chosen)) for x in args]
-            self.start_adjoint_on(chosen, taken, blocks, threads)
+        seen = [observed(x) for x in args]
+        with at.ordered(seen, stream) as chosen:
+            number = at.number(chosen)
+            self.start_adjoint_on(chosen, [received(x, number) for x in seen], blocks, threads)
 
     def start_adjoint_on(self, stream: Any, args: list[Any], blocks: Any, threads: Any) -> None:
-        primals, shadows = self.split(args)
-        found = self.plan(primals, shadows, self.retain_seeds)
+        known, primals, shadows = self.split(args)
+        wrt = tuple(k for k, s in zip(known.shadowed, shadows, strict=True) if s is not None)
+        found = self.adjoint_by(known, wrt, self.retain_seeds)
         overwritten = sorted(found.needed & found.written)
         if overwritten:
             name = self.signature.names[overwritten[0]]
@@ -201,11 +223,10 @@ class CudaKernel:
         given = [at.array(x, stream) if is_array(x) else x for x in (*primals, *hidden)]
         known = dict(zip(found.program.function.parameters, given, strict=True))
         known |= {value: size_of(atom, blocks, threads) for value, atom in found.placed.sizes.items()}
-        count = int(np.prod(extent_of(blocks)) * np.prod(extent_of(threads)))
+        count = prod(extent_of(blocks)) * prod(extent_of(threads))
         tapes = allocate_tapes(found.placed, found.lengths, known, count, at, stream)
         status = [at.zeros((1,), np.int32, stream)] if found.kernel.failures else []
         bars = [at.array(s, stream) for s in shadows if s is not None]
-        arguments = [*given, *bars, *tapes, *status]
         chosen = found.fitting(primals, blocks, threads)
         if not accumulate:
             stored: set[int] = set()
@@ -214,8 +235,12 @@ class CudaKernel:
             for k, bar in zip(found.wrt, bars, strict=True):
                 if k not in stored and k not in found.written:
                     at.clear(bar, stream)
+        apart = [k in found.parted for k in found.wrt]
+        taken = parted(bars, apart, prod(extent_of(blocks)), at, stream)
+        arguments = [*given, *taken.arguments, *tapes, *status]
         for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
             at.run(chosen.text, name, blocks, threads, arguments, stream, launch_bounds=self.launch_bounds)
+        add_up(taken, at, stream)
         if status:
             raise_failure(found.kernel, int(at.host(status[0], stream)[0]), self.signature)
 
@@ -223,11 +248,12 @@ class CudaKernel:
 
     def shadows(self, *args: Any) -> tuple[str, ...]:
         """The names of the arguments that have a shadow, in the order that the adjoint takes them."""
-        return tuple(self.signature.names[k] for k in self.shadowed(self.program(list(map(received, args)))))
+        known = self.specialised(list(map(received, args)))
+        return tuple(self.signature.names[k] for k in known.shadowed)
 
     def gradient_source(self, *args: Any) -> str:
         """The text of the adjoint kernel, for arguments of these types or of those of the last call."""
-        return self.shown(self.adjoint_of(args)[1]).text
+        return self.shown(self.adjoint_of(args)).text
 
     def shown(self, found: Adjoint) -> Kernel:
         """The kernel of an adjoint that is run where the grid has a thread for each element."""
@@ -235,23 +261,27 @@ class CudaKernel:
 
     def report(self, *args: Any) -> Report:
         """How the adjoint accumulates, where its tapes are, and what the compiler says."""
-        found = self.adjoint_of(args)[1]
+        found = self.adjoint_of(args)
         ways = {name: WAYS[how.way] for name, how in found.accumulation.items()}
         ways |= {self.signature.names[k]: WAYS["gather"] for k in found.axes}
         tapes = [f"{tape.name}: global, an element for each step and thread" for tape in found.placed.tapes]
-        types = [p.type for p in found.placed.function.parameters]
+        parameters = found.placed.function.parameters
+        types = [p.type for p in parameters]
+        first = len(found.program.function.parameters)
+        for k, where in enumerate(found.wrt, first):
+            if where in found.parted:
+                types[k] = ty.array(types[k].dtype, types[k].ndim + 1)
         types = types[:-1] if found.placed.tapes else types
         types += [ty.array(ty.nb.int32, 1)] if found.kernel.failures else []
         return report_of(self.shown(found), ways, tapes, types, found.shared, self.launch_bounds)
 
-    def adjoint_of(self, args: tuple[Any, ...]) -> tuple[list[Any], Adjoint]:
+    def adjoint_of(self, args: tuple[Any, ...]) -> Adjoint:
         if not args:
             if self.last is None:
                 raise TypeError(f"{self.signature.name}: no arguments, and its adjoint has not run yet")
             return self.last
-        primals = list(map(received, self.signature.bind(args, {})))
-        every = [0] * len(self.shadowed(self.program(primals)))
-        return primals, self.plan(primals, every, self.retain_seeds)
+        known = self.specialised(list(map(received, self.signature.bind(args, {}))))
+        return self.adjoint_by(known, known.shadowed, self.retain_seeds)
 
     # ------------------------------------------------------------------------------------------ plans
 
@@ -261,30 +291,41 @@ class CudaKernel:
             return ty.array(ty.from_dtype(dtype), len(value.shape))
         return self.signature.spec(value, name)
 
-    def program(self, primals: list[Any]) -> Program:
-        specs = tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True))
-        if specs not in self.programs or not is_current(self.programs[specs]):
-            program = pipeline.read_for_device(self.source, specs, is_kernel=True)
-            if program.structure is not None:
-                raise NotDifferentiable(
-                    f"`{self.signature.name}` returns a value",
-                    definition=self.signature.definition,
-                    reason="a kernel has no result but what it writes",
-                    instead="an array that it writes, or `srcdiff.cuda.batch` of the function",
-                )
-            simple = simplified(program.function)
-            check_dependences(simple, self.distinct(simple))
-            check_barriers(simple, Threads(simple))
-            self.programs[specs] = program
-            self.adjoints = {key: found for key, found in self.adjoints.items() if key[0] != specs}
-        return self.programs[specs]
+    def specialised(self, primals: list[Any]) -> Specialised:
+        """The kernel for arguments of these types."""
+        names = self.signature.names
+        key = tuple(
+            (dtype_of(v), len(v.shape)) if is_array(v) else self.signature.spec(v, name)
+            for v, name in zip(primals, names, strict=True)
+        )
+        found = self.signatures.get(key)
+        if found is None or not is_current(found.program):
+            found = self.signatures[key] = self.made(
+                [self.spec(v, n) for v, n in zip(primals, names, strict=True)]
+            )
+        return found
+
+    def made(self, specs: list[Any]) -> Specialised:
+        """Read the kernel for a signature."""
+        program = pipeline.read_for_device(self.source, tuple(specs), is_kernel=True)
+        if program.structure is not None:
+            raise NotDifferentiable(
+                f"`{self.signature.name}` returns a value",
+                definition=self.signature.definition,
+                reason="a kernel has no result but what it writes",
+                instead="an array that it writes, or `srcdiff.cuda.batch` of the function",
+            )
+        simple = simplified(program.function)
+        check_dependences(simple, self.distinct(simple))
+        check_barriers(simple, Threads(simple))
+        written = frozenset(written_by(program.function))
+        return Specialised(program, self.shadowed(program, written), written)
 
     def distinct(self, function: Function) -> list[Value]:
         """The parameters whose elements are promised to differ."""
         return [function.parameters[k] for k in sorted(self.unique)]
 
-    def shadowed(self, program: Program) -> tuple[int, ...]:
-        """The arguments that have a shadow: those of `argnums`, and the floats that the kernel writes."""
+    def shadowed(self, program: Program, written: frozenset[int]) -> tuple[int, ...]:
         parameters = program.function.parameters[: len(self.signature.names)]
         floats = [k for k, p in enumerate(parameters) if ty.is_differentiable(p.type)]
         if self.argnums is None:
@@ -292,49 +333,47 @@ class CudaKernel:
         chosen = set(self.signature.indices(self.argnums))
         for k in chosen:
             self.signature.check_differentiable(parameters[k].type, self.signature.names[k])
-        written = written_by(program.function)
         return tuple(k for k in floats if k in chosen or k in written)
 
-    def split(self, args: list[Any]) -> tuple[list[Any], list[Any]]:
-        """The arguments of the kernel, and the shadows."""
+    def split(self, args: list[Any]) -> tuple[Specialised, list[Any], list[Any]]:
+        """The kernel for these arguments, they, and the shadows."""
         count = len(self.signature.names)
         primals = args[:count]
         if len(primals) < count:
             raise TypeError(f"{self.signature.name} takes {count} arguments, {len(args)} were given")
-        wanted = [self.signature.names[k] for k in self.shadowed(self.program(primals))]
+        known = self.specialised(primals)
         shadows = args[count:]
-        if len(shadows) != len(wanted):
+        if len(shadows) != len(known.shadowed):
+            wanted = ", ".join(self.signature.names[k] for k in known.shadowed)
             raise TypeError(
-                f"the adjoint of {self.signature.name} takes {len(wanted)} shadows ({', '.join(wanted)}), "
+                f"the adjoint of {self.signature.name} takes {len(known.shadowed)} shadows ({wanted}), "
                 f"{len(shadows)} were given"
             )
-        return primals, shadows
+        return known, primals, shadows
 
-    def plan(self, primals: list[Any], shadows: list[Any], retain_seeds: bool) -> Adjoint:
-        program = self.program(primals)
-        wrt = tuple(k for k, s in zip(self.shadowed(program), shadows, strict=True) if s is not None)
-        specs = tuple(self.spec(v, n) for v, n in zip(primals, self.signature.names, strict=True))
-        key = specs, wrt, retain_seeds
-        if key not in self.adjoints:
-            self.adjoints[key] = write_adjoint(
-                program,
+    def adjoint_by(self, known: Specialised, wrt: tuple[int, ...], retain_seeds: bool) -> Adjoint:
+        """The adjoint by some of the arguments that have a shadow."""
+        found = known.adjoints.get((wrt, retain_seeds))
+        if found is None:
+            found = known.adjoints[wrt, retain_seeds] = write_adjoint(
+                known.program,
                 wrt,
                 self.signature,
-                self.distinct(program.function),
+                self.distinct(known.program.function),
                 max_trips=self.max_trips,
                 gather=self.gather,
                 accumulate=self.accumulate,
                 retain_seeds=retain_seeds,
             )
-        self.last = primals, self.adjoints[key]
-        return self.adjoints[key]
+        self.last = found
+        return found
 
     # ------------------------------------------------------------------------------------------ checks
 
     def check_outputs(self, args: list[Any]) -> None:
         """That no array on a GPU which must not be written is one that the kernel writes: Numba does not look."""
         fixed = [k for k, x in enumerate(args) if is_on_device(x) and is_read_only(x)]
-        written = written_by(self.program(args).function) if fixed else set()
+        written = self.specialised(args).written if fixed else frozenset()
         for k in fixed:
             if k in written:
                 raise TypeError(
@@ -381,7 +420,7 @@ class CudaKernel:
 
     def check_extent(self, found: Adjoint, blocks: Any, threads: Any) -> None:
         """That the grid is as plain additions and sums of blocks rely on."""
-        if found.alone is not None and np.prod(extent_of(threads)) > 1:
+        if found.alone is not None and prod(extent_of(threads)) > 1:
             raise CrossThreadDependence(
                 "several threads of a block store into the same element",
                 found.alone.location,
@@ -389,7 +428,7 @@ class CudaKernel:
                 "`if cuda.threadIdx.x == 0:` around it",
             )
         most = self.launch_bounds[0] if isinstance(self.launch_bounds, tuple) else self.launch_bounds
-        if most is not None and np.prod(extent_of(threads)) > most:
+        if most is not None and prod(extent_of(threads)) > most:
             raise ValueError(f"{self.signature.name} has launch bounds of {most} threads in a block")
         sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
         for name, how in found.accumulation.items():
@@ -418,7 +457,7 @@ def size_of(atom: Atom, blocks: Any, threads: Any) -> int:
     """A size of a grid, by what part of it is meant."""
     kind, axis = atom
     count, width = extent_of(blocks)[axis], extent_of(threads)[axis]
-    total = int(np.prod(extent_of(threads)))
+    total = prod(extent_of(threads))
     return {"blocks": count, "blocksize": width, "gridsize": count * width, "ranks": total}[kind]
 
 

@@ -1,14 +1,19 @@
-"""What batches and adjoint kernels share when they are started: tapes, and what a kernel reports."""
+"""What batches and adjoint kernels share when they are started: tapes, partial sums, and what a kernel reports."""
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 from typing import Any
+
+import numpy as np
 
 from .. import pipeline
 from ..arguments import Signature
 from ..emit.cuda import Kernel
+from ..emit.thread_sums import add_parts_source
 from ..errors import TapeOverflowError
 from ..frontend.captures import fetched, same_known
 from ..frontend.program import Program
@@ -17,7 +22,7 @@ from ..ir.core import Function, Value
 from ..optimise.thread_arrays import ThreadTapes
 from .device import Machine
 
-__all__ = ["allocate_tapes", "host_function", "is_current", "raise_failure"]
+__all__ = ["Parted", "add_up", "allocate_tapes", "host_function", "is_current", "parted", "raise_failure"]
 
 
 def is_current(program: Program) -> bool:
@@ -48,6 +53,37 @@ def allocate_tapes(
         )
         for tape in placed.tapes
     ]
+
+
+@dataclass(frozen=True)
+class Parted:
+    """What a kernel takes for arrays that blocks add to, and the sums to be added to those arrays afterwards."""
+
+    arguments: list[Any]
+    sums: list[tuple[Any, Any]]
+
+
+def parted(arrays: Sequence[Any], is_parted: Sequence[bool], blocks: int, at: Machine, stream: Any) -> Parted:
+    """The arrays that a kernel writes as it takes them: those that blocks add to with a first axis of partial sums."""
+    arguments, sums = [], []
+    for array, apart in zip(arrays, is_parted, strict=True):
+        if not apart:
+            arguments.append(array)
+            continue
+        count = at.parts(blocks, prod(array.shape))
+        given = at.lifted(array) if count == 1 else None
+        if given is None:
+            given = at.zeros((count, *array.shape), array.dtype, stream)
+            sums.append((given, array))
+        arguments.append(given)
+    return Parted(arguments, sums)
+
+
+def add_up(found: Parted, at: Machine, stream: Any) -> None:
+    """Add partial sums to their arrays."""
+    for parts, array in found.sums:
+        source = add_parts_source(ty.from_dtype(np.dtype(array.dtype)), array.ndim)
+        at.run(source, "add_parts", prod(array.shape), 32, [parts, array], stream)
 
 
 def raise_failure(kernel: Kernel, status: int, signature: Signature) -> None:

@@ -23,8 +23,8 @@ from ..errors import AliasError
 from .adjoints import Adjoint
 from .arrays import address, dtype_of, is_array, overlap
 from .device import machine
-from .dlpack import received
 from .kernels import CudaKernel, Launch
+from .received import DeviceArray, observed, received
 
 __all__ = ["Tape"]
 
@@ -75,15 +75,15 @@ class Tape:
         args : its arguments; what is in the arrays may be overwritten by later launches of this tape
         """
         at = machine()
-        with at.ordered(args, launch.stream) as stream:
+        seen = [observed(x) for x in launch.of.signature.bind(args, {})]
+        with at.ordered(seen, launch.stream) as stream:
             number = at.number(stream)
-            self.launch_on(stream, launch, [received(x, number) for x in launch.of.signature.bind(args, {})])
+            self.launch_on(stream, launch, [received(x, number) for x in seen])
 
     def launch_on(self, stream: Any, launch: Launch, values: list[Any]) -> None:
         of: CudaKernel = launch.of
-        program = of.program(values)
-        shadowed = of.shadowed(program)
-        found = of.plan(values, [0] * len(shadowed), retain_seeds=False)
+        known = of.specialised(values)
+        found = of.adjoint_by(known, known.shadowed, retain_seeds=False)
         record = Record(launch, values, found, stream)
         for name, value in zip(of.signature.names, values, strict=True):
             if is_array(value) and not machine().can_write(value):
@@ -137,13 +137,14 @@ class Tape:
 
     def shadow(self, array: Any) -> Any:
         """What is owed to an array; after `backward`, to its values before the first launch that writes it."""
-        return self.shadow_on(0, received(array))
+        shadow = self.shadow_on(0, received(array))
+        return shadow.owner if isinstance(shadow, DeviceArray) else shadow
 
     def shadow_on(self, stream: Any, array: Any) -> Any:
         """The shadow of an array, made on a stream where there is none yet."""
         key = self.key(array)
         if key not in self.shadows:
-            self.shadows[key] = machine().zeros(tuple(array.shape), dtype_of(array), stream)
+            self.shadows[key] = observed(machine().zeros(tuple(array.shape), dtype_of(array), stream))
         return self.shadows[key]
 
     def shadow_of(self, record: Record, k: int, stream: Any) -> Any:

@@ -7,12 +7,14 @@
 
                                       def price_grad_rows(rows, S, r, value, S_bar, r_bar):
                                           r_sum = np.float32(0.0)
-                                          for i in range(cuda.grid(1), rows, cuda.gridsize(1)):
+                                          for row in range(cuda.grid(1), rows, cuda.gridsize(1)):
+                                              i = np.uint64(row)  # not from the end
                                               value[i], S_bar[i], r_part = price_grad(S[i], r)
                                               r_sum += r_part
                                           block_add(r_bar, 0, r_sum)
 
-What is owed to what all rows share is summed by each thread, then by each block. Reads: nothing.
+What is owed to what all rows share is summed by each thread, then by each block: `r_bar` is of partial sums (see
+`thread_sums.py`). To a shared array of many elements rows add atomically, each to those of its block. Reads: nothing.
 """
 
 from __future__ import annotations
@@ -93,6 +95,7 @@ class RowLoop:
         self.name = f"{rows.function.name}_rows"
         self.taken = {p.name for p in rows.function.parameters} | {
             "rows",
+            "row",
             "i",
             "np",
             "cuda",
@@ -142,8 +145,8 @@ class RowLoop:
         names += [self.printer.status] if self.printer.failures else []
         head = [f"def {self.name}({', '.join(names)}):"]
         loop = [
-            "for i in range(cuda.grid(1), rows, cuda.gridsize(1)):",
-            *(INDENT + x for x in (call, *inside)),
+            "for row in range(cuda.grid(1), rows, cuda.gridsize(1)):",
+            *(INDENT + x for x in ("i = np.uint64(row)  # not from the end", call, *inside)),
         ]
         return head + [INDENT + line for line in (*before, *loop, *after)]
 
@@ -155,7 +158,7 @@ class RowLoop:
         if parameter in self.rows.rows:
             return f"{name}[i]"
         if not is_summed(self.rows, parameter):
-            return name
+            return f"{name}[cuda.blockIdx.x % {name}.shape[0]]"
         total = claimed(f"{parameter.name}_sum", self.taken)
         shape = self.rows.shapes[parameter]
         size = str(shape[0]) if len(shape) == 1 else f"({', '.join(map(str, shape))})"

@@ -330,13 +330,55 @@ class Arrays(Slices):
         return Elementwise(shape, at, self.reads(thing), shares=thing.shares, cheap=thing.cheap)
 
     def raveled(self, thing: Any) -> ArrayView:
-        """The elements in C order, as a new array (a written `ravel` is refused where it would be a view)."""
-        if isinstance(thing, ArrayView) and thing.ndim == 1:
+        """The elements in C order: the array itself, another one of its memory, or a new one where it has gaps."""
+        is_view = isinstance(thing, ArrayView)
+        if is_view and thing.ndim == 1 and self.is_contiguous(thing):
             return thing
         flat = self.flattened(thing)
-        if isinstance(thing, ArrayView):
-            flat.root.may_be(thing.root)
+        if is_view:
+            self.alike(flat, thing, self.is_contiguous(thing))
         return flat
+
+    def is_contiguous(self, view: ArrayView) -> bool:
+        """Whether the elements of a view certainly lie in memory without gaps, in C order."""
+        if self.version(view.root).type.layout != "C":
+            return False
+        axes = [axis for axis in view.axes if axis is not None]
+        first = view.root.type.ndim - len(axes)
+        in_order = [of for of, _ in view.fixed] == list(range(first))
+        return in_order and all(
+            axis.of == first + k and (axis.whole if k else same(axis.step, 1)) for k, axis in enumerate(axes)
+        )
+
+    def alike(self, made: ArrayView, of: ArrayView, is_same: bool) -> None:
+        """Say that a new array with the elements of a view, in C order, may be its memory, or that it is."""
+        made.root.may_be(of.root)
+        if not is_same or of.root.is_list or of.root.in_place_of:
+            return
+        shape, given = self.shape(made), self.shape(of)
+
+        def place(where: Indices) -> Indices:
+            return tuple(self.root_indices(of, self.unravelled(self.rank(where, shape), given)))
+
+        def back(where: Indices) -> Indices:
+            return self.unravelled(self.rank(where, given), shape)
+
+        made.root.link(of.root, place, back if of.whole else None)
+
+    def rank(self, indices: Indices, shape: tuple[Length, ...]) -> Scalar:
+        """The number of an element in C order."""
+        place: Scalar = 0
+        for n, i in zip(shape, indices, strict=True):
+            place = self.scalar("add", self.scalar("mul", place, n), i)
+        return place
+
+    def unravelled(self, rank: Scalar, shape: tuple[Length, ...]) -> Indices:
+        """The indices of the element of a number in C order."""
+        indices: list[Scalar] = []
+        for n in shape[:0:-1]:
+            indices.append(self.scalar("mod", rank, n))
+            rank = self.scalar("floordiv", rank, n)
+        return (rank, *reversed(indices)) if shape else ()
 
     def flattened(self, thing: Any) -> ArrayView:
         """The elements in C order, as an array of its own."""
@@ -345,10 +387,7 @@ class Arrays(Slices):
         flat = self.allocate((size,), self.dtype(thing))
 
         def put(indices: Indices) -> None:
-            place: Scalar = 0
-            for n, i in zip(shape, indices, strict=True):
-                place = self.scalar("add", self.scalar("mul", place, n), i)
-            self.store(flat, (place,), self.at(thing, indices))
+            self.store(flat, (self.rank(indices, shape),), self.at(thing, indices))
 
         self.nest(shape, put)
         return flat
@@ -362,11 +401,10 @@ class Arrays(Slices):
         self.require(self.scalar("eq", self.product(shape), size), "ValueError", "a shape of another size")
 
         def at(indices: Indices) -> Scalar:
-            place: Scalar = 0
-            for n, i in zip(shape, indices, strict=True):
-                place = self.scalar("add", self.scalar("mul", place, n), i)
-            return self.at(flat, (place,))
+            return self.at(flat, (self.rank(indices, shape),))
 
         result = self.materialise(Elementwise(shape, at, self.reads(flat)))
-        result.root.may_be(flat.root)
+        if isinstance(thing, ArrayView):
+            # NumPy reshapes a line of elements without a copy, whatever lies between them.
+            self.alike(result, thing, thing.ndim == 1 or self.is_contiguous(thing))
         return result

@@ -247,8 +247,15 @@ class Elements(Scalars):
                 "`z.real`, or an array of `np.complex128`",
             )
         where = [self.as_value(i) for i in self.root_indices(view, indices)]
-        new = current_builder().emit("store", (version, *where, value), version.type, name=version.name)
-        self.write(root, new)
+        self.write(root, self.with_element(version, where, value), root.links)
+        for other, place in root.links.items():
+            if isinstance(self.memory.get(other), Value):
+                there = [self.as_value(i) for i in place(tuple(where))]
+                self.write(other, self.with_element(self.memory[other], there, value), (root, *root.links))
+
+    def with_element(self, version: Value, where: list[Value], value: Value) -> Value:
+        """The version with another element."""
+        return current_builder().emit("store", (version, *where, value), version.type, name=version.name)
 
     def materialise(self, thing: Any, dtype: Type | None = None, name: str = "") -> ArrayView:
         """A new array with the elements of an array-like thing."""

@@ -7,6 +7,7 @@ at a branch and joined behind it (`branches.py`), and carried by loops (`loops.p
 from __future__ import annotations
 
 import ast
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -108,13 +109,13 @@ class Scope:
             self.refuse(current.problem, instead=current.instead, kind=current.kind)
         return current
 
-    def write(self, root: Root, version: Value) -> None:
-        """Make `version` the content of `root`; what may share its memory can no longer be read."""
+    def write(self, root: Root, version: Value, apart: Container[Root] = ()) -> None:
+        """Make `version` the content of `root`; what may share its memory, but for `apart`, can no longer be read."""
         if root.in_place_of:
             self.refuse(root.in_place_of, instead="make it a copy before the loop: `x = y[i].copy()`")
         self.memory[root] = version
         for other in root.aliases:
-            if other in self.memory:
+            if other in self.memory and other not in apart:
                 self.memory[other] = Poison(
                     f"`{other.name or 'an array'}` may or may not share its memory with `{root.name or 'an array'}`, "
                     "which was written",

@@ -29,6 +29,7 @@ Number: TypeAlias = bool | int | float | complex
 Scalar: TypeAlias = Any  # Value or Number
 Length: TypeAlias = Any  # Value or int
 Indices: TypeAlias = tuple[Scalar, ...]
+Place: TypeAlias = Callable[[Indices], Indices]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Poison:
 class Root:
     """The storage of one array.
 
-    `aliases` are roots that may be the same memory; `is_list` marks a Python list; `in_place_of` says what a copy
+    `aliases` are roots that may be the same memory; `links` are those of them that certainly are, with the place there
+    of each element, so that a store is made in both; `is_list` marks a Python list; `in_place_of` says what a copy
     stands in for where Python has a view: it must not be written, since that would not be seen there.
     """
 
@@ -64,11 +66,23 @@ class Root:
     is_list: bool = False
     in_place_of: str = ""
     aliases: set[Root] = field(default_factory=set)
+    links: dict[Root, Place] = field(default_factory=dict)
 
     def may_alias(self, other: Root) -> None:
         if other is not self:
             self.aliases.add(other)
             other.aliases.add(self)
+
+    def link(self, of: Root, place: Place, back: Place | None) -> None:
+        """Be the memory of `of`, in which an element lies at `place`; `back` is where all of that lie here.
+
+        So it is with whatever `of` is linked to.
+        """
+        for other, there in [(of, lambda where: where), *of.links.items()]:
+            self.links[other] = lambda where, there=there: there(place(where))
+            if back is not None and (other is of or of in other.links):
+                onward = (lambda where: where) if other is of else other.links[of]
+                other.links[self] = lambda where, onward=onward: back(onward(where))
 
     def shares(self, other: Root) -> bool:
         """Whether the two may be the same memory."""

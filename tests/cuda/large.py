@@ -11,6 +11,7 @@ __all__ = ["enlarged", "factor_for"]
 ONE_BLOCK = {"running_sum"}
 ALL_PAIRS = {"forces", "bodies"}  # the work is the square of the size
 ALONG = {  # the axis of each argument that is repeated, and that of the grid
+    "duffing": ({0: 0, 2: 0}, 0),
     "chain": ({0: 0, 1: 0}, 0),
     "saxpy_loss": ({1: 0, 2: 0}, 0),
     "heat": ({0: 0, 2: 0}, 0),

@@ -47,6 +47,20 @@ def normal(*shape):
 # ------------------------------------------------------------------------------------------------- kernels
 
 
+def duffing(x, h, y):
+    """The force of a spring that hardens."""
+    i = cuda.grid(1)
+    if i < x.shape[0]:
+        y[i] = x[i] * (h - x[i] * x[i])
+
+
+def duffing_on_cpu(x, h, y, w):
+    total = 0.0
+    for i in range(x.shape[0]):
+        total += w[i] * x[i] * (h - x[i] * x[i])
+    return total
+
+
 def chain(x, y, h):
     i = cuda.grid(1)
     if i >= x.shape[0]:
@@ -344,6 +358,9 @@ def heat_by_hand_on_cpu(u, c, out, w):
 
 
 KERNELS = [
+    KernelCase(
+        duffing, (normal(N), 0.5, np.zeros(N)), (2,), (2, 32), duffing_on_cpu, {"x": "plain", "h": "block"}
+    ),
     KernelCase(
         chain,
         (normal(N), np.zeros(N), 0.5),

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from srcdiff.cuda import Tape, batch, emulated, kernel
-from srcdiff.cuda.device import Emulator, Gpu, current, is_on_device
-from srcdiff.cuda.dlpack import NOT_ORDERED, DlpackArray, Tensor, Versioned, received
+from srcdiff.cuda.device import Emulator, Gpu, current
+from srcdiff.cuda.dlpack import NOT_ORDERED, DlpackArray, Tensor, Versioned
+from srcdiff.cuda.received import is_on_device, received
 from srcdiff.errors import UnsupportedDtype
 from tests.cuda.differences import assert_slope
 from tests.cuda.primals import heat
@@ -109,8 +110,14 @@ def test_what_is_no_array_on_a_gpu():
     other = Exporter(host, device=10)
     assert received(other) is other
     with_stream = Exporter(host)
-    with_stream.__cuda_array_interface__ = {"version": 3, "stream": 5}
-    assert received(with_stream) is with_stream
+    with_stream.__cuda_array_interface__ = {
+        "version": 3,
+        "stream": 5,
+        "shape": (3,),
+        "typestr": "<f8",
+        "data": (8, False),
+    }
+    assert received(with_stream).owner is with_stream
 
 
 def capsule_with(**fields):
@@ -240,8 +247,8 @@ def gpu():
     return found
 
 
-def owned_by(stream):
-    return SimpleNamespace(__cuda_array_interface__={"version": 3, "stream": stream})
+def owned_by(stream, **described):
+    return SimpleNamespace(__cuda_array_interface__={"version": 3, "stream": stream, **described})
 
 
 def used(gpu, arrays, stream=0):
@@ -266,6 +273,18 @@ def test_a_stream_that_is_given_waits_and_is_waited_for(gpu):
 
 def test_arrays_of_several_streams(gpu):
     assert used(gpu, [owned_by(40), owned_by(1)]) == (0, [(0, "after", 40), "run", (40, "after", 0)])
+
+
+def test_an_array_that_was_received_before(gpu):
+    """Its owner is asked again: a tape keeps such arrays."""
+    kept = [
+        received(Exporter(np.ones(2))),
+        received(owned_by(40, shape=(2,), typestr="<f8", data=(8, False))),
+    ]
+    assert used(gpu, kept, Stream(50)) == (
+        50,
+        [(50, "after", 40), "run", (40, "after", 50), ("wait for", 50)],
+    )
 
 
 def test_an_error_when_something_has_been_started(gpu):

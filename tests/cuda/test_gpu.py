@@ -117,6 +117,27 @@ def test_large(each):
                 np.testing.assert_allclose(got, want, rtol=50 * tolerance, atol=10 * tolerance * scale)
 
 
+def test_shadows_with_gaps():
+    """What is between their elements stays as it is."""
+    from numba import cuda
+
+    def shifted(a, c, y):
+        i = cuda.grid(1)
+        if i < y.shape[0]:
+            y[i] = a[0] * c[0] * y.shape[0] + a[1]
+
+    hosts = {"a": np.full(4, 7.0), "c": np.full(2, 7.0), "y": np.full(6000, 7.0)}
+    hosts["y"][::2] = 1.0
+    wide = {name: cuda.to_device(x) for name, x in hosts.items()}
+    a_bar, c_bar, y_bar = (x[::2] for x in wide.values())
+    args = [cuda.to_device(np.full(n, 2.0)) for n in (2, 1, 3000)]
+    kernel(shifted, accumulate=False).adjoint[94, 32](*args, a_bar, c_bar, y_bar)
+    found = {name: x.copy_to_host() for name, x in wide.items()}
+    assert all(np.all(x[1::2] == 7.0) for x in found.values())
+    np.testing.assert_allclose(found["a"][::2], [3000 * 2.0 * 3000, 3000.0])
+    np.testing.assert_allclose(found["c"][::2], [3000 * 2.0 * 3000])
+
+
 def product(x, y):
     return x * y * y
 

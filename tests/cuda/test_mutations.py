@@ -22,8 +22,13 @@ def run(name, text, adjoint, tapes=()):
     case = BY_NAME[name]
     random = np.random.default_rng(0)
     args = copied(case.args)
-    floats = [a for a in args if np.asarray(a).dtype.kind == "f"]
-    shadows = [random.standard_normal(np.shape(a) or 1) for a in floats]
+    floats = [k for k, a in enumerate(args) if np.asarray(a).dtype.kind == "f"]
+    parted = kernel(case.kernel, **case.options).adjoint_of(case.args).parted  # with an axis of partial sums
+    shapes = [np.shape(args[k]) or (1,) for k in floats]
+    shadows = [
+        random.standard_normal((1, *shape) if k in parted else shape)
+        for k, shape in zip(floats, shapes, strict=True)
+    ]
     given = [*args, *shadows, *(tape.copy() for tape in tapes)]
     launch(emulated_function(text, adjoint), *case.grid, given)
     return shadows
@@ -99,7 +104,7 @@ def tapes_of(name):
     differentiable = kernel(case.kernel)
     differentiable.report(*case.args)
     count = int(np.prod([np.prod(size) for size in case.grid]))
-    return [np.zeros((*[8] * (t.type.ndim - 1), count)) for t in differentiable.last[1].placed.tapes]
+    return [np.zeros((*[8] * (t.type.ndim - 1), count)) for t in differentiable.last.placed.tapes]
 
 
 def test_one_of_several_plain():
@@ -125,7 +130,7 @@ def test_without_the_barriers_of_a_sum():
             x,
             x.copy(),
             np.zeros(1),
-            np.zeros(1),
+            np.zeros((1, 1)),
             np.zeros(64),
             np.zeros(64),
             np.ones(1),
@@ -143,7 +148,7 @@ def test_a_sum_that_only_some_threads_reach():
     call = "    block_add(a_bar, 0, a_sum)\n"
     assert call in text
     spoilt = text.replace(call, f"    if cuda.grid(1) < 40:\n    {call}")
-    arguments = [np.ones(1), *np.ones((2, 64)), *np.zeros((2, 1)), *np.zeros((2, 64)), np.ones(1)]
+    arguments = [np.ones(1), *np.ones((2, 64)), np.zeros(1), np.zeros((1, 1)), *np.zeros((2, 64)), np.ones(1)]
     with pytest.raises(DivergentBarrier):
         launch(emulated_function(spoilt, "saxpy_loss_adjoint"), 1, 64, arguments)
 

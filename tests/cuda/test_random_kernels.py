@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from srcdiff.cuda import emulated, kernel
-from srcdiff.cuda.dependences import written_by
 from srcdiff.errors import DifferentiationError, InternalError, RaceError
 from tests.cuda import random_kernels
 from tests.cuda.differences import assert_slope
@@ -214,7 +213,7 @@ def check_global(seed, folder):
     except (RaceError, IndexError):
         return False
     try:
-        written = written_by(differentiable.program(list(case.args)).function)
+        written = differentiable.specialised(list(case.args)).written
         blank = 0.0 if accumulate else np.nan
         shadows = {k: weights[k].copy() if k in written else np.full(ways[k].shape, blank) for k in floats}
         with emulated(random):

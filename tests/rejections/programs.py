@@ -757,15 +757,15 @@ def array_behind_a_view_written_in_loop(m):
 @refused(X)
 def reshaped_view_after_write(x):
     m = x.copy()
-    v = m.reshape(3, 1)
-    m[0] = 7.0
+    v = m[1:].reshape(2, 1)
+    m[1] = 7.0
     return v[0, 0]
 
 
 @refused(M)
 def ravel_written(m):
     a = m.copy()
-    v = a.ravel()
+    v = a[0, ::2].ravel()
     v[0] = 7.0
     return a[0, 0]
 

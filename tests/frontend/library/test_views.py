@@ -35,6 +35,37 @@ def written_through_views(m):
     return np.sum(m**3)
 
 
+def written_through_other_shapes(m):
+    y = m.copy()
+    y[:, 1].reshape(3, 1)[2, 0] += m[0, 2]
+    line, pairs = y.ravel(), y.reshape(2, 6)
+    line[3] = m[1, 1] ** 2
+    pairs[1, 1] *= 3.0
+    y[2, 3] = pairs[0, 3] * m[0, 0]
+    pairs.T[4] -= y[1, 0]
+    for k in range(1, 6):
+        line[k] += 0.3 * line[k - 1] * line[k]
+    return np.sum(y**2) + np.sum(line**3) + np.sum(pairs[0] * pairs[1])
+
+
+def written_through_other_shapes_in_branches(m):
+    y = m * 1.0
+    for t in range(3):
+        line = y[1:].reshape(-1)
+        if m[0, 0] * t > 0.3:
+            line[t] = 2.0 * m[0, 0]
+        else:
+            y[2, t] = 3.0 * line[1]
+        y[0] *= y[1]
+    return np.sum(y**2)
+
+
+def an_argument_written_through_its_line(m):
+    line = m.reshape(-1)
+    line[0] = 2.0 * line[1]
+    return np.sum(m * m)
+
+
 def is_a_copy(m):
     rolled, repeated, upper = np.roll(m, 1), np.repeat(m, 2), np.triu(m)
     stacked, ordered = np.stack((m, m)), np.sort(m)
@@ -86,7 +117,17 @@ def elementwise_in_place(x):
     return np.sum(y**2)
 
 
-@pytest.mark.parametrize("function", [seen_through_views, written_through_views, is_a_copy])
+@pytest.mark.parametrize(
+    "function",
+    [
+        seen_through_views,
+        written_through_views,
+        written_through_other_shapes,
+        written_through_other_shapes_in_branches,
+        an_argument_written_through_its_line,
+        is_a_copy,
+    ],
+)
 def test_views(function):
     assert_gradient(function, (M,))
 

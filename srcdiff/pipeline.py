@@ -53,6 +53,7 @@ from .optimise.reorder import reorder_loops
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
+from .optimise.rows import share_rows
 from .optimise.scan import scan_masks
 from .optimise.selections import remember_selections
 from .optimise.split import (
@@ -108,12 +109,14 @@ FUSE: list[Stage] = [
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
+    (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "rows", share_rows),
     (OPTIONAL, "contract", contract_arrays),
     (OPTIONAL, "scan", scan_and_join),
-    (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
 ]
 PREPARE: list[Stage] = [
     (NEEDED, "primal", as_primal),
@@ -333,7 +336,9 @@ NOT_IN_THREADS = {
     "multiply",
     "push",
     "interchange",
+    "rows",
     "hold",
+    "hold joined",
     "maps",
     "stencils",
     "assign collected",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..ir import types as ty
-from ..ir.core import Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import Op, Value, indices_of, leaves_early, loop_body, loop_slots
 from .affine import Affine, Linear
 
 DEPTH, STEPS = 7, 300  # how many values are eliminated, how many attempts are made
@@ -126,6 +126,15 @@ class Ranges:
             else:
                 facts += self.in_each_trip(outer)
         return facts
+
+    def are_apart(self, access: Op, other: Op) -> bool:
+        """Whether an access is to another element than another one of the same array, in a trip that makes both."""
+        pairs = [*zip(indices_of(access), indices_of(other), strict=True)]
+        if not all(self.affine.is_never_negative(i) for pair in pairs for i in pair):
+            return False
+        facts = self.at(access)
+        forms = [self.affine.form(i) - self.affine.form(j) for i, j in pairs]
+        return any(self.implied(form.scaled(sign) - ONE, facts) for form in forms for sign in (1, -1))
 
     def leave_loop(self, op: Op) -> None:
         """What holds of the results of a loop."""

@@ -7,7 +7,7 @@
 Only where the first thing that is done with the array is a nest of loops over all its elements, in which the first
 thing that a trip does with it is to add to the element of the loops' own indices. If the nest is under an `if`, the
 other arm makes the array zero. An array that trips of a loop share needs not be left full of zeros then. Reads:
-structure, affine forms.
+structure, affine forms, ranges.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..analysis.affine import Affine
+from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
@@ -24,26 +25,26 @@ from .reorder import own_elements
 
 
 def assign_first(function: Function) -> Function:
-    structure = find_structure(function.body)
-    return replace(function, body=assign(function.body, structure, Affine(structure)))
+    ranges = Ranges(Affine(find_structure(function.body)))
+    return replace(function, body=assign(function.body, ranges))
 
 
-def assign(block: Block, structure: Structure, affine: Affine) -> Block:
-    ops = [
-        replace(op, regions=tuple(assign(region, structure, affine) for region in op.regions))
-        if op.regions
-        else op
-        for op in block.ops
-    ]
+def assign(block: Block, ranges: Ranges) -> Block:
+    structure = ranges.affine.structure
+    ranges.layers.append([])
     kept: list[Op] = []
     assigned: set[Value] = set()
     pending: dict[
         Value, int
     ] = {}  # arrays of zeros that nothing has been done with yet, and where they are made
-    for op in ops:
+    for op in block.ops:
+        if op.regions:
+            op = replace(op, regions=tuple(assign(region, ranges) for region in op.regions))
+        elif op.primitive == "require":
+            ranges.learn(op)
         for version in [v for v in free_values_of(op) if v in pending]:
             at = pending.pop(version)
-            stored = (with_arm_stored if op.primitive == "if" else with_loop_stored)(op, version, affine)
+            stored = (with_arm_stored if op.primitive == "if" else with_loop_stored)(op, version, ranges)
             if stored is not None:
                 op = stored
                 kept[at] = of_anything(kept[at])
@@ -53,6 +54,7 @@ def assign(block: Block, structure: Structure, affine: Affine) -> Block:
         if op.primitive == "release" and structure.origin(op.operands[0]) in assigned:
             continue
         kept.append(op)
+    ranges.layers.pop()
     return replace(block, ops=tuple(kept))
 
 
@@ -67,11 +69,11 @@ def of_anything(zeros: Op) -> Op:
     return replace(zeros, attributes={**zeros.attributes, "fill": "empty"})
 
 
-def with_loop_stored(op: Op, version: Value, affine: Affine) -> Op | None:
-    return with_first_stored(op, version, (), affine)
+def with_loop_stored(op: Op, version: Value, ranges: Ranges) -> Op | None:
+    return with_first_stored(op, version, (), ranges)
 
 
-def with_arm_stored(op: Op, version: Value, affine: Affine) -> Op | None:
+def with_arm_stored(op: Op, version: Value, ranges: Ranges) -> Op | None:
     """The `if` with an arm that stores first and another that makes zero what it left as it was; None if it has no
     such arms."""
     if any(sum(v is version for v in uses_in(arm)) != 1 for arm in op.regions):
@@ -88,7 +90,7 @@ def with_arm_stored(op: Op, version: Value, affine: Affine) -> Op | None:
             arms.append(Block((), (*arm.ops, *builder.ops), results))
             continue
         first = next(inner for inner in arm.ops if version in free_values_of(inner))
-        stored = with_first_stored(first, version, (), affine)
+        stored = with_first_stored(first, version, (), ranges)
         if stored is None:
             return None
         arms.append(replace(arm, ops=tuple(stored if inner is first else inner for inner in arm.ops)))
@@ -110,7 +112,7 @@ def made_zero(builder: Builder, array: Value, where: list[Value]) -> Value:
     return builder.region("for", operands, (inside.block((index, version), (cleared,)),), results).result
 
 
-def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], affine: Affine) -> Op | None:
+def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], ranges: Ranges) -> Op | None:
     """The loop with the first addition to every element a store; None if it does not start with such additions.
 
     `indices` are those of the loops around that go over the leading axes of the array.
@@ -118,11 +120,11 @@ def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], affine
     if op.primitive != "for" or leaves_early(op) or sum(v is version for v in free_values_of(op)) != 1:
         return None
     slot = next((slot for slot in loop_slots(op) if slot[0] is version), None)
-    if slot is None or not covers(op, version, len(indices), affine):
+    if slot is None or not covers(op, version, len(indices), ranges):
         return None
     _, parameter, yielded, _ = slot
     body = loop_body(op)
-    if not stays_at(body, version, len(indices), affine):
+    if not stays_at(body, version, len(indices), ranges.affine.structure):
         return None
     indices = (*indices, body.parameters[0])
     if len(indices) == version.type.ndim:
@@ -131,20 +133,20 @@ def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], affine
     else:
         users = [inner for inner in body.ops if parameter in free_values_of(inner)]
         first = users[0] if users else None
-        stored = with_first_stored(first, parameter, indices, affine) if first is not None else None
-        if stored is not None and yielded not in stored.results:
-            return None
+        stored = with_first_stored(first, parameter, indices, ranges) if first is not None else None
+        if stored is not None and yielded not in stored.results and ranges.affine.structure.is_mixed(version):
+            return None  # the next trip may find another array
     if first is None or stored is None:
         return None
     new = replace(body, ops=tuple(stored if inner is first else inner for inner in body.ops))
     return replace(op, regions=(new,))
 
 
-def stays_at(body: Block, array: Value, axis: int, affine: Affine) -> bool:
+def stays_at(body: Block, array: Value, axis: int, structure: Structure) -> bool:
     """Whether all that a trip does with an array is at the index of the loop."""
-    storage = affine.structure.storage(array)
+    storage = structure.storage(array)
     for op in ops_within(body):
-        touched = [k for k, v in enumerate(op.operands) if affine.structure.storage(v) is storage]
+        touched = [k for k, v in enumerate(op.operands) if structure.storage(v) is storage]
         if op.regions or not touched:
             continue
         if touched != [0] or op.primitive not in ("load", "store", "accum"):
@@ -162,13 +164,13 @@ def first_addition(body: Block, start: Value, end: Value, indices: tuple[Value, 
     return first if first.primitive == "accum" and first.operands[1:-1] == indices else None
 
 
-def covers(op: Op, array: Value, axis: int, affine: Affine) -> bool:
+def covers(op: Op, array: Value, axis: int, ranges: Ranges) -> bool:
     """Whether a loop runs over all indices of an axis."""
     low, high, step = op.operands[:3]
     if not (low.is_constant and low.constant == 0 and step.is_constant and step.constant == 1):
         return False
-    difference = affine.form(high) - affine.length(array, axis)
-    return not difference.terms and difference.constant == 0
+    rest = ranges.affine.length(array, axis) - ranges.affine.form(high)
+    return ranges.proves(rest.scaled(-1))
 
 
 __all__ = ["assign_first"]

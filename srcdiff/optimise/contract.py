@@ -12,6 +12,7 @@ adjoint there is none to clear, to fill with cotangents or to record. Reads: str
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ..analysis.affine import Affine
@@ -85,8 +86,8 @@ def carried(loop: Op, made: Value, affine: Affine) -> list[Op] | None:
     return [*above.ops, carrying]
 
 
-def accesses_of(body: Block, start: Value) -> list[Op] | None:
-    """The loads and stores of an array in a trip; None if it is used in another way, or by loops inside."""
+def accesses_of(body: Block, start: Value, kinds: Collection[str] = ("load", "store")) -> list[Op] | None:
+    """The accesses to an array in a trip; None if it is used in another way, or by loops inside."""
     versions = {start}
     found: list[Op] = []
     for op in body.ops:
@@ -94,12 +95,12 @@ def accesses_of(body: Block, start: Value) -> list[Op] | None:
             return None
         if not any(v in versions for v in op.operands):
             continue
-        if op.primitive not in ("load", "store") or any(v in versions for v in op.operands[1:]):
+        if op.primitive not in kinds or any(v in versions for v in op.operands[1:]):
             return None
         if len(indices_of(op)) < start.type.ndim:
             return None
         found.append(op)
-        if op.primitive == "store":
+        if op.primitive != "load":
             versions.add(op.result)
     return found
 

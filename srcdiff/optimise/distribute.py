@@ -364,7 +364,8 @@ class Emission:
             array = self.now[self.lines[value]]
             held = builder.emit("load", (array, place), value.type)
             if value in self.cheap:
-                held = builder.emit("attach", (self.computed(builder, value, place), held), value.type)
+                pair = self.computed(builder, value, place), held
+                held = builder.emit("attach", pair, value.type, {"computed": True})
             self.numbers[value] = held
         return self.numbers.get(value, value)
 

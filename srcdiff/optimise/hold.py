@@ -1,4 +1,4 @@
-"""Hold in a number the element that an inner loop adds to while it stores into another array.
+"""Hold in a number the element that an inner loop adds to while it stores into another array, or reads the same one.
 
     for j in range(n):                        total = q[i]
         s[j] = s[j] + r[i] * a[i, j]          for j in range(n):
@@ -7,8 +7,8 @@
                                               q[i] = total
 
 The two arrays might share memory for all that LLVM knows: it would load and store the element in every trip, and
-vectorise nothing. Only where the element certainly exists, since the loop may make no trip. Reads: structure, affine
-forms.
+vectorise nothing. Of one array, affine forms have to show that what is read are other elements. Only where the element
+certainly exists, or the loop makes a trip. Reads: structure, affine forms, ranges.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..analysis.affine import Affine
+from ..analysis.ranges import ONE, Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, indices_of, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import substitute, uses_in
 from .combine import same_place
 from .contract import accesses_of
@@ -33,7 +34,7 @@ def visited(block: Block, affine: Affine) -> Block:
     ops: list[Op] = []
     for op in block.ops:
         if op.primitive == "for" and not leaves_early(op) and not any(o.regions for o in loop_body(op).ops):
-            ops += held(op, affine)
+            ops += held(op, block, affine)
         elif op.regions:
             ops.append(replace(op, regions=tuple(visited(region, affine) for region in op.regions)))
         else:
@@ -41,41 +42,74 @@ def visited(block: Block, affine: Affine) -> Block:
     return replace(block, ops=tuple(ops))
 
 
-def held(loop: Op, affine: Affine) -> list[Op]:
+def held(loop: Op, around: Block, affine: Affine) -> list[Op]:
     """The loop with each sum that can be held in a number, between its load and its store."""
     stored = [op for op in loop_body(loop).ops if op.primitive == "store"]
-    if len({affine.structure.storage(op.operands[0]) for op in stored}) < 2:
-        return [loop]
+    alone = len({affine.structure.storage(op.operands[0]) for op in stored}) < 2
     before: list[Op] = []
     behind: list[Op] = []
+    ranges = Ranges(affine)
+    runs = makes_a_trip(loop, ranges)
     for slot in loop_slots(loop):
-        pair = sum_of(loop, slot[1], slot[2], affine)
-        if pair is not None and affine.is_in_range(slot[0], indices_of(pair[0])):
+        pair = sum_of(loop, slot[1], slot[2], alone, ranges)
+        if pair is not None and (runs or exists(pair[0], around, affine)):
             load, loop, store = with_number(loop, slot, *pair)
             before.append(load)
             behind.append(store)
     return [*before, loop, *behind]
 
 
-def sum_of(loop: Op, parameter: Value, yielded: Value, affine: Affine) -> tuple[Op, Op] | None:
-    """The load and the store of the one element of an array that a loop touches, and only adds to."""
-    body = loop_body(loop)
-    if not ty.is_array(parameter.type) or affine.structure.is_mixed(parameter):
+def exists(load: Op, around: Block, affine: Affine) -> bool:
+    """Whether an element is in range, or loaded or stored beside the loop as well."""
+    array, *where = load.operands
+    if affine.is_in_range(array, where):
+        return True
+    storage = affine.structure.storage
+    return any(
+        op.primitive in ("load", "store")
+        and storage(op.operands[0]) is storage(array)
+        and same_place(indices_of(op), tuple(where))
+        for op in around.ops
+    )
+
+
+def makes_a_trip(loop: Op, ranges: Ranges) -> bool:
+    """Whether a loop has a trip wherever the loops around it have one."""
+    low, high = map(ranges.affine.form, loop.operands[:2])
+    return is_number(loop.operands[2], 1) and ranges.implied(high - low - ONE, ranges.at(loop))
+
+
+def sum_of(loop: Op, parameter: Value, yielded: Value, alone: bool, ranges: Ranges) -> tuple[Op, Op] | None:
+    """The load and the store of the one element of an array that a loop adds to, if it touches that in no other way.
+
+    Of an array that the loop stores into `alone`, only if it reads others of its elements: LLVM sees the rest itself.
+    """
+    body, structure = loop_body(loop), ranges.affine.structure
+    if not ty.is_array(parameter.type) or structure.is_mixed(parameter):
         return None
     accesses = accesses_of(body, parameter)
-    if accesses is None or [op.primitive for op in accesses] != ["load", "store"]:
+    stores = [op for op in accesses or () if op.primitive == "store"]
+    if accesses is None or len(stores) != 1 or stores[0].result is not yielded:
         return None
-    load, store = accesses
+    (store,) = stores
+    made = structure.maker.get(store.operands[-1])
+    if made is None or made.primitive not in ("add", "sub"):
+        return None
+    terms = made.operands[:1] if made.primitive == "sub" else made.operands
+    load = next((op for op in accesses if op.primitive == "load" and op.result in terms), None)
+    if (
+        load is None
+        or not same_place(indices_of(load), indices_of(store))
+        or made.result.type != load.result.type
+    ):
+        return None
     inside = {*body.parameters, *(v for op in body.ops for v in op.results)}
-    if store.result is not yielded or not same_place(indices_of(load), indices_of(store)):
-        return None
     if any(i in inside for i in indices_of(load)) or list(uses_in(body)).count(load.result) != 1:
         return None
-    made = affine.structure.maker.get(store.operands[-1])
-    if made is None or made.primitive not in ("add", "sub") or made.result.type != load.result.type:
+    others = [op for op in accesses if op is not load and op is not store]
+    if alone and not others or not all(ranges.are_apart(op, store) for op in others):
         return None
-    is_first = made.operands[0] is load.result
-    return (load, store) if is_first or (made.primitive == "add" and load.result in made.operands) else None
+    return load, store
 
 
 def with_number(loop: Op, slot: tuple[Value, Value, Value, Value], load: Op, store: Op) -> tuple[Op, Op, Op]:
@@ -94,10 +128,11 @@ def with_number(loop: Op, slot: tuple[Value, Value, Value, Value], load: Op, sto
         ops,
         (*(s[2] for s in slots), store.operands[-1]),
     )
+    read = {load.result: number, parameter: initial, store.result: initial}
     summed = replace(
         loop,
         operands=(*loop.operands[:3], *(s[0] for s in slots), start),
-        regions=(substitute(new, {load.result: number}),),
+        regions=(substitute(new, read),),
         results=(*(s[3] for s in slots), total),
     )
     return above.ops[0], summed, below.ops[0]

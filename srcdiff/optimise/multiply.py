@@ -9,9 +9,9 @@ The adjoint of a product is two products, so that the reverse sweep is left to B
 a nest, may add several products, to numbers or to elements, and each to elements of its own. What is multiplied must be
 the same in the whole nest; what the nest stores into an array that was a copy before is read from what it was copied
 from, if the loads find the elements as they were. A matrix that is longer than the loops, or has more than two axes, is
-copied first as far as they go. Only where the nest is in no other loop: in one, matrices are often small, and a call
-costs more than their elements. The loops must go over most elements of the product, as over a triangle; a band is not
-worth it. Reads: structure, affine forms.
+copied first as far as they go: what they do not read may not exist, or not be a number. Only where the nest is in no
+other loop: in one, matrices are often small, and a call costs more than their elements. The loops must go over most
+elements of the product, as over a triangle; a band is not worth it. Reads: structure, affine forms.
 """
 
 from __future__ import annotations
@@ -103,6 +103,7 @@ class Summation:
         self.index = loop_body(loop).parameters[0]
         self.sums: set[Value] = set()  # what is added to: numbers, and versions of arrays
         self.varying: set[Value] = {self.index}  # what differs from trip to trip
+        self.loops: tuple[Op, ...] = ()  # those around what is multiplied
         self.matrices = Matrices(self.affine, root.location)
 
     def products(self) -> tuple[list[Op], list[Op], dict[Value, Value]]:
@@ -243,6 +244,8 @@ class Summation:
             raise NoProduct
         # The index of the innermost loop goes along the rows of the product.
         first, second = sorted(term.loads, key=self.depth)
+        around = max((self.structure.around[load] for load in term.loads), key=len)
+        self.loops = around[around.index(self.root) :]
         left, right = self.factor(first), self.factor(second)
         self.check_loops(
             [self.affine.form(indices_of(x)[n]) for x, f in ((first, left), (second, right)) for n in f.free]
@@ -314,11 +317,31 @@ class Summation:
         if value is None:
             return [(form, is_exact)]
         upwards = (form.coefficient(value) > 0) == top
-        ends = self.affine.bounds(value)
+        ends = self.ends(value)
         if ends is not None:
             return self.extremes(form.replaced(value, ends[upwards]), top, is_exact)
         limits = self.affine.limits_of(value, not upwards)
         return [found for limit in limits for found in self.extremes(form.replaced(value, limit), top, False)]
+
+    def ends(self, index: Value) -> tuple[Linear, Linear] | None:
+        """(lowest, highest) of an index, over the trips of its loop in which the loops inside make some.
+
+        In others nothing is read: of `for i in range(n)` with `for j in range(i + 1, n)` in it that is the last one.
+        """
+        ends = self.affine.bounds(index)
+        if ends is None:
+            return None
+        low, high = ends
+        for loop in self.loops:
+            start, stop = map(self.affine.form, loop.operands[:2])
+            for limit in self.limits(stop):
+                room = limit - start - Linear((), 1)  # not negative where the loop makes a trip
+                c, rest = room.coefficient(index), room.replaced(index, ZERO)
+                if c == 1 and is_above(rest.scaled(-1), low):
+                    low = rest.scaled(-1)
+                elif c == -1 and is_above(high, rest):
+                    high = rest
+        return low, high
 
     def check_loops(self, forms: Sequence[Linear]) -> None:
         """See that each axis has a loop of its own, as long as the axis or a side of a triangle."""
@@ -351,6 +374,11 @@ class Summation:
     def limits(self, form: Linear) -> list[Linear]:
         """A form, and what it is at most where it is a minimum."""
         return [form, *(form.replaced(v, x) for v, _ in form.terms for x in self.affine.limits_of(v, False))]
+
+
+def is_above(a: Linear, b: Linear) -> bool:
+    """Whether a form is larger than another by a number."""
+    return not (a - b).terms and (a - b).constant > 0
 
 
 __all__ = ["multiply_matrices"]

@@ -6,50 +6,76 @@
                                            if total != 0.0:
                                                x_bar[j] += total
 
-The index must be the same in every trip, and the loop must only add to the array: then the order does not matter,
-whatever other elements it adds to. The guard is there
-for loops without a trip, where the element might not exist. Reads: structure, affine forms.
+The index must be the same in every trip, and the loop must only add to the array, or read and store other elements of
+it: then the order does not matter, whatever other elements it adds to. The guard is there for loops without a trip,
+where the element might not exist; checks may say that it does. Reads: structure, affine forms, ranges.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..analysis.affine import Affine
+from ..analysis.affine import Affine, Linear
+from ..analysis.ranges import ONE, Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
 from ..ir.walk import substitute
 from .combine import same_place
+from .contract import accesses_of
 from .fuse import accumulates
 
 
 def promote_sums(function: Function) -> Function:
-    return replace(function, body=promote(function.body, Affine(find_structure(function.body))))
+    ranges = Ranges(Affine(find_structure(function.body)))
+    return replace(function, body=promote(function.body, ranges, ()))
 
 
-def promote(block: Block, affine: Affine) -> Block:
+def promote(block: Block, ranges: Ranges, facts: Sequence[Linear]) -> Block:
+    """The block with the sums of its loops in numbers; `facts` hold in each run of it."""
+    ranges.layers.append(list(facts))
     with Builder() as builder:
         for op in block.ops:
             if op.regions:
-                op = replace(op, regions=tuple(promote(region, affine) for region in op.regions))
+                inside = ranges.in_each_trip(op) if op.primitive == "for" else ()
+                op = replace(op, regions=tuple(promote(region, ranges, inside) for region in op.regions))
+            elif op.primitive == "require":
+                ranges.learn(op)
             if op.primitive == "for" and not leaves_early(op):
-                loop(builder, op, affine)
+                loop(builder, op, ranges)
             else:
                 builder.append(op)
+    ranges.layers.pop()
     return replace(block, ops=tuple(builder.ops))
 
 
-def loop(builder: Builder, op: Op, affine: Affine) -> None:
+def exists(array: Value, where: Sequence[Value], ranges: Ranges) -> bool:
+    """Whether an element certainly exists, at indices that do not count from the end."""
+    affine = ranges.affine
+    return affine.is_in_range(array, where) or all(
+        affine.is_never_negative(i) and ranges.proves(affine.length(array, axis) - affine.form(i) - ONE)
+        for axis, i in enumerate(where)
+    )
+
+
+def loop(builder: Builder, op: Op, ranges: Ranges) -> None:
     """Emit a loop with the sums that it can keep in numbers."""
     body = loop_body(op)
     inside = set(body.parameters) | {v for inner in body.ops for v in inner.results}
     slots = loop_slots(op)
     sums: list[Sum] = []
     for _, parameter, yielded, result in slots:
-        if ty.is_array(parameter.type) and accumulates(body, parameter, yielded):
-            sums += sums_of(body, parameter, result, inside)
+        if not ty.is_array(parameter.type):
+            continue
+        found = sums_of(body, parameter, result, inside)
+        if found and not accumulates(body, parameter, yielded):
+            others = others_beside(body, parameter, yielded)
+            if others is None:
+                continue
+            found = [each for each in found if all(ranges.are_apart(op, each.updates[0]) for op in others)]
+        sums += found
     if not sums:
         builder.append(op)
         return
@@ -86,7 +112,7 @@ def loop(builder: Builder, op: Op, affine: Affine) -> None:
         for k, each in enumerate(mine):
             total = left[id(each)]
             joined = result if k == len(mine) - 1 else Value(held.name, held.type)
-            if affine.is_in_range(result, each.where):
+            if exists(result, each.where, ranges):
                 addition = Op("accum", (held, *each.where, total), (joined,), (), {}, op.location)
                 held = builder.append(addition)[0]
                 continue
@@ -95,6 +121,14 @@ def loop(builder: Builder, op: Op, affine: Affine) -> None:
                 added = then.emit("accum", (held, *each.where, total), held.type, name=held.name)
             builder.region("if", (condition,), (then.block((), (added,)), Block((), (), (held,))), (joined,))
             held = joined
+
+
+def others_beside(body: Block, start: Value, end: Value) -> list[Op] | None:
+    """The loads and stores of an array to which a loop adds; None if it does anything else with it."""
+    accesses = accesses_of(body, start, ("load", "store", "accum"))
+    if accesses is None or not any(end in op.results for op in accesses):
+        return None
+    return [op for op in accesses if op.primitive != "accum"]
 
 
 @dataclass(eq=False)
@@ -117,6 +151,8 @@ def sums_of(body: Block, start: Value, result: Value, inside: set[Value]) -> lis
             continue
         if op.primitive == "for":
             versions.update(slot_result for first, _, _, slot_result in loop_slots(op) if first in versions)
+        if op.primitive == "store":
+            versions.update(op.results)
         if op.primitive != "accum":
             continue
         versions.add(op.result)

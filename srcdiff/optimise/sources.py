@@ -239,6 +239,8 @@ class Sources(Recording):
         self.leaf.pop(value, None)
         if cost > budget or self.is_test_of_elements(value):
             return None
+        if maker.attributes.get("computed"):  # the other operand was made of the same
+            return self.source(maker.operands[0], may_record=False, budget=budget)
         if maker.primitive == "shape":
             held = self.holder(maker.operands[0])
             origin = self.structure.origin(maker.operands[0])

@@ -6,7 +6,7 @@
 
 A negative index counts from the end. LLVM vectorises a loop only if it can show that no index does, which it does not
 see in a range that starts at a variable, nor in `i + r` where `i` goes down; here it is proven, and said by the type.
-Reads: structure, affine forms.
+A place on a tape is made of numbers of trips, which are none. Reads: structure, affine forms.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..analysis.affine import Affine
-from ..analysis.structure import find_structure
+from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, loop_body
@@ -42,6 +42,11 @@ def visited(block: Block, affine: Affine) -> Block:
 
 def is_innermost(op: Op) -> bool:
     return not any(inner.regions for inner in loop_body(op).ops)
+
+
+def is_tape(array: Value, structure: Structure) -> bool:
+    made = structure.maker.get(structure.origin(array))
+    return made is not None and made.primitive == "alloc" and bool(made.attributes.get("tape"))
 
 
 def is_seen(index: Value, loop: Op, affine: Affine) -> bool:
@@ -74,7 +79,7 @@ def unsigned(loop: Op, affine: Affine) -> Block:
                 for i in where:
                     if i not in moving or i in known or i is own or is_seen(i, loop, affine):
                         continue
-                    if affine.is_never_negative(i):
+                    if is_tape(op.operands[0], affine.structure) or affine.is_never_negative(i):
                         known[i] = builder.emit("cast", (i,), ty.uint64)
                 where = tuple(known.get(i, i) for i in where)
                 op = replace(op, operands=(op.operands[0], *where, *op.operands[end:]))

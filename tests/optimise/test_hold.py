@@ -66,8 +66,31 @@ def multiplied(a, x):
     return np.sum(s * s) + np.sum(q)
 
 
-HELD = [both_products, taken_away]
-LEFT = [other_elements_read, may_not_exist, multiplied]
+def factorised(a, x):
+    n = min(a.shape)
+    q = a.copy()
+    for i in range(n):
+        for j in range(i):
+            for k in range(j):
+                q[i, j] -= q[i, k] * q[j, k]
+            q[i, j] /= 2.0 + q[j, j]
+        q[i, i] = q[i, i] * x[i]
+    return np.sum(q)
+
+
+def adds_itself(a, x):
+    n = min(a.shape)
+    q = a.copy()
+    for i in range(n):
+        for j in range(i):
+            for k in range(j + 1):
+                q[i, j] -= q[i, k] * q[j, k]
+            q[i, j] /= 2.0 + q[j, j]
+    return np.sum(q) * x[0]
+
+
+HELD = [both_products, taken_away, factorised]
+LEFT = [other_elements_read, may_not_exist, multiplied, adds_itself]
 
 
 @pytest.mark.parametrize("f", HELD + LEFT, ids=lambda f: f.__name__)
@@ -79,7 +102,7 @@ def test_gradient(f: Any) -> None:
 @pytest.mark.parametrize("f", HELD + LEFT, ids=lambda f: f.__name__)
 def test_held(f: Any) -> None:
     text = differentiate(f, argnums=(0, 1)).gradient_source(numbers(3, 4), numbers(5))
-    assert ("    total = q[i]" in text) is (f in HELD)
+    assert ("    total = q[i" in text) is (f in HELD)
 
 
 def test_without_a_trip() -> None:

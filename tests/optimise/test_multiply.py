@@ -177,3 +177,39 @@ def many_small(f, a, b):
 def test_other_sums_stay_loops(f: Any) -> None:
     args = (0.7, numbers(9, 9, seed=1), numbers(9, 9, seed=2))
     assert " @ " not in differentiate(f, argnums=(0, 1, 2)).gradient_source(*args)
+
+
+def strictly_above(a, b, n):
+    c = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i + 1, n):
+            for k in range(a.shape[1]):
+                c[i, j] += a[i, k] * b[j, k]
+    return np.sum(c * c)
+
+
+def strictly_below(a, b, n):
+    c = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i):
+            for k in range(a.shape[1]):
+                c[i, j] += a[i, k] * b[j, k]
+    return np.sum(c * c)
+
+
+@pytest.mark.parametrize(("f", "rows"), [(strictly_above, (11, 0)), (strictly_below, (0, 11))])
+def test_a_row_that_no_trip_reads(uncompiled: None, f: Any, rows: tuple[int, int]) -> None:
+    args = numbers(12, 11), numbers(12, 11) + 0.5
+    df = differentiate(f, argnums=(0, 1))
+    assert " @ " in df.gradient_source(*args, 12)
+    value, gradient = df.value_and_grad(*args, 12)
+    for matrix, row in zip(args, rows, strict=True):
+        matrix[row] = np.nan
+    again, of_rest = df.value_and_grad(*args, 12)
+    assert value == again and all(map(np.array_equal, gradient, of_rest))
+
+
+def test_a_last_row_that_does_not_exist(uncompiled: None) -> None:
+    a, b = numbers(11, 11), numbers(12, 11)
+    value, _ = differentiate(strictly_above, argnums=(0, 1)).value_and_grad(a, b, 12)
+    assert abs(value - strictly_above(a, b, 12)) < 1e-9

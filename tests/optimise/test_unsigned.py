@@ -51,3 +51,18 @@ def test_sum_of_two_that_go_up_is_left() -> None:
 def test_what_may_be_negative_is_left() -> None:
     assert "np.uint64" not in differentiate(from_the_end).gradient_source(X, 6)
     assert_gradient(from_the_end, (X, 6))
+
+
+def rows_below(x, n):
+    y = x.copy()
+    for k in range(n):
+        for i in range(n):
+            for j in range(k + 1, n):
+                y[i, j] = np.sin(y[i, j]) * y[i, k]
+    return np.sum(y)
+
+
+def test_places_on_a_flat_tape(uncompiled: None) -> None:
+    text = differentiate(rows_below).gradient_source(TABLE[:4], 4)
+    assert text.count("np.uint64(start + ") == 2 and "_tape[start" not in text
+    assert_gradient(rows_below, (TABLE[:4], 4))

@@ -99,7 +99,7 @@ def scan_and_join(function: Function) -> Function:
     if scanned is function:
         return function
     for _ in range(2):  # a loop that holds no mask any more may be joined as well
-        scanned = contract_arrays(simplified(join_loops(simplified(scanned))))
+        scanned = contract_arrays(simplified(join_loops(simplified(scanned), with_sums=True)))
     return scanned
 
 

@@ -35,11 +35,15 @@ MOVABLE = (*READING, "store", "alloc")
 BETWEEN = (*MOVABLE, "require")  # what may stand between two loops: a check is made before both
 
 
-def join_loops(function: Function) -> Function:
-    """Join until no two loops can be joined."""
+def join_loops(function: Function, with_sums: bool = False) -> Function:
+    """Join until no two loops can be joined.
+
+    `with_sums` : nests take in loops behind them that only add up. Where a nest is a product of a matrix, two of its
+    rows at once are worth more.
+    """
     refused: set[tuple[Op, Op]] = set()
     for _ in range(64):
-        body = Joiner(function.body, refused).joined()
+        body = Joiner(function.body, refused, with_sums).joined()
         if body is None:
             break
         function = replace(function, body=body)
@@ -57,10 +61,10 @@ class Joined:
 
 
 class Joiner:
-    """`refused` are pairs of loops that cannot be aligned either."""
+    """`refused` are pairs of loops that cannot be aligned either; `with_sums` as for `join_loops`."""
 
-    def __init__(self, body: Block, refused: set[tuple[Op, Op]]) -> None:
-        self.body, self.refused = body, refused
+    def __init__(self, body: Block, refused: set[tuple[Op, Op]], with_sums: bool = False) -> None:
+        self.body, self.refused, self.with_sums = body, refused, with_sums
         self.structure = find_structure(body)
         self.affine = Affine(self.structure)
 
@@ -101,9 +105,9 @@ class Joiner:
         if all(is_joinable(op, self.affine) for op in (first, second)):
             made = self.pair(first, between, second)
             return self.aligned_pair(block, first, second, touched) if made is None else made
-        if is_nest(first, self.affine):
-            if is_nest(second, self.affine):
-                return self.nests(block, first, between, second)
+        if all(is_nest(op, self.affine) for op in (first, second)):
+            return self.nests(block, first, between, second)
+        if self.with_sums and is_nest(first, self.affine):
             if is_joinable(second, self.affine) and only_sums(second):
                 return self.pair(first, between, second)
         return None
@@ -119,7 +123,7 @@ class Joiner:
         k, at = block.ops.index(first), block.ops.index(second)
         between = (*block.ops[k + 1 : at], *middle)
         ops = (*block.ops[:k], *above, start, *between, end, *block.ops[at + 1 :])
-        joiner = Joiner(exchanged(self.body, block, replace(block, ops=ops)), self.refused)
+        joiner = Joiner(exchanged(self.body, block, replace(block, ops=ops)), self.refused, self.with_sums)
         if not all(is_joinable(loop, joiner.affine) for loop in (start, end)):
             return None
         made = joiner.pair(start, between, end)
@@ -133,7 +137,7 @@ class Joiner:
         k, at = block.ops.index(first), block.ops.index(second)
         rest = substitute(Block((), (*made.behind, *block.ops[at + 1 :]), block.results), made.renames)
         whole = Block(block.parameters, (*block.ops[:k], *made.above, made.loop, *rest.ops), rest.results)
-        joiner = Joiner(exchanged(self.body, block, whole), self.refused)
+        joiner = Joiner(exchanged(self.body, block, whole), self.refused, self.with_sums)
         body = loop_body(made.loop)
         loops = [n for n, op in enumerate(body.ops) if op.regions]
         last = sum(bool(op.regions) for op in loop_body(first).ops)

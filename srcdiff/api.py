@@ -14,6 +14,7 @@ from .backend.dispatcher import called_in_compiled_code, made_in_compiled_code
 from .backend.pullbacks import pulls_back_in_compiled_code
 from .compiled import Compiled
 from .derivatives import (
+    Cotangents,
     EitherJacobian,
     Forward,
     Gradient,
@@ -153,6 +154,15 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
     of = kept_differentiable(f)
     values = of.bind(primals, {})
     return forward_of(of, of.specs(values)).at(values)
+
+
+def pulled_back(f: Any) -> Cotangents:
+    """What a pullback calls inside a function that is read: it takes the cotangents, then the arguments."""
+    of = kept_differentiable(f)
+    if (Cotangents, 0) not in of.derived:
+        of.derived[Cotangents, 0] = Cotangents(of, 0)
+    found: Cotangents = of.derived[Cotangents, 0]  # type: ignore[assignment]
+    return found
 
 
 def forward_of(of: Compiled, specs: Sequence[Any]) -> Forward:
@@ -369,7 +379,7 @@ def refuse_sparse(maker: Callable[..., Any], f: Any, *others: Any) -> NoReturn:
 for sparse_maker in (sparse_jacobian, sparse_hessian):
     made_in_compiled_code(sparse_maker, functools.partial(refuse_sparse, sparse_maker))
 jvp.__srcdiff_maker__ = applied_jvp  # type: ignore[attr-defined]
-vjp.__srcdiff_maker__ = None  # type: ignore[attr-defined]
+vjp.__srcdiff_pullback__ = pulled_back  # type: ignore[attr-defined]
 
 __all__ = [
     "grad",

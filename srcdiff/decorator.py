@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from . import pipeline
-from .api import jvp, vjp
+from .api import applied_jvp, jvp, pulled_back, vjp
 from .arguments import ArgNums, flattened
 from .compiled import Options
 from .derivatives import EitherJacobian, Gradient, HessianVector, Jacobian, Pullback, ValueAndGradient
@@ -67,6 +67,10 @@ class Differentiated(Differentiable, Generic[P, R]):
     def vjp(self, *primals: Any) -> tuple[Any, Pullback]:
         """The results and the pullback, as `srcdiff.vjp` gives them."""
         return vjp(self, *primals)
+
+    # What calls of these mean inside functions that are read; see `frontend/nested.py`.
+    jvp.__srcdiff_maker__ = applied_jvp  # type: ignore[attr-defined]
+    vjp.__srcdiff_pullback__ = pulled_back  # type: ignore[attr-defined]
 
     def gradient_source(self, *args: Any, optimise: bool = True, **keywords: Any) -> str:
         """The source text of the gradient for arguments of these types: a module to read, keep or compile."""

@@ -23,7 +23,7 @@ from .library import METHODS, OWN_METHODS, call_library, entry_of, written
 from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
 from .library.structures import call_method_of, known_items, made_structure
-from .nested import call_derivative, is_derivative, is_maker, make_derivative
+from .nested import call_derivative, is_derivative, is_maker, make_derivative, pull_back
 from .opaque import Arguments
 from .recursion import is_hashable
 from .things import (
@@ -32,6 +32,7 @@ from .things import (
     LocalFunction,
     Method,
     NamedItems,
+    PulledBack,
     Static,
     is_arraylike,
     is_number,
@@ -50,6 +51,8 @@ class Calls(Callees):
             return self.call_method(function, arguments, dict(keywords), node)
         if isinstance(function, LocalFunction):
             return self.inline_local(function, arguments, dict(keywords), node)
+        if isinstance(function, PulledBack):
+            return pull_back(self, function, arguments, keywords, node)
         if isinstance(function, (Tree, NamedItems)) and hasattr(function.kind, "__call__"):  # noqa: B004
             return call_method_of(self, function, "__call__", arguments, dict(keywords), node)
         if not isinstance(function, Static):

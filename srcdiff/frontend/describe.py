@@ -6,7 +6,7 @@ from typing import Any
 
 from ..ir.core import Value
 from .canonicalise import RESULT
-from .things import ArrayView, Formatted, NamedItems, Static, is_number
+from .things import ArrayView, Formatted, LocalFunction, NamedItems, PulledBack, Static, is_number
 from .trees import DICTS, Tree, kind_of
 
 
@@ -27,6 +27,10 @@ def describe(thing: Any) -> str:
             return "`None`"
         case Formatted():
             return "an f-string"
+        case LocalFunction():
+            return "a function that is defined in this one"
+        case PulledBack():
+            return "a pullback"
         case Static(value=str()):
             return "a string"
         case Static(value=dict()):

@@ -11,7 +11,7 @@
     Formatted          an f-string
     Poison             nothing that may be read, with the reason
 
-A `Method` and a `LocalFunction` can only be called.
+A `Method`, a `LocalFunction` and a `PulledBack` can only be called.
 """
 
 from __future__ import annotations
@@ -243,6 +243,18 @@ class LocalFunction:
 
     def __hash__(self) -> int:
         return id(self.node)
+
+
+@dataclass(frozen=True, eq=False)
+class PulledBack:
+    """The pullback that `vjp` gives inside a function: `of` is a derivative that takes cotangents and the arguments.
+
+    `lengths` has the structure of the results, with a list of lengths in place of each array and, empty, each number.
+    """
+
+    of: Any
+    primals: tuple[Any, ...]
+    lengths: Any
 
 
 def is_number(thing: Any) -> bool:

@@ -97,11 +97,9 @@ def sum_of(loop: Op, parameter: Value, yielded: Value, alone: bool, ranges: Rang
         return None
     terms = made.operands[:1] if made.primitive == "sub" else made.operands
     load = next((op for op in accesses if op.primitive == "load" and op.result in terms), None)
-    if (
-        load is None
-        or not same_place(indices_of(load), indices_of(store))
-        or made.result.type != load.result.type
-    ):
+    if load is None or made.result.type != load.result.type:
+        return None
+    if not same_place(indices_of(load), indices_of(store)):
         return None
     inside = {*body.parameters, *(v for op in body.ops for v in op.results)}
     if any(i in inside for i in indices_of(load)) or list(uses_in(body)).count(load.result) != 1:

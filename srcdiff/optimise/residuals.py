@@ -33,9 +33,8 @@ from .recording import Choices
 from .replay import replay_segments, replay_trips, stepping_loops
 from .tapes import Plan, Recorder
 
-WORTHWHILE = (
-    0.97  # what making trips again may cost at most, over recording: estimates that close tell nothing
-)
+# What making trips again may cost at most, over recording: estimates that are closer tell nothing.
+WORTHWHILE = 0.97
 
 
 def place_residuals(function: Function, cheap: int = CHEAP) -> Function:

@@ -41,12 +41,7 @@ from .align import same
 from .fold import simplified
 from .join import ACCESSES, MOVABLE, Joiner, join_loops, together
 
-SHAPED = (
-    "shape",
-    "zeros_like",
-    "empty_like",
-    "for",
-)  # what does not read the elements of its operands itself
+SHAPED = ("shape", "zeros_like", "empty_like", "for")  # what does not read elements of its operands itself
 BETWEEN = {*MOVABLE, *SHAPED, *REGISTRY, "copy", "require"}
 INSIDE = {*MOVABLE, *REGISTRY, "for"}
 

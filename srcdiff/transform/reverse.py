@@ -262,9 +262,7 @@ class Reverser:
                 one, other = here[k], there[k]
                 if one is not None and other is not None and is_number(other, 0) and not is_number(one, 0):
                     self.masks.put(results[-1], ((op.operands[0], holds),))
-                elif (
-                    not touched[holds][k] and value in owed
-                ):  # what was owed before, in the arm that is not `here`
+                elif not touched[holds][k] and value in owed:  # what was owed before, in the other arm
                     _, mask = self.masks.of(owed[value])
                     if mask:
                         self.masks.put(results[-1], self.masks.either(((op.operands[0], holds),), mask))

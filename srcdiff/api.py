@@ -158,10 +158,7 @@ def vjp(f: Any, *primals: Any) -> tuple[Any, Pullback]:
 
 def pulled_back(f: Any) -> Cotangents:
     """What a pullback calls inside a function that is read: it takes the cotangents, then the arguments."""
-    of = kept_differentiable(f)
-    if (Cotangents, 0) not in of.derived:
-        of.derived[Cotangents, 0] = Cotangents(of, 0)
-    found: Cotangents = of.derived[Cotangents, 0]  # type: ignore[assignment]
+    found: Cotangents = made_once(Cotangents, f, 0)
     return found
 
 

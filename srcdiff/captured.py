@@ -63,80 +63,99 @@ def passing(
     Where the call is of another form, an argument of another structure than its spec, or something taken as known is
     another object, it calls `otherwise`.
     """
-    space: dict[str, Any] = {
-        "compiled": compiled,
-        "otherwise": otherwise,
-        "absent": ABSENT,
-        "given": given,
-        "outline": outline,
-        "part_of": part_of,
-        "same_known": same_known,
-    }
-    arguments = [f"a{k}" for k in range(len(specs))]
+    text = PassingText(len(specs), {"compiled": compiled, "otherwise": otherwise})
+    leaves = [leaf for k, spec in enumerate(specs) for leaf in text.opened(spec, f"a{k}")]
+    for where, value in statics:
+        text.compare(where, value)
+    call: Callable[..., Any] = text.function(leaves, fetch)
+    return call
 
-    def expression(where: Where) -> str:
+
+class PassingText:
+    """The text of a function that passes arguments on, and the names in it.
+
+    Attributes
+    ----------
+    space : what the names are.
+    arguments : the names of the arguments.
+    conditions : what must hold so that the call may go the short way.
+    """
+
+    def __init__(self, count: int, space: dict[str, Any]) -> None:
+        self.space = {
+            **space,
+            "absent": ABSENT,
+            "given": given,
+            "outline": outline,
+            "part_of": part_of,
+            "same_known": same_known,
+        }
+        self.arguments = [f"a{k}" for k in range(count)]
+        self.conditions = [f"{self.arguments[-1]} is not absent"] if count else []
+        self.conditions += ["not more", "not keywords"]
+
+    def expression(self, where: Where) -> str:
+        """What is fetched from a place."""
         kind, owner, name = where
         if kind == "part":
-            return f"part_of({expression(owner)}, {name!r})"
-        source = f"{kind}_{len(space)}"
+            return f"part_of({self.expression(owner)}, {name!r})"
         if kind == "global":
-            space[source] = owner.__globals__
-            return f"{source}[{name!r}]"
+            return f"{self.named(kind, owner.__globals__)}[{name!r}]"
         if kind == "closure":
-            space[source] = cell_of(owner, name)
-            return f"{source}.cell_contents"
-        space[source] = owner
+            return f"{self.named(kind, cell_of(owner, name))}.cell_contents"
+        source = self.named(kind, owner)
         if kind == "code":
             return f"{source}.__code__"
         return f"{source}.{name}" if kind == "module" else source
 
-    conditions = ["not more", "not keywords"]
-    if arguments:
-        conditions.insert(0, f"{arguments[-1]} is not absent")
-
-    def known_as(value: Any) -> str:
-        name = f"known_{len(space)}"
-        space[name] = value
+    def named(self, kind: str, value: Any) -> str:
+        """A name for something."""
+        name = f"{kind}_{len(self.space)}"
+        self.space[name] = value
         return name
 
-    def open_like(spec: Any, source: str) -> list[str]:
+    def compare(self, where: Where, value: Any) -> None:
+        """Demand that what is at a place is what it was."""
+        known = self.named("known", value)
+        if where[0] == "outline":
+            self.conditions.append(f"outline({self.expression(where[1])}) == {known}")
+        else:
+            self.conditions.append(f"{self.expression(where)} is {known}")
+
+    def opened(self, spec: Any, source: str) -> list[str]:
         """The numbers and arrays of an argument; what its structure must be becomes conditions."""
+        demand = self.conditions.append
         if isinstance(spec, Static):
-            conditions.append(f"same_known({source}, {known_as(spec.value)})")
+            demand(f"same_known({source}, {self.named('known', spec.value)})")
             return []
         if isinstance(spec, Tree):
-            conditions.append(f"type({source}) is {known_as(spec.kind)}")
+            demand(f"type({source}) is {self.named('known', spec.kind)}")
             if spec.is_dict:
-                conditions.append(f"tuple({source}) == {known_as(spec.names)}")
+                demand(f"tuple({source}) == {self.named('known', spec.names)}")
             elif spec.kind is list:
-                conditions.append(f"len({source}) == {len(spec.names)}")
+                demand(f"len({source}) == {len(spec.names)}")
             by_name = not (spec.is_dict or spec.kind is list or is_named_tuple(spec.kind))
             names = spec.names if spec.is_dict or by_name else range(len(spec.names))
             ways = [f"{source}.{name}" if by_name else f"{source}[{name!r}]" for name in names]
             pairs = zip(spec.parts, ways, strict=True)
-            return [leaf for part, way in pairs for leaf in open_like(part, way)]
+            return [leaf for part, way in pairs for leaf in self.opened(part, way)]
         if isinstance(spec, tuple):
-            conditions.append(f"type({source}) is tuple and len({source}) == {len(spec)}")
-            return [leaf for k, part in enumerate(spec) for leaf in open_like(part, f"{source}[{k}]")]
+            demand(f"type({source}) is tuple and len({source}) == {len(spec)}")
+            return [leaf for k, part in enumerate(spec) for leaf in self.opened(part, f"{source}[{k}]")]
         return [source]
 
-    leaves = [leaf for spec, source in zip(specs, arguments, strict=True) for leaf in open_like(spec, source)]
-    for where, value in statics:
-        known = known_as(value)
-        if where[0] == "outline":
-            conditions.append(f"outline({expression(where[1])}) == {known}")
-        else:
-            conditions.append(f"{expression(where)} is {known}")
-    parameters = [*(f"{name}=absent" for name in arguments), *(["/"] if arguments else [])]
-    text = (
-        f"def call({', '.join([*parameters, '*more', '**keywords'])}):\n"
-        f"    if {' and '.join(conditions)}:\n"
-        f"        return compiled({', '.join([*leaves, *map(expression, fetch)])})\n"
-        f"    return otherwise(*given([{', '.join(arguments)}], more), **keywords)\n"
-    )
-    exec(text, space)
-    call: Callable[..., Any] = space["call"]
-    return call
+    def function(self, leaves: Sequence[str], fetch: Sequence[Where]) -> Any:
+        """The function, which passes on `leaves` and what it fetches."""
+        parameters = [*(f"{name}=absent" for name in self.arguments), *(["/"] if self.arguments else [])]
+        passed = [*leaves, *map(self.expression, fetch)]
+        text = (
+            f"def call({', '.join([*parameters, '*more', '**keywords'])}):\n"
+            f"    if {' and '.join(self.conditions)}:\n"
+            f"        return compiled({', '.join(passed)})\n"
+            f"    return otherwise(*given([{', '.join(self.arguments)}], more), **keywords)\n"
+        )
+        exec(text, self.space)
+        return self.space["call"]
 
 
 __all__ = ["passing", "same_captured"]

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from . import pipeline
+from . import linking, pipeline
 from .arguments import flattened, nested, nesting_of
 from .compiled import Compiled
 from .derivatives import with_written
@@ -202,7 +202,7 @@ class Check:
 
     def compiled(self, program: Program) -> Callable[[Flat], Flat]:
         function = pipeline.finish(program.function, self.of.options.optimise)
-        text = pipeline.print_function(function, "A derivative that is checked.")
+        text = linking.print_function(function, "A derivative that is checked.")
         loaded = self.of.load(text, function.name, program)
 
         def evaluate(flat: Flat) -> Flat:

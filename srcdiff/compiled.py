@@ -20,7 +20,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from . import pipeline
+from . import linking, pipeline
 from .arguments import Around, Signature, Whole, fits_compiled_code, flattened, nested, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import MAKING, CompiledDispatcher, is_interpreted
@@ -136,7 +136,7 @@ class Compiled:
 
     def text(self, program: Program) -> str:
         """The source text of the finished program."""
-        return pipeline.print_function(self.finish(program), self.title(), returned(program.structure))
+        return linking.print_function(self.finish(program), self.title(), returned(program.structure))
 
     def entry(self, specs: Specs) -> Entry:
         self.program(specs)
@@ -158,13 +158,13 @@ class Compiled:
         fastmath = self.options.fastmath
         if fastmath is None:
             fastmath = {"reassoc"} if pipeline.reorders_sums(program) else False
-        others = pipeline.other_functions(program)
+        others = linking.other_functions(program)
         loaded: Callable[..., Any] = load_function(
             text,
             name,
             stem=name,
             # What others do is not seen from the text; of functions that call themselves Numba's cached code is unsafe.
-            cache=self.options.cache and not others and not pipeline.calls_itself(program),
+            cache=self.options.cache and not others and not linking.calls_itself(program),
             fastmath=fastmath,
             parallel=self.options.parallel,
             depends=" ".join(str(id(other)) for other in others),

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
-from . import pipeline
+from . import linking, pipeline
 from .api import applied_jvp, jvp, pulled_back, vjp
 from .arguments import ArgNums, flattened
 from .compiled import Options
@@ -90,11 +90,11 @@ class Differentiated(Differentiable, Generic[P, R]):
         values = self.bind(args, keywords)
         program = self._value_and_gradient.program(self.specs(values))
         finished = pipeline.finish(program.function)
-        calls = pipeline.recording_calls(finished)
+        calls = linking.recording_calls(finished)
         function, names = pipeline.tape_sizes(finished)
         if not names:
             return TapeReport({}, calls)
-        text = pipeline.print_function(function)
+        text = linking.print_function(function)
         sizes = self.load(text, function.name, program)(*flattened(values), *map(fetched, program.fetch))
         listed = sizes if isinstance(sizes, tuple) else (sizes,)
         tapes: dict[str, int] = {}

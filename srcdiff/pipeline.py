@@ -1,8 +1,9 @@
-"""The way from a Python function to the text of its gradient: every stage, in order.
+"""The way from a Python function to its finished gradient: every stage, in order.
 
-    source  --parse-->  IR  --build_adjoint-->  ideal adjoint  --place_residuals-->  program  --print-->  text
+    source  --parse-->  IR  --build_adjoint-->  ideal adjoint  --place_residuals-->  program
 
-Each stage is a function from one immutable value to the next. A hook sees the outcome of each.
+Each stage is a function from one immutable value to the next. A hook sees the outcome of each. `linking.py` prints a
+finished program, with those that it calls.
 """
 
 from __future__ import annotations
@@ -13,15 +14,12 @@ from typing import Any
 
 from .analysis.compensation import is_compensated
 from .analysis.gathered import sums_only_looked_up
-from .emit import python
 from .frontend.build import Reader, parse
 from .frontend.kernels import parse_kernel
 from .frontend.program import Program
 from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
-from .ir.walk import ops_within
-from .optimise.accumulators import pass_accumulators
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.checks import use_checks
@@ -56,24 +54,12 @@ from .optimise.rotate import rotate_elements
 from .optimise.rows import share_rows
 from .optimise.scan import scan_masks
 from .optimise.selections import remember_selections
-from .optimise.split import (
-    Parts,
-    called_parts,
-    cut_parts,
-    forward_part,
-    keep_stacks,
-    keeps_stacks,
-    pullback_part,
-    split_calls,
-    with_given,
-    with_stacks,
-)
+from .optimise.split import keeps_stacks
 from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
 from .optimise.unsigned import unsigned_indices
 from .optimise.vectorise import vectorise_loops
-from .primitives.custom import Callee
 from .transform.attach import drop_attachments
 from .transform.custom import drop_rules
 from .transform.dependence import build_dependence
@@ -81,7 +67,7 @@ from .transform.entries import build_entries
 from .transform.in_place import put_in_place
 from .transform.jacobian import build_compressed_jacobian, build_forward_jacobian, build_reverse_jacobian
 from .transform.primal import as_primal
-from .transform.pullback import cut_sweeps, keep_residuals
+from .transform.pullback import cut_sweeps
 from .transform.results import own_results
 from .transform.reverse import build_adjoint
 from .transform.shadows import build_shadowed_adjoint
@@ -270,19 +256,6 @@ def cut_adjoint(adjoint: Function, values: int) -> tuple[Function, Function]:
     return simplified(forward), simplified(own_results(protect_arguments(backward)))
 
 
-def kept_pullback(function: Function, wrt: Sequence[int], optimise: bool = True) -> tuple[Function, Function]:
-    """The same for a pullback that is called later: nothing that the caller may change is shared with it, and what
-    functions record that are called is among the residuals. It is finished already where there is such."""
-    adjoint, values = seeded_adjoint(function, wrt, optimise), len(function.results)
-    if any(op.primitive == "call" for op in ops_within(adjoint.body)):
-        split = split_calls(finish(adjoint, optimise))
-        _, parts = called_functions(split)
-        forward, backward = cut_adjoint(with_given(split, parts), values)
-        if called_parts(forward.body):
-            return keep_stacks(*keep_residuals(forward, backward, values), values, parts)
-    return keep_residuals(*cut_adjoint(adjoint, values), values)
-
-
 def forward_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
     """The derivative of each result by each of the parameters `wrt`, by tangents."""
     prepared = run(PREPARE, function, optimise, no_hook)
@@ -408,88 +381,6 @@ def reorders_sums(program: Program) -> bool:
     return not is_compensated(program.function) and not sums_only_looked_up(program.function)
 
 
-def print_function(function: Function, doc: str = "", results: str | None = None) -> str:
-    """The text of a module with a finished function in it, and the functions that it calls."""
-    function, helpers = linked(function)
-    return python.print_function(function, doc, results, helpers)
-
-
-def linked(function: Function) -> tuple[Function, list[Function]]:
-    """A finished function whose calls are split where they can be, and the functions that it then calls."""
-    function = split_calls(function)
-    whole, parts = called_functions(function)
-    helpers = [with_stacks(f, parts) for f in whole.values()]
-    for part in parts.values():
-        helpers += [simplified(forward_part(part, parts)), simplified(pullback_part(part, parts))]
-    function = with_stacks(function, parts)
-    first, *others = pass_accumulators([function, *needed_by(function, helpers)])
-    return first, others
-
-
-def called_functions(function: Function) -> tuple[dict[str, Function], dict[Callee, Parts]]:
-    """What a finished function calls whole, by name, and the two parts of what it calls in parts."""
-    whole: dict[str, Function] = {}
-    parts: dict[Callee, Parts] = {}
-
-    def gather(function: Function) -> None:
-        for op in ops_within(function.body):
-            if op.primitive != "call":
-                continue
-            callee: Callee = op.attributes["callee"]
-            if "part" in op.attributes:
-                if callee not in parts:
-                    parts[callee] = Parts(callee, split_calls(finish(callee.adjoint)))
-                    gather(parts[callee].adjoint)
-            elif callee.name not in whole:
-                whole[callee.name] = callee.function  # it calls itself
-                called = callee.function
-                if callee.adjoint is not None:
-                    called = cotangents_of(callee.adjoint, len(callee.values))
-                called = finish(own_results(simplified(called)))
-                whole[callee.name] = replace(split_calls(called), name=callee.name)
-                gather(whole[callee.name])
-
-    gather(function)
-    cut_parts(list(parts.values()))
-    return whole, parts
-
-
-def needed_by(function: Function, helpers: Sequence[Function]) -> list[Function]:
-    """Those of the functions that are called, by this one or by one that is called."""
-    named = {f.name: f for f in helpers}
-    needed: set[str] = set()
-    waiting = [function]
-    while waiting:
-        for op in ops_within(waiting.pop().body):
-            name = op.attributes["name"] if op.primitive == "call" else None
-            if name is not None and name not in needed:
-                needed.add(name)
-                waiting.append(named[name])
-    return [f for f in helpers if f.name in needed]
-
-
-def recording_calls(function: Function) -> tuple[str, ...]:
-    """The functions whose calls in a finished gradient leave residuals on stacks."""
-    return tuple(part.name.removesuffix("_vjp") for part in called_parts(split_calls(function).body))
-
-
-def calls_itself(program: Program) -> bool:
-    """Whether a program calls functions that call themselves."""
-    seen: set[Callee] = set()
-    waiting = [program.function]
-    while waiting:
-        for op in ops_within(waiting.pop().body):
-            if op.primitive == "call" and op.attributes["callee"] not in seen:
-                seen.add(op.attributes["callee"])
-                waiting.append(op.attributes["callee"].function)
-    return any(callee.recursive for callee in seen)
-
-
-def other_functions(program: Program) -> list[Any]:
-    """The functions of the user that a program calls as they stand."""
-    return [op.attributes["target"] for op in ops_within(program.function.body) if "module" in op.attributes]
-
-
 def tape_sizes(function: Function) -> tuple[Function, list[str]]:
     """A function that gives the bytes of each tape of a gradient, and the names of the tapes."""
     sizes, names = measured_tapes(function)
@@ -500,24 +391,20 @@ __all__ = [
     "Hook",
     "adjoint",
     "as_primal",
-    "calls_itself",
     "compressed_jacobian",
     "cotangents",
     "cotangents_of",
+    "cut_adjoint",
     "dependence",
     "entries",
     "finish",
     "forward_jacobian",
     "gradient",
-    "kept_pullback",
-    "other_functions",
     "own_results",
     "primal",
-    "print_function",
     "pullback",
     "read",
     "read_for_device",
-    "recording_calls",
     "reorders_sums",
     "reverse_jacobian",
     "seeded_adjoint",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import srcdiff
-from srcdiff import pipeline
+from srcdiff import linking, pipeline
 from srcdiff.frontend.captures import fetched
 from tests.programs import PROGRAMS, Program
 from tests.truth import copied, plain
@@ -38,7 +38,7 @@ def test_primal_as_printed(program: Program, args: tuple[Any, ...]) -> None:
     read = decorated.program_for(*args)
     function = pipeline.primal(read)
     names: dict[str, Any] = {}
-    exec(pipeline.print_function(function), names)
+    exec(linking.print_function(function), names)
     given, mine = copied(args), copied(args)
     with np.errstate(all="ignore"):
         want = plain(program.function)(*given)

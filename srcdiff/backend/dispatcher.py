@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
-from numba.core import config, sigutils, types
+from numba.core import config, sigutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.datamodel import models, register_default
 from numba.core.dispatcher import Dispatcher, OmittedArg
@@ -35,6 +35,7 @@ from numba.core.typing.templates import (
 from numba.extending import overload, typeof_impl
 
 from ..errors import DifferentiationError
+from ..ir.types import nb as types
 
 __all__ = [
     "MAKING",

@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from numba.core import cgutils, types
+from numba.core import cgutils
 from numba.core.datamodel import models, register_default
 from numba.core.errors import TypingError
 from numba.core.imputils import lower_builtin
@@ -25,6 +25,7 @@ from numba.core.typing.templates import Signature, signature
 from numba.extending import NativeValue, box, intrinsic, overload, typeof_impl, unbox
 
 from ..errors import DifferentiationError
+from ..ir.types import nb as types
 from .dispatcher import another_object, called_as_method, owner_of
 
 __all__ = ["CALLED", "PullbackType", "pulls_back_in_compiled_code", "typed_in_compiled_code"]

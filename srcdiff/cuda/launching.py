@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import pipeline
+from .. import linking
 from ..arguments import Signature
 from ..emit.cuda import Kernel
 from ..emit.thread_sums import add_parts_source
@@ -33,7 +33,7 @@ def is_current(program: Program) -> bool:
 def host_function(lengths: Function) -> Any:
     """The lengths of the tapes as a Python function of the arguments."""
     space: dict[str, Any] = {}
-    text = pipeline.print_function(lengths, results="(" + "{}, " * len(lengths.results) + ")")
+    text = linking.print_function(lengths, results="(" + "{}, " * len(lengths.results) + ")")
     exec(compile(text, f"<{lengths.name}>", "exec"), space)
     return space[lengths.name]
 
@@ -82,8 +82,9 @@ def parted(arrays: Sequence[Any], is_parted: Sequence[bool], blocks: int, at: Ma
 def add_up(found: Parted, at: Machine, stream: Any) -> None:
     """Add partial sums to their arrays."""
     for parts, array in found.sums:
-        source = add_parts_source(ty.from_dtype(np.dtype(array.dtype)), array.ndim)
-        at.run(source, "add_parts", prod(array.shape), 32, [parts, array], stream)
+        if elements := prod(array.shape):
+            source = add_parts_source(ty.from_dtype(np.dtype(array.dtype)), array.ndim)
+            at.run(source, "add_parts", elements, 32, [parts, array], stream)
 
 
 def raise_failure(kernel: Kernel, status: int, signature: Signature) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .. import pipeline
+from .. import linking, pipeline
 from ..arguments import ArgNums
 from ..compiled import Compiled, Specs, returned
 from ..frontend.program import Program
@@ -50,7 +50,7 @@ class ValueAndGradient(Derivative):
             return self.text(self.program(specs))
         program = self.make_program(specs, False)
         function = pipeline.finish(program.function, False)
-        return pipeline.print_function(function, self.title(), returned(program.structure))
+        return linking.print_function(function, self.title(), returned(program.structure))
 
     def check_scalar(self, program: Program) -> None:
         structure, results = program.structure, program.function.results

@@ -5,8 +5,8 @@
     Cotangents      (x, y_bar) -> x_bar
 
 `vjp` runs the first once and gives a `Pullback`, which runs the second for each cotangent, in Python and, being a value
-of compiled code too (`backend/pullbacks.py`), there. The third is both in one,
-for calls inside functions that are read.
+of compiled code too (`backend/pullbacks.py`), there. The third is both in one, for calls inside functions that are
+read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .. import pipeline
+from .. import linking, pipeline
 from ..arguments import ArgNums, Around, flattened, like, matching, returns_structure
 from ..backend.cpu import load_adapter
 from ..backend.pullbacks import PullbackType, typed_in_compiled_code
@@ -81,7 +81,7 @@ class Forward(Derivative):
         check_floats(self, program)
         flat, _ = self.signature.plan(specs, self.wrt)
         program = with_rules(program, flat, "vjp")
-        forward, backward = pipeline.kept_pullback(program.function, flat, self.options.optimise)
+        forward, backward = linking.kept_pullback(program.function, flat, self.options.optimise)
         self.backward[specs] = backward
         self.pullback.programs.pop(specs, None)  # that of another forward sweep takes other residuals
         residuals = ("leaf",) * (len(forward.results) - len(program.function.results))

@@ -15,7 +15,8 @@ Reads: nothing. Gives a function in which fused loops need no tape.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
@@ -82,41 +83,9 @@ def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
         return None
     moved = sorted(hoisted, key=lambda op: position[op])
 
-    # Sums start from zero inside the fused loop; what they held before is added behind it.
-    before: list[Op] = []
-    starts: list[Value] = []
-    replaced: dict[Value, Value] = {}
-    with Builder(reverse.location) as sums:
-        behind: list[tuple[Value, Value]] = []
-        for initial, parameter, _, result in slots:
-            if initial not in late and initial not in inside_forward and not initial.is_constant:
-                starts.append(initial)
-                behind.append((result, result))
-            elif ty.is_array(parameter.type):
-                made = maker.get(initial)
-                if (
-                    made is not None
-                    and made.primitive == "zeros_like"
-                    and shape_known(made, late, inside_forward)
-                ):
-                    start = Value(initial.name, initial.type)
-                    before.append(replace(made, results=(start,)))
-                    starts.append(start)
-                    behind.append((initial, result))
-                    continue
-                root = accumulator_root(initial, maker)
-                if root is None or not shape_known(root, late, inside_forward):
-                    return None
-                # The zeros that the whole chain of additions starts from move up; the chain follows the fused loop.
-                start = Value(initial.name, initial.type)
-                before.append(replace(root, results=(start,)))
-                starts.append(start)
-                behind.append((root.result, result))
-                replaced[result] = initial
-            else:
-                starts.append(zero(parameter.type))
-                behind.append((initial, result))
-    del sums
+    sums = started_from_zero(slots, late, inside_forward, maker)
+    if sums is None:
+        return None
     index = loop_body(forward).parameters[0]
     reverse_body = substitute(loop_body(reverse), {loop_body(reverse).parameters[0]: index})
     body = loop_body(forward)
@@ -128,36 +97,91 @@ def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
     )
     fused = replace(
         forward,
-        operands=(*forward.operands, *starts),
+        operands=(*forward.operands, *sums.starts),
         regions=(fused_body,),
         results=(*forward.results, *fused_results),
         attributes={**{k: v for k, v in forward.attributes.items() if k != "token"}, "fused": True},
     )
-    renames: dict[Value, Value] = {}
-    after: list[Op] = []
-    with Builder(reverse.location) as builder:
-        for (initial, result), fused_result in zip(behind, fused_results, strict=True):
-            if initial is result:
-                renames[result] = fused_result
-            elif not ty.is_array(result.type):
-                total = builder.emit("add", (initial, fused_result), result.type, name=result.name)
-                renames[result] = total
-            elif result in replaced:
-                renames[initial] = fused_result  # the root of the chain starts from the fused sums
-                renames[result] = replaced[result]
-            else:
-                renames[result] = fused_result
-    after = builder.ops
+    after, renames = sums.continued(fused_results, reverse)
     ops: list[Op] = []
     gone = {position[op] for op in moved}
     for k, op in enumerate(block.ops):
         if k == forward_at:
-            ops += [*moved, *before, fused]
+            ops += [*moved, *sums.before, fused]
         elif k == reverse_at:
             ops += after
         elif k not in gone:
             ops.append(op)
     return rename_uses(Block(block.parameters, tuple(ops), block.results), renames)
+
+
+@dataclass
+class Sums:
+    """How what a reverse loop adds to starts from zero in the fused loop, and goes on behind it.
+
+    `before` : ops above the fused loop.
+    `starts` : what the sums start from in it.
+    `behind` : for each what it held before and its result, which are the same where it starts from that.
+    `chains` : for a result whose zeros a chain of additions starts from, what that chain gives.
+    """
+
+    before: list[Op] = field(default_factory=list)
+    starts: list[Value] = field(default_factory=list)
+    behind: list[tuple[Value, Value]] = field(default_factory=list)
+    chains: dict[Value, Value] = field(default_factory=dict)
+
+    def start(self, zeros: Op, held: Value, result: Value) -> None:
+        """Let the sum start from zeros that move up."""
+        start = Value(held.name, held.type)
+        self.before.append(replace(zeros, results=(start,)))
+        self.starts.append(start)
+        self.behind.append((zeros.result, result))
+
+    def continued(self, fused: Sequence[Value], reverse: Op) -> tuple[list[Op], dict[Value, Value]]:
+        """The ops in place of the reverse loop, and what its results become."""
+        renames: dict[Value, Value] = {}
+        with Builder(reverse.location) as builder:
+            for (initial, result), value in zip(self.behind, fused, strict=True):
+                if initial is result or (ty.is_array(result.type) and result not in self.chains):
+                    renames[result] = value
+                elif ty.is_array(result.type):
+                    renames[initial] = value  # the root of the chain starts from the fused sums
+                    renames[result] = self.chains[result]
+                else:
+                    renames[result] = builder.emit("add", (initial, value), result.type, name=result.name)
+        return builder.ops, renames
+
+
+def started_from_zero(
+    slots: Sequence[tuple[Value, Value, Value, Value]],
+    late: set[Value],
+    inside: set[Value],
+    maker: dict[Value, Op],
+) -> Sums | None:
+    """How the sums of a reverse loop start before the forward loop; None if one of them cannot.
+
+    `late` is what is made behind the forward loop, `inside` what is made in it.
+    """
+    sums = Sums()
+    for initial, parameter, _, result in slots:
+        if initial not in late and initial not in inside and not initial.is_constant:
+            sums.starts.append(initial)
+            sums.behind.append((result, result))
+        elif not ty.is_array(parameter.type):
+            sums.starts.append(zero(parameter.type))
+            sums.behind.append((initial, result))
+        else:
+            made = maker.get(initial)
+            if made is not None and made.primitive == "zeros_like" and shape_known(made, late, inside):
+                sums.start(made, initial, result)
+                continue
+            # The zeros that the whole chain of additions starts from move up; the chain follows the fused loop.
+            root = accumulator_root(initial, maker)
+            if root is None or not shape_known(root, late, inside):
+                return None
+            sums.start(root, initial, result)
+            sums.chains[result] = initial
+    return sums
 
 
 def rename_uses(block: Block, renames: dict[Value, Value]) -> Block:

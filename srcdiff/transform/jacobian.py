@@ -170,11 +170,6 @@ def build_compressed_jacobian(function: Function, wrt: Sequence[int], width: int
             for _ in range(width)
         ]
 
-        def lane_is(colour: Value, start: Value, lane: int, type: ty.Type) -> Value:
-            builder = current_builder()
-            hit = builder.emit("eq", (colour, start + lane if lane else start), ty.boolean)
-            return builder.emit("select", (hit, constant(1.0, type), constant(0.0, type)), type)
-
         def sweep(held: Values, where: Values) -> Values:
             (start,) = where
             seeded: list[list[Value]] = [[] for _ in range(width)]
@@ -185,22 +180,7 @@ def build_compressed_jacobian(function: Function, wrt: Sequence[int], width: int
                         seeded[lane].append(lane_is(colour, start, lane, parameter.type))
                     continue
                 first = arrays.index(k) * width
-                dtype = parameter.type.dtype
-
-                def fill(lanes: Values, at: Values, colour: Value = colour, dtype: ty.Type = dtype) -> Values:
-                    builder = current_builder()
-                    own = builder.emit("load", (colour, *at), ty.int64)
-                    return tuple(
-                        builder.emit(
-                            "store",
-                            (array, *at, lane_is(own, start, lane, dtype)),
-                            array.type,
-                            name=array.name,
-                        )
-                        for lane, array in enumerate(lanes)
-                    )
-
-                filled = over_places(shape_of(parameter), tuple(current[first : first + width]), fill)
+                filled = seeded_by_colour(tuple(current[first : first + width]), parameter, colour, start)
                 current[first : first + width] = filled
                 for lane in range(width):
                     seeded[lane].append(filled[lane])
@@ -217,6 +197,28 @@ def build_compressed_jacobian(function: Function, wrt: Sequence[int], width: int
         results = over_places((count,), (*seeds, *sums), sweep, step)[len(seeds) :]
     given = (*function.parameters[:visible], *colours, count, *function.parameters[visible:])
     return Function(f"{function.name}_compressed", Block(given, tuple(builder.ops), results), function.hidden)
+
+
+def seeded_by_colour(lanes: Values, parameter: Value, colour: Value, start: Value) -> Values:
+    """Tangents of an array, of which lane k is one where the colour is `start + k`, and zero elsewhere."""
+
+    def fill(lanes: Values, at: Values) -> Values:
+        builder = current_builder()
+        own = builder.emit("load", (colour, *at), ty.int64)
+        seeds = [lane_is(own, start, lane, array.type.dtype) for lane, array in enumerate(lanes)]
+        return tuple(
+            builder.emit("store", (array, *at, seed), array.type, name=array.name)
+            for array, seed in zip(lanes, seeds, strict=True)
+        )
+
+    return over_places(shape_of(parameter), lanes, fill)
+
+
+def lane_is(colour: Value, start: Value, lane: int, type: ty.Type) -> Value:
+    """One where a colour is that of a lane, else zero."""
+    builder = current_builder()
+    hit = builder.emit("eq", (colour, start + lane if lane else start), ty.boolean)
+    return builder.emit("select", (hit, constant(1.0, type), constant(0.0, type)), type)
 
 
 def row_put(array: Value, where: Value, row: Value) -> Value:

@@ -86,19 +86,20 @@ class Supports:
 
 
 def union(a: Support, b: Support) -> Support:
-    if a is True or b is True:
-        return True
-    if isinstance(a, bool) or isinstance(b, bool):
-        return b if a is False else a
-    return a if a is b else joint("or", a, b)
+    return decided("or", True, a, b)
 
 
 def intersection(a: Support, b: Support) -> Support:
-    if a is False or b is False:
-        return False
+    return decided("and", False, a, b)
+
+
+def decided(primitive: str, absorbing: bool, a: Support, b: Support) -> Support:
+    """Two supports as one, of which either decides alone where it is `absorbing`."""
+    if a is absorbing or b is absorbing:
+        return absorbing
     if isinstance(a, bool) or isinstance(b, bool):
-        return b if a is True else a
-    return a if a is b else joint("and", a, b)
+        return b if isinstance(a, bool) else a
+    return a if a is b else joint(primitive, a, b)
 
 
 __all__ = ["Supports"]

@@ -12,10 +12,12 @@ import pytest
 
 from srcdiff import pipeline
 from srcdiff.differentiable import differentiable
+from srcdiff.emit.parse import parse_ir
 from srcdiff.emit.python import print_function
 from srcdiff.ir.core import Function
 from srcdiff.ir.verify import verify
 from srcdiff.optimise.fold import simplified
+from srcdiff.optimise.stencils import gather_stencils
 from tests.optimise.stages import loaded, stages
 from tests.truth import assert_near, gradient_by_complex_step
 
@@ -183,3 +185,38 @@ def test_what_covers_an_array_is_stored_not_added_to_zeros(tmp_path: Path) -> No
     f = loaded(LAPLACIAN, tmp_path, "laplacian_of_all")
     text = print_function(stages(f, (np.ones((7, 6)), np.ones((7, 6))))["clean"])
     assert "u_bar = np.empty_like(u)" in text and "u_bar[i, j] +=" not in text
+
+
+SWEEP = """\
+f(x: f64[:,:], y: f64[:,:], n: i64, m: i64) {{
+  x.9 = for 1 n 1 x {{ (i x.1)
+    up = sub i 1
+    down = add i 1
+    c = load {read} i 0
+    x.8 = for 0 m 1 x.1 {{ (j x.2)
+      g = load y i j
+      t = mul g c
+      x.3 = accum x.2 up j t
+      x.4 = accum x.3 down j t
+      yield x.4
+    }}
+    yield x.8
+  }}
+  return x.9
+}}
+"""
+
+
+@pytest.mark.parametrize("read", ["x.1", "y"])
+def test_rows_that_a_loop_between_reads_do_not_collect(read: str, tmp_path: Path) -> None:
+    """What they are owed would reach them later than before."""
+    function = parse_ir(SWEEP.format(read=read))
+    gathered = gather_stencils(function)
+    verify(gathered)
+    assert (gathered is function) is (read == "x.1")
+    arrays = [np.arange(1.0, 41.0).reshape(8, 5) / 10.0, np.cos(np.arange(40.0)).reshape(8, 5)]
+    want, got = (
+        loaded(print_function(f), tmp_path, f"form{k}")(*(a.copy() for a in arrays), 7, 5)
+        for k, f in enumerate((function, gathered))
+    )
+    np.testing.assert_allclose(got, want, rtol=1e-12)

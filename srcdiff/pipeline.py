@@ -119,6 +119,13 @@ DROP: list[Stage] = [
     (NEEDED, "rules", drop_rules),
     (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
 ]
+TUNE: list[Stage] = [  # how loops run, whatever they compute
+    (OPTIONAL, "delay", delay_stores),
+    (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
+    (OPTIONAL, "unsigned", unsigned_indices),
+    (NEEDED, "clean", simplified),
+    (OPTIONAL, "share", share_work_arrays),
+]
 FINISH: list[Stage] = [
     *DROP,
     (OPTIONAL, "hoist placed", hoist_invariants),
@@ -136,11 +143,7 @@ FINISH: list[Stage] = [
     (OPTIONAL, "factor", shorten_chains),
     (OPTIONAL, "sums", factor_sums),
     (OPTIONAL, "guards", scale_guards),
-    (OPTIONAL, "delay", delay_stores),
-    (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
-    (OPTIONAL, "unsigned", unsigned_indices),
-    (NEEDED, "clean", simplified),
-    (OPTIONAL, "share", share_work_arrays),
+    *TUNE,
 ]
 
 WHOLE: list[Stage] = [  # instead of FINISH, without optimisation
@@ -180,7 +183,7 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
     function = drop_rules(drop_attachments(program.function))
-    return simplified(drop_attachments(run(FUSE, function, True, hook))) if optimise else function
+    return run(TUNE, drop_attachments(run(FUSE, function, True, hook)), True, hook) if optimise else function
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:

@@ -29,6 +29,7 @@ from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.elements import over_elements
+from .optimise.extend import extend_loops
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
@@ -55,6 +56,7 @@ from .optimise.rows import share_rows
 from .optimise.scan import scan_masks
 from .optimise.selections import remember_selections
 from .optimise.split import keeps_stacks
+from .optimise.start import start_sums
 from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
@@ -92,12 +94,14 @@ def scan_and_join(function: Function) -> Function:
 FUSE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
-    (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
+    (OPTIONAL, "clips", lambda f: simplified(use_checks(simplified(drop_clips(f))))),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "start", start_sums),
     (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
+    (OPTIONAL, "extend", lambda f: simplified(extend_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "rows", share_rows),
     (OPTIONAL, "contract", contract_arrays),

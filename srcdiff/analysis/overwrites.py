@@ -355,8 +355,13 @@ class Overwrites:
                     fixed[primes[index]] = Linear(((index, 1), (delta, 1 if forward > 0 else -1)))
             if not known:
                 continue
-            forms = (difference, difference.scaled(-1))
-            if any(self.always_positive(form, delta, fixed, limits, limits_of) for form in forms):
+            # A later trip is one that comes behind, and one of its range.
+            outer = {prime: form for prime, form in fixed.items() if not form.coefficient(delta)}
+            if any(
+                self.always_positive(form, delta, known_of_later, limits, limits_of)
+                for known_of_later in ((fixed, outer) if len(outer) < len(fixed) else (fixed,))
+                for form in (difference, difference.scaled(-1))
+            ):
                 return True
         return False
 

@@ -26,11 +26,14 @@ from itertools import product
 
 from ..analysis.affine import Linear
 from ..analysis.overwrites import Overwrites
+from ..analysis.ranges import Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
+from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
-from ..ir.walk import free_values_of, ops_of, ops_within, substitute
+from ..ir.walk import exchanged, free_values_of, ops_of, ops_within, substitute, uses_in
 from ..primitives import REGISTRY
+from .combine import same_place
 from .distribute import ACCESSES, Nest, Part, distributed, home_of
 from .jam import chooses_numbers
 
@@ -53,7 +56,7 @@ class Interchange:
     """`refused` are loops that cannot be exchanged or do not gain by it."""
 
     def __init__(self, body: Block, refused: set[Op]) -> None:
-        self.refused = refused
+        self.body, self.refused = body, refused
         self.structure = find_structure(body)
         self.overwrites = Overwrites(self.structure)
         self.affine = self.overwrites.affine
@@ -73,7 +76,8 @@ class Interchange:
             if nest is None:
                 self.refused.add(op)
                 continue
-            emitted, renames = distributed(nest, self.affine, self.keeps_to_itself)
+            of, nest = self.in_elements(op, nest)
+            emitted, renames = distributed(nest, of.affine, of.keeps_to_itself)
             rest = substitute(Block((), block.ops[k + 1 :], block.results), renames)
             return Block(block.parameters, (*block.ops[:k], *emitted, *rest.ops), rest.results)
         return None
@@ -90,6 +94,20 @@ class Interchange:
         if nest is None or not self.gains(nest) or not self.numbers_stay(nest):
             return None
         return nest if self.is_in_order(nest) else None
+
+    def in_elements(self, loop: Op, nest: Nest) -> tuple[Interchange, Nest]:
+        """The nest with sums in the elements that they start from and end in, if it can be exchanged so as well."""
+        body = loop_body(loop)
+        ranges = Ranges(self.affine)
+        for inner in (part.loop for part in nest.parts if part.loop is not None):
+            grown = grown_in_element(body, inner, ranges)
+            if grown is not None:
+                new = replace(loop, regions=(grown,))
+                other = Interchange(exchanged(self.body, {loop: [new]}), self.refused)
+                found = other.find_nest(new)
+                if found is not None:
+                    return other.in_elements(new, found)
+        return self, nest
 
     def is_long(self, op: Op) -> bool:
         trips = self.affine.form(op.operands[1]) - self.affine.form(op.operands[0])
@@ -286,6 +304,54 @@ class Interchange:
             if not any(outer in self.structure.home.get(v, ()) for v, _ in rest.terms):
                 return True
         return False
+
+
+def grown_in_element(body: Block, inner: Op, ranges: Ranges) -> Block | None:
+    """The body with a number that an inner loop adds to in the element that it is loaded from before and stored into
+    behind; None if there is none, or if something in between reads or stores that element."""
+    structure, uses = ranges.affine.structure, list(uses_in(body))
+    at = body.ops.index(inner)
+    for slot in loop_slots(inner):
+        initial, parameter, _, result = slot
+        load = next((op for op in body.ops[:at] if op.primitive == "load" and op.result is initial), None)
+        store = next((op for op in body.ops[at:] if op.primitive == "store" and op.operands[-1] is result), None)
+        if load is None or store is None or uses.count(initial) != 1 or uses.count(result) != 1:
+            continue
+        array = load.operands[0]
+        if array is not store.operands[0] or structure.is_mixed(array) or array.type.dtype != parameter.type:
+            continue  # what is in between does not store into it
+        if len(indices_of(load)) < array.type.ndim or not same_place(indices_of(load), indices_of(store)):
+            continue
+        between = body.ops[body.ops.index(load) + 1 : body.ops.index(store)]
+        readers = [o for op in between for o in ops_of(op) if any(v is array for v in o.operands)]
+        if all(op.primitive == "load" and ranges.are_apart(op, store) for op in readers):
+            return with_element(body, inner, slot, load, store)
+    return None
+
+
+def with_element(
+    body: Block, inner: Op, slot: tuple[Value, Value, Value, Value], load: Op, store: Op
+) -> Block:
+    """The body with an element in place of a number of an inner loop."""
+    _, parameter, yielded, _ = slot
+    array, *where = load.operands
+    own, slots = loop_body(inner), [s for s in loop_slots(inner) if s[1] is not parameter]
+    held, kept = Value(array.name, array.type), Value(array.name, array.type)
+    with Builder(store.location) as inside:
+        number = inside.emit("load", (held, *where), parameter.type, name=parameter.name)
+        held_body = substitute(Block((), own.ops, (yielded,)), {parameter: number, array: held})
+        inside.ops += held_body.ops
+        stored = inside.emit("store", (held, *where, *held_body.results), array.type, name=array.name)
+    block = inside.block(
+        (own.parameters[0], *(p for _, p, _, _ in slots), held), (*(y for _, _, y, _ in slots), stored)
+    )
+    operands = (*inner.operands[:3], *(i for i, *_ in slots), array)
+    summed = replace(inner, operands=operands, regions=(block,), results=(*(r for *_, r in slots), kept))
+    at = body.ops.index(inner)
+    behind = Block((), tuple(op for op in body.ops[at + 1 :] if op is not store), body.results)
+    behind = substitute(substitute(behind, {array: kept}), {store.result: kept})
+    before = (op for op in body.ops[:at] if op is not load)
+    return Block(body.parameters, (*before, summed, *behind.ops), behind.results)
 
 
 def is_plain_loop(op: Op) -> bool:

@@ -10,14 +10,15 @@
 
 Rows instead of columns are then read, in the adjoint as well. Every sum gets the same terms in the same order. What a
 term reads must be there when the trip ends that it belongs to, and what comes before the sum must not wait for other
-trips: affine analysis has to show that no trip stores what the others read so. Reads: structure, affine forms.
+trips: affine analysis has to show that no trip stores what the others read so. A sum that starts from the element that
+the trip stores grows in that element, if nothing else reads it until then. Reads: structure, affine forms.
 
 A. Björck, "Numerical methods in matrix computations", section 1.2 (row and column oriented substitution).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ..analysis.affine import Affine, Linear
@@ -26,9 +27,11 @@ from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Function, Op, Value, indices_of, is_number, loop_body, loop_slots
-from ..ir.walk import exchanged, free_values_of, ops_within, rename_op
+from ..ir.walk import exchanged, free_values_of, ops_within, rename_op, uses_in
 from .align import same
+from .combine import same_place
 from .fuse import accumulates
+from .distribute import ACCESSES
 from .interchange import is_plain, is_plain_loop
 
 
@@ -125,6 +128,70 @@ class Recurrence:
                     return True
         return False
 
+    def element(self) -> Op | None:
+        """The load that the sum starts from, if the sum of each trip can grow in that element until the trip stores it."""
+        structure = self.overwrites.structure
+        initial = self.inner.operands[3]
+        load = next((op for op in self.before if op.primitive == "load" and op.result is initial), None)
+        if load is None or list(uses_in(loop_body(self.loop))).count(initial) != 1:
+            return None
+        array, *where = load.operands
+        storage = structure.storage(array)
+        if len(where) != array.type.ndim or array.type.dtype != loop_slots(self.inner)[0][1].type:
+            return None
+        axes = [n for n, i in enumerate(where) if same(self.affine.form(i), Linear(((self.index, 1),)))]
+        if len(axes) != 1 or structure.is_mixed(array):
+            return None
+        if any(self.loop in structure.home.get(i, ()) for n, i in enumerate(where) if n != axes[0]):
+            return None
+        touching = {
+            trip: [op for op in ops if op.primitive in ACCESSES and structure.storage(op.operands[0]) is storage]
+            for trip, ops in ((self.index, self.before + self.behind), (self.inner_index, loop_body(self.inner).ops))
+        }
+        home = next((op for op in touching[self.index] if op.primitive == "store"), None)
+        if home is None or not same_place(indices_of(home), tuple(where)):
+            return None
+        kept = True  # the element that this trip started from, for all that other accesses know
+        for op in touching[self.index]:
+            if op is home:
+                kept = False
+            elif op is not load and not self.misses_later(op, self.index, load, axes[0], int(kept)):
+                return None
+        if not all(self.misses_later(op, self.inner_index, load, axes[0], 0) for op in touching[self.inner_index]):
+            return None
+        return load
+
+    def stored_last(self, load: Op) -> Value | None:
+        """What a term loads, if its trip has stored that into the array last."""
+        if load.primitive != "load":
+            return None
+        storage = self.overwrites.structure.storage
+        array = load.operands[0]
+        stores = [op for op in self.behind if op.primitive == "store" and storage(op.operands[0]) is storage(array)]
+        trip = Linear(((self.index, 1),))
+        if not stores or len(indices_of(stores[-1])) != len(indices_of(load)):
+            return None
+        pairs = zip(indices_of(load), indices_of(stores[-1]), strict=True)
+        forms = [(self.affine.form(i), self.affine.form(j)) for i, j in pairs]
+        if any(i.coefficient(self.index) or not same(i.replaced(self.inner_index, trip), j) for i, j in forms):
+            return None
+        value = stores[-1].operands[-1]
+        return value if value.type == load.result.type else None
+
+    def misses_later(self, access: Op, trip: Value, load: Op, axis: int, ahead: int) -> bool:
+        """Whether an access of a trip misses what the load reads in later trips; in the same one too if `ahead` is 1."""
+        own = Linear(((trip, 1),), -ahead)
+        if not all(map(self.affine.is_never_negative, (*indices_of(access), *indices_of(load)))):
+            return False
+        for n, (i, j) in enumerate(zip(indices_of(access), indices_of(load), strict=True)):
+            read, kept = self.affine.form(i), self.affine.form(j)
+            if n == axis:
+                if self.affine.is_not_negative(own - read):
+                    return True
+            elif any(self.affine.is_positive(form) for form in (read - kept, kept - read)):
+                return True
+        return False
+
     def gains(self) -> bool:
         """Whether more of what a term reads lies in a column than in a row."""
         columns = rows = 0
@@ -156,67 +223,105 @@ def pushed(r: Recurrence) -> list[Op]:
     builder = Builder(r.loop.location)
     low, high, one = r.loop.operands[:3]
     ((initial, number, yielded, result),) = loop_slots(r.inner)
-    length = builder.emit(
-        "max", (builder.emit("sub", (high, low), ty.int64), constant(0, ty.int64)), ty.int64
-    )
-    type = ty.array(number.type, 1)
+    storage = r.overwrites.structure.storage
+    grows_in = r.element()
     name = result.name or "total"
-    empty = builder.emit("alloc", (length,), type, {"fill": "empty", "trusted": True}, name)
-
-    def place(inside: Builder, index: Value) -> Value:
-        if low.is_constant and low.constant == 0:
-            return index
-        return inside.emit("sub", (index, low), ty.int64)
 
     def copied(inside: Builder, ops: Iterable[Op], names: dict[Value, Value]) -> None:
         for op in ops:
             inside.append(rename_op(op, names))
 
-    index, held, filled = Value(r.index.name, ty.int64), Value(name, type), Value(name, type)
+    def place(inside: Builder, index: Value) -> tuple[Value, ...]:
+        """Where the sum of a trip is."""
+        if grows_in is not None:
+            home = r.overwrites.structure.home
+            return tuple(index if r.loop in home.get(i, ()) else i for i in indices_of(grows_in))
+        if low.is_constant and low.constant == 0:
+            return (index,)
+        return (inside.emit("sub", (index, low), ty.int64),)
+
     # Reading what the loop stores into, before it does.
+    index = Value(r.index.name, ty.int64)
     names = {r.index: index, **{p: i for i, p, _, _ in loop_slots(r.loop)}}
+    line: tuple[Value, ...] = ()  # the array of the sums, where they do not grow in elements
+    started: list[Value] = []
+    if grows_in is None:
+        span = builder.emit("sub", (high, low), ty.int64)
+        length = builder.emit("max", (span, constant(0, ty.int64)), ty.int64)
+        type = ty.array(number.type, 1)
+        line = (builder.emit("alloc", (length,), type, {"fill": "empty", "trusted": True}, name),)
+    held, filled = ([Value(name, v.type) for v in line] for _ in range(2))
     with Builder(r.loop.location) as inside:
         copied(inside, r.before, names)
-        start = names.get(initial, initial)
-        last = inside.emit("store", (held, place(inside, index), start), type, name=name)
-    builder.region("for", (low, high, one, empty), (inside.block((index, held), (last,)),), (filled,))
+        for array in held:
+            start = names.get(initial, initial)
+            started.append(inside.emit("store", (array, *place(inside, index), start), array.type, name=name))
+    builder.region("for", (low, high, one, *line), (inside.block((index, *held), started),), filled)
 
     body = loop_body(r.loop)
-    sums, sums_end = Value(name, type), Value(name, type)
+    sums, ends = ([Value(name, v.type) for v in line] for _ in range(2))
     following = Value(r.index.name, ty.int64)
     with Builder(r.loop.location) as outer:
         again: dict[Value, Value] = {}
         copied(outer, (op for op in r.before if op.primitive != "require"), again)
-        again[result] = outer.emit("load", (sums, place(outer, r.index)), number.type, name=result.name)
-        copied(outer, r.behind, again)
-        now = {
-            r.overwrites.structure.storage(p): again.get(y, y)
-            for _, p, y, _ in loop_slots(r.loop)
-            if ty.is_array(p.type)
-        }
+        if grows_in is not None:
+            again[result] = again[initial]
+        else:
+            (array,) = sums
+            again[result] = outer.emit("load", (array, *place(outer, r.index)), number.type, name=result.name)
+        for op in r.behind:
+            if grows_in is not None and keeps(op, result, grows_in, storage):
+                again[op.result] = again.get(op.operands[0], op.operands[0])
+            else:
+                copied(outer, (op,), again)
+        now = {storage(p): again.get(y, y) for _, p, y, _ in loop_slots(r.loop) if ty.is_array(p.type)}
+        grown = sums[0] if grows_in is None else now[storage(grows_in.operands[0])]
+        part, goes_on = Value(grown.name, grown.type), Value(grown.name, grown.type)
+        if grows_in is not None:
+            now[storage(grows_in.operands[0])] = part
         term = {r.index: following, r.inner_index: r.index}
+        terms: list[Op] = []
         for op in loop_body(r.inner).ops:
+            known = r.stored_last(op) if grows_in is not None else None
+            if known is not None:
+                term[op.result] = again.get(known, known)
+                continue
             if op.primitive == "load":
                 array = op.operands[0]
-                term[array] = now.get(r.overwrites.structure.storage(array), array)
-        part, goes_on = Value(name, type), Value(name, type)
+                term[array] = now.get(storage(array), array)
+            terms.append(op)
         with Builder(r.inner.location) as inside:
-            term[number] = inside.emit("load", (part, place(inside, following)), number.type)
-            copied(inside, loop_body(r.inner).ops, term)
-            last = inside.emit("store", (part, place(inside, following), term[yielded]), type, name=name)
+            where = place(inside, following)
+            term[number] = inside.emit("load", (part, *where), number.type)
+            copied(inside, terms, term)
+            last = inside.emit("store", (part, *where, term[yielded]), part.type, name=part.name)
         first = outer.emit("add", (r.index, constant(1, ty.int64)), ty.int64)
         block = inside.block((following, part), (last,))
-        outer.region("for", (first, high, one, sums), (block,), (goes_on,))
-    results = tuple(again.get(y, y) for y in body.results)
+        outer.region("for", (first, high, one, grown), (block,), (goes_on,))
+    results = [again.get(y, y) for y in body.results]
+    if grows_in is None:
+        results.append(goes_on)
+    else:
+        results = [goes_on if v is grown else v for v in results]
     builder.append(
         replace(
             r.loop,
-            operands=(*r.loop.operands, filled),
-            regions=(outer.block((*body.parameters, sums), (*results, goes_on)),),
-            results=(*r.loop.results, sums_end),
+            operands=(*r.loop.operands, *filled),
+            regions=(outer.block((*body.parameters, *sums), results),),
+            results=(*r.loop.results, *ends),
         )
     )
     return builder.ops
+
+
+def keeps(op: Op, sum: Value, element: Op, storage: Callable[[Value], Value]) -> bool:
+    """Whether an op stores a sum into the element that it has grown in."""
+    return (
+        op.primitive == "store"
+        and op.operands[-1] is sum
+        and storage(op.operands[0]) is storage(element.operands[0])
+        and same_place(indices_of(op), indices_of(element))
+    )
 
 
 __all__ = ["push_sums"]

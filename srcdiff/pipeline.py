@@ -38,6 +38,7 @@ from .optimise.hoist import hoist_invariants, share_work_arrays
 from .optimise.hold import hold_sums
 from .optimise.interchange import interchange_loops
 from .optimise.jam import jam_loops
+from .optimise.jam_nests import jam_nests
 from .optimise.join import join_loops
 from .optimise.maps import sum_before_maps
 from .optimise.multiply import multiply_matrices
@@ -125,6 +126,7 @@ DROP: list[Stage] = [
 ]
 TUNE: list[Stage] = [  # how loops run, whatever they compute
     (OPTIONAL, "delay", delay_stores),
+    (OPTIONAL, "jam nests", lambda f: combine_updates(simplified(jam_nests(f)))),
     (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
@@ -339,6 +341,7 @@ NOT_IN_SHARED_MEMORY = {
     "unread",
     "reorder",
     "delay",
+    "jam nests",
     "jam",
 }
 

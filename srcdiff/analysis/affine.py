@@ -219,8 +219,13 @@ class Affine:
                 yield form.replaced(value, Linear()) + self.form(op.operands[0]).scaled(c // by.constant)
 
     def limits_of(self, value: Value, below: bool) -> list[Linear]:
-        """What a maximum is never below, and a minimum never above: each of its operands."""
+        """What a maximum is never below, and a minimum never above: each of its operands. What is left of a division is
+        not above what was divided."""
         op = self.structure.maker.get(value)
+        if op is not None and op.primitive == "mod" and not below and ty.is_integer(value.type):
+            whole, by = op.operands
+            if by.is_constant and by.constant > 0 and self.is_never_negative(whole):
+                return [self.form(whole), Linear((), by.constant - 1)]
         if op is None or op.primitive != ("max" if below else "min") or not ty.is_integer(value.type):
             return []
         return [self.form(x) for x in op.operands]

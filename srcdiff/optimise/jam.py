@@ -23,7 +23,7 @@ R. Allen, K. Kennedy, "Optimizing Compilers for Modern Architectures", section 8
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
@@ -38,7 +38,7 @@ from .fuse import accumulates
 
 ACCESSES = ("load", "store", "accum")
 PLAIN = (*ACCESSES, "cast", "shape")
-LARGEST = 8  # ops of a body: of a larger one the trips cost more than what two at once save
+LARGEST = 10  # ops of a body: of a larger one the trips cost more than what two at once save
 
 
 def jam_loops(function: Function) -> Function:
@@ -112,9 +112,8 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
     held = (parameter for parameter in body.parameters if ty.is_array(parameter.type))
     if any(map(affine.structure.is_mixed, (*accessed, *held))):
         return None
-    if not shares_elements(nest, affine) or not may_overlap(nest, affine):
-        return None
-    return with_ranges(nest, affine)
+    ranged = with_ranges(nest, affine) if shares_elements(nest, affine) else None
+    return ranged if ranged is not None and may_overlap(ranged, affine) else None
 
 
 def is_plain_loop(op: Op) -> bool:
@@ -212,6 +211,28 @@ def apart(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
         difference = theirs - mine
         if not difference.terms and difference.constant and is_fixed(mine, nest, affine):
             return True
+    return apart_in_range(a, b, nest, affine)
+
+
+def apart_in_range(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
+    """Whether the ranges of indices tell that: those of the inner loops as far as both trips make them, those of the
+    outer one as far as it has another trip."""
+    following, one = Linear(((nest.index, 1),), 1), Linear((), 1)
+    last = affine.form(nest.loop.operands[1]) - Linear((), 2)
+    low, high = (affine.form(v) for v in nest.inner.operands[:2])
+    if nest.early:
+        low = low.replaced(nest.index, following)
+
+    def extreme(form: Linear, highest: bool) -> Linear:
+        return form.replaced(nest.inner_index, high - one if (form.coefficient(nest.inner_index) > 0) == highest else low)
+
+    for mine, theirs in axes(a, b, nest, affine):
+        for less, more in ((mine, theirs), (theirs, mine)):
+            difference = extreme(more, False) - extreme(less, True)
+            if is_fixed(difference, nest, affine):
+                at = Linear() if difference.coefficient(nest.index) > 0 else last
+                if affine.is_positive(difference.replaced(nest.index, at)):
+                    return True
     return False
 
 
@@ -312,7 +333,7 @@ def jam(builder: Builder, nest: Nest, affine: Affine) -> None:
         replace(
             nest.loop,
             operands=(low, end, constant(2, high.type), *(slot[0] for slot in slots)),
-            regions=(two_trips(nest, affine.structure),),
+            regions=(two_trips(nest, affine),),
             results=results,
         )
     )
@@ -320,8 +341,9 @@ def jam(builder: Builder, nest: Nest, affine: Affine) -> None:
     builder.append(replace(nest.loop, operands=(start, high, one, *results), regions=(body,)))
 
 
-def two_trips(nest: Nest, structure: Structure) -> Block:
+def two_trips(nest: Nest, affine: Affine) -> Block:
     """The body that makes the trips of `index` and of `index + 1`."""
+    structure = affine.structure
     body, slots = loop_body(nest.loop), loop_slots(nest.loop)
     with Builder(nest.loop.location) as builder:
         following = builder.emit("add", (nest.index, constant(1, nest.index.type)), nest.index.type)
@@ -349,7 +371,7 @@ def two_trips(nest: Nest, structure: Structure) -> Block:
             )
             if initial in nest.sums
         }
-        jammed(builder, versions, nest, inner, (low, high, step), starts)
+        jammed(builder, versions, nest, inner, (low, high, step), starts, affine)
         versions.append(builder, nest.behind)
         ends: dict[Value, Value] = dict(merged)
         if nest.late:
@@ -388,6 +410,7 @@ def jammed(
     other: Op,
     bounds: tuple[Value, Value, Value],
     starts: dict[Value, Value],
+    affine: Affine,
 ) -> None:
     """Append the inner loop of both trips; `starts` is what the numbers of the first one start from."""
     body, second = loop_body(nest.inner), loop_body(other)
@@ -411,9 +434,16 @@ def jammed(
     inside.current = dict(versions.current)
     for parameter, _ in arrays:
         inside.put(parameter)
+    found = found_stored(nest, second, affine)
+    given.update(found or {})
+    theirs = [op for op in second.ops if not any(r in given for r in op.results)]
+    later = substitute(Block((), tuple(theirs), ()), given).ops
+    if found is None:
+        ops = [*body.ops, *later]
+    else:
+        ops = stored_last(without_overwritten(nest, affine), later)
     with Builder(nest.inner.location) as both:
-        inside.append(both, body.ops)
-        inside.append(both, substitute(Block((), second.ops, ()), given).ops)
+        inside.append(both, ops)
     yields = substitute(Block((), (), tuple(y for _, y, _ in slots)), given).results
     new = Block(
         (body.parameters[0], *(p for p, _ in arrays), *(p for p, _, _ in slots)),
@@ -430,6 +460,71 @@ def jammed(
     )
     for _, result in arrays:
         versions.put(result)
+
+
+# ----------------------------------------------------------------------------------------------- loads and stores
+
+
+def found_stored(nest: Nest, second: Block, affine: Affine) -> dict[Value, Value] | None:
+    """What the loads of the next trip's inner loop find that the other trip has just stored; None if they may find
+    that without its being known."""
+    ops = loop_body(nest.inner).ops
+    stores = [op for op in ops if op.primitive in ("store", "accum")]
+    found: dict[Value, Value] = {}
+    for mine, theirs in zip(ops, second.ops, strict=True):
+        if mine.primitive != "load":
+            continue
+        for store in reversed([op for op in stores if conflict(op, mine, affine.structure)]):
+            if apart(store, mine, nest, affine):
+                continue
+            if store.primitive == "accum" or not is_one_place(store, mine, nest, affine):
+                return None
+            if theirs.results:
+                found[theirs.result] = store.operands[-1]
+            break
+    return found
+
+
+def is_one_place(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
+    """Whether an access of the next trip is to the element of one of this trip, in the same trip of the inner loop."""
+    pairs = list(axes(a, b, nest, affine))
+    return len(pairs) == len(indices_of(a)) == len(indices_of(b)) and all(
+        same(mine, theirs) and is_fixed(mine, nest, affine) for mine, theirs in pairs
+    )
+
+
+def stored_last(first: Sequence[Op], second: Sequence[Op]) -> list[Op]:
+    """The ops of two trips, with what both compute and load before what they store: what both load is loaded once."""
+    early, late = zip(*(without_stores(ops) for ops in (first, second)), strict=True)
+    return [op for part in (*early, *late) for op in part]
+
+
+def without_overwritten(nest: Nest, affine: Affine) -> list[Op]:
+    """The ops of the inner loop, without stores over which the next trip stores before anything loads."""
+    ops = loop_body(nest.inner).ops
+    stores = [op for op in ops if op.primitive == "store"]
+    loads = [op for op in without_stores(ops)[1] if op.primitive == "load"]
+    over = [
+        op
+        for op in stores
+        if not any(conflict(op, load, affine.structure) for load in loads)
+        and any(conflict(op, other, affine.structure) and is_one_place(op, other, nest, affine) for other in stores)
+    ]
+    return [op for op in ops if op not in over]
+
+
+def without_stores(ops: Sequence[Op]) -> tuple[list[Op], list[Op]]:
+    """The ops that can run before all stores among them, and the others."""
+    early: list[Op] = []
+    late: list[Op] = []
+    behind: set[Value] = set()
+    for op in ops:
+        if op.primitive in ("store", "accum") or any(v in behind for v in op.operands):
+            behind.update(op.results)
+            late.append(op)
+        else:
+            early.append(op)
+    return early, late
 
 
 __all__ = ["jam_loops"]

@@ -40,7 +40,7 @@ from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_bo
 from ..ir.walk import free_values_of, ops_of, rename_op, substitute_in
 from ..primitives import REGISTRY
 from .align import same
-from .jam import ACCESSES, PLAIN, conflict, is_plain_loop
+from .jam import ACCESSES, PLAIN, conflict, is_plain_loop, stored_last
 
 LARGEST_INNER, LARGEST_TRIP = 12, 16  # ops: larger trips cost more than what two at once save
 ONE = Linear((), 1)
@@ -292,9 +292,9 @@ class Pair:
         initials, parameters = self.enter(storages)
         names = tuple({**outer, nest.indices[1]: index} for outer in (first, second))
         with Builder(nest.middle.location) as inside:
-            self.append(inside, interleaved(*(self.copied(nest.before, n) for n in names)))
+            self.append(inside, stored_last(*(self.copied(nest.before, n) for n in names)))
             self.inner(inside, *names)
-            self.append(inside, interleaved(*(self.copied(nest.behind, n) for n in names)))
+            self.append(inside, stored_last(*(self.copied(nest.behind, n) for n in names)))
         block = inside.block((index, *parameters), [self.now[s] for s in storages])
         results = self.leave(storages)
         builder.append(
@@ -326,7 +326,7 @@ class Pair:
             copies.append(self.copied(body.ops, names))
             yields += [names.get(y, y) for _, _, y, _ in numbers]
         with Builder(nest.inner.location) as inside:
-            self.append(inside, interleaved(*copies))
+            self.append(inside, stored_last(*copies))
         block = inside.block((index, *parameters), [*(self.now[s] for s in storages), *yields])
         results = self.leave(storages)
         for names in (first, second):
@@ -373,26 +373,6 @@ class Pair:
             for result in op.results:
                 if ty.is_array(result.type):
                     self.put(result, self.storages[result])
-
-
-def interleaved(first: Sequence[Op], second: Sequence[Op]) -> list[Op]:
-    """The ops of two trips, with what both compute and load before what they store: it is loaded once then."""
-    early, late = zip(*(without_stores(ops) for ops in (first, second)), strict=True)
-    return [op for part in (*early, *late) for op in part]
-
-
-def without_stores(ops: Sequence[Op]) -> tuple[list[Op], list[Op]]:
-    """The ops that can run before all stores among them, and the others."""
-    early: list[Op] = []
-    late: list[Op] = []
-    behind: set[Value] = set()
-    for op in ops:
-        if op.primitive in ("store", "accum") or any(v in behind for v in op.operands):
-            behind.update(op.results)
-            late.append(op)
-        else:
-            early.append(op)
-    return early, late
 
 
 __all__ = ["jam_nests"]

@@ -52,9 +52,7 @@ def extended(block: Block, overwrites: Overwrites, refused: set[tuple[Op, Op]]) 
             inner = extended(region, overwrites, refused)
             if inner is not None:
                 regions = (*op.regions[:n], inner, *op.regions[n + 1 :])
-                return replace(
-                    block, ops=(*block.ops[:k], replace(op, regions=regions), *block.ops[k + 1 :])
-                )
+                return replace(block, ops=(*block.ops[:k], replace(op, regions=regions), *block.ops[k + 1 :]))
         at = next((m for m in range(k + 1, len(block.ops)) if block.ops[m].regions), None)
         if at is None or op.primitive != "for" or (op, block.ops[at]) in refused:
             continue
@@ -84,7 +82,9 @@ def is_nest(op: Op) -> bool:
 
 def passes(op: Op, loop: Op) -> bool:
     """Whether an op behind a loop can stand before it."""
-    return (op.primitive in PASSING or op.primitive in REGISTRY) and not any(v in loop.results for v in op.operands)
+    return (op.primitive in PASSING or op.primitive in REGISTRY) and not any(
+        v in loop.results for v in op.operands
+    )
 
 
 class Continuation:
@@ -184,7 +184,11 @@ class Continuation:
     def is_same_trip(self, left: dict[Value, Value]) -> bool:
         """Whether the inner loops do the same at their indices."""
         mine, theirs = loop_body(self.inner), loop_body(self.following)
-        pairs: dict[Value, Value] = {theirs.parameters[0]: mine.parameters[0], self.later_trip: self.trip, **left}
+        pairs: dict[Value, Value] = {
+            theirs.parameters[0]: mine.parameters[0],
+            self.later_trip: self.trip,
+            **left,
+        }
         ops = [op for op in theirs.ops if not (op.primitive == "load" and op.result in left)]
         if len(ops) != len(mine.ops):
             return False
@@ -207,7 +211,9 @@ class Continuation:
         )
 
     def are_same(self, mine: Sequence[Value], theirs: Sequence[Value], pairs: dict[Value, Value]) -> bool:
-        return len(mine) == len(theirs) and all(self.is_same(a, b, pairs) for a, b in zip(mine, theirs, strict=True))
+        return len(mine) == len(theirs) and all(
+            self.is_same(a, b, pairs) for a, b in zip(mine, theirs, strict=True)
+        )
 
     def is_same(self, mine: Value, theirs: Value, pairs: dict[Value, Value]) -> bool:
         """Whether a value of a trip of the first nest is that of the second one."""

@@ -314,7 +314,9 @@ def grown_in_element(body: Block, inner: Op, ranges: Ranges) -> Block | None:
     for slot in loop_slots(inner):
         initial, parameter, _, result = slot
         load = next((op for op in body.ops[:at] if op.primitive == "load" and op.result is initial), None)
-        store = next((op for op in body.ops[at:] if op.primitive == "store" and op.operands[-1] is result), None)
+        store = next(
+            (op for op in body.ops[at:] if op.primitive == "store" and op.operands[-1] is result), None
+        )
         if load is None or store is None or uses.count(initial) != 1 or uses.count(result) != 1:
             continue
         array = load.operands[0]

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
+from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
@@ -38,7 +39,7 @@ from .fuse import accumulates
 
 ACCESSES = ("load", "store", "accum")
 PLAIN = (*ACCESSES, "cast", "shape")
-LARGEST = 10  # ops of a body: of a larger one the trips cost more than what two at once save
+LARGEST = 24  # ops
 
 
 def jam_loops(function: Function) -> Function:
@@ -69,7 +70,8 @@ class Nest:
     """A loop, and the ops of its body: those before its one inner loop, that, those behind it.
 
     `sums` are the numbers that the loop carries and the inner one adds to. `early` says that the inner loop of a trip
-    begins one trip before that of the next, `late` that it ends one trip before.
+    begins one trip before that of the next, `late` that it ends one trip before, and `behind_time` that it begins one
+    trip later: the next one makes its first trip last.
     """
 
     loop: Op
@@ -79,6 +81,12 @@ class Nest:
     sums: frozenset[Value]
     early: bool = False
     late: bool = False
+    behind_time: bool = False
+
+    @property
+    def following(self) -> Linear:
+        """The index of the next trip."""
+        return Linear(((self.index, 1),), -1 if self.loop.attributes.get("descending") else 1)
 
     @property
     def index(self) -> Value:
@@ -91,7 +99,7 @@ class Nest:
 
 def find_nest(op: Op, affine: Affine) -> Nest | None:
     """The nest of a loop whose trips can be made two at once, if that saves something."""
-    if not is_plain_loop(op) or not is_number(op.operands[0], 0) or op.attributes.get("descending"):
+    if not is_plain_loop(op) or not is_number(op.operands[0], 0):
         return None
     body = loop_body(op)
     at = [k for k, inner in enumerate(body.ops) if inner.primitive in ("for", "while")]
@@ -197,10 +205,9 @@ def conflict(a: Op, b: Op, structure: Structure) -> bool:
 
 def axes(a: Op, b: Op, nest: Nest, affine: Affine) -> Iterator[tuple[Linear, Linear]]:
     """The forms of the indices of an access in one trip and of another in the next, where they are comparable."""
-    following = Linear(((nest.index, 1),), 1)
     for i, j in zip(indices_of(a), indices_of(b), strict=False):
         if affine.is_never_negative(i) and affine.is_never_negative(j):
-            yield affine.form(i), affine.form(j).replaced(nest.index, following)
+            yield affine.form(i), affine.form(j).replaced(nest.index, nest.following)
 
 
 def apart(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
@@ -217,23 +224,29 @@ def apart(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
 def apart_in_range(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
     """Whether the ranges of indices tell that: those of the inner loops as far as both trips make them, those of the
     outer one as far as it has another trip."""
-    following, one = Linear(((nest.index, 1),), 1), Linear((), 1)
-    last = affine.form(nest.loop.operands[1]) - Linear((), 2)
-    low, high = (affine.form(v) for v in nest.inner.operands[:2])
-    if nest.early:
-        low = low.replaced(nest.index, following)
-
-    def extreme(form: Linear, highest: bool) -> Linear:
-        return form.replaced(nest.inner_index, high - one if (form.coefficient(nest.inner_index) > 0) == highest else low)
-
     for mine, theirs in axes(a, b, nest, affine):
         for less, more in ((mine, theirs), (theirs, mine)):
-            difference = extreme(more, False) - extreme(less, True)
-            if is_fixed(difference, nest, affine):
-                at = Linear() if difference.coefficient(nest.index) > 0 else last
-                if affine.is_positive(difference.replaced(nest.index, at)):
-                    return True
+            difference = extreme(more, False, nest, affine) - extreme(less, True, nest, affine)
+            if is_fixed(difference, nest, affine) and is_always_positive(difference, nest, affine):
+                return True
     return False
+
+
+def extreme(form: Linear, highest: bool, nest: Nest, affine: Affine) -> Linear:
+    """The least or the highest that a form is in the trips of the inner loop that both make."""
+    low, high = (affine.form(v) for v in nest.inner.operands[:2])
+    if nest.early:
+        low = low.replaced(nest.index, nest.following)
+    at_end = (form.coefficient(nest.inner_index) > 0) == highest
+    return form.replaced(nest.inner_index, high - Linear((), 1) if at_end else low)
+
+
+def is_always_positive(form: Linear, nest: Nest, affine: Affine) -> bool:
+    """Whether a form is at least 1, whichever two trips of the outer loop are made."""
+    first, last = Linear(), affine.form(nest.loop.operands[1]) - Linear((), 2)
+    if nest.loop.attributes.get("descending"):
+        first, last = first + Linear((), 1), last + Linear((), 1)
+    return affine.is_positive(form.replaced(nest.index, first if form.coefficient(nest.index) > 0 else last))
 
 
 def meet_in_order(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
@@ -260,28 +273,44 @@ def is_fixed(form: Linear, nest: Nest, affine: Affine) -> bool:
 
 def with_ranges(nest: Nest, affine: Affine) -> Nest | None:
     """The nest with how the ranges of its inner loops differ; None if they do by more than a trip."""
-    following = Linear(((nest.index, 1),), 1)
     low, high = (affine.form(v) for v in nest.inner.operands[:2])
     if not (is_fixed(low, nest, affine) and is_fixed(high, nest, affine)):
         return None
-    next_low, next_high = low.replaced(nest.index, following), high.replaced(nest.index, following)
+    next_low, next_high = (form.replaced(nest.index, nest.following) for form in (low, high))
     one = Linear((), 1)
     if same(low, next_low) and same(high, next_high):
         return nest
     if nest.inner.attributes.get("descending"):
         return None
-    last = affine.form(nest.loop.operands[1]) - Linear((), 2)
-
-    def is_made(trips: Linear) -> bool:
-        """Whether an inner loop makes a trip, whichever two trips of the outer one are made."""
-        at = Linear() if trips.coefficient(nest.index) > 0 else last
-        return affine.is_positive(trips.replaced(nest.index, at))
-
-    if same(low + one, next_low) and same(high, next_high) and is_made(high - low):
+    if same(low + one, next_low) and same(high, next_high) and is_always_positive(high - low, nest, affine):
         return replace(nest, early=True)
-    if same(low, next_low) and same(high + one, next_high) and is_made(next_high - low):
+    is_longer = is_always_positive(next_high - next_low, nest, affine)
+    if same(low, next_low) and same(high + one, next_high) and is_longer:
         return replace(nest, late=True)
+    if same(low - one, next_low) and same(high, next_high) and is_longer and commutes(nest.inner, affine):
+        return replace(nest, behind_time=True)
     return None
+
+
+def commutes(inner: Op, affine: Affine) -> bool:
+    """Whether the trips of a loop can be made in any order: they share nothing but sums."""
+    body, index = loop_body(inner), loop_body(inner).parameters[0]
+    numbers = [(p, y) for _, p, y, _ in loop_slots(inner) if not ty.is_array(p.type)]
+    if not all(accumulates(body, *number) for number in numbers):
+        return False
+    accesses = [op for op in body.ops if op.primitive in ACCESSES]
+
+    def meet_in_one_trip(a: Op, b: Op) -> bool:
+        forms = [tuple(map(affine.form, pair)) for pair in zip(indices_of(a), indices_of(b), strict=False)]
+        return any(same(i, j) and i.coefficient(index) for i, j in forms)
+
+    ranges = Ranges(affine)
+    return all(
+        meet_in_one_trip(a, b) or ranges.are_apart(a, b)
+        for a in accesses
+        for b in accesses
+        if conflict(a, b, affine.structure)
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- the two trips
@@ -316,37 +345,52 @@ class Versions:
 def jam(builder: Builder, nest: Nest, affine: Affine) -> None:
     """Emit the loop of two trips at once, and that of the trip that may be left."""
     builder.location = nest.loop.location
-    low, high, _ = nest.loop.operands[:3]
-    slots = loop_slots(nest.loop)
-    one = constant(1, high.type)
-    if high.is_constant:
-        end, left = constant(high.constant - 1, high.type), constant(high.constant % 2, high.type)
-        start = constant(high.constant - left.constant, high.type)
-    else:
-        end = builder.emit("sub", (high, one), high.type)
-        left = builder.emit("mod", (high, constant(2, high.type)), high.type)
-        start = builder.emit("sub", (high, left), high.type)
-        if not affine.is_not_negative(affine.form(high)):
-            start = builder.emit("max", (start, low), high.type)
+    pairs, rest = ranges_of_pairs(builder, nest.loop, affine)
+    initials = tuple(slot[0] for slot in loop_slots(nest.loop))
     results = tuple(Value(result.name, result.type) for result in nest.loop.results)
     builder.append(
         replace(
             nest.loop,
-            operands=(low, end, constant(2, high.type), *(slot[0] for slot in slots)),
+            operands=(*pairs, *initials),
             regions=(two_trips(nest, affine),),
             results=results,
+            attributes={k: v for k, v in nest.loop.attributes.items() if k != "descending"},
         )
     )
     body = rename(loop_body(nest.loop), {})
-    builder.append(replace(nest.loop, operands=(start, high, one, *results), regions=(body,)))
+    builder.append(replace(nest.loop, operands=(*rest, *results), regions=(body,)))
+
+
+def ranges_of_pairs(
+    builder: Builder, loop: Op, affine: Affine
+) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+    """The range of the first of each two trips of a loop from 0, and that of the trip that may be left: the last one.
+
+    A loop that descends becomes one with a negative step.
+    """
+    low, high, one = loop.operands[:3]
+    if high.is_constant:
+        last, left = constant(high.constant - 1, high.type), constant(high.constant % 2, high.type)
+        start = constant(high.constant - left.constant, high.type)
+    else:
+        last = builder.emit("sub", (high, one), high.type)
+        left = builder.emit("mod", (high, constant(2, high.type)), high.type)
+        start = builder.emit("sub", (high, left), high.type)
+        if not affine.is_not_negative(affine.form(high)):
+            start = builder.emit("max", (start, low), high.type)
+            left = builder.emit("min", (left, builder.emit("max", (high, low), high.type)), high.type)
+    if loop.attributes.get("descending"):
+        return (last, low, constant(-2, high.type)), (low, left, one)
+    return (low, last, constant(2, high.type)), (start, high, one)
 
 
 def two_trips(nest: Nest, affine: Affine) -> Block:
-    """The body that makes the trips of `index` and of `index + 1`."""
+    """The body that makes the trip of an index and the next one."""
     structure = affine.structure
     body, slots = loop_body(nest.loop), loop_slots(nest.loop)
     with Builder(nest.loop.location) as builder:
-        following = builder.emit("add", (nest.index, constant(1, nest.index.type)), nest.index.type)
+        step = "sub" if nest.loop.attributes.get("descending") else "add"
+        following = builder.emit(step, (nest.index, constant(1, nest.index.type)), nest.index.type)
         mapping = {nest.index: following}
         mapping.update({p: y for _, p, y, _ in slots if not ty.is_array(p.type)})
         before = [rename_op(op, mapping) for op in nest.before]
@@ -374,9 +418,9 @@ def two_trips(nest: Nest, affine: Affine) -> Block:
         jammed(builder, versions, nest, inner, (low, high, step), starts, affine)
         versions.append(builder, nest.behind)
         ends: dict[Value, Value] = dict(merged)
-        if nest.late:
+        if nest.late or nest.behind_time:
             left = {p: ends.get(r, r) for _, p, _, r in loop_slots(inner)}
-            made = trip(builder, versions, inner, high, left)
+            made = trip(builder, versions, inner, high if nest.late else inner.operands[0], left)
             ends.update({r: made[p] for _, p, _, r in loop_slots(inner)})
         mapping.update({old: ends.get(new, new) for old, new in mapping.items()})
         behind = [rename_op(op, mapping) for op in nest.behind]
@@ -508,7 +552,10 @@ def without_overwritten(nest: Nest, affine: Affine) -> list[Op]:
         op
         for op in stores
         if not any(conflict(op, load, affine.structure) for load in loads)
-        and any(conflict(op, other, affine.structure) and is_one_place(op, other, nest, affine) for other in stores)
+        and any(
+            conflict(op, other, affine.structure) and is_one_place(op, other, nest, affine)
+            for other in stores
+        )
     ]
     return [op for op in ops if op not in over]
 

@@ -40,7 +40,7 @@ from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_bo
 from ..ir.walk import free_values_of, ops_of, rename_op, substitute_in
 from ..primitives import REGISTRY
 from .align import same
-from .jam import ACCESSES, PLAIN, conflict, is_plain_loop, stored_last
+from .jam import ACCESSES, PLAIN, conflict, is_plain_loop, ranges_of_pairs, stored_last
 
 LARGEST_INNER, LARGEST_TRIP = 12, 16  # ops: larger trips cost more than what two at once save
 ONE = Linear((), 1)
@@ -161,7 +161,11 @@ def shares_rows(nest: Nest) -> bool:
     for op in loop_body(nest.inner).ops:
         if op.primitive in ACCESSES:
             forms = [nest.affine.form(i) for i in indices_of(op)]
-            if forms and forms[-1].coefficient(inner) in (1, -1) and any(f.coefficient(middle) for f in forms[:-1]):
+            if (
+                forms
+                and forms[-1].coefficient(inner) in (1, -1)
+                and any(f.coefficient(middle) for f in forms[:-1])
+            ):
                 if all(v in (middle, inner) or not is_made(v, nest) for form in forms for v, _ in form.terms):
                     return True
     return False
@@ -172,9 +176,7 @@ def are_apart(nest: Nest) -> bool:
     accesses = [op for op in ops_of(nest.middle) if op.primitive in ACCESSES]
     if any(nest.structure.is_mixed(op.operands[0]) for op in accesses):
         return False
-    return all(
-        apart(a, b, nest) for a in accesses for b in accesses if conflict(a, b, nest.structure)
-    )
+    return all(apart(a, b, nest) for a in accesses for b in accesses if conflict(a, b, nest.structure))
 
 
 def apart(smaller: Op, larger: Op, nest: Nest) -> bool:
@@ -182,7 +184,9 @@ def apart(smaller: Op, larger: Op, nest: Nest) -> bool:
     for i, j in zip(indices_of(smaller), indices_of(larger), strict=False):
         if not (nest.affine.is_never_negative(i) and nest.affine.is_never_negative(j)):
             continue
-        mine, theirs = ([extreme(x, ahead, highest, nest) for highest in (False, True)] for x, ahead in ((i, 0), (j, 1)))
+        mine, theirs = (
+            [extreme(x, ahead, highest, nest) for highest in (False, True)] for x, ahead in ((i, 0), (j, 1))
+        )
         for low, high in ((mine[0], theirs[1]), (theirs[0], mine[1])):
             if low is not None and high is not None and nest.affine.is_positive(low - high):
                 return True
@@ -219,23 +223,13 @@ class Pair:
         """Emit the loop of two trips at once, and that of the trip that may be left."""
         nest, builder = self.nest, self.builder
         builder.location = nest.loop.location
-        low, high, _ = nest.loop.operands[:3]
-        one, two = constant(1, high.type), constant(2, high.type)
+        pairs, rest = ranges_of_pairs(builder, nest.loop, nest.affine)
         initials = [initial for initial, *_ in loop_slots(nest.loop)]
-        last = builder.emit("sub", (high, one), high.type)
-        trips = high
-        if not nest.affine.is_not_negative(nest.affine.form(high)):
-            trips = builder.emit("max", (high, low), high.type)
-        left = builder.emit("mod", (trips, two), high.type)
-        if nest.descends:
-            ranges = (last, low, constant(-2, high.type)), (low, left, one)
-        else:
-            ranges = (low, last, two), (builder.emit("sub", (trips, left), high.type), high, one)
         attributes = {k: v for k, v in nest.loop.attributes.items() if k != "descending"}
         between = tuple(Value(result.name, result.type) for result in nest.loop.results)
         both = replace(
             nest.loop,
-            operands=(*ranges[0], *initials),
+            operands=(*pairs, *initials),
             regions=(self.two_trips(),),
             results=between,
             attributes=attributes,
@@ -245,9 +239,8 @@ class Pair:
         builder.append(
             replace(
                 copy,
-                operands=(*ranges[1], *between),
+                operands=(*rest, *between),
                 results=nest.loop.results,
-                attributes={**nest.loop.attributes},
             )
         )
 
@@ -270,7 +263,13 @@ class Pair:
             extra = smaller.get((low, high)[where], (low, high)[where])
             if (nest.early or nest.late) and alone is first:
                 self.trip(builder, first, extra)
-            self.middle(builder, first, second, (larger if nest.early else smaller).get(low, low), smaller.get(high, high))
+            self.middle(
+                builder,
+                first,
+                second,
+                (larger if nest.early else smaller).get(low, low),
+                smaller.get(high, high),
+            )
             if (nest.early or nest.late) and alone is second:
                 self.trip(builder, second, extra)
             ends = [self.now[self.structure.storage(p)] for p in body.parameters[1:]]

@@ -145,8 +145,13 @@ class Recurrence:
         if any(self.loop in structure.home.get(i, ()) for n, i in enumerate(where) if n != axes[0]):
             return None
         touching = {
-            trip: [op for op in ops if op.primitive in ACCESSES and structure.storage(op.operands[0]) is storage]
-            for trip, ops in ((self.index, self.before + self.behind), (self.inner_index, loop_body(self.inner).ops))
+            trip: [
+                op for op in ops if op.primitive in ACCESSES and structure.storage(op.operands[0]) is storage
+            ]
+            for trip, ops in (
+                (self.index, self.before + self.behind),
+                (self.inner_index, loop_body(self.inner).ops),
+            )
         }
         home = next((op for op in touching[self.index] if op.primitive == "store"), None)
         if home is None or not same_place(indices_of(home), tuple(where)):
@@ -157,7 +162,9 @@ class Recurrence:
                 kept = False
             elif op is not load and not self.misses_later(op, self.index, load, axes[0], int(kept)):
                 return None
-        if not all(self.misses_later(op, self.inner_index, load, axes[0], 0) for op in touching[self.inner_index]):
+        if not all(
+            self.misses_later(op, self.inner_index, load, axes[0], 0) for op in touching[self.inner_index]
+        ):
             return None
         return load
 
@@ -167,13 +174,17 @@ class Recurrence:
             return None
         storage = self.overwrites.structure.storage
         array = load.operands[0]
-        stores = [op for op in self.behind if op.primitive == "store" and storage(op.operands[0]) is storage(array)]
+        stores = [
+            op for op in self.behind if op.primitive == "store" and storage(op.operands[0]) is storage(array)
+        ]
         trip = Linear(((self.index, 1),))
         if not stores or len(indices_of(stores[-1])) != len(indices_of(load)):
             return None
         pairs = zip(indices_of(load), indices_of(stores[-1]), strict=True)
         forms = [(self.affine.form(i), self.affine.form(j)) for i, j in pairs]
-        if any(i.coefficient(self.index) or not same(i.replaced(self.inner_index, trip), j) for i, j in forms):
+        if any(
+            i.coefficient(self.index) or not same(i.replaced(self.inner_index, trip), j) for i, j in forms
+        ):
             return None
         value = stores[-1].operands[-1]
         return value if value.type == load.result.type else None

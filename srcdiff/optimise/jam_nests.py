@@ -71,7 +71,7 @@ def visited(block: Block, affine: Affine) -> Block:
 class Nest:
     """A loop over one loop over an innermost one.
 
-    `bounds` are the ops that compute the range of the middle loop; `before` and `behind` those around the innermost one.
+    `bounds` are the ops that compute the range of the middle loop, and checks; `before` and `behind` those around the innermost one.
     `late` says that of two trips of the outer loop the one with the larger index has one more trip of the middle loop
     at the end of its range, `early` that the other one has one more at the beginning.
     """
@@ -106,7 +106,7 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
     if not is_plain_loop(op) or not is_number(op.operands[0], 0) or not loop_body(op).ops:
         return None
     *bounds, middle = loop_body(op).ops
-    if not is_plain_loop(middle) or any(o.primitive not in REGISTRY for o in bounds):
+    if not is_plain_loop(middle) or not all(map(only_checks, bounds)):
         return None
     at = [k for k, o in enumerate(loop_body(middle).ops) if o.regions]
     if len(at) != 1:
@@ -126,6 +126,13 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
     if nest is None or not shares_rows(nest) or not are_apart(nest):
         return None
     return nest
+
+
+def only_checks(op: Op) -> bool:
+    """Whether an op, if it is not a loop of such, computes numbers or makes a check: both trips may do so first."""
+    if op.primitive == "for":
+        return not op.results and all(map(only_checks, loop_body(op).ops))
+    return op.primitive in ("require", *REGISTRY)
 
 
 def with_range(nest: Nest) -> Nest | None:
@@ -177,6 +184,13 @@ def are_apart(nest: Nest) -> bool:
     if any(nest.structure.is_mixed(op.operands[0]) for op in accesses):
         return False
     return all(apart(a, b, nest) for a in accesses for b in accesses if conflict(a, b, nest.structure))
+
+
+def is_idle(nest: Nest) -> bool:
+    """Whether the trip that may be left does nothing: the first one of a triangle, which comes last if the loop descends."""
+    low, high = (nest.affine.form(v).replaced(nest.indices[0], Linear()) for v in nest.middle.operands[:2])
+    checks = any(o.primitive == "require" for op in nest.bounds for o in ops_of(op))
+    return nest.descends and not checks and nest.affine.is_not_negative(low - high)
 
 
 def apart(smaller: Op, larger: Op, nest: Nest) -> bool:
@@ -235,6 +249,9 @@ class Pair:
             attributes=attributes,
         )
         builder.append(both)
+        if is_idle(nest):
+            builder.ops[-1] = replace(both, results=nest.loop.results)
+            return
         copy = rename_op(nest.loop, {})
         builder.append(
             replace(

@@ -316,8 +316,10 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
 NOT_IN_THREADS = {
     "multiply",
+    "start",
     "push",
     "interchange",
+    "extend",
     "rows",
     "hold",
     "hold joined",

@@ -137,7 +137,7 @@ class Continuation:
 
     def stored(self, load: Op) -> Value | None:
         """What the same trip of the first nest has stored where a load of the second one reads, to stay."""
-        array, *where = load.operands
+        where = indices_of(load)
         of_first = Linear(((self.trip, 1),))
         for store in loop_body(self.first).ops[:-1]:
             if not self.conflict(load, store) or len(indices_of(store)) != len(where):

@@ -27,7 +27,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
-from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
@@ -287,30 +286,36 @@ def with_ranges(nest: Nest, affine: Affine) -> Nest | None:
     is_longer = is_always_positive(next_high - next_low, nest, affine)
     if same(low, next_low) and same(high + one, next_high) and is_longer:
         return replace(nest, late=True)
-    if same(low - one, next_low) and same(high, next_high) and is_longer and commutes(nest.inner, affine):
+    if same(low - one, next_low) and same(high, next_high) and is_longer and commutes(nest, affine):
         return replace(nest, behind_time=True)
     return None
 
 
-def commutes(inner: Op, affine: Affine) -> bool:
-    """Whether the trips of a loop can be made in any order: they share nothing but sums."""
-    body, index = loop_body(inner), loop_body(inner).parameters[0]
-    numbers = [(p, y) for _, p, y, _ in loop_slots(inner) if not ty.is_array(p.type)]
+def commutes(nest: Nest, affine: Affine) -> bool:
+    """Whether the trips of the inner loop can be made in any order: they share nothing but sums."""
+    body = loop_body(nest.inner)
+    numbers = [(p, y) for _, p, y, _ in loop_slots(nest.inner) if not ty.is_array(p.type)]
     if not all(accumulates(body, *number) for number in numbers):
         return False
     accesses = [op for op in body.ops if op.primitive in ACCESSES]
-
-    def meet_in_one_trip(a: Op, b: Op) -> bool:
-        forms = [tuple(map(affine.form, pair)) for pair in zip(indices_of(a), indices_of(b), strict=False)]
-        return any(same(i, j) and i.coefficient(index) for i, j in forms)
-
-    ranges = Ranges(affine)
     return all(
-        meet_in_one_trip(a, b) or ranges.are_apart(a, b)
-        for a in accesses
-        for b in accesses
-        if conflict(a, b, affine.structure)
+        commute(a, b, nest, affine) for a in accesses for b in accesses if conflict(a, b, affine.structure)
     )
+
+
+def commute(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
+    """Whether two accesses of the inner loop are to one element in the same trip at most."""
+    for i, j in zip(indices_of(a), indices_of(b), strict=False):
+        if not (affine.is_never_negative(i) and affine.is_never_negative(j)):
+            continue
+        mine, theirs = affine.form(i), affine.form(j)
+        if same(mine, theirs) and mine.coefficient(nest.inner_index) and is_fixed(mine, nest, affine):
+            return True
+        for less, more in ((mine, theirs), (theirs, mine)):
+            difference = extreme(more, False, nest, affine) - extreme(less, True, nest, affine)
+            if is_fixed(difference, nest, affine) and affine.is_positive(difference):
+                return True
+    return False
 
 
 # ----------------------------------------------------------------------------------------------------- the two trips
@@ -370,8 +375,8 @@ def ranges_of_pairs(
     """
     low, high, one = loop.operands[:3]
     if high.is_constant:
-        last, left = constant(high.constant - 1, high.type), constant(high.constant % 2, high.type)
-        start = constant(high.constant - left.constant, high.type)
+        trips = max(high.constant, 0)
+        last, left, start = (constant(n, high.type) for n in (trips - 1, trips % 2, trips - trips % 2))
     else:
         last = builder.emit("sub", (high, one), high.type)
         left = builder.emit("mod", (high, constant(2, high.type)), high.type)
@@ -389,8 +394,8 @@ def two_trips(nest: Nest, affine: Affine) -> Block:
     structure = affine.structure
     body, slots = loop_body(nest.loop), loop_slots(nest.loop)
     with Builder(nest.loop.location) as builder:
-        step = "sub" if nest.loop.attributes.get("descending") else "add"
-        following = builder.emit(step, (nest.index, constant(1, nest.index.type)), nest.index.type)
+        way = "sub" if nest.loop.attributes.get("descending") else "add"
+        following = builder.emit(way, (nest.index, constant(1, nest.index.type)), nest.index.type)
         mapping = {nest.index: following}
         mapping.update({p: y for _, p, y, _ in slots if not ty.is_array(p.type)})
         before = [rename_op(op, mapping) for op in nest.before]
@@ -480,14 +485,13 @@ def jammed(
         inside.put(parameter)
     found = found_stored(nest, second, affine)
     given.update(found or {})
-    theirs = [op for op in second.ops if not any(r in given for r in op.results)]
-    later = substitute(Block((), tuple(theirs), ()), given).ops
-    if found is None:
-        ops = [*body.ops, *later]
-    else:
-        ops = stored_last(without_overwritten(nest, affine), later)
+    kept = tuple(op for op in second.ops if not any(r in given for r in op.results))
+    later = substitute(Block((), kept, ()), given).ops
+    both_trips: list[Op] = [*body.ops, *later]
+    if found is not None:
+        both_trips = stored_last(without_overwritten(nest, affine), later)
     with Builder(nest.inner.location) as both:
-        inside.append(both, ops)
+        inside.append(both, both_trips)
     yields = substitute(Block((), (), tuple(y for _, y, _ in slots)), given).results
     new = Block(
         (body.parameters[0], *(p for p, _ in arrays), *(p for p, _, _ in slots)),
@@ -521,10 +525,12 @@ def found_stored(nest: Nest, second: Block, affine: Affine) -> dict[Value, Value
         for store in reversed([op for op in stores if conflict(op, mine, affine.structure)]):
             if apart(store, mine, nest, affine):
                 continue
+            stored = store.operands[-1]
             if store.primitive == "accum" or not is_one_place(store, mine, nest, affine):
                 return None
-            if theirs.results:
-                found[theirs.result] = store.operands[-1]
+            if stored.type != mine.result.type:
+                return None
+            found[theirs.result] = stored
             break
     return found
 
@@ -539,8 +545,9 @@ def is_one_place(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
 
 def stored_last(first: Sequence[Op], second: Sequence[Op]) -> list[Op]:
     """The ops of two trips, with what both compute and load before what they store: what both load is loaded once."""
-    early, late = zip(*(without_stores(ops) for ops in (first, second)), strict=True)
-    return [op for part in (*early, *late) for op in part]
+    early, late = without_stores(first)
+    early_too, late_too = without_stores(second, (result for op in late for result in op.results))
+    return [*early, *early_too, *late, *late_too]
 
 
 def without_overwritten(nest: Nest, affine: Affine) -> list[Op]:
@@ -560,11 +567,11 @@ def without_overwritten(nest: Nest, affine: Affine) -> list[Op]:
     return [op for op in ops if op not in over]
 
 
-def without_stores(ops: Sequence[Op]) -> tuple[list[Op], list[Op]]:
-    """The ops that can run before all stores among them, and the others."""
+def without_stores(ops: Sequence[Op], made_late: Iterable[Value] = ()) -> tuple[list[Op], list[Op]]:
+    """The ops that can run before all stores among them and what is `made_late`, and the others."""
     early: list[Op] = []
     late: list[Op] = []
-    behind: set[Value] = set()
+    behind = set(made_late)
     for op in ops:
         if op.primitive in ("store", "accum") or any(v in behind for v in op.operands):
             behind.update(op.results)

@@ -71,9 +71,9 @@ def visited(block: Block, affine: Affine) -> Block:
 class Nest:
     """A loop over one loop over an innermost one.
 
-    `bounds` are the ops that compute the range of the middle loop, and checks; `before` and `behind` those around the innermost one.
-    `late` says that of two trips of the outer loop the one with the larger index has one more trip of the middle loop
-    at the end of its range, `early` that the other one has one more at the beginning.
+    `bounds` are the ops that compute the range of the middle loop, and checks; `before` and `behind` those around the
+    innermost one. `late` says that of two trips of the outer loop the one with the larger index has one more trip of
+    the middle loop at the end of its range, `early` that the other one has one more at the beginning.
     """
 
     affine: Affine
@@ -164,7 +164,7 @@ def is_made(value: Value, nest: Nest) -> bool:
 
 def shares_rows(nest: Nest) -> bool:
     """Whether the innermost loops of both trips go along one row."""
-    outer, middle, inner = nest.indices
+    _, middle, inner = nest.indices
     for op in loop_body(nest.inner).ops:
         if op.primitive in ACCESSES:
             forms = [nest.affine.form(i) for i in indices_of(op)]
@@ -187,7 +187,7 @@ def are_apart(nest: Nest) -> bool:
 
 
 def is_idle(nest: Nest) -> bool:
-    """Whether the trip that may be left does nothing: the first one of a triangle, which comes last if the loop descends."""
+    """Whether the trip that may be left does nothing: it is the first one of a triangle if the loop descends."""
     low, high = (nest.affine.form(v).replaced(nest.indices[0], Linear()) for v in nest.middle.operands[:2])
     checks = any(o.primitive == "require" for op in nest.bounds for o in ops_of(op))
     return nest.descends and not checks and nest.affine.is_not_negative(low - high)

@@ -18,7 +18,7 @@ A. Björck, "Numerical methods in matrix computations", section 1.2 (row and col
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ..analysis.affine import Affine, Linear
@@ -30,8 +30,8 @@ from ..ir.core import Function, Op, Value, indices_of, is_number, loop_body, loo
 from ..ir.walk import exchanged, free_values_of, ops_within, rename_op, uses_in
 from .align import same
 from .combine import same_place
-from .fuse import accumulates
 from .distribute import ACCESSES
+from .fuse import accumulates
 from .interchange import is_plain, is_plain_loop
 
 
@@ -128,8 +128,8 @@ class Recurrence:
                     return True
         return False
 
-    def element(self) -> Op | None:
-        """The load that the sum starts from, if the sum of each trip can grow in that element until the trip stores it."""
+    def element(self) -> tuple[Op, Op] | None:
+        """The load that the sum starts from and the first store there behind it, if the sum can grow in the element."""
         structure = self.overwrites.structure
         initial = self.inner.operands[3]
         load = next((op for op in self.before if op.primitive == "load" and op.result is initial), None)
@@ -166,7 +166,7 @@ class Recurrence:
             self.misses_later(op, self.inner_index, load, axes[0], 0) for op in touching[self.inner_index]
         ):
             return None
-        return load
+        return load, home
 
     def stored_last(self, load: Op) -> Value | None:
         """What a term loads, if its trip has stored that into the array last."""
@@ -190,7 +190,7 @@ class Recurrence:
         return value if value.type == load.result.type else None
 
     def misses_later(self, access: Op, trip: Value, load: Op, axis: int, ahead: int) -> bool:
-        """Whether an access of a trip misses what the load reads in later trips; in the same one too if `ahead` is 1."""
+        """Whether an access of a trip misses what the load reads in later trips; in its own one too if `ahead`."""
         own = Linear(((trip, 1),), -ahead)
         if not all(map(self.affine.is_never_negative, (*indices_of(access), *indices_of(load)))):
             return False
@@ -235,7 +235,7 @@ def pushed(r: Recurrence) -> list[Op]:
     low, high, one = r.loop.operands[:3]
     ((initial, number, yielded, result),) = loop_slots(r.inner)
     storage = r.overwrites.structure.storage
-    grows_in = r.element()
+    grows_in, home = r.element() or (None, None)
     name = result.name or "total"
 
     def copied(inside: Builder, ops: Iterable[Op], names: dict[Value, Value]) -> None:
@@ -245,8 +245,8 @@ def pushed(r: Recurrence) -> list[Op]:
     def place(inside: Builder, index: Value) -> tuple[Value, ...]:
         """Where the sum of a trip is."""
         if grows_in is not None:
-            home = r.overwrites.structure.home
-            return tuple(index if r.loop in home.get(i, ()) else i for i in indices_of(grows_in))
+            made_in = r.overwrites.structure.home
+            return tuple(index if r.loop in made_in.get(i, ()) else i for i in indices_of(grows_in))
         if low.is_constant and low.constant == 0:
             return (index,)
         return (inside.emit("sub", (index, low), ty.int64),)
@@ -281,7 +281,7 @@ def pushed(r: Recurrence) -> list[Op]:
             (array,) = sums
             again[result] = outer.emit("load", (array, *place(outer, r.index)), number.type, name=result.name)
         for op in r.behind:
-            if grows_in is not None and keeps(op, result, grows_in, storage):
+            if op is home and op.operands[-1] is result:  # the element holds it already
                 again[op.result] = again.get(op.operands[0], op.operands[0])
             else:
                 copied(outer, (op,), again)
@@ -323,16 +323,6 @@ def pushed(r: Recurrence) -> list[Op]:
         )
     )
     return builder.ops
-
-
-def keeps(op: Op, sum: Value, element: Op, storage: Callable[[Value], Value]) -> bool:
-    """Whether an op stores a sum into the element that it has grown in."""
-    return (
-        op.primitive == "store"
-        and op.operands[-1] is sum
-        and storage(op.operands[0]) is storage(element.operands[0])
-        and same_place(indices_of(op), indices_of(element))
-    )
 
 
 __all__ = ["push_sums"]

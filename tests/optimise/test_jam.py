@@ -68,6 +68,16 @@ def solution(a, x):
     return y[0] * y[1] + y[2]
 
 
+def recurrence(a, x):
+    y = x.copy()
+    for i in range(a.shape[0]):
+        t = 0.0
+        for j in range(i + 1):
+            t += a[i, j] * y[j]
+        y[i] = x[i] - t
+    return y[0] * y[1] + y[2]
+
+
 def rows_of_their_own(a, x):
     total = 0.0
     for i in range(a.shape[0]):
@@ -102,8 +112,8 @@ def repeated(f: Any) -> Any:
 
 
 A, X = numbers(5, 5, seed=31), numbers(5, seed=32)
-JAMMED = [repeated(f) for f in (product, largest_distance, triangle)]
-ALONE = [repeated(f) for f in (solution, rows_of_their_own)] + [product, swapped_beside]
+JAMMED = [repeated(f) for f in (product, largest_distance, triangle, solution)]
+ALONE = [repeated(f) for f in (recurrence, rows_of_their_own)] + [product, swapped_beside]
 
 
 @pytest.mark.parametrize("f", JAMMED + ALONE, ids=lambda f: f.__name__)

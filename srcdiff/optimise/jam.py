@@ -515,12 +515,13 @@ def jammed(
 
 def found_stored(nest: Nest, second: Block, affine: Affine) -> dict[Value, Value] | None:
     """What the loads of the next trip's inner loop find that the other trip has just stored; None if they may find
-    that without its being known."""
+    that without its being known. Loads behind stores of their own trip stay behind those of the other one."""
     ops = loop_body(nest.inner).ops
+    early = without_stores(ops)[0]
     stores = [op for op in ops if op.primitive in ("store", "accum")]
     found: dict[Value, Value] = {}
     for mine, theirs in zip(ops, second.ops, strict=True):
-        if mine.primitive != "load":
+        if mine.primitive != "load" or mine not in early:
             continue
         for store in reversed([op for op in stores if conflict(op, mine, affine.structure)]):
             if apart(store, mine, nest, affine):

@@ -150,11 +150,17 @@ def with_range(nest: Nest) -> Nest | None:
     next_low, next_high = low.replaced(outer, following), high.replaced(outer, following)
     if same(low, next_low) and same(high, next_high):
         return nest
-    if same(low, next_low) and same(high + ONE, next_high) and affine.is_not_negative(high - low):
+    if same(low, next_low) and same(high + ONE, next_high) and is_positive(high - low + ONE, nest):
         return replace(nest, late=True)
-    if same(low + ONE, next_low) and same(high, next_high) and affine.is_not_negative(next_high - next_low):
+    if same(low + ONE, next_low) and same(high, next_high) and is_positive(high - low, nest):
         return replace(nest, early=True)
     return None
+
+
+def is_positive(form: Linear, nest: Nest) -> bool:
+    """Whether a form is at least 1 where the index of the outer loop is the smaller one of two trips."""
+    outer, last = nest.indices[0], nest.affine.form(nest.loop.operands[1]) - Linear((), 2)
+    return nest.affine.is_positive(form.replaced(outer, Linear() if form.coefficient(outer) > 0 else last))
 
 
 def is_made(value: Value, nest: Nest) -> bool:
@@ -202,7 +208,7 @@ def apart(smaller: Op, larger: Op, nest: Nest) -> bool:
             [extreme(x, ahead, highest, nest) for highest in (False, True)] for x, ahead in ((i, 0), (j, 1))
         )
         for low, high in ((mine[0], theirs[1]), (theirs[0], mine[1])):
-            if low is not None and high is not None and nest.affine.is_positive(low - high):
+            if low is not None and high is not None and is_positive(low - high, nest):
                 return True
     return False
 

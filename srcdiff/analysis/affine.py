@@ -245,7 +245,7 @@ class Affine:
         op = self.structure.maker.get(value)
         if op is None or not ty.is_integer(value.type):
             return False
-        if op.primitive == "mul":
+        if op.primitive in ("mul", "min"):
             return all(map(self.is_never_negative, op.operands))
         is_clip = op.primitive == "max" and any(x.is_constant and x.constant >= 0 for x in op.operands)
         return is_clip or op.primitive == "position"

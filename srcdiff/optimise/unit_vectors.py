@@ -1,0 +1,351 @@
+"""Make only those trips of a loop in which a unit vector is not zero.
+
+    for i in range(n):                              for i in range(n):
+        seed[i] = 1.0                                   y[i] += x[i] * d[i]
+        for j in range(n):                    ->
+            y[i] += seed[j] * x[j] * d[j]
+        seed[i] = 0.0
+
+The programs of Jacobians are loops over unit vectors. Where all that a trip reads of one is zero, and the trip then
+changes nothing (`analysis/idle.py`), it need not be made; what is left is one trip, or a few next to each other. If a
+whole sweep does nothing for some unit vectors, the loop over them is shortened. An element at an index that is only
+known while the program runs is zero unless the index is that of the vector: what follows in its block is guarded.
+Reads: structure, affine forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ..analysis.affine import Affine, Linear
+from ..analysis.idle import Idle
+from ..analysis.structure import find_structure
+from ..ir import types as ty
+from ..ir.builder import Builder, constant
+from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots, same_place
+from ..ir.walk import exchanged, ops_of, ops_within, substitute
+from .align import same
+from .bounds import joined
+from .forms import emitted_with_shapes
+
+ONE = Linear((), 1)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A store that makes an array a unit vector, the one that clears it, and what is read of it."""
+
+    made: Op
+    cleared: Op
+    loads: tuple[Op, ...]
+
+    @property
+    def places(self) -> tuple[Value, ...]:
+        return indices_of(self.made)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The trips of a loop in which what it reads of a unit vector may not be zero: `first <= index <= last`."""
+
+    first: Linear
+    last: Linear
+
+
+def use_unit_vectors(function: Function) -> Function:
+    """Leave out trips until each loop makes those it needs."""
+    refused: set[Op] = set()
+    while True:
+        pass_ = UnitVectors(function)
+        body = pass_.with_fewer_trips(refused)
+        if body is None:
+            return function
+        function = replace(function, body=body)
+
+
+class UnitVectors:
+    """One step: the first change that can be made."""
+
+    def __init__(self, function: Function) -> None:
+        self.body = function.body
+        self.structure = find_structure(function.body)
+        self.affine = Affine(self.structure)
+
+    def with_fewer_trips(self, refused: set[Op]) -> Block | None:
+        """The body after one change; None if there is none left. `refused` are loops that cannot be shortened."""
+        for unit in self.units():
+            body = self.with_known_elements(unit) or self.with_fewer_rows(unit, refused)
+            if body is not None:
+                return body
+            for loop in self.loops_around(unit):
+                if loop not in refused:
+                    refused.add(loop)
+                    shortened = self.shortened(loop, unit)
+                    if shortened is not None:
+                        ops, results = shortened
+                        return substitute(exchanged(self.body, {loop: ops}), results)
+            body = self.guarded(unit)
+            if body is not None:
+                return body
+        return None
+
+    def units(self) -> Iterator[Unit]:
+        """The unit vectors of which elements are read, by nothing else than loads."""
+        users: dict[Value, list[Op]] = {}
+        for op in ops_within(self.body):
+            for value in op.operands:
+                users.setdefault(value, []).append(op)
+        for op in ops_within(self.body):
+            if not op.attributes.get("unit") or not all(self.affine.loop_of(i) for i in indices_of(op)):
+                continue
+            loads = [x for x in users.get(op.result, []) if x.primitive == "load"]
+            others = [x for x in users.get(op.result, []) if x.primitive != "load"]
+            if (
+                loads
+                and len(others) == 1
+                and others[0].primitive == "store"
+                and is_number(others[0].operands[-1], 0)
+            ):
+                yield Unit(op, others[0], tuple(loads))
+
+    def loops_around(self, unit: Unit) -> list[Op]:
+        """The loops inside those over the unit vectors that read one, outer ones first."""
+        depth = len(self.structure.around[unit.made])
+        found = dict.fromkeys(loop for load in unit.loads for loop in self.structure.around[load][depth:])
+        return sorted(found, key=lambda loop: len(self.structure.around[loop]))
+
+    def distances(self, load: Op, unit: Unit) -> list[Linear]:
+        """How far an element is from the one that is 1, along each axis."""
+        return [
+            self.affine.form(i) - self.affine.form(place)
+            for i, place in zip(indices_of(load), unit.places, strict=True)
+        ]
+
+    def with_known_elements(self, unit: Unit) -> Block | None:
+        """The body with numbers for elements whose distance is known."""
+        known: dict[Op, Value] = {}
+        for load in unit.loads:
+            distances = self.distances(load, unit)
+            if not all(self.affine.is_never_negative(i) for i in indices_of(load)):
+                continue
+            if any(not d.terms and d.constant for d in distances):
+                known[load] = constant(0, load.result.type)
+            elif not any(d.terms for d in distances):
+                known[load] = constant(1, load.result.type)
+        if not known:
+            return None
+        numbers = {load.result: number for load, number in known.items()}
+        return substitute(exchanged(self.body, dict.fromkeys(known, ())), numbers)
+
+    # ------------------------------------------------------------------------------------------- spans of trips
+
+    def span(self, loop: Op, unit: Unit) -> tuple[int, Span] | None:
+        """The trips in which what a loop reads may not be zero, and the axis along which it goes; None if not known."""
+        if loop.primitive != "for" or not (is_number(loop.operands[2], 1) or is_number(loop.operands[2], -1)):
+            return None
+        index = loop_body(loop).parameters[0]
+        spots: list[Linear] = []
+        along: set[int] = set()
+        for load in unit.loads:
+            if loop not in self.structure.around[load]:
+                continue
+            for axis, i in enumerate(indices_of(load)):
+                form, place = self.affine.form(i), self.affine.form(unit.places[axis])
+                c = form.coefficient(index)
+                rest = form.replaced(index, Linear())
+                if abs(c) == 1 and not self.inside(rest, loop) and self.affine.is_never_negative(i):
+                    spots.append((place - rest).scaled(c))
+                    along.add(axis)
+                    break
+            else:
+                return None
+        offsets = [spot - spots[0] for spot in spots]
+        if len(along) != 1 or any(offset.terms for offset in offsets):
+            return None
+        by = [offset.constant for offset in offsets]
+        return along.pop(), Span(spots[0] + Linear((), min(by)), spots[0] + Linear((), max(by)))
+
+    def inside(self, form: Linear, loop: Op) -> bool:
+        """Whether a form has values that a loop makes."""
+        return any(loop in self.structure.home.get(v, ()) for v, _ in form.terms)
+
+    def does_nothing(self, loop: Op, unit: Unit) -> bool:
+        """Whether a trip of a loop does nothing where all that it reads of a unit vector is zero."""
+        idle = Idle(self.structure, (load.result for load in unit.loads), (unit.made, unit.cleared))
+        idle.same[unit.made.result] = unit.made.operands[0]
+        idle.same[unit.cleared.result] = unit.made.operands[0]
+        return idle.does_nothing(loop)
+
+    def ends(self, loop: Op) -> tuple[Linear, Linear]:
+        """The lowest and the highest index of a loop that makes a trip."""
+        low, high = map(self.affine.form, loop.operands[:2])
+        if is_number(loop.operands[2], 1):
+            return low, high - ONE
+        return high + ONE, low
+
+    def shortened(self, loop: Op, unit: Unit) -> tuple[list[Op], dict[Value, Value]] | None:
+        """What stands for a loop, and for its results."""
+        found = self.span(loop, unit)
+        if found is None or not self.does_nothing(loop, unit):
+            return None
+        _, span = found
+        low, high = self.ends(loop)
+        with Builder(loop.location) as builder:
+            if span.first != span.last:
+                ops = self.clipped(builder, loop, span, low, high)
+                return ops, {}
+            conditions = [
+                builder.compare(
+                    "ge" if way > 0 else "le", self.emit(builder, span.first), self.emit(builder, end)
+                )
+                for way, end in ((1, low), (-1, high))
+                if not self.affine.is_not_negative((span.first - end).scaled(way))
+            ]
+            body = loop_body(loop)
+            where = self.emit(builder, span.first)
+            given = {body.parameters[0]: where}
+            given.update((parameter, initial) for initial, parameter, _, _ in loop_slots(loop))
+            trip = substitute(replace(body, parameters=()), given)
+            if not conditions:
+                return [*builder.ops, *trip.ops], dict(zip(loop.results, trip.results, strict=True))
+            initials = tuple(initial for initial, *_ in loop_slots(loop))
+            hit = joined(builder, "and", conditions)
+            builder.region("if", (hit,), (trip, Block((), (), initials)), loop.results)
+        return builder.ops, {}
+
+    def clipped(self, builder: Builder, loop: Op, span: Span, low: Linear, high: Linear) -> list[Op]:
+        """A loop over a span, in the order of trips that it had."""
+        first, last = self.emit(builder, span.first), self.emit(builder, span.last)
+        if not self.affine.is_not_negative(span.first - low):
+            first = builder.emit("max", (first, self.emit(builder, low)), ty.int64)
+        if not self.affine.is_not_negative(high - span.last):
+            last = builder.emit("min", (last, self.emit(builder, high)), ty.int64)
+        stop = builder.emit("add", (last, constant(1, ty.int64)), ty.int64)
+        backwards = is_number(loop.operands[2], -1) != bool(loop.attributes.get("descending"))
+        attributes = {"descending": True} if backwards else {}
+        bounds = (first, stop, constant(1, ty.int64))
+        builder.append(replace(loop, operands=(*bounds, *loop.operands[3:]), attributes=attributes))
+        return builder.ops
+
+    def emit(self, builder: Builder, form: Linear) -> Value:
+        return emitted_with_shapes(builder, form, self.affine)
+
+    # ----------------------------------------------------------------------------------------- unit vectors
+
+    def with_fewer_rows(self, unit: Unit, refused: set[Op]) -> Block | None:
+        """The body with the loop over unit vectors shortened, if others give nothing."""
+        if unit.made in refused:
+            return None
+        refused.add(unit.made)
+        limits = {self.rows_read(load, unit) for load in unit.loads}
+        limit = limits.pop()
+        if limits or limit is None:
+            return None
+        axis, low, high = limit
+        rows = self.affine.loop_of(unit.places[axis])
+        if rows is None or not is_number(rows.operands[2], 1) or not self.does_nothing(rows, unit):
+            return None
+        if self.inside(low, rows) or self.inside(high, rows):
+            return None
+        first, last = self.ends(rows)
+        with Builder(rows.location) as builder:
+            start, stop = rows.operands[:2]
+            if not self.affine.is_not_negative(first - low):
+                start = builder.emit("max", (start, self.emit(builder, low)), ty.int64)
+            if not self.affine.is_not_negative(high - last):
+                stop = builder.emit("min", (stop, self.emit(builder, high + ONE)), ty.int64)
+        shorter = replace(rows, operands=(start, stop, *rows.operands[2:]))
+        return exchanged(self.body, {rows: [*builder.ops, shorter]}) if builder.ops else None
+
+    def rows_read(self, load: Op, unit: Unit) -> tuple[int, Linear, Linear] | None:
+        """(axis, lowest, highest) of the unit vectors of which a load may find what is not zero."""
+        depth = len(self.structure.around[unit.made])
+        for loop in self.structure.around[load][depth:]:
+            found = self.span(loop, unit)
+            if found is None:
+                continue
+            axis, span = found
+            place = unit.places[axis]
+            own = Linear(((place, 1),))
+            if span.first.coefficient(place) == 1:
+                low, high = self.ends(loop)
+                return axis, low - (span.last - own), high - (span.first - own)
+        return None
+
+    # -------------------------------------------------------------------------------------------------- guards
+
+    def guarded(self, unit: Unit) -> Block | None:
+        """The body with a condition around what follows a load that is mostly zero, if it then does nothing."""
+        for load in unit.loads:
+            around = self.structure.around[load]
+            block = around[-1].regions[self.structure.arm[load]]
+            at = block.ops.index(load)
+            tail = block.ops[at:]
+            inside = {op for each in tail for op in ops_of(each)}
+            alike = [x for x in unit.loads if x in inside]
+            if unit.made in block.ops or not all(same_place(indices_of(x), indices_of(load)) for x in alike):
+                continue
+            idle = Idle(self.structure, (x.result for x in alike), (unit.made, unit.cleared))
+            made = {result for op in tail for result in op.results}
+            if not idle.ops(replace(block, ops=tail)):
+                continue
+            needed = [v for v in block.results if v in made]
+            otherwise = [self.if_idle(v, idle, made) for v in needed]
+            if None in otherwise:
+                continue
+            with Builder(load.location) as builder:
+                hit = self.hits(builder, load, unit)
+                one = constant(1, load.result.type)
+                numbers = {x.result: one for x in alike}
+                then = substitute(
+                    Block(
+                        (), exchanged(replace(block, ops=tail), dict.fromkeys(alike, ())).ops, tuple(needed)
+                    ),
+                    numbers,
+                )
+                results = tuple(Value(v.name, v.type) for v in needed)
+                builder.region("if", (hit,), (then, Block((), (), tuple(otherwise))), results)
+            now = dict(zip(needed, results, strict=True))
+            changed = replace(
+                block,
+                ops=(*block.ops[:at], *builder.ops),
+                results=tuple(now.get(v, v) for v in block.results),
+            )
+            owner = around[-1]
+            regions = tuple(changed if region is block else region for region in owner.regions)
+            return exchanged(self.body, {owner: [replace(owner, regions=regions)]})
+        return None
+
+    def if_idle(self, value: Value, idle: Idle, made: set[Value]) -> Value | None:
+        """What a value is where a piece of program does nothing."""
+        if idle.is_zero(value):
+            return constant(0, value.type)
+        given = idle.as_given(value)
+        return None if given in made else given
+
+    def hits(self, builder: Builder, load: Op, unit: Unit) -> Value:
+        """Whether an element is the one that is 1; its indices may count from the end."""
+        conditions = []
+        for axis, (i, place) in enumerate(zip(indices_of(load), unit.places, strict=True)):
+            if same(self.affine.form(i), self.affine.form(place)):
+                continue
+            if not self.affine.is_never_negative(i) and not self.is_tested(i, load):
+                length = self.emit(builder, self.affine.length(unit.made.result, axis))
+                from_end = builder.emit("add", (i, length), ty.int64)
+                i = builder.emit("select", (builder.compare("lt", i, 0), from_end, i), ty.int64)
+            conditions.append(builder.compare("eq", i, place))
+        return joined(builder, "and", conditions)
+
+    def is_tested(self, index: Value, op: Op) -> bool:
+        """Whether an op is in the arm of an `if` that says that an index is not negative."""
+        for outer, inner in zip(self.structure.around[op], (*self.structure.around[op][1:], op), strict=True):
+            test = self.structure.maker.get(outer.operands[0]) if outer.primitive == "if" else None
+            if test is None or test.primitive != "ge" or self.structure.arm[inner] != 0:
+                continue
+            if test.operands[0] is index and is_number(test.operands[1], 0):
+                return True
+        return False
+
+
+__all__ = ["use_unit_vectors"]

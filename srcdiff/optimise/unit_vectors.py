@@ -172,7 +172,8 @@ class UnitVectors:
 
     def does_nothing(self, loop: Op, unit: Unit) -> bool:
         """Whether a trip of a loop does nothing where all that it reads of a unit vector is zero."""
-        idle = Idle(self.structure, (load.result for load in unit.loads), (unit.made, unit.cleared))
+        inside = [load.result for load in unit.loads if loop in self.structure.around[load]]
+        idle = Idle(self.structure, inside, (unit.made, unit.cleared))
         idle.same[unit.made.result] = unit.made.operands[0]
         idle.same[unit.cleared.result] = unit.made.operands[0]
         return idle.does_nothing(loop)

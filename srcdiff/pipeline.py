@@ -156,7 +156,9 @@ WHOLE: list[Stage] = [  # instead of FINISH, without optimisation
 
 UNITS: list[Stage] = [  # of a Jacobian, whose loops go over unit vectors
     (OPTIONAL, "unit vectors", lambda f: simplified(use_unit_vectors(f))),
-    (OPTIONAL, "reorder", reorder_loops),
+    (OPTIONAL, "reorder", lambda f: simplified(reorder_loops(f))),
+    (OPTIONAL, "assign", lambda f: assign_first(combine_updates(f))),
+    (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
     (OPTIONAL, "scaled", multiply_scaled),
 ]
 

@@ -68,8 +68,9 @@ class Idle:
             case "store", (array, *_, value):
                 return self.stores_nothing(op, array, value)
             case "accum", (array, *_, value):
+                if not self.is_zero(value):
+                    return False
                 self.same[op.result] = array
-                return self.is_zero(value)
             case "for", _:
                 return self.loop(op)
             case "if", _:
@@ -89,8 +90,10 @@ class Idle:
             return False
         if self.as_given(made.operands[0]) is not self.as_given(array):
             return False
+        if not same_place(indices_of(made), indices_of(op)):
+            return False
         self.same[op.result] = array
-        return same_place(indices_of(made), indices_of(op))
+        return True
 
     def loop(self, op: Op) -> bool:
         if leaves_early(op):

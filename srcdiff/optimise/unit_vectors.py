@@ -24,12 +24,14 @@ from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots, same_place
-from ..ir.walk import exchanged, ops_of, ops_within, substitute
+from ..ir.walk import exchanged, ops_of, ops_within, rename_op, substitute, substitute_in
 from .align import same
 from .bounds import joined
+from .fold import count_ops
 from .forms import emitted_with_shapes
 
 ONE = Linear((), 1)
+ROWS, LONG = 16, 1_000  # unit vectors, and ops, of which the trips are written one behind the other
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,46 @@ class Span:
 
 def use_unit_vectors(function: Function) -> Function:
     """Leave out trips until each loop makes those it needs."""
-    refused: set[Op] = set()
+    function = replace(function, body=with_rows_apart(function.body, Affine(find_structure(function.body))))
+    refused: set[Op | Value] = set()
     while True:
-        pass_ = UnitVectors(function)
-        body = pass_.with_fewer_trips(refused)
+        body = UnitVectors(function).with_fewer_trips(refused)
         if body is None:
             return function
         function = replace(function, body=body)
+
+
+def with_rows_apart(block: Block, affine: Affine) -> Block:
+    """The block with the trips of short loops over unit vectors one behind the other."""
+    ops: list[Op] = []
+    now: dict[Value, Value] = {}
+    for op in block.ops:
+        trips = trips_apart(op, affine)
+        op = substitute_in(op, now)
+        if op.regions:
+            op = replace(op, regions=tuple(with_rows_apart(region, affine) for region in op.regions))
+        if trips is None:
+            ops.append(op)
+            continue
+        held = [initial for initial, *_ in loop_slots(op)]
+        index, *parameters = loop_body(op).parameters
+        for number in trips:
+            mapping = {index: constant(number, ty.int64), **dict(zip(parameters, held, strict=True))}
+            ops += [rename_op(inner, mapping) for inner in loop_body(op).ops]
+            held = [mapping.get(yielded, yielded) for yielded in loop_body(op).results]
+        now.update(zip(op.results, held, strict=True))
+    return replace(block, ops=tuple(ops), results=tuple(now.get(v, v) for v in block.results))
+
+
+def trips_apart(op: Op, affine: Affine) -> range | None:
+    """The trips of a loop over unit vectors, if their number is known and small."""
+    if op.primitive != "for" or not any(inner.attributes.get("unit") for inner in loop_body(op).ops):
+        return None
+    low, high = map(affine.form, op.operands[:2])
+    if low.terms or high.terms or not is_number(op.operands[2], 1):
+        return None
+    trips = range(low.constant, high.constant)
+    return trips if len(trips) <= ROWS and len(trips) * count_ops(loop_body(op)) <= LONG else None
 
 
 class UnitVectors:
@@ -72,18 +107,20 @@ class UnitVectors:
         self.structure = find_structure(function.body)
         self.affine = Affine(self.structure)
 
-    def with_fewer_trips(self, refused: set[Op]) -> Block | None:
-        """The body after one change; None if there is none left. `refused` are loops that cannot be shortened."""
+    def with_fewer_trips(self, refused: set[Op | Value]) -> Block | None:
+        """The body after one change; None if there is none left. `refused` are loops, indices of
+        loops, and unit vectors the loops over which, cannot be shortened (further)."""
         for unit in self.units():
             body = self.with_known_elements(unit) or self.with_fewer_rows(unit, refused)
             if body is not None:
                 return body
             for loop in self.loops_around(unit):
-                if loop not in refused:
+                if loop not in refused and not refused.intersection(loop_body(loop).parameters[:1]):
                     refused.add(loop)
                     shortened = self.shortened(loop, unit)
                     if shortened is not None:
                         ops, results = shortened
+                        refused.update(loop_body(loop).parameters[:1])
                         return substitute(exchanged(self.body, {loop: ops}), results)
             body = self.guarded(unit)
             if body is not None:
@@ -97,7 +134,9 @@ class UnitVectors:
             for value in op.operands:
                 users.setdefault(value, []).append(op)
         for op in ops_within(self.body):
-            if not op.attributes.get("unit") or not all(self.affine.loop_of(i) for i in indices_of(op)):
+            if not op.attributes.get("unit"):
+                continue
+            if not all(i.is_constant or self.affine.loop_of(i) for i in indices_of(op)):
                 continue
             loads = [x for x in users.get(op.result, []) if x.primitive == "load"]
             others = [x for x in users.get(op.result, []) if x.primitive != "load"]
@@ -135,8 +174,25 @@ class UnitVectors:
                 known[load] = constant(1, load.result.type)
         if not known:
             return None
-        numbers = {load.result: number for load, number in known.items()}
-        return substitute(exchanged(self.body, dict.fromkeys(known, ())), numbers)
+        now = {load.result: number for load, number in known.items()}
+        idle = Idle(self.structure, (load.result for load, number in known.items() if is_number(number, 0)))
+        for load in known:
+            for op in self.block_of(load).ops:
+                if not op.regions:
+                    idle.op(op)
+        negated = {
+            op: [replace(op, primitive="neg", operands=op.operands[1:])]
+            for load in known
+            for op in self.block_of(load).ops
+            if op.primitive == "sub" and op.operands[0] in idle.zeros and op.result not in idle.zeros
+        }
+        now.update((v, constant(0, v.type)) for v in idle.zeros)
+        now.update((v, now.get(given := idle.as_given(v), given)) for v in idle.same)
+        return substitute(exchanged(self.body, {**dict.fromkeys(known, ()), **negated}), now)
+
+    def block_of(self, op: Op) -> Block:
+        around = self.structure.around[op]
+        return around[-1].regions[self.structure.arm[op]] if around else self.body
 
     # ------------------------------------------------------------------------------------------- spans of trips
 
@@ -234,11 +290,11 @@ class UnitVectors:
 
     # ----------------------------------------------------------------------------------------- unit vectors
 
-    def with_fewer_rows(self, unit: Unit, refused: set[Op]) -> Block | None:
+    def with_fewer_rows(self, unit: Unit, refused: set[Op | Value]) -> Block | None:
         """The body with the loop over unit vectors shortened, if others give nothing."""
-        if unit.made in refused:
+        if unit.made.result in refused:
             return None
-        refused.add(unit.made)
+        refused.add(unit.made.result)
         limits = {self.rows_read(load, unit) for load in unit.loads}
         limit = limits.pop()
         if limits or limit is None:
@@ -279,8 +335,7 @@ class UnitVectors:
     def guarded(self, unit: Unit) -> Block | None:
         """The body with a condition around what follows a load that is mostly zero, if it then does nothing."""
         for load in unit.loads:
-            around = self.structure.around[load]
-            block = around[-1].regions[self.structure.arm[load]]
+            around, block = self.structure.around[load], self.block_of(load)
             at = block.ops.index(load)
             tail = block.ops[at:]
             inside = {op for each in tail for op in ops_of(each)}
@@ -292,19 +347,15 @@ class UnitVectors:
             if not idle.ops(replace(block, ops=tail)):
                 continue
             needed = [v for v in block.results if v in made]
-            otherwise = [self.if_idle(v, idle, made) for v in needed]
-            if None in otherwise:
+            otherwise = [given for v in needed if (given := self.if_idle(v, idle, made)) is not None]
+            if len(otherwise) < len(needed):
                 continue
             with Builder(load.location) as builder:
                 hit = self.hits(builder, load, unit)
                 one = constant(1, load.result.type)
                 numbers = {x.result: one for x in alike}
-                then = substitute(
-                    Block(
-                        (), exchanged(replace(block, ops=tail), dict.fromkeys(alike, ())).ops, tuple(needed)
-                    ),
-                    numbers,
-                )
+                rest = exchanged(Block((), tail, tuple(needed)), dict.fromkeys(alike, ()))
+                then = substitute(rest, numbers)
                 results = tuple(Value(v.name, v.type) for v in needed)
                 builder.region("if", (hit,), (then, Block((), (), tuple(otherwise))), results)
             now = dict(zip(needed, results, strict=True))

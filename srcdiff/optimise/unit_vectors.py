@@ -24,14 +24,15 @@ from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots, same_place
-from ..ir.walk import exchanged, ops_of, ops_within, rename_op, substitute, substitute_in
+from ..ir.walk import exchanged, ops_of, ops_within, rename, rename_op, substitute, substitute_in
 from .align import same
 from .bounds import joined
 from .fold import count_ops
 from .forms import emitted_with_shapes
 
 ONE = Linear((), 1)
-ROWS, LONG = 16, 1_000  # unit vectors, and ops, of which the trips are written one behind the other
+ROWS, SPOTS = 16, 8  # unit vectors, and trips of a loop, that are written one behind the other
+LONG = 1_000  # ops that may become of a loop
 
 
 @dataclass(frozen=True)
@@ -108,19 +109,18 @@ class UnitVectors:
         self.affine = Affine(self.structure)
 
     def with_fewer_trips(self, refused: set[Op | Value]) -> Block | None:
-        """The body after one change; None if there is none left. `refused` are loops, indices of
-        loops, and unit vectors the loops over which, cannot be shortened (further)."""
+        """The body after one change; None if there is none left. `refused` are loops, and unit
+        vectors the loops over which, cannot be shortened (further)."""
         for unit in self.units():
             body = self.with_known_elements(unit) or self.with_fewer_rows(unit, refused)
             if body is not None:
                 return body
             for loop in self.loops_around(unit):
-                if loop not in refused and not refused.intersection(loop_body(loop).parameters[:1]):
+                if loop not in refused:
                     refused.add(loop)
                     shortened = self.shortened(loop, unit)
                     if shortened is not None:
                         ops, results = shortened
-                        refused.update(loop_body(loop).parameters[:1])
                         return substitute(exchanged(self.body, {loop: ops}), results)
             body = self.guarded(unit)
             if body is not None:
@@ -166,7 +166,7 @@ class UnitVectors:
         known: dict[Op, Value] = {}
         for load in unit.loads:
             distances = self.distances(load, unit)
-            if not all(self.affine.is_never_negative(i) for i in indices_of(load)):
+            if not all(self.is_in_front(i, load) for i in indices_of(load)):
                 continue
             if any(not d.terms and d.constant for d in distances):
                 known[load] = constant(0, load.result.type)
@@ -242,48 +242,42 @@ class UnitVectors:
         return high + ONE, low
 
     def shortened(self, loop: Op, unit: Unit) -> tuple[list[Op], dict[Value, Value]] | None:
-        """What stands for a loop, and for its results."""
+        """The few trips that stand for a loop, in their order, and what becomes of its results."""
         found = self.span(loop, unit)
         if found is None or not self.does_nothing(loop, unit):
             return None
         _, span = found
-        low, high = self.ends(loop)
+        spots = [span.first + Linear((), k) for k in range((span.last - span.first).constant + 1)]
+        if len(spots) > SPOTS or len(spots) * count_ops(loop_body(loop)) > LONG:
+            return None
+        if is_number(loop.operands[2], -1) != bool(loop.attributes.get("descending")):
+            spots.reverse()
+        held = [initial for initial, *_ in loop_slots(loop)]
         with Builder(loop.location) as builder:
-            if span.first != span.last:
-                ops = self.clipped(builder, loop, span, low, high)
-                return ops, {}
-            conditions = [
-                builder.compare(
-                    "ge" if way > 0 else "le", self.emit(builder, span.first), self.emit(builder, end)
-                )
-                for way, end in ((1, low), (-1, high))
-                if not self.affine.is_not_negative((span.first - end).scaled(way))
-            ]
-            body = loop_body(loop)
-            where = self.emit(builder, span.first)
-            given = {body.parameters[0]: where}
-            given.update((parameter, initial) for initial, parameter, _, _ in loop_slots(loop))
-            trip = substitute(replace(body, parameters=()), given)
-            if not conditions:
-                return [*builder.ops, *trip.ops], dict(zip(loop.results, trip.results, strict=True))
-            initials = tuple(initial for initial, *_ in loop_slots(loop))
-            hit = joined(builder, "and", conditions)
-            builder.region("if", (hit,), (trip, Block((), (), initials)), loop.results)
-        return builder.ops, {}
+            for spot in spots:
+                held = self.trip(builder, loop, spot, held)
+        return builder.ops, dict(zip(loop.results, held, strict=True))
 
-    def clipped(self, builder: Builder, loop: Op, span: Span, low: Linear, high: Linear) -> list[Op]:
-        """A loop over a span, in the order of trips that it had."""
-        first, last = self.emit(builder, span.first), self.emit(builder, span.last)
-        if not self.affine.is_not_negative(span.first - low):
-            first = builder.emit("max", (first, self.emit(builder, low)), ty.int64)
-        if not self.affine.is_not_negative(high - span.last):
-            last = builder.emit("min", (last, self.emit(builder, high)), ty.int64)
-        stop = builder.emit("add", (last, constant(1, ty.int64)), ty.int64)
-        backwards = is_number(loop.operands[2], -1) != bool(loop.attributes.get("descending"))
-        attributes = {"descending": True} if backwards else {}
-        bounds = (first, stop, constant(1, ty.int64))
-        builder.append(replace(loop, operands=(*bounds, *loop.operands[3:]), attributes=attributes))
-        return builder.ops
+    def trip(self, builder: Builder, loop: Op, spot: Linear, held: list[Value]) -> list[Value]:
+        """Append one trip, if the loop makes it; gives what it yields."""
+        low, high = self.ends(loop)
+        where = self.emit(builder, spot)
+        conditions = [
+            builder.compare("ge" if way > 0 else "le", where, self.emit(builder, end))
+            for way, end in ((1, low), (-1, high))
+            if not self.affine.is_not_negative((spot - end).scaled(way))
+        ]
+        index, *parameters = loop_body(loop).parameters
+        mapping = {index: where, **dict(zip(parameters, held, strict=True))}
+        trip = rename(replace(loop_body(loop), parameters=()), mapping)
+        if not conditions:
+            for op in trip.ops:
+                builder.append(op)
+            return list(trip.results)
+        results = [Value(v.name, v.type) for v in loop.results]
+        hit = joined(builder, "and", conditions)
+        builder.region("if", (hit,), (trip, Block((), (), tuple(held))), results)
+        return results
 
     def emit(self, builder: Builder, form: Linear) -> Value:
         return emitted_with_shapes(builder, form, self.affine)
@@ -382,22 +376,35 @@ class UnitVectors:
         for axis, (i, place) in enumerate(zip(indices_of(load), unit.places, strict=True)):
             if same(self.affine.form(i), self.affine.form(place)):
                 continue
-            if not self.affine.is_never_negative(i) and not self.is_tested(i, load):
+            if not self.is_in_front(i, load):
                 length = self.emit(builder, self.affine.length(unit.made.result, axis))
                 from_end = builder.emit("add", (i, length), ty.int64)
                 i = builder.emit("select", (builder.compare("lt", i, 0), from_end, i), ty.int64)
             conditions.append(builder.compare("eq", i, place))
         return joined(builder, "and", conditions)
 
-    def is_tested(self, index: Value, op: Op) -> bool:
-        """Whether an op is in the arm of an `if` that says that an index is not negative."""
-        for outer, inner in zip(self.structure.around[op], (*self.structure.around[op][1:], op), strict=True):
-            test = self.structure.maker.get(outer.operands[0]) if outer.primitive == "if" else None
-            if test is None or test.primitive != "ge" or self.structure.arm[inner] != 0:
-                continue
-            if test.operands[0] is index and is_number(test.operands[1], 0):
-                return True
-        return False
+    def is_in_front(self, index: Value, op: Op) -> bool:
+        """Whether an index of an op does not count from the end, be it because an `if` around the op says so."""
+        if self.affine.is_never_negative(index):
+            return True
+        around = self.structure.around[op]
+        return any(
+            outer.primitive == "if" and not self.structure.arm[inner] and self.says(outer.operands[0], index)
+            for outer, inner in zip(around, (*around[1:], op), strict=True)
+        )
+
+    def says(self, condition: Value, index: Value) -> bool:
+        """Whether a condition includes that an index is not negative."""
+        made = self.structure.maker.get(condition)
+        if made is None:
+            return False
+        if made.primitive == "and":
+            return any(self.says(part, index) for part in made.operands)
+        return (
+            made.primitive == "ge"
+            and made.operands[0] is index
+            and self.affine.is_never_negative(made.operands[1])
+        )
 
 
 __all__ = ["use_unit_vectors"]

@@ -265,7 +265,8 @@ def cut_adjoint(adjoint: Function, values: int) -> tuple[Function, Function]:
     """The two sweeps of an adjoint that gives the `values` results of its function."""
     seeds = sum(ty.is_differentiable(r.type) for r in adjoint.results[:values])
     forward, backward = cut_sweeps(adjoint, seeds, values)
-    backward = simplified(eliminate_dead_stores(simplified(own_results(protect_arguments(backward)))))
+    backward = own_results(protect_arguments(backward))
+    backward = simplified(eliminate_dead_stores(combine_updates(simplified(backward))))
     return simplified(forward), simplified(drop_copies(backward))
 
 

@@ -90,8 +90,12 @@ def with_rows_apart(block: Block, affine: Affine) -> Block:
 
 
 def trips_apart(op: Op, affine: Affine) -> range | None:
-    """The trips of a loop over unit vectors, if their number is known and small."""
-    if op.primitive != "for" or not any(inner.attributes.get("unit") for inner in loop_body(op).ops):
+    """The trips of a loop over unit vectors, if their number is known and small, and elements are read by number."""
+    if op.primitive != "for":
+        return None
+    units = {inner.result for inner in loop_body(op).ops if inner.attributes.get("unit")}
+    loads = (inner for inner in ops_of(op) if inner.primitive == "load" and inner.operands[0] in units)
+    if not any(all(i.is_constant for i in indices_of(load)) for load in loads):
         return None
     low, high = map(affine.form, op.operands[:2])
     if low.terms or high.terms or not is_number(op.operands[2], 1):

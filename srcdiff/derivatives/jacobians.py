@@ -104,6 +104,10 @@ class EitherJacobian(Derivative):
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.chosen(args, keywords)(*args, **keywords)
 
+    def derivative_source(self, *args: Any, **keywords: Any) -> str:
+        """The source text of the Jacobian for arguments of these types and sizes."""
+        return self.chosen(args, keywords).derivative_source(*args, **keywords)
+
     def chosen(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
         """The Jacobian for arguments of these sizes; that of the results is taken to follow from them."""
         values = self.bind(args, keywords)

@@ -32,7 +32,7 @@ from .optimise.dse import eliminate_dead_stores
 from .optimise.elements import over_elements
 from .optimise.estimate import estimate
 from .optimise.factor import shorten_chains
-from .optimise.fold import count_ops, simplified, simplified_adjoint
+from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.guards import scale_guards
 from .optimise.hoist import hoist_invariants, share_work_arrays
@@ -286,15 +286,6 @@ def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = Tr
     ]
     built = simplified(build_reverse_jacobian(prepared, pairs, wrt))
     return run(UNITS, built, optimise, no_hook)
-
-
-SHORT = 1_000  # ops: of larger functions one Jacobian is made, not two to choose from
-
-
-def may_be_local(function: Function) -> bool:
-    """Whether it is worth while to see if a Jacobian by pullbacks is local."""
-    known = all(op.primitive not in ("custom", "call", "opaque", "while") for op in ops_within(function.body))
-    return known and count_ops(function.body) <= SHORT
 
 
 def is_local(by_pullbacks: Function, by_tangents: Function) -> bool:

@@ -22,6 +22,7 @@ from ..errors import DifferentiationError
 from ..frontend.program import Program
 from ..frontend.trees import mapped, parts_of
 from ..ir import types as ty
+from ..optimise.unit_vectors import may_be_local
 from ..rules import with_rules
 from .derivative import Derivative, check_floats, with_written
 
@@ -56,7 +57,7 @@ class Jacobian(Derivative):
 def prefers_pullbacks(by_tangents: Jacobian, by_pullbacks: Jacobian, specs: Specs) -> bool:
     """Whether pullbacks of unit vectors are so short that they cost less, whatever the sizes are."""
     of = by_tangents.of.program(specs).function
-    if of.written or not pipeline.may_be_local(of):
+    if of.written or not may_be_local(of):
         return False
     try:
         backward = by_pullbacks.program(specs).function

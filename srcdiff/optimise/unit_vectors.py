@@ -67,6 +67,37 @@ def use_unit_vectors(function: Function) -> Function:
         function = replace(function, body=body)
 
 
+def may_be_local(function: Function) -> bool:
+    """Whether pullbacks of unit vectors of the results of a function may need few trips.
+
+    Not where a loop goes on with elements of a result that it has stored, as a loop over time does: what comes back
+    from one element then spreads. Nor where what is called is not known; and a large function is not tried.
+    """
+    known = all(op.primitive not in ("custom", "call", "opaque", "while") for op in ops_within(function.body))
+    if not known or count_ops(function.body) > LONG:
+        return False
+    structure = find_structure(function.body)
+    results = {structure.storage(r) for r in function.results if ty.is_array(r.type)}
+    if any(structure.is_mixed(r) for r in function.results if ty.is_array(r.type)):
+        return False
+    added = {store.operands[-1]: store for storage in results for store in structure.stores.get(storage, ())}
+
+    def starts_a_sum(load: Op) -> bool:
+        """Whether an element is loaded to be added to, and for nothing else."""
+        users = [op for op in ops_within(function.body) if load.result in op.operands]
+        store = added.get(users[0].results[0]) if len(users) == 1 and users[0].primitive == "add" else None
+        return store is not None and same_place(indices_of(store), indices_of(load))
+
+    for load in ops_within(function.body):
+        if load.primitive != "load" or structure.storage(load.operands[0]) not in results:
+            continue
+        loops = set(structure.around[load])
+        stores = structure.stores.get(structure.storage(load.operands[0]), ())
+        if any(loops.intersection(structure.around[store]) for store in stores) and not starts_a_sum(load):
+            return False
+    return True
+
+
 def with_rows_apart(block: Block, affine: Affine) -> Block:
     """The block with the trips of short loops over unit vectors one behind the other."""
     ops: list[Op] = []
@@ -411,4 +442,4 @@ class UnitVectors:
         )
 
 
-__all__ = ["use_unit_vectors"]
+__all__ = ["may_be_local", "use_unit_vectors"]

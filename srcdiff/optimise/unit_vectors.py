@@ -15,12 +15,12 @@ Reads: structure, affine forms.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
 from ..analysis.idle import Idle
+from ..analysis.ranges import Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
@@ -136,6 +136,7 @@ class UnitVectors:
         self.body = function.body
         self.structure = find_structure(function.body)
         self.affine = Affine(self.structure)
+        self.ranges = Ranges(self.affine)
 
     def with_fewer_trips(self, refused: set[Op | Value]) -> Block | None:
         """The body after one change; None if there is none left. `refused` are loops, and unit
@@ -197,7 +198,7 @@ class UnitVectors:
             distances = self.distances(load, unit)
             if not all(self.is_in_front(i, load) for i in indices_of(load)):
                 continue
-            if any(self.is_not_zero(d, self.facts(load)) for d in distances):
+            if any(self.is_not_zero(d, self.ranges.at(load)) for d in distances):
                 known[load] = constant(0, load.result.type)
             elif not any(d.terms for d in distances):
                 known[load] = constant(1, load.result.type)
@@ -223,34 +224,9 @@ class UnitVectors:
         around = self.structure.around[op]
         return around[-1].regions[self.structure.arm[op]] if around else self.body
 
-    def is_not_zero(self, form: Linear, facts: Sequence[Linear]) -> bool:
-        """Whether a form is certainly positive or negative, given `facts` that are not negative."""
-        return any(
-            self.affine.is_positive(way)
-            or any(self.affine.is_not_negative(way - fact - ONE) for fact in facts)
-            for way in (form, form.scaled(-1))
-        )
-
-    def facts(self, op: Op) -> list[Linear]:
-        """Forms that are not negative where an op is, because of what an `if` around it says."""
-        around = self.structure.around[op]
-        return [
-            fact
-            for outer, inner in itertools.pairwise((*around, op))
-            if outer.primitive == "if" and not self.structure.arm[inner]
-            for fact in self.facts_of(outer.operands[0])
-        ]
-
-    def facts_of(self, condition: Value) -> list[Linear]:
-        made = self.structure.maker.get(condition)
-        match made and (made.primitive, made.operands):
-            case "and", (a, b):
-                return self.facts_of(a) + self.facts_of(b)
-            case "ge", (a, b) if ty.is_integer(a.type):
-                return [self.affine.form(a) - self.affine.form(b)]
-            case "le", (a, b) if ty.is_integer(a.type):
-                return [self.affine.form(b) - self.affine.form(a)]
-        return []
+    def is_not_zero(self, form: Linear, facts: list[Linear]) -> bool:
+        """Whether a form is certainly positive or negative."""
+        return any(self.ranges.implied(form.scaled(sign) - ONE, facts) for sign in (1, -1))
 
     # ------------------------------------------------------------------------------------------ the trips needed
 
@@ -271,7 +247,7 @@ class UnitVectors:
                 form, place = self.affine.form(i), self.affine.form(unit.places[axis])
                 c = form.coefficient(index)
                 rest = form.replaced(index, Linear())
-                if abs(c) == 1 and not self.inside(rest, loop) and self.affine.is_never_negative(i):
+                if abs(c) == 1 and not self.inside(rest, loop) and self.is_in_front(i, load):
                     spot = (place - rest).scaled(c)
                     if not any(same(spot, other) for other in found):
                         found.append(spot)
@@ -326,7 +302,7 @@ class UnitVectors:
         """Append one trip, if the loop makes it and it is none of those `made` before; gives what it yields."""
         low, high = self.ends(loop)
         where = self.emit(builder, spot)
-        facts = [spot - low, high - spot]
+        facts = [*self.ranges.at(loop), spot - low, high - spot]
         conditions = [
             builder.compare("ge" if way > 0 else "le", where, self.emit(builder, end))
             for way, end in ((1, low), (-1, high))
@@ -455,10 +431,7 @@ class UnitVectors:
 
     def is_in_front(self, index: Value, op: Op) -> bool:
         """Whether an index of an op does not count from the end, be it because an `if` around the op says so."""
-        form = self.affine.form(index)
-        return self.affine.is_not_negative(form) or any(
-            self.affine.is_not_negative(form - fact) for fact in self.facts(op)
-        )
+        return self.ranges.implied(self.affine.form(index), self.ranges.at(op))
 
 
 def are_near(spots: Sequence[Linear]) -> bool:

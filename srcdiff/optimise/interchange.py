@@ -30,10 +30,20 @@ from ..analysis.ranges import Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Value,
+    indices_of,
+    is_number,
+    leaves_early,
+    loop_body,
+    loop_slots,
+    same_place,
+)
 from ..ir.walk import exchanged, free_values_of, ops_of, ops_within, substitute, uses_in
 from ..primitives import REGISTRY
-from .combine import same_place
 from .distribute import ACCESSES, Nest, Part, distributed, home_of
 from .jam import chooses_numbers
 

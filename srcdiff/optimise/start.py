@@ -16,9 +16,19 @@ from dataclasses import replace
 
 from ..analysis.compensation import is_compensated
 from ..analysis.structure import Structure, find_structure
-from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Value,
+    indices_of,
+    is_number,
+    leaves_early,
+    loop_body,
+    loop_slots,
+    same_place,
+)
 from ..ir.walk import substitute, uses_in
-from .combine import same_place
 
 Slot = tuple[Value, Value, Value, Value]
 

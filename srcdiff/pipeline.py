@@ -40,6 +40,7 @@ from .optimise.hold import hold_sums
 from .optimise.interchange import interchange_loops
 from .optimise.jam import jam_loops
 from .optimise.join import join_loops
+from .optimise.lines import keep_lines
 from .optimise.maps import sum_before_maps
 from .optimise.multiply import multiply_matrices
 from .optimise.positions import name_positions
@@ -104,6 +105,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "rows", share_rows),
+    (OPTIONAL, "lines", lambda f: simplified(keep_lines(f))),
     (OPTIONAL, "contract", contract_arrays),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
@@ -335,6 +337,7 @@ NOT_IN_THREADS = {
     "push",
     "interchange",
     "rows",
+    "lines",
     "hold",
     "hold joined",
     "maps",

@@ -58,6 +58,7 @@ from .optimise.split import keeps_stacks
 from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
+from .optimise.tile import tile_loops
 from .optimise.unsigned import unsigned_indices
 from .optimise.vectorise import vectorise_loops
 from .transform.attach import drop_attachments
@@ -103,6 +104,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "contract", contract_arrays),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "tile", lambda f: simplified(tile_loops(f))),
 ]
 PREPARE: list[Stage] = [
     (NEEDED, "primal", as_primal),
@@ -180,7 +182,9 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
     function = drop_rules(drop_attachments(program.function))
-    return simplified(drop_attachments(run(FUSE, function, True, hook))) if optimise else function
+    if not optimise:
+        return function
+    return unsigned_indices(simplified(drop_attachments(run(FUSE, function, True, hook))))
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:
@@ -312,6 +316,7 @@ NOT_IN_THREADS = {
     "rows",
     "hold",
     "hold joined",
+    "tile",
     "maps",
     "stencils",
     "assign collected",

@@ -29,6 +29,7 @@ from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.elements import over_elements
+from .optimise.elide import elide_copies
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
@@ -95,6 +96,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "elide", elide_copies),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "push", lambda f: simplified(push_sums(f))),

@@ -80,6 +80,7 @@ from .transform.shadows import build_shadowed_adjoint
 from .transform.tangent import build_tangent
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
+DEEPEST = 3  # loops around one that starts from a variable: in more, it is short
 WIDTH = 4  # tangents at once: as many as the registers of a common machine hold
 Hook = Callable[[str, Function], None]
 Stage = tuple[bool, str, Callable[[Function], Function]]
@@ -198,7 +199,8 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     function = drop_rules(drop_attachments(program.function))
     if not optimise:
         return function
-    return unsigned_indices(simplified(drop_attachments(run(FUSE, function, True, hook))))
+    function = simplified(drop_attachments(run(FUSE, function, True, hook)))
+    return unsigned_indices(function, DEEPEST)
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:

@@ -23,20 +23,27 @@ from ..ir.walk import ops_within
 ACCESSES = ("load", "store", "accum")
 
 
-def unsigned_indices(function: Function) -> Function:
-    """Make the indices of innermost loops unsigned that are certainly not negative, where LLVM would not know."""
+def unsigned_indices(function: Function, deepest: int | None = None) -> Function:
+    """Make the indices of innermost loops unsigned that are certainly not negative, where LLVM would not know.
+
+    A loop that starts from a variable in `deepest` others stays as it is: it goes along a side of a triangle of which
+    there are many, and those are often small, so that it makes too few trips to be vectorised.
+    """
     affine = Affine(find_structure(function.body))
-    return replace(function, body=visited(function.body, affine))
+    return replace(function, body=visited(function.body, affine, deepest))
 
 
-def visited(block: Block, affine: Affine) -> Block:
+def visited(block: Block, affine: Affine, deepest: int | None, around: int = 0) -> Block:
     ops = []
     for op in block.ops:
         if op.regions:
+            is_loop = op.primitive in ("for", "while")
             if op.primitive == "for" and is_innermost(op):
-                op = replace(op, regions=(unsigned(op, affine),))
+                if op.operands[0].is_constant or deepest is None or around < deepest:
+                    op = replace(op, regions=(unsigned(op, affine),))
             else:
-                op = replace(op, regions=tuple(visited(region, affine) for region in op.regions))
+                regions = tuple(visited(r, affine, deepest, around + is_loop) for r in op.regions)
+                op = replace(op, regions=regions)
         ops.append(op)
     return replace(block, ops=tuple(ops))
 

@@ -296,11 +296,14 @@ def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = Tr
     return run(UNITS, built, optimise, no_hook)
 
 
-def is_local(by_pullbacks: Function, by_tangents: Function) -> bool:
-    """Whether a Jacobian by pullbacks reads no unit vector any more, and costs less than one by tangents."""
-    if any(op.attributes.get("unit") for op in ops_within(by_pullbacks.body)):
-        return False
-    return estimate(by_pullbacks.body) < estimate(by_tangents.body) / WIDTH
+def is_local(by_pullbacks: Function) -> bool:
+    """Whether a Jacobian by pullbacks reads no unit vector any more."""
+    return not any(op.attributes.get("unit") for op in ops_within(by_pullbacks.body))
+
+
+def costs_less(by_pullbacks: Function, by_tangents: Function, margin: float) -> bool:
+    """Whether a Jacobian is estimated to cost less by pullbacks, for as many results as parameters."""
+    return estimate(by_pullbacks.body) < margin * estimate(by_tangents.body) / WIDTH
 
 
 def dependence(function: Function, wrt: Sequence[int]) -> Function:
@@ -424,6 +427,7 @@ __all__ = [
     "adjoint",
     "as_primal",
     "compressed_jacobian",
+    "costs_less",
     "cotangents",
     "cotangents_of",
     "cut_adjoint",

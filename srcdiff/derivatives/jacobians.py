@@ -22,6 +22,7 @@ from ..errors import DifferentiationError
 from ..frontend.program import Program
 from ..frontend.trees import mapped, parts_of
 from ..ir import types as ty
+from ..ir.core import Function
 from ..optimise.unit_vectors import may_be_local
 from ..rules import with_rules
 from .derivative import Derivative, check_floats, with_written
@@ -54,16 +55,20 @@ class Jacobian(Derivative):
         return replace(program, function=function, structure=structure)
 
 
-def prefers_pullbacks(by_tangents: Jacobian, by_pullbacks: Jacobian, specs: Specs) -> bool:
-    """Whether pullbacks of unit vectors are so short that they cost less, whatever the sizes are."""
+def made_by_pullbacks(by_tangents: Jacobian, by_pullbacks: Jacobian, specs: Specs) -> Function | None:
+    """The program by pullbacks, if that can be made and the sweep from one element may be short."""
     of = by_tangents.of.program(specs).function
     if of.written or not may_be_local(of):
-        return False
+        return None
     try:
-        backward = by_pullbacks.program(specs).function
+        return by_pullbacks.program(specs).function
     except DifferentiationError:  # of this mode alone
-        return False
-    return pipeline.is_local(backward, by_tangents.program(specs).function)
+        return None
+
+
+MARGIN = (
+    1.4  # by how much the estimate of many sweeps that go on from what was recorded is too high, as measured
+)
 
 
 class Hessian(Jacobian):
@@ -74,8 +79,11 @@ class Hessian(Jacobian):
         self.by_tangents, self.by_pullbacks = Jacobian(of, argnums, True), Jacobian(of, argnums, False)
 
     def make_program(self, specs: Specs) -> Program:
-        by_pullbacks = prefers_pullbacks(self.by_tangents, self.by_pullbacks, specs)
-        return (self.by_pullbacks if by_pullbacks else self.by_tangents).program(specs)
+        backward = made_by_pullbacks(self.by_tangents, self.by_pullbacks, specs)
+        forward = self.by_tangents.program(specs)
+        if backward is None or not pipeline.costs_less(backward, forward.function, MARGIN):
+            return forward
+        return self.by_pullbacks.program(specs)
 
 
 KNOWN_SIZES = 256
@@ -99,8 +107,15 @@ class EitherJacobian(Derivative):
         and where they are short, else by tangents."""
         numbers = not any(ty.is_array(r.type) for r in self.of.program(specs).function.results)
         arrays = any(parts_of(specs[k]) is not None or ty.is_array(specs[k]) for k in self.wrt)
-        short = (numbers and arrays) or prefers_pullbacks(self.by_tangents, self.by_pullbacks, specs)
+        short = (numbers and arrays) or self.is_short(specs)
         return (self.by_pullbacks if short else self.by_tangents).program(specs)
+
+    def is_short(self, specs: Specs) -> bool:
+        """Whether pullbacks of unit vectors are so short that they cost less, whatever the sizes are."""
+        backward = made_by_pullbacks(self.by_tangents, self.by_pullbacks, specs)
+        if backward is None or not pipeline.is_local(backward):
+            return False
+        return pipeline.costs_less(backward, self.by_tangents.program(specs).function, 1.0)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.chosen(args, keywords)(*args, **keywords)
@@ -129,7 +144,7 @@ class EitherJacobian(Derivative):
         values = self.bind(args, keywords)
         specs = self.of.specs(values)
         function = self.of.program(specs).function
-        if prefers_pullbacks(self.by_tangents, self.by_pullbacks, specs):
+        if self.is_short(specs):
             return self.by_pullbacks
         inputs = sum(np.size(x) for k in self.wrt for x in flattened([values[k]]))
         if inputs <= pipeline.WIDTH or function.written:

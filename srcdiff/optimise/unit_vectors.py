@@ -15,11 +15,12 @@ Reads: structure, affine forms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
 from ..analysis.idle import Idle
+from ..analysis.ranges import Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
@@ -29,6 +30,7 @@ from .align import same
 from .bounds import joined
 from .fold import count_ops
 from .forms import emitted_with_shapes
+from .reorder import is_independent
 
 ONE = Linear((), 1)
 ROWS, SPOTS = 16, 8  # unit vectors, and trips of a loop, that are written one behind the other
@@ -46,14 +48,6 @@ class Unit:
     @property
     def places(self) -> tuple[Value, ...]:
         return indices_of(self.made)
-
-
-@dataclass(frozen=True)
-class Span:
-    """The trips of a loop in which what it reads of a unit vector may not be zero: `first <= index <= last`."""
-
-    first: Linear
-    last: Linear
 
 
 def use_unit_vectors(function: Function) -> Function:
@@ -142,6 +136,7 @@ class UnitVectors:
         self.body = function.body
         self.structure = find_structure(function.body)
         self.affine = Affine(self.structure)
+        self.ranges = Ranges(self.affine)
 
     def with_fewer_trips(self, refused: set[Op | Value]) -> Block | None:
         """The body after one change; None if there is none left. `refused` are loops, and unit
@@ -203,7 +198,7 @@ class UnitVectors:
             distances = self.distances(load, unit)
             if not all(self.is_in_front(i, load) for i in indices_of(load)):
                 continue
-            if any(not d.terms and d.constant for d in distances):
+            if any(self.is_not_zero(d, self.ranges.at(load)) for d in distances):
                 known[load] = constant(0, load.result.type)
             elif not any(d.terms for d in distances):
                 known[load] = constant(1, load.result.type)
@@ -229,14 +224,21 @@ class UnitVectors:
         around = self.structure.around[op]
         return around[-1].regions[self.structure.arm[op]] if around else self.body
 
-    # ------------------------------------------------------------------------------------------- spans of trips
+    def is_not_zero(self, form: Linear, facts: list[Linear]) -> bool:
+        """Whether a form is certainly positive or negative."""
+        return any(self.ranges.implied(form.scaled(sign) - ONE, facts) for sign in (1, -1))
 
-    def span(self, loop: Op, unit: Unit) -> tuple[int, Span] | None:
-        """The trips in which what a loop reads may not be zero, and the axis along which it goes; None if not known."""
+    # ------------------------------------------------------------------------------------------ the trips needed
+
+    def spots(self, loop: Op, unit: Unit) -> tuple[int, list[Linear]] | None:
+        """The trips in which what a loop reads may not be zero, and the axis along which it goes; None if not known.
+
+        In ascending order, if that is known.
+        """
         if loop.primitive != "for" or not (is_number(loop.operands[2], 1) or is_number(loop.operands[2], -1)):
             return None
         index = loop_body(loop).parameters[0]
-        spots: list[Linear] = []
+        found: list[Linear] = []
         along: set[int] = set()
         for load in unit.loads:
             if loop not in self.structure.around[load]:
@@ -245,17 +247,17 @@ class UnitVectors:
                 form, place = self.affine.form(i), self.affine.form(unit.places[axis])
                 c = form.coefficient(index)
                 rest = form.replaced(index, Linear())
-                if abs(c) == 1 and not self.inside(rest, loop) and self.affine.is_never_negative(i):
-                    spots.append((place - rest).scaled(c))
+                if abs(c) == 1 and not self.inside(rest, loop) and self.is_in_front(i, load):
+                    spot = (place - rest).scaled(c)
+                    if not any(same(spot, other) for other in found):
+                        found.append(spot)
                     along.add(axis)
                     break
             else:
                 return None
-        offsets = [spot - spots[0] for spot in spots]
-        if len(along) != 1 or any(offset.terms for offset in offsets):
+        if len(along) != 1:
             return None
-        by = [offset.constant for offset in offsets]
-        return along.pop(), Span(spots[0] + Linear((), min(by)), spots[0] + Linear((), max(by)))
+        return along.pop(), sorted(found, key=lambda spot: (spot - found[0]).constant)
 
     def inside(self, form: Linear, loop: Op) -> bool:
         """Whether a form has values that a loop makes."""
@@ -277,30 +279,39 @@ class UnitVectors:
         return high + ONE, low
 
     def shortened(self, loop: Op, unit: Unit) -> tuple[list[Op], dict[Value, Value]] | None:
-        """The few trips that stand for a loop, in their order, and what becomes of its results."""
-        found = self.span(loop, unit)
+        """The few trips that stand for a loop, in their order if that matters, and what becomes of its results."""
+        found = self.spots(loop, unit)
         if found is None or not self.does_nothing(loop, unit):
             return None
-        _, span = found
-        spots = [span.first + Linear((), k) for k in range((span.last - span.first).constant + 1)]
+        _, spots = found
         if len(spots) > SPOTS or len(spots) * count_ops(loop_body(loop)) > LONG:
+            return None
+        if not are_near(spots) and not is_independent(loop, self.affine):
             return None
         if is_number(loop.operands[2], -1) != bool(loop.attributes.get("descending")):
             spots.reverse()
         held = [initial for initial, *_ in loop_slots(loop)]
         with Builder(loop.location) as builder:
-            for spot in spots:
-                held = self.trip(builder, loop, spot, held)
+            for k, spot in enumerate(spots):
+                held = self.trip(builder, loop, spot, spots[:k], held)
         return builder.ops, dict(zip(loop.results, held, strict=True))
 
-    def trip(self, builder: Builder, loop: Op, spot: Linear, held: list[Value]) -> list[Value]:
-        """Append one trip, if the loop makes it; gives what it yields."""
+    def trip(
+        self, builder: Builder, loop: Op, spot: Linear, made: Sequence[Linear], held: list[Value]
+    ) -> list[Value]:
+        """Append one trip, if the loop makes it and it is none of those `made` before; gives what it yields."""
         low, high = self.ends(loop)
         where = self.emit(builder, spot)
+        facts = [*self.ranges.at(loop), spot - low, high - spot]
         conditions = [
             builder.compare("ge" if way > 0 else "le", where, self.emit(builder, end))
             for way, end in ((1, low), (-1, high))
             if not self.affine.is_not_negative((spot - end).scaled(way))
+        ]
+        conditions += [
+            builder.compare("ne", where, self.emit(builder, other))
+            for other in made
+            if not self.is_not_zero(spot - other, facts)
         ]
         index, *parameters = loop_body(loop).parameters
         mapping = {index: where, **dict(zip(parameters, held, strict=True))}
@@ -348,15 +359,15 @@ class UnitVectors:
         """(axis, lowest, highest) of the unit vectors of which a load may find what is not zero."""
         depth = len(self.structure.around[unit.made])
         for loop in self.structure.around[load][depth:]:
-            found = self.span(loop, unit)
+            found = self.spots(loop, unit)
             if found is None:
                 continue
-            axis, span = found
+            axis, spots = found
             place = unit.places[axis]
             own = Linear(((place, 1),))
-            if span.first.coefficient(place) == 1:
+            if spots[0].coefficient(place) == 1 and are_near(spots):
                 low, high = self.ends(loop)
-                return axis, low - (span.last - own), high - (span.first - own)
+                return axis, low - (spots[-1] - own), high - (spots[0] - own)
         return None
 
     # -------------------------------------------------------------------------------------------------- guards
@@ -420,26 +431,12 @@ class UnitVectors:
 
     def is_in_front(self, index: Value, op: Op) -> bool:
         """Whether an index of an op does not count from the end, be it because an `if` around the op says so."""
-        if self.affine.is_never_negative(index):
-            return True
-        around = self.structure.around[op]
-        return any(
-            outer.primitive == "if" and not self.structure.arm[inner] and self.says(outer.operands[0], index)
-            for outer, inner in zip(around, (*around[1:], op), strict=True)
-        )
+        return self.ranges.implied(self.affine.form(index), self.ranges.at(op))
 
-    def says(self, condition: Value, index: Value) -> bool:
-        """Whether a condition includes that an index is not negative."""
-        made = self.structure.maker.get(condition)
-        if made is None:
-            return False
-        if made.primitive == "and":
-            return any(self.says(part, index) for part in made.operands)
-        return (
-            made.primitive == "ge"
-            and made.operands[0] is index
-            and self.affine.is_never_negative(made.operands[1])
-        )
+
+def are_near(spots: Sequence[Linear]) -> bool:
+    """Whether the distances of trips are known."""
+    return not any((spot - spots[0]).terms for spot in spots)
 
 
 __all__ = ["may_be_local", "use_unit_vectors"]

@@ -30,6 +30,7 @@ from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.elements import over_elements
+from .optimise.elide import elide_copies
 from .optimise.estimate import estimate
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
@@ -62,6 +63,7 @@ from .optimise.split import keeps_stacks
 from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
+from .optimise.tile import tile_loops
 from .optimise.unit_vectors import use_unit_vectors
 from .optimise.unsigned import unsigned_indices
 from .optimise.vectorise import vectorise_loops
@@ -79,6 +81,7 @@ from .transform.shadows import build_shadowed_adjoint
 from .transform.tangent import build_tangent
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
+DEEPEST = 3  # loops around one that starts from a variable: in more, it is short
 WIDTH = 4  # tangents at once: as many as the registers of a common machine hold
 Hook = Callable[[str, Function], None]
 Stage = tuple[bool, str, Callable[[Function], Function]]
@@ -99,6 +102,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "elide", elide_copies),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
@@ -109,6 +113,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "contract", contract_arrays),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "tile", lambda f: simplified(tile_loops(f))),
 ]
 PREPARE: list[Stage] = [
     (NEEDED, "primal", as_primal),
@@ -194,7 +199,10 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
     function = drop_rules(drop_attachments(program.function))
-    return simplified(drop_attachments(run(FUSE, function, True, hook))) if optimise else function
+    if not optimise:
+        return function
+    function = simplified(drop_attachments(run(FUSE, function, True, hook)))
+    return unsigned_indices(function, DEEPEST)
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:
@@ -340,6 +348,7 @@ NOT_IN_THREADS = {
     "lines",
     "hold",
     "hold joined",
+    "tile",
     "maps",
     "stencils",
     "assign collected",
@@ -350,6 +359,7 @@ NOT_IN_THREADS = {
 }
 # What one thread stores in shared memory another one reads: stores stay where they are.
 NOT_IN_SHARED_MEMORY = {
+    "elide",
     "join",
     "join recorded",
     "contract",

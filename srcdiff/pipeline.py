@@ -30,6 +30,7 @@ from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.elements import over_elements
+from .optimise.elide import elide_copies
 from .optimise.estimate import estimate
 from .optimise.extend import extend_loops
 from .optimise.factor import shorten_chains
@@ -42,6 +43,7 @@ from .optimise.interchange import interchange_loops
 from .optimise.jam import jam_loops
 from .optimise.jam_nests import jam_nests
 from .optimise.join import join_loops
+from .optimise.lines import keep_lines
 from .optimise.maps import sum_before_maps
 from .optimise.multiply import multiply_matrices
 from .optimise.positions import name_positions
@@ -64,6 +66,7 @@ from .optimise.start import start_sums
 from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
+from .optimise.tile import tile_loops
 from .optimise.unit_vectors import use_unit_vectors
 from .optimise.unsigned import unsigned_indices
 from .optimise.vectorise import vectorise_loops
@@ -81,6 +84,7 @@ from .transform.shadows import build_shadowed_adjoint
 from .transform.tangent import build_tangent
 
 NEEDED, OPTIONAL = True, False  # whether the result would be wrong, or only slower, without a stage
+DEEPEST = 3  # loops around one that starts from a variable: in more, it is short
 WIDTH = 4  # tangents at once: as many as the registers of a common machine hold
 Hook = Callable[[str, Function], None]
 Stage = tuple[bool, str, Callable[[Function], Function]]
@@ -101,6 +105,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(use_checks(simplified(drop_clips(f))))),
     (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "elide", elide_copies),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "start", start_sums),
@@ -109,9 +114,11 @@ FUSE: list[Stage] = [
     (OPTIONAL, "extend", lambda f: simplified(extend_loops(f))),
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "rows", share_rows),
+    (OPTIONAL, "lines", lambda f: simplified(keep_lines(f))),
     (OPTIONAL, "contract", contract_arrays),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "tile", lambda f: simplified(tile_loops(f))),
 ]
 PREPARE: list[Stage] = [
     (NEEDED, "primal", as_primal),
@@ -201,7 +208,11 @@ def read_for_device(source: FunctionSource, specs: Sequence[Any], is_kernel: boo
 def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Function:
     """The function itself, as it is compiled."""
     function = drop_rules(drop_attachments(program.function))
-    return run(TUNE, drop_attachments(run(FUSE, function, True, hook)), True, hook) if optimise else function
+    if not optimise:
+        return function
+    deepest: Stage = (OPTIONAL, "unsigned", lambda f: unsigned_indices(f, DEEPEST))
+    tune = [deepest if stage[1] == "unsigned" else stage for stage in TUNE]
+    return run(tune, drop_attachments(run(FUSE, function, True, hook)), True, hook)
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:
@@ -346,8 +357,10 @@ NOT_IN_THREADS = {
     "interchange",
     "extend",
     "rows",
+    "lines",
     "hold",
     "hold joined",
+    "tile",
     "maps",
     "stencils",
     "assign collected",
@@ -358,6 +371,7 @@ NOT_IN_THREADS = {
 }
 # What one thread stores in shared memory another one reads: stores stay where they are.
 NOT_IN_SHARED_MEMORY = {
+    "elide",
     "join",
     "join recorded",
     "contract",

@@ -24,6 +24,7 @@ from ..primitives.record import number
 
 PURE_MEMORY = {"load", "shape", "cast", "stop_gradient"}
 COMMUTE = {"add", "mul"}
+COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 
 
 DEAR = 20
@@ -38,6 +39,19 @@ def fold(function: Function, ideal: bool = False) -> Function:
     folder = Folder(ideal)
     body = folder.block(function.body, {})
     return function if body is function.body else replace(function, body=body)
+
+
+def counted(op: Op, ops: list[Op]) -> Op:
+    """The addition of 1 or 0 for that of a test, which LLVM does not vectorise; what chooses goes to `ops`."""
+    if op.primitive == "add" and op.result.type == ty.int64:
+        for test, total in (op.operands, op.operands[::-1]):
+            if ty.is_boolean(test.type) and total.type == ty.int64:
+                choice = Op(
+                    "select", (test, *(constant(n, ty.int64) for n in (1, 0))), (Value("", ty.int64),)
+                )
+                ops.append(replace(choice, location=op.location))
+                return replace(op, operands=(total, choice.result))
+    return op
 
 
 class Folder:
@@ -74,7 +88,7 @@ class Folder:
             elif op.primitive == "require" and op.operands[0].is_constant and op.operands[0].constant:
                 continue
             elif op.primitive in REGISTRY or op.primitive in PURE_MEMORY:
-                op = self.canonical(op)
+                op = self.canonical(counted(op, ops))
                 known = self.evaluated(op)
                 if known is None:
                     known = self.simplified(op)
@@ -157,12 +171,28 @@ class Folder:
                     self.replaced[result] = a
                 else:
                     kept.append(k)
+            joint = self.joint(op, regions) if len(kept) == len(op.results) == 1 else None
+            if joint is not None:
+                ops += joint
+                self.made.update((made.result, made) for made in joint)
+                return None
             if len(kept) < len(op.results):
                 regions = tuple(replace(r, results=tuple(r.results[k] for k in kept)) for r in regions)
             elif same(regions, op.regions):
                 return op
             return replace(op, regions=regions, results=tuple(op.results[k] for k in kept))
         return self.loop(op, available)
+
+    def joint(self, op: Op, regions: tuple[Block, ...]) -> list[Op] | None:
+        """`a and b` for an `if` that compares only where `a` holds, `or` where it does not."""
+        then, other = regions
+        for arm, rest, primitive, else_ in ((then, other, "and", False), (other, then, "or", True)):
+            (value,) = rest.results
+            if value.is_constant and value.constant is else_ and not rest.ops:
+                if arm.ops and all(made.primitive in COMPARISONS for made in arm.ops):
+                    operands = op.operands[0], arm.results[0]
+                    return [*arm.ops, replace(op, primitive=primitive, operands=operands, regions=())]
+        return None
 
     def same_constant(self, a: Value, b: Value) -> bool:
         return a.type == b.type and repr(a.constant) == repr(b.constant)

@@ -133,8 +133,9 @@ def kept_for_a_trip(block: Block) -> set[Value]:
     return {
         op.result
         for op in block.ops
-        if op.primitive == "alloc"
-        and op.attributes.get("fill") == "empty"
+        if (
+            op.primitive == "empty_like" or (op.primitive == "alloc" and op.attributes.get("fill") == "empty")
+        )
         and structure.storage(op.result) not in yielded
     }
 

@@ -123,8 +123,9 @@ class Interchange:
         trips = self.affine.form(op.operands[1]) - self.affine.form(op.operands[0])
         return bool(trips.terms) or trips.constant >= SHORT
 
-    def taken_apart(self, op: Op) -> Nest | None:
-        """The parts of a nest; None if there is something in it that has to stay together."""
+    def taken_apart(self, op: Op, whole: Op | None = None) -> Nest | None:
+        """The parts of a nest; None if there is something in it that has to stay together. `whole` is an inner loop
+        that may hold others."""
         body = loop_body(op)
         inside = {v for inner in ops_within(body) for v in inner.results}
         inside.update(body.parameters)
@@ -149,7 +150,7 @@ class Interchange:
                 inside.difference_update(inner.results)
             elif inner.primitive == "for":
                 bounds = inner.operands[:3]
-                if any(v in inside for v in bounds) or not is_innermost(inner):
+                if any(v in inside for v in bounds) or not (inner is whole or is_innermost(inner)):
                     return None
                 parts.append(Part((inner,)))
             elif not is_plain(inner):

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..analysis.affine import Linear
+from ..analysis.affine import Linear, is_clipped
 from ..analysis.overwrites import Overwrites
 from ..analysis.structure import find_structure
 from ..ir import types as ty
@@ -38,6 +38,7 @@ from ..ir.core import (
 from ..ir.walk import exchanged, substitute
 from ..primitives import REGISTRY
 from .align import same
+from .expand import expansions
 from .interchange import is_plain_loop
 from .matrices import ZERO, Axis, Factor, Matrices
 
@@ -70,8 +71,9 @@ class Term:
 def multiply_matrices(function: Function) -> Function:
     """Give sums to BLAS until there is none left that is a product of matrices."""
     refused: set[Op] = set()
+    parted: set[Op] = set()
     for _ in range(64):
-        body = with_product(function.body, refused)
+        body = with_product(function.body, refused) or with_expanded_product(function.body, parted)
         if body is None:
             break
         function = replace(function, body=body)
@@ -83,16 +85,31 @@ def with_product(body: Block, refused: set[Op]) -> Block | None:
     overwrites = Overwrites(find_structure(body))
     for root in body.ops:
         for loop in loops_of(root):
-            if loop in refused:
-                continue
-            try:
-                above, instead, results = Summation(overwrites, root, loop).products()
-            except NoProduct:
-                refused.add(loop)
-                continue
-            nest = exchanged(Block((), (root,), ()), {loop: instead}).ops
-            return substitute(exchanged(body, {root: [*above, *nest]}), results)
+            if loop not in refused and (made := with_sum(body, overwrites, root, loop)) is not None:
+                return made
+            refused.add(loop)
     return None
+
+
+def with_expanded_product(body: Block, refused: set[Op]) -> Block | None:
+    """The body with a product of what a loop around the sum has made before; `refused` are nests that have none."""
+    for expanded in expansions(body, refused):
+        overwrites = Overwrites(find_structure(expanded.body))
+        for loop in loops_of(expanded.nest):
+            made = with_sum(expanded.body, overwrites, expanded.second, loop)
+            if made is not None:
+                return made
+    return None
+
+
+def with_sum(body: Block, overwrites: Overwrites, root: Op, loop: Op) -> Block | None:
+    """The body with products in place of a loop in a nest; None if the loop does not add up products."""
+    try:
+        above, instead, results = Summation(overwrites, root, loop).products()
+    except NoProduct:
+        return None
+    nest = exchanged(Block((), (root,), ()), {loop: instead}).ops
+    return substitute(exchanged(body, {root: [*above, *nest]}), results)
 
 
 def loops_of(op: Op) -> Iterator[Op]:
@@ -303,7 +320,7 @@ class Summation:
     def free_axis(self, array: Value, axis: int, index: Value) -> Axis:
         """All of an axis if the loops go over all of it, else where they go: what they do not read may be anything."""
         form = self.affine.form(index)
-        last = self.affine.length(array, axis) - Linear((), 1)
+        last = self.unclipped(self.affine.length(array, axis)) - Linear((), 1)
         lows, highs = self.extremes(form, False), self.extremes(form, True)
         if not lows or not highs:
             raise NoProduct
@@ -315,6 +332,14 @@ class Summation:
             return Axis(certain=False)
         low, high = exact
         return Axis(low, high - low + Linear((), 1))
+
+    def unclipped(self, length: Linear) -> Linear:
+        """A length with `n` for `max(n, 0)`, which it is where there is an index below it."""
+        for value, _ in length.terms:
+            made = self.structure.maker.get(value)
+            if made is not None and is_clipped(made):
+                length = length.replaced(value, self.affine.form(made.operands[0]))
+        return length
 
     def inside(self, form: Linear) -> list[Value]:
         """The values of a form that the nest makes."""

@@ -19,10 +19,10 @@ but to go over the matrix: a nest that goes over its rows again and again gains 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..analysis.affine import Linear
+from ..analysis.affine import Affine, Linear
 from ..ir import types as ty
 from ..ir.core import (
     Block,
@@ -39,48 +39,73 @@ from ..ir.walk import free_values_of, ops_of, ops_within
 from ..primitives import REGISTRY
 from .align import same
 from .fold import simplified
-from .join import ACCESSES, MOVABLE, Joiner, join_loops, together
+from .join import ACCESSES, MOVABLE, Joiner, exchanged, is_steady, join_loops, together
+from .lines import keep_lines
 
 SHAPED = ("shape", "zeros_like", "empty_like", "for")  # what does not read elements of its operands itself
 BETWEEN = {*MOVABLE, *SHAPED, *REGISTRY, "copy", "require"}
-INSIDE = {*MOVABLE, *REGISTRY, "for"}
+INSIDE = {*MOVABLE, *REGISTRY, "for", "require", "stop_gradient", "attach"}
 
 
 def share_rows(function: Function) -> Function:
     """Join nests over the rows of one matrix until no two can be joined, then the loops in them."""
     refused: set[tuple[Op, Op]] = set()
+    indices: set[Value] = set()
     shared = function
-    while (body := joined(shared.body, refused)) is not None:
+    while (body := joined(shared.body, refused, indices)) is not None:
         shared = replace(function, body=body)
-    return function if shared is function else simplified(join_loops(shared))
+    return function if shared is function else simplified(join_loops(keep_lines(simplified(shared))))
 
 
-def joined(block: Block, refused: set[tuple[Op, Op]]) -> Block | None:
-    """The block with two nests joined; None if no two can be."""
-    joiner = Joiner(block, set())
-    nests = [k for k, op in enumerate(block.ops) if is_nest(op)]
-    # Neighbours first, from the end: what one nest makes for the next one alone then needs no memory.
-    for n, k in reversed([*enumerate(nests)]):
-        for at in nests[n + 1 :]:
-            pair = block.ops[k], block.ops[at]
-            if pair in refused:
-                continue
-            ops = Pair(joiner, *pair, block.ops[k + 1 : at]).joined()
-            if ops is not None:
-                return replace(block, ops=(*block.ops[:k], *ops, *block.ops[at + 1 :]))
-            refused.add(pair)
+def joined(body: Block, refused: set[tuple[Op, Op]], indices: set[Value]) -> Block | None:
+    """The body with two nests joined; None if no two can be. `indices` are those of loops that have been joined, whose
+    bodies are looked at as well."""
+    joiner = Joiner(body, set())
+    for block in blocks(body, indices):
+        nests = [k for k, op in enumerate(block.ops) if is_nest(op, joiner.affine)]
+        # Neighbours first, from the end: what one nest makes for the next one alone then needs no memory.
+        for n, k in reversed([*enumerate(nests)]):
+            for at in nests[n + 1 :]:
+                pair = block.ops[k], block.ops[at]
+                if pair in refused:
+                    continue
+                made = Pair(joiner, *pair, block.ops[k + 1 : at]).joined()
+                if made is not None:
+                    above, loop, behind = made
+                    indices.add(loop_body(loop).parameters[0])
+                    ops = (*block.ops[:k], *above, loop, *behind, *block.ops[at + 1 :])
+                    return exchanged(body, block, replace(block, ops=ops))
+                refused.add(pair)
     return None
 
 
-def is_nest(op: Op) -> bool:
-    """Whether an op is a loop with loops in it that only compute, load and store. Of one that stores nothing both
-    sweeps may become one (`fuse.py`), which is worth more."""
+def blocks(block: Block, indices: set[Value]) -> Iterator[Block]:
+    """A block, and the bodies of loops with these indices in it."""
+    yield block
+    for op in block.ops:
+        if op.primitive == "for" and loop_body(op).parameters[0] in indices:
+            yield from blocks(loop_body(op), indices)
+
+
+def is_nest(op: Op, affine: Affine) -> bool:
+    """Whether an op is a loop with loops in it that only compute, load and store."""
     if not any(inner.primitive == "for" for region in op.regions for inner in region.ops):
         return False
-    inside = [*ops_of(op)]
-    return all(inner.primitive in INSIDE and is_plain(inner) for inner in inside) and any(
-        inner.primitive == "store" for inner in inside
+    return all(
+        inner.primitive in INSIDE
+        and is_plain(inner)
+        and (inner.primitive != "require" or is_steady(inner.operands[0], op, affine))
+        for inner in ops_of(op)
     )
+
+
+def stores_behind_loops(block: Block) -> Iterator[Op]:
+    """The stores in a nest that have a loop beside them."""
+    loops = [op for op in block.ops if op.primitive == "for"]
+    for loop in loops:
+        yield from stores_behind_loops(loop_body(loop))
+    if loops:
+        yield from (op for op in block.ops if op.primitive == "store")
 
 
 def is_plain(op: Op) -> bool:
@@ -104,8 +129,8 @@ class Pair:
     second: Op
     between: Sequence[Op]
 
-    def joined(self) -> list[Op] | None:
-        """The ops in place of the nests and of what stands between them."""
+    def joined(self) -> tuple[list[Op], Op, list[Op]] | None:
+        """The ops above the joined nest, that, and the ops behind it."""
         joiner = self.joiner
         if not joiner.same_range(self.first, self.second) or not self.share_rows():
             return None
@@ -115,7 +140,25 @@ class Pair:
         if parted is None or not joiner.in_order(self.first, self.second):
             return None
         above, behind = parted
-        return [*above, together(self.first, self.second), *behind]
+        if not self.is_worth_more():
+            return None
+        return above, together(self.first, self.second), behind
+
+    def is_worth_more(self) -> bool:
+        """Of a nest that stores nothing both sweeps may become one (`fuse.py`), which is worth more than to share rows,
+        unless the other nest makes rows for it alone, and it waits for what an inner loop finds of a row."""
+        first, second = self.written(self.first), self.written(self.second)
+        if first and second:
+            return True
+        structure = self.joiner.structure
+        handed_on = first & self.touched(self.second)
+        of_rows = {structure.storage(op.operands[0]) for op in stores_behind_loops(loop_body(self.first))}
+        inside = {*ops_of(self.first), *ops_of(self.second)}
+        return not of_rows.isdisjoint(handed_on) and all(
+            op in inside or op.primitive in SHAPED
+            for op in ops_within(self.joiner.body)
+            if any(ty.is_array(v.type) and structure.storage(v) in handed_on for v in op.operands)
+        )
 
     def share_rows(self) -> bool:
         """Whether both nests go along the same rows, or columns, of an array."""
@@ -124,15 +167,17 @@ class Pair:
     def rows(self, nest: Op) -> set[tuple[Value, int]]:
         """The arrays, with the axis that the index of a nest is at, over whose elements the nest goes once."""
         affine, structure = self.joiner.affine, self.joiner.structure
-        own = Linear(((loop_body(nest).parameters[0], 1),))
+        index = loop_body(nest).parameters[0]
+        own = Linear(((index, 1),))
         inner = {loop_body(op).parameters[0] for op in ops_within(loop_body(nest)) if op.primitive == "for"}
         axes = depth(nest)
         found: set[tuple[Value, int]] = set()
         for op in ops_within(loop_body(nest)):
-            if op.primitive not in ACCESSES or len(indices_of(op)) != axes:
+            if op.primitive not in ACCESSES:
                 continue
             forms = [affine.form(i) for i in indices_of(op)]
-            if any(v in inner for form in forms for v, _ in form.terms):
+            moved = [form for form in forms if any(v is index or v in inner for v, _ in form.terms)]
+            if len(moved) == axes and any(v in inner for form in forms for v, _ in form.terms):
                 storage = structure.storage(op.operands[0])
                 found.update((storage, axis) for axis, form in enumerate(forms) if same(form, own))
         return found

@@ -16,7 +16,7 @@ from ..analysis.overwrites import Overwrites
 from ..analysis.structure import induction, scaling
 from ..errors import InternalError
 from ..ir import types as ty
-from ..ir.core import Op, Value, counts_trips, loop_body
+from ..ir.core import Op, Value, counts_trips, indices_of, loop_body
 from ..ir.nests import flat_index, shape_elements
 from ..primitives import ARRAYS, REGISTRY
 from .arrays import Length, Lengths, array_source, emitted_length, recorded_element, yielded_to
@@ -270,13 +270,18 @@ class Sources(Recording):
         return self.builder.append(replace(maker, operands=tuple(operands), results=(self.again(value),)))[0]
 
     def is_test_of_elements(self, value: Value) -> bool:
-        """Whether a value combines comparisons of elements: as one byte on a tape it is less to read than those are."""
+        """Whether a value combines comparisons of elements: as one byte on a tape it is less to read than those are,
+        unless the elements are fewer."""
         maker = self.structure.maker[value]
         if maker.primitive not in ("and", "or") or self.choices.cheap > CHEAP:
             return False
         compared = [self.structure.maker.get(v) for v in maker.operands]
         makers = [self.structure.maker.get(v) for op in compared if op is not None for v in op.operands]
-        return bool(self.closed_loops(value)) and any(m is not None and m.primitive == "load" for m in makers)
+        loads = [m for m in makers if m is not None and m.primitive == "load"]
+        loops = self.closed_loops(value)
+        return bool(loops) and any(
+            all(any(self.varies(i, loop) for i in indices_of(load)) for loop in loops) for load in loads
+        )
 
     def again(self, value: Value) -> Value:
         return Value(value.name, value.type)

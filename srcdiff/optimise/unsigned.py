@@ -18,30 +18,38 @@ from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, loop_body
+from ..ir.walk import ops_within
 
 ACCESSES = ("load", "store", "accum")
 
 
-def unsigned_indices(function: Function) -> Function:
-    """Make the indices of innermost loops unsigned that are certainly not negative, where LLVM would not know."""
+def unsigned_indices(function: Function, deepest: int | None = None) -> Function:
+    """Make the indices of innermost loops unsigned that are certainly not negative, where LLVM would not know.
+
+    A loop that starts from a variable in `deepest` others stays as it is: it goes along a side of a triangle of which
+    there are many, and those are often small, so that it makes too few trips to be vectorised.
+    """
     affine = Affine(find_structure(function.body))
-    return replace(function, body=visited(function.body, affine))
+    return replace(function, body=visited(function.body, affine, deepest))
 
 
-def visited(block: Block, affine: Affine) -> Block:
+def visited(block: Block, affine: Affine, deepest: int | None, around: int = 0) -> Block:
     ops = []
     for op in block.ops:
         if op.regions:
+            is_loop = op.primitive in ("for", "while")
             if op.primitive == "for" and is_innermost(op):
-                op = replace(op, regions=(unsigned(op, affine),))
+                if op.operands[0].is_constant or deepest is None or around < deepest:
+                    op = replace(op, regions=(unsigned(op, affine),))
             else:
-                op = replace(op, regions=tuple(visited(region, affine) for region in op.regions))
+                regions = tuple(visited(r, affine, deepest, around + is_loop) for r in op.regions)
+                op = replace(op, regions=regions)
         ops.append(op)
     return replace(block, ops=tuple(ops))
 
 
 def is_innermost(op: Op) -> bool:
-    return not any(inner.regions for inner in loop_body(op).ops)
+    return not any(inner.primitive in ("for", "while") for inner in ops_within(loop_body(op)))
 
 
 def is_tape(array: Value, structure: Structure) -> bool:
@@ -70,19 +78,37 @@ def unsigned(loop: Op, affine: Affine) -> Block:
     own = body.parameters[0] if loop.operands[0].is_constant else None
     moving = set(body.parameters[:1])
     known: dict[Value, Value] = {}
+
+    def accessed(op: Op, builder: Builder) -> Op:
+        """An access with unsigned indices, which `builder` makes."""
+        end = len(op.operands) - (op.primitive != "load")
+        where = op.operands[1:end]
+        for i in where:
+            if i not in moving or i in known or i is own or is_seen(i, loop, affine):
+                continue
+            if is_tape(op.operands[0], affine.structure) or affine.is_never_negative(i):
+                known[i] = builder.emit("cast", (i,), ty.uint64)
+        where = tuple(known.get(i, i) for i in where)
+        return replace(op, operands=(op.operands[0], *where, *op.operands[end:]))
+
+    def chosen(block: Block, builder: Builder) -> Block:
+        """An arm of an `if`; the indices are made in front of that."""
+        ops = []
+        for op in block.ops:
+            if op.primitive in ACCESSES:
+                op = accessed(op, builder)
+            elif op.regions:
+                op = replace(op, regions=tuple(chosen(region, builder) for region in op.regions))
+            ops.append(op)
+        return replace(block, ops=tuple(ops))
+
     with Builder() as builder:
         for op in body.ops:
             builder.location = op.location
             if op.primitive in ACCESSES:
-                end = len(op.operands) - (op.primitive != "load")
-                where = op.operands[1:end]
-                for i in where:
-                    if i not in moving or i in known or i is own or is_seen(i, loop, affine):
-                        continue
-                    if is_tape(op.operands[0], affine.structure) or affine.is_never_negative(i):
-                        known[i] = builder.emit("cast", (i,), ty.uint64)
-                where = tuple(known.get(i, i) for i in where)
-                op = replace(op, operands=(op.operands[0], *where, *op.operands[end:]))
+                op = accessed(op, builder)
+            elif op.regions:
+                op = replace(op, regions=tuple(chosen(region, builder) for region in op.regions))
             elif any(v in moving for v in op.operands) and all(ty.is_integer(v.type) for v in op.results):
                 moving.update(op.results)
             builder.append(op)

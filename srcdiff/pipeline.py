@@ -24,6 +24,7 @@ from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.checks import use_checks
 from .optimise.clips import drop_clips
+from .optimise.collapse import collapse_axes, holds_sweeps
 from .optimise.combine import combine_updates
 from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
@@ -89,11 +90,21 @@ def scan_and_join(function: Function) -> Function:
     return scanned
 
 
+def join_and_collapse(function: Function) -> Function:
+    """The function without axes that can be dropped, also once loops are joined and need no arrays between them."""
+    if not holds_sweeps(function):
+        return function
+    joined = contract_arrays(simplified(join_loops(function)))
+    collapsed = collapse_axes(joined)
+    return function if collapsed is joined else simplified(collapsed)
+
+
 FUSE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(drop_clips(f))),
     (OPTIONAL, "hoist", hoist_invariants),
+    (OPTIONAL, "collapse", join_and_collapse),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
@@ -101,6 +112,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
     (OPTIONAL, "rows", share_rows),
     (OPTIONAL, "contract", contract_arrays),
+    (OPTIONAL, "collapse exchanged", lambda f: simplified(collapse_axes(f))),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
 ]

@@ -30,7 +30,7 @@ def by_slices(x, c):
     p = np.empty((n, m))
     q = np.empty((n, m))
     u = x.copy()
-    for t in range(2):
+    for _ in range(2):
         p[1 : n - 1, 0] = 0.0
         q[1 : n - 1, 0] = u[1 : n - 1, 0]
         for j in range(1, m):
@@ -45,7 +45,7 @@ def added_to_in_each_sweep(x, c):
     n, m = x.shape
     p = np.zeros((m, n))
     total = 0.0
-    for t in range(3):
+    for _ in range(3):
         for j in range(m):
             for i in range(n - 1, -1, -1):
                 p[j, i] = 0.5 * p[j, i] + math.sin(c[j])

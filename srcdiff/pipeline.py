@@ -41,6 +41,7 @@ from .optimise.jam import jam_loops
 from .optimise.join import join_loops
 from .optimise.maps import sum_before_maps
 from .optimise.multiply import multiply_matrices
+from .optimise.planar import split_complex
 from .optimise.positions import name_positions
 from .optimise.postpone import postpone_trips
 from .optimise.privatise import privatise_arrays
@@ -150,6 +151,7 @@ FINISH: list[Stage] = [
     (OPTIONAL, "guards", scale_guards),
     (OPTIONAL, "delay", delay_stores),
     (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
+    (OPTIONAL, "planar", lambda f: simplified(split_complex(f))),
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
     (OPTIONAL, "share", share_work_arrays),
@@ -329,6 +331,7 @@ NOT_IN_THREADS = {
     "assign collected",
     "rotate",
     "unread after rotation",
+    "planar",
     "unsigned",
     "share",
 }

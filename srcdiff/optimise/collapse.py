@@ -106,7 +106,7 @@ class Collapser:
 
     def is_plain_use(self, op: Op) -> bool:
         if op.primitive in ("load", "store"):
-            return len(indices_of(op)) == op.operands[0].type.ndim
+            return bool(len(indices_of(op)) == op.operands[0].type.ndim)
         return op.primitive in ("for", "while", "shape")
 
     def axis_of(self, made: Op) -> Axis | None:
@@ -323,15 +323,15 @@ class Rewriting:
             low, high, step = loop.operands[:3]
             first, last = (low, high) if step.constant == 1 else (high, low)
             runs = builder.compare("gt", last, first)
-            results = [Value(v.name, v.type) for v in (*ends, *left)]
+            found = [Value(v.name, v.type) for v in (*ends, *left)]
             idle = [] if slot is None else [self.new.get(slot[0], slot[0])]
             arms = (
                 inside.block((), (*ends, *left)),
                 Block((), (), (*idle, *(zero(v.type) for v in left))),
             )
-            builder.region("if", (runs,), arms, results)
-            ends = results[: len(ends)]
-            self.new.update(zip(left, results[len(ends) :], strict=True))
+            builder.region("if", (runs,), arms, found)
+            ends = found[: len(ends)]
+            self.new.update(zip(left, found[len(ends) :], strict=True))
         others = list(range(len(loop_slots(loop))))
         if slot is not None:
             k = loop_slots(loop).index(slot)

@@ -18,6 +18,7 @@ from .derivatives import (
     EitherJacobian,
     Forward,
     Gradient,
+    Hessian,
     HessianVector,
     Jacobian,
     Pullback,
@@ -181,7 +182,10 @@ def derived(of: Compiled, kind: Any, wrt: tuple[int, ...]) -> Any:
 
 
 def jacobian(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
-    """The Jacobian of a function, by the mode that takes fewer sweeps for the sizes of arguments and results.
+    """The Jacobian of a function.
+
+    By pullbacks where the one for an element of a result is short, as for residuals that a loop computes one by one;
+    else by the mode that takes fewer sweeps for the sizes of arguments and results.
 
     Parameters
     ----------
@@ -236,7 +240,10 @@ def jacrev(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
 
 
 def hessian(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
-    """The Hessian of a function with one float as result: tangents of its gradient, several at once.
+    """The Hessian of a function with one float as result.
+
+    By tangents of its gradient, several at once; by pullbacks of the gradient where these are short, as for sums over
+    the rows of a matrix: then what the pullbacks read is recorded.
 
     Parameters
     ----------
@@ -255,7 +262,7 @@ def hessian(f: Callable[P, Any], argnums: ArgNums = 0) -> Callable[P, Any]:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    return Jacobian(Gradient(ValueAndGradient(differentiable(f), argnums)), argnums, True)
+    return Hessian(Gradient(ValueAndGradient(differentiable(f), argnums)), argnums)
 
 
 def sparse_jacobian(f: Any, argnums: ArgNums = 0) -> SparseJacobian:

@@ -21,7 +21,7 @@ from . import linking, pipeline
 from .api import applied_jvp, jvp, pulled_back, vjp
 from .arguments import ArgNums, flattened
 from .compiled import Options
-from .derivatives import EitherJacobian, Gradient, HessianVector, Jacobian, Pullback, ValueAndGradient
+from .derivatives import EitherJacobian, Gradient, Hessian, HessianVector, Pullback, ValueAndGradient
 from .differentiable import Differentiable
 from .emit.show import show
 from .errors import NotDifferentiable
@@ -57,7 +57,7 @@ class Differentiated(Differentiable, Generic[P, R]):
         self.value_and_grad = self._value_and_gradient = ValueAndGradient(self, self.argnums)
         self.grad = without_value = Gradient(self._value_and_gradient)
         self.jacobian = EitherJacobian(self, self.argnums)
-        self.hessian = Jacobian(without_value, self.argnums, True)
+        self.hessian = Hessian(without_value, self.argnums)
         self.hvp = HessianVector(self, self.argnums)
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:

@@ -20,6 +20,7 @@ from .frontend.program import Program
 from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
+from .ir.walk import ops_within
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.checks import use_checks
@@ -30,6 +31,7 @@ from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.elements import over_elements
+from .optimise.estimate import estimate
 from .optimise.factor import shorten_chains
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
@@ -46,7 +48,7 @@ from .optimise.positions import name_positions
 from .optimise.postpone import postpone_trips
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
-from .optimise.protect import protect_arguments
+from .optimise.protect import drop_copies, protect_arguments
 from .optimise.push import push_sums
 from .optimise.ranges import write_ranges
 from .optimise.reorder import reorder_loops
@@ -54,12 +56,14 @@ from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
 from .optimise.rows import share_rows
+from .optimise.scaled import multiply_scaled
 from .optimise.scan import scan_masks
 from .optimise.selections import remember_selections
 from .optimise.split import keeps_stacks
 from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
+from .optimise.unit_vectors import use_unit_vectors
 from .optimise.unsigned import unsigned_indices
 from .optimise.vectorise import vectorise_loops
 from .transform.attach import drop_attachments
@@ -162,6 +166,14 @@ WHOLE: list[Stage] = [  # instead of FINISH, without optimisation
     (NEEDED, "combine", combine_updates),
     (NEEDED, "clean", simplified),
     (NEEDED, "vectorise", vectorise_loops),
+]
+
+UNITS: list[Stage] = [  # of a Jacobian, whose loops go over unit vectors
+    (OPTIONAL, "unit vectors", lambda f: simplified(use_unit_vectors(f))),
+    (OPTIONAL, "reorder", lambda f: simplified(reorder_loops(f))),
+    (OPTIONAL, "assign", lambda f: assign_first(combine_updates(f))),
+    (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
+    (OPTIONAL, "scaled", multiply_scaled),
 ]
 
 
@@ -267,7 +279,9 @@ def cut_adjoint(adjoint: Function, values: int) -> tuple[Function, Function]:
     """The two sweeps of an adjoint that gives the `values` results of its function."""
     seeds = sum(ty.is_differentiable(r.type) for r in adjoint.results[:values])
     forward, backward = cut_sweeps(adjoint, seeds, values)
-    return simplified(forward), simplified(own_results(protect_arguments(backward)))
+    backward = own_results(protect_arguments(backward))
+    backward = simplified(eliminate_dead_stores(combine_updates(simplified(backward))))
+    return simplified(forward), simplified(drop_copies(backward))
 
 
 def forward_jacobian(function: Function, wrt: Sequence[int], optimise: bool = True) -> Function:
@@ -284,7 +298,18 @@ def reverse_jacobian(function: Function, wrt: Sequence[int], optimise: bool = Tr
         for value in prepared.results
         if ty.is_differentiable(value.type)
     ]
-    return simplified(build_reverse_jacobian(prepared, pairs, wrt))
+    built = simplified(build_reverse_jacobian(prepared, pairs, wrt))
+    return run(UNITS, built, optimise, no_hook)
+
+
+def is_local(by_pullbacks: Function) -> bool:
+    """Whether a Jacobian by pullbacks reads no unit vector any more."""
+    return not any(op.attributes.get("unit") for op in ops_within(by_pullbacks.body))
+
+
+def costs_less(by_pullbacks: Function, by_tangents: Function, margin: float) -> bool:
+    """Whether a Jacobian is estimated to cost less by pullbacks, for as many results as parameters."""
+    return estimate(by_pullbacks.body) < margin * estimate(by_tangents.body) / WIDTH
 
 
 def dependence(function: Function, wrt: Sequence[int]) -> Function:
@@ -407,6 +432,7 @@ __all__ = [
     "adjoint",
     "as_primal",
     "compressed_jacobian",
+    "costs_less",
     "cotangents",
     "cotangents_of",
     "cut_adjoint",

@@ -91,6 +91,7 @@ def balance(decay, gain, inflow):
 implicit(balance, lambda x, decay, gain, inflow: (inflow + gain * np.tanh(x[::-1, ::-1])) / decay - x)
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_fixed_point_that_is_a_matrix():
     def f(decay, gain, inflow):
         return np.sum(balance(decay, gain, inflow) ** 2)

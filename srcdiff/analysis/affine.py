@@ -247,6 +247,11 @@ class Affine:
             return False
         if op.primitive == "mul":
             return all(map(self.is_never_negative, op.operands))
+        if op.primitive == "min":
+            forms = map(self.form, op.operands)
+            return all(
+                f.constant >= 0 and all(c > 0 and self.is_length(v) for v, c in f.terms) for f in forms
+            )
         is_clip = op.primitive == "max" and any(x.is_constant and x.constant >= 0 for x in op.operands)
         return is_clip or op.primitive == "position"
 

@@ -3,7 +3,7 @@
     ValueAndGradient, Gradient     of a function with one float as result
     Tangent                        values and tangents (jvp)
     Pullback                       what is owed to the arguments, for given cotangents of the results (vjp)
-    Jacobian                       by tangents or by pullbacks
+    Jacobian, Hessian              by tangents or by pullbacks
     HessianVector                  the tangent of a gradient
 
 Each is again a `Compiled`, so that a derivative can be made of it.
@@ -11,7 +11,7 @@ Each is again a `Compiled`, so that a derivative can be made of it.
 
 from .derivative import Derivative, check_floats, with_written
 from .gradients import Gradient, ValueAndGradient
-from .jacobians import EitherJacobian, Jacobian
+from .jacobians import EitherJacobian, Hessian, Jacobian
 from .pullbacks import Cotangents, Forward, Pullback, WayBack
 from .tangents import HessianVector, Tangent
 
@@ -21,6 +21,7 @@ __all__ = [
     "EitherJacobian",
     "Forward",
     "Gradient",
+    "Hessian",
     "HessianVector",
     "Jacobian",
     "Pullback",

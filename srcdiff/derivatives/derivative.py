@@ -78,6 +78,10 @@ class Derivative(Derived):
     def by(self) -> str:
         return ", ".join(self.signature.names[k] for k in self.wrt)
 
+    def derivative_source(self, *args: Any, **keywords: Any) -> str:
+        """The source text of the derivative for arguments of these types: a module to read, keep or compile."""
+        return self.text(self.program_for(*args, **keywords))
+
     def finish(self, program: Program) -> Function:
         return pipeline.finish(program.function, self.options.optimise)
 

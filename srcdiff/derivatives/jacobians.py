@@ -1,7 +1,9 @@
 """The derivatives of all results by the parameters, by tangents or by pullbacks of unit vectors.
 
     Jacobian            by the mode that is named
-    EitherJacobian      by the one that takes fewer sweeps for the sizes of a call
+    EitherJacobian      by pullbacks where unit vectors leave little of them, else by the mode that takes fewer
+                        sweeps for the sizes of a call
+    Hessian             by pullbacks of the gradient in the same case, else by its tangents
 
 The loops over unit vectors are those of `transform/jacobian.py`.
 """
@@ -16,9 +18,12 @@ import numpy as np
 from .. import pipeline
 from ..arguments import ArgNums, flattened
 from ..compiled import Compiled, Specs
+from ..errors import DifferentiationError
 from ..frontend.program import Program
 from ..frontend.trees import mapped, parts_of
 from ..ir import types as ty
+from ..ir.core import Function
+from ..optimise.unit_vectors import may_be_local
 from ..rules import with_rules
 from .derivative import Derivative, check_floats, with_written
 
@@ -50,6 +55,37 @@ class Jacobian(Derivative):
         return replace(program, function=function, structure=structure)
 
 
+def made_by_pullbacks(by_tangents: Jacobian, by_pullbacks: Jacobian, specs: Specs) -> Function | None:
+    """The program by pullbacks, if that can be made and the sweep from one element may be short."""
+    of = by_tangents.of.program(specs).function
+    if of.written or not may_be_local(of):
+        return None
+    try:
+        return by_pullbacks.program(specs).function
+    except DifferentiationError:  # of this mode alone
+        return None
+
+
+MARGIN = (
+    1.4  # by how much the estimate of many sweeps that go on from what was recorded is too high, as measured
+)
+
+
+class Hessian(Jacobian):
+    """The Jacobian of a gradient."""
+
+    def __init__(self, of: Compiled, argnums: ArgNums) -> None:
+        super().__init__(of, argnums, True)
+        self.by_tangents, self.by_pullbacks = Jacobian(of, argnums, True), Jacobian(of, argnums, False)
+
+    def make_program(self, specs: Specs) -> Program:
+        backward = made_by_pullbacks(self.by_tangents, self.by_pullbacks, specs)
+        forward = self.by_tangents.program(specs)
+        if backward is None or not pipeline.costs_less(backward, forward.function, MARGIN):
+            return forward
+        return self.by_pullbacks.program(specs)
+
+
 KNOWN_SIZES = 256
 
 
@@ -67,14 +103,26 @@ class EitherJacobian(Derivative):
         return self.by_tangents.title()
 
     def make_program(self, specs: Specs) -> Program:
-        """Where sizes are not known, in compiled code and inside other functions: by pullbacks for numbers of arrays,
-        else by tangents."""
+        """Where sizes are not known, in compiled code and inside other functions: by pullbacks for numbers of arrays
+        and where they are short, else by tangents."""
         numbers = not any(ty.is_array(r.type) for r in self.of.program(specs).function.results)
         arrays = any(parts_of(specs[k]) is not None or ty.is_array(specs[k]) for k in self.wrt)
-        return (self.by_pullbacks if numbers and arrays else self.by_tangents).program(specs)
+        short = (numbers and arrays) or self.is_short(specs)
+        return (self.by_pullbacks if short else self.by_tangents).program(specs)
+
+    def is_short(self, specs: Specs) -> bool:
+        """Whether pullbacks of unit vectors are so short that they cost less, whatever the sizes are."""
+        backward = made_by_pullbacks(self.by_tangents, self.by_pullbacks, specs)
+        if backward is None or not pipeline.is_local(backward):
+            return False
+        return pipeline.costs_less(backward, self.by_tangents.program(specs).function, 1.0)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.chosen(args, keywords)(*args, **keywords)
+
+    def derivative_source(self, *args: Any, **keywords: Any) -> str:
+        """The source text of the Jacobian for arguments of these types and sizes."""
+        return self.chosen(args, keywords).derivative_source(*args, **keywords)
 
     def chosen(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
         """The Jacobian for arguments of these sizes; that of the results is taken to follow from them."""
@@ -94,7 +142,10 @@ class EitherJacobian(Derivative):
     def by_sizes(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Jacobian:
         """The mode that takes fewer sweeps; the function is called, should the sizes of its results be needed."""
         values = self.bind(args, keywords)
-        function = self.of.program(self.of.specs(values)).function
+        specs = self.of.specs(values)
+        function = self.of.program(specs).function
+        if self.is_short(specs):
+            return self.by_pullbacks
         inputs = sum(np.size(x) for k in self.wrt for x in flattened([values[k]]))
         if inputs <= pipeline.WIDTH or function.written:
             return self.by_tangents
@@ -104,4 +155,4 @@ class EitherJacobian(Derivative):
         return self.by_tangents if inputs <= pipeline.WIDTH * outputs else self.by_pullbacks
 
 
-__all__ = ["EitherJacobian", "Jacobian"]
+__all__ = ["EitherJacobian", "Hessian", "Jacobian"]

@@ -122,6 +122,14 @@ def indices_of(op: Op) -> tuple[Value, ...]:
     return op.operands[1:] if op.primitive == "load" else op.operands[1:-1]
 
 
+def same_place(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
+    """Whether indices are the same. Parts of one array may be updated by fewer of them than its elements."""
+    return len(a) == len(b) and all(
+        x is y or (x.is_constant and y.is_constant and x.constant == y.constant)
+        for x, y in zip(a, b, strict=True)
+    )
+
+
 def carried(op: Op) -> tuple[Value, ...]:
     """The initial values of what a loop carries."""
     return op.operands[3:] if op.primitive == "for" else op.operands

@@ -13,7 +13,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Value,
+    same_place,
+)
 from ..ir.walk import uses_in
 
 UPDATES = ("accum", "store")
@@ -73,14 +79,6 @@ def updates_above(op: Op, made: dict[Value, Op], uses: dict[Value, int]) -> list
         if before.primitive != "accum":
             return None
         array = before.operands[0]
-
-
-def same_place(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
-    """Whether indices are the same. Parts of one array may be updated by fewer of them than its elements."""
-    return len(a) == len(b) and all(
-        x is y or (x.is_constant and y.is_constant and x.constant == y.constant)
-        for x, y in zip(a, b, strict=True)
-    )
 
 
 def merged(op: Op, chain: list[Op]) -> list[Op]:

@@ -450,4 +450,4 @@ def count_ops(block: Block) -> int:
     return sum(1 + sum(count_ops(r) for r in op.regions) + len(op.results) for op in block.ops)
 
 
-__all__ = ["fold", "simplified", "simplified_adjoint"]
+__all__ = ["count_ops", "fold", "simplified", "simplified_adjoint"]

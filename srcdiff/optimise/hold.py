@@ -20,9 +20,19 @@ from ..analysis.ranges import ONE, Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Value,
+    indices_of,
+    is_number,
+    leaves_early,
+    loop_body,
+    loop_slots,
+    same_place,
+)
 from ..ir.walk import substitute, uses_in
-from .combine import same_place
 from .contract import accesses_of
 
 

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from ..analysis.affine import Affine, Linear
 from ..errors import Location
 from ..ir import types as ty
-from ..ir.builder import Builder, constant, zero
+from ..ir.builder import Builder, zero
 from ..ir.core import Block, Op, Value, indices_of
 from ..ir.nests import nest_over
 from ..primitives import ARRAYS
 from .align import same
 from .bounds import joined
+from .forms import emitted_with_shapes, moved
 
 ZERO = Linear()
 
@@ -183,23 +184,7 @@ class Matrices:
 
     def emitted(self, builder: Builder, form: Linear) -> Value:
         """Append the arithmetic of a form without values of the nest."""
-        total: Value | None = None
-        for value, c in form.terms:
-            if value in self.affine.length_of:
-                array, axis = self.affine.length_of[value]
-                value = builder.emit("shape", (array,), ty.int64, {"axis": axis})
-            part = value if c == 1 else builder.emit("mul", (value, constant(c, ty.int64)), ty.int64)
-            total = part if total is None else builder.emit("add", (total, part), ty.int64)
-        if total is None:
-            return constant(form.constant, ty.int64)
-        return moved(builder, total, form.constant)
-
-
-def moved(builder: Builder, index: Value, by: int) -> Value:
-    """Append an index moved by a number."""
-    if not by:
-        return index
-    return builder.emit("add" if by > 0 else "sub", (index, constant(abs(by), ty.int64)), ty.int64)
+        return emitted_with_shapes(builder, form, self.affine)
 
 
 __all__ = ["ZERO", "Axis", "Factor", "Matrices"]

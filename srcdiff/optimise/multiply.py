@@ -24,11 +24,20 @@ from ..analysis.overwrites import Overwrites
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Value,
+    indices_of,
+    is_number,
+    loop_body,
+    loop_slots,
+    same_place,
+)
 from ..ir.walk import exchanged, substitute
 from ..primitives import REGISTRY
 from .align import same
-from .combine import same_place
 from .interchange import is_plain_loop
 from .matrices import ZERO, Axis, Factor, Matrices
 

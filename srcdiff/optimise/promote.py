@@ -21,9 +21,17 @@ from ..analysis.ranges import ONE, Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Value,
+    leaves_early,
+    loop_body,
+    loop_slots,
+    same_place,
+)
 from ..ir.walk import substitute
-from .combine import same_place
 from .contract import accesses_of
 from .fuse import accumulates
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Function, Value
-from ..ir.walk import substitute
+from ..ir.core import Function, Op, Value
+from ..ir.walk import ops_within, substitute
 
 
 def protect_arguments(function: Function) -> Function:
@@ -28,3 +28,28 @@ def protect_arguments(function: Function) -> Function:
                 )
     body = substitute(function.body, copies)
     return replace(function, body=replace(body, ops=(*builder.ops, *body.ops)))
+
+
+def drop_copies(function: Function) -> Function:
+    """Read parameters where copies of them are only read, and nothing writes the parameters."""
+    structure = find_structure(function.body)
+    users: dict[Value, list[Op]] = {}
+    for op in ops_within(function.body):
+        for value in op.operands:
+            users.setdefault(value, []).append(op)
+    left = set(function.results)
+    for op in ops_within(function.body):
+        left.update(value for region in op.regions for value in region.results)
+    originals = {
+        op.result: op.operands[0]
+        for op in function.body.ops
+        if op.primitive == "copy"
+        and op.operands[0] in function.parameters
+        and not structure.stores.get(structure.storage(op.operands[0]))
+        and op.result not in left
+        and all(user.primitive in ("load", "shape") for user in users.get(op.result, ()))
+    }
+    return replace(function, body=substitute(function.body, originals))
+
+
+__all__ = ["drop_copies", "protect_arguments"]

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..analysis.affine import Affine
+from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_slots
+from ..ir.builder import Builder, constant
+from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import defined_in, ops_within, uses_in
+from .forms import emitted_with_shapes
 from .fuse import accumulates
 
 IN_ORDER = (
@@ -39,8 +41,16 @@ def reorder(block: Block, affine: Affine) -> Block:
     for op in block.ops:
         if op.regions:
             op = replace(op, regions=tuple(reorder(region, affine) for region in op.regions))
-        if op.primitive == "for" and op.attributes.get("descending") and is_independent(op, affine):
-            op = replace(op, attributes={**op.attributes, "descending": False})
+        if op.primitive == "for" and not leaves_early(op):
+            counts_down = is_number(op.operands[2], -1)
+            if (counts_down or op.attributes.get("descending")) and is_independent(op, affine):
+                op = replace(op, attributes={**op.attributes, "descending": False})
+                if counts_down:
+                    low, high = (affine.form(v) + Linear((), 1) for v in op.operands[:2])
+                    with Builder(op.location) as builder:
+                        start, stop = (emitted_with_shapes(builder, form, affine) for form in (high, low))
+                    ops += builder.ops
+                    op = replace(op, operands=(start, stop, constant(1, ty.int64), *op.operands[3:]))
         ops.append(op)
     return replace(block, ops=tuple(ops))
 

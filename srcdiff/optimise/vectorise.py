@@ -34,12 +34,13 @@ from ..analysis.extremes import find_extremes
 from ..analysis.ranges import Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
-from ..ir.builder import Builder, constant
+from ..ir.builder import Builder
 from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_body, loop_slots
 from ..ir.walk import ops_within, substitute, uses_in
 from .dce import eliminate_dead
 from .dse import eliminate_dead_stores
 from .fold import simplified
+from .forms import emitted
 from .independence import StaysLoop
 from .statements import Statements
 
@@ -190,24 +191,14 @@ class Scope:
 
     def emitted(self, form: Linear, builder: Builder) -> Value:
         """An integer as a value."""
-        total: Value | None = None
-        terms = sorted(form.terms, key=lambda term: term[1] < 0)
-        for value, c in terms:
+
+        def leaf(value: Value) -> Value:
             term = self.lengths.get(value) if value in self.affine.length_of else value
             if term is None:
                 raise StaysLoop
-            if abs(c) != 1:
-                term = builder.emit("mul", (constant(abs(c), ty.int64), term), ty.int64)
-            if total is None:
-                total = term if c > 0 else builder.emit("neg", (term,), ty.int64)
-            else:
-                total = builder.emit("add" if c > 0 else "sub", (total, term), ty.int64)
-        if total is None:
-            return constant(form.constant, ty.int64)
-        if form.constant:
-            sign = "add" if form.constant > 0 else "sub"
-            total = builder.emit(sign, (total, constant(abs(form.constant), ty.int64)), ty.int64)
-        return total
+            return term
+
+        return emitted(builder, form, leaf)
 
 
 def versions_written(body: Block) -> set[Value]:

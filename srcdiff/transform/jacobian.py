@@ -14,6 +14,7 @@ The result for a result of shape `s` and a parameter of shape `t` has the shape 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
@@ -21,6 +22,7 @@ from ..ir.core import Block, Function, Value
 from ..ir.inline import inline
 from ..ir.nests import copy_elements
 from ..ir.operators import current_builder
+from .in_rows import made_in_row
 from .tangent import build_tangent, tangent_type
 
 Values = tuple[Value, ...]
@@ -308,25 +310,35 @@ def by_rows(pullback: Function, value: Value, residuals: Values, parameters: Seq
         for parameter in parameters
     )
 
+    zeros: set[int] = set()  # the rows of which parameters must be zeros before
+
     def row(held: Values, where: Values) -> Values:
-        def put(number: float, array: Value) -> Value:
-            one = constant(number, array.type.dtype)
-            return current_builder().emit("store", (array, *where, one), array.type, name=array.name)
-
-        seed = put(1.0, held[0])
+        builder = current_builder()
+        seed = held[0]
+        one = constant(1.0, seed.type.dtype)
+        seed = builder.emit("store", (seed, *where, one), seed.type, {"unit": True}, seed.name)
+        gradients = inline(pullback, (*residuals, seed))
         filled = []
-        for array, gradient in zip(held[1:], inline(pullback, (*residuals, seed)), strict=True):
-            if ty.is_array(gradient.type):
-                filled.append(
-                    copy_elements(current_builder(), array, where, gradient, (), gradient.type.ndim)
-                )
-            else:
-                filled.append(
-                    current_builder().emit("store", (array, *where, gradient), array.type, name=array.name)
-                )
-        return put(0.0, seed), *filled
+        for k, (array, gradient) in enumerate(zip(held[1:], gradients, strict=True)):
+            if not ty.is_array(gradient.type):
+                filled.append(builder.emit("store", (array, *where, gradient), array.type, name=array.name))
+                continue
+            others = (*gradients[:k], *gradients[k + 1 :])
+            direct = made_in_row(builder.ops, gradient, array, where, others)
+            if direct is None:
+                filled.append(copy_elements(builder, array, where, gradient, (), gradient.type.ndim))
+                continue
+            zeros.add(k)
+            builder.ops[:], target = direct
+            filled.append(target)
+        nothing = constant(0.0, seed.type.dtype)
+        return builder.emit("store", (seed, *where, nothing), seed.type, name=seed.name), *filled
 
-    return over_places(shape, (seed, *made), row)[1:]
+    filled = over_places(shape, (seed, *made), row)[1:]
+    for k in zeros:
+        at = next(n for n, op in enumerate(builder.ops) if made[k] in op.results)
+        builder.ops[at] = replace(builder.ops[at], attributes={"fill": "zeros"})
+    return filled
 
 
 def shape_of(value: Value) -> Values:

@@ -345,6 +345,8 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
 CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
 NOT_IN_THREADS = {
+    "collapse",
+    "collapse exchanged",
     "multiply",
     "push",
     "interchange",

@@ -25,6 +25,7 @@ from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.checks import use_checks
 from .optimise.clips import drop_clips
+from .optimise.collapse import collapse_axes, holds_sweeps
 from .optimise.combine import combine_updates
 from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
@@ -46,6 +47,7 @@ from .optimise.join import join_loops
 from .optimise.lines import keep_lines
 from .optimise.maps import sum_before_maps
 from .optimise.multiply import multiply_matrices
+from .optimise.planar import split_complex
 from .optimise.positions import name_positions
 from .optimise.postpone import postpone_trips
 from .optimise.privatise import privatise_arrays
@@ -100,12 +102,22 @@ def scan_and_join(function: Function) -> Function:
     return scanned
 
 
+def join_and_collapse(function: Function) -> Function:
+    """The function without axes that can be dropped, also once loops are joined and need no arrays between them."""
+    if not holds_sweeps(function):
+        return function
+    joined = contract_arrays(simplified(join_loops(function)))
+    collapsed = collapse_axes(joined)
+    return function if collapsed is joined else simplified(collapsed)
+
+
 FUSE: list[Stage] = [
     (OPTIONAL, "simplify", simplified),
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(use_checks(simplified(drop_clips(f))))),
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "elide", elide_copies),
+    (OPTIONAL, "collapse", join_and_collapse),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "start", start_sums),
@@ -116,6 +128,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "rows", share_rows),
     (OPTIONAL, "lines", lambda f: simplified(keep_lines(f))),
     (OPTIONAL, "contract", contract_arrays),
+    (OPTIONAL, "collapse exchanged", lambda f: simplified(collapse_axes(f))),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "tile", lambda f: simplified(tile_loops(f))),
@@ -160,6 +173,7 @@ FINISH: list[Stage] = [
     (OPTIONAL, "factor", shorten_chains),
     (OPTIONAL, "sums", factor_sums),
     (OPTIONAL, "guards", scale_guards),
+    (OPTIONAL, "planar", lambda f: simplified(split_complex(f))),
     *TUNE,
 ]
 
@@ -351,6 +365,8 @@ def gradient(program: Program, wrt: Sequence[int], optimise: bool = True, hook: 
 # exceptions of its own for indices, and int64 and uint64 together make a float64.
 CHEAP_IN_THREADS = 120  # additions: what a tape in the memory of a GPU is worth, which all threads wait for
 NOT_IN_THREADS = {
+    "collapse",
+    "collapse exchanged",
     "multiply",
     "start",
     "push",
@@ -366,6 +382,7 @@ NOT_IN_THREADS = {
     "assign collected",
     "rotate",
     "unread after rotation",
+    "planar",
     "unsigned",
     "share",
 }

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from ..ir import types as ty
 from ..ir.core import Op, Value, indices_of, leaves_early, loop_body, loop_slots
 from .affine import Affine, Linear
+from .ranges import Ranges
 from .structure import Structure
 
 
@@ -22,6 +23,7 @@ class Overwrites:
 
     def __init__(self, structure: Structure) -> None:
         self.structure, self.affine = structure, Affine(structure)
+        self.ranges = Ranges(self.affine)
 
     def survives(self, op: Op, where: tuple[Value, ...], array: Value, within: Op | None = None) -> bool:
         """Whether nothing that runs after `op` stores into element `where` of the array that `op` accesses.
@@ -271,7 +273,7 @@ class Overwrites:
         as the loops around that one stay in the same trip."""
         s = self.structure
         where, target = indices_of(op), indices_of(later)
-        if s.is_mixed(op.operands[0]) or not all(map(self.affine.is_never_negative, (*where, *target))):
+        if s.is_mixed(op.operands[0]) or not (self.counts_up(op) and self.counts_up(later)):
             return False
         loops = [op for op in s.around[later] if op.primitive in ("for", "while")]
         primes: dict[Value, Value] = {}
@@ -281,6 +283,12 @@ class Overwrites:
                 primes[index] = Value(index.name + "'", index.type)
         level = loops.index(loop)
         return self.disjoint(where, target, loops[: level + 1], level, primes, later)
+
+    def counts_up(self, access: Op) -> bool:
+        """Whether no index of an access, in the trips that make it, counts from the end of its axis."""
+        unsure = [i for i in indices_of(access) if not self.affine.is_never_negative(i)]
+        facts = self.ranges.at(access) if unsure else []
+        return all(self.ranges.implied(self.affine.form(i), facts) for i in unsure)
 
     def runs_before(self, op: Op, later: Op, common: list[Op]) -> bool:
         """Whether, within one trip of all common loops, `op` comes before `later`."""

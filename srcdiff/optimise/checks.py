@@ -40,6 +40,7 @@ LENGTHS = {
     "and",
     "or",
     "not",
+    "select",
 }
 
 
@@ -78,11 +79,11 @@ class Unifier:
                 return
             made[key] = op.result
         elif op.primitive == "for" and is_number(op.operands[0], 0) and is_number(op.operands[2], 1):
-            # `range(n)` and `range(max(n, 0))` are the same, and the latter may be known to be a length.
+            # `range(n)` and `range(max(n, 0))` are the same, and the latter may be known to be as long as another one.
             low, high, *others = op.operands
             clipped = made.get(key_of("max", (high, low), ty.int64))
-            if clipped in known and high not in self.makers:
-                op = replace(op, operands=(low, latest(clipped, known), *others))
+            if clipped in known:
+                op = replace(op, operands=(low, self.end_of(latest(clipped, known), high), *others))
         for result in op.results:
             self.makers[result] = op
             self.age[result] = len(self.age)
@@ -100,6 +101,14 @@ class Unifier:
                 known[other] = simple
         if condition.type == ty.boolean and not condition.is_constant:
             known[condition] = constant(True, ty.boolean)
+
+    def end_of(self, length: Value, high: Value) -> Value:
+        """The end of a range up to `high`, of which it is known that it has the length of another one."""
+        if high not in self.makers:
+            return length
+        maker = self.makers.get(length)
+        clips = maker is not None and maker.primitive == "max" and is_number(maker.operands[1], 0)
+        return maker.operands[0] if maker is not None and clips else high
 
     def complexity(self, value: Value) -> tuple[int, int]:
         if value.is_constant:

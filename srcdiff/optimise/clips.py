@@ -5,14 +5,17 @@
             y[i] = y[i] + t[i]                           y[i] = y[i] + t[i]
 
 Slices are read with Python's clipping, and checked where two must fit; inside loops the linear forms of indices and
-lengths often tell the outcome. Reads: structure, affine forms.
+lengths often tell the outcome, as does that a loop around makes a trip: `max(n - 2, 0)` is `n - 2` in a loop over
+`range(1, n - 1)`. Reads: structure, affine forms, ranges.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..analysis.affine import Affine, Linear
+from ..analysis.ranges import Ranges
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import constant
@@ -25,7 +28,7 @@ DECIDED = ("min", "max", "eq", "ne", "lt", "le", "gt", "ge")
 def drop_clips(function: Function) -> Function:
     while True:  # what is known of one bound may tell another one
         known: dict[Value, Value] = {}
-        body = decided(function.body, Affine(find_structure(function.body)), known)
+        body = decided(function.body, Ranges(Affine(find_structure(function.body))), known)
         if not known:
             return function
         function = replace(function, body=substitute(body, {v: latest(v, known) for v in known}))
@@ -37,34 +40,41 @@ def latest(value: Value, known: dict[Value, Value]) -> Value:
     return value
 
 
-def decided(block: Block, affine: Affine, known: dict[Value, Value]) -> Block:
-    """The block without the ops whose outcome is known; `known` says what that is."""
+def decided(block: Block, ranges: Ranges, known: dict[Value, Value], facts: Sequence[Linear] = ()) -> Block:
+    """The block without the ops whose outcome is known; `known` says what that is. `facts` hold in each run of it."""
     ops: list[Op] = []
+    ranges.layers.append(list(facts))
     for op in block.ops:
         if op.regions:
-            op = replace(op, regions=tuple(decided(region, affine, known) for region in op.regions))
+            inside = ranges.in_each_trip(op) if op.primitive == "for" else ()
+            op = replace(op, regions=tuple(decided(region, ranges, known, inside) for region in op.regions))
         elif op.primitive in (*DECIDED, "sub") and all(x.type == ty.int64 for x in op.operands):
-            value = outcome(op, affine)
+            value = outcome(op, ranges)
             if value is not None and value.type == op.result.type:
                 known[op.result] = value
                 continue
         ops.append(op)
+    ranges.layers.pop()
     return replace(block, ops=tuple(ops))
 
 
-def outcome(op: Op, affine: Affine) -> Value | None:
+def outcome(op: Op, ranges: Ranges) -> Value | None:
     a, b = op.operands
+    affine = ranges.affine
     if op.primitive == "sub":
         made = affine.structure.maker.get(a)
         parts = made.operands if made is not None and made.primitive == "add" else ()
         return next((x for x in parts if affine.form(x) == affine.form(op.result)), None)
     difference = affine.form(b) - affine.form(a)
 
+    def is_not_negative(form: Linear) -> bool:
+        return affine.is_not_negative(form) or ranges.proves(form)
+
     def at_least(n: int) -> bool:
-        return affine.is_not_negative(difference + Linear((), -n))
+        return is_not_negative(difference + Linear((), -n))
 
     def at_most(n: int) -> bool:
-        return affine.is_not_negative(difference.scaled(-1) + Linear((), n))
+        return is_not_negative(difference.scaled(-1) + Linear((), n))
 
     match op.primitive:
         case "min" | "max":

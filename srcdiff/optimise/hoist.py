@@ -20,7 +20,8 @@ from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, loop_slots
 from ..ir.walk import exchanged, ops_within
 
-INTEGER = {"add", "sub", "mul", "max", "min"}
+INTEGER = {"add", "sub", "mul", "max", "min", "select"}
+COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 
 
 def hoist_invariants(function: Function) -> Function:
@@ -88,8 +89,13 @@ def defined_directly(regions: list[Block]) -> set[Value]:
 
 def relieved(block: Block, inside: set[Value], moved: list[Op], tapes: set[Value], affine: Affine) -> Block:
     kept: list[Op] = []
+    chosen_by = {
+        op.operands[0] for op in block.ops if op.primitive == "select" and ty.is_integer(op.result.type)
+    }
     for op in block.ops:
-        if not any(v in inside for v in op.operands) and movable(op, tapes, affine):
+        if any(v in inside for v in op.operands):
+            kept.append(op)
+        elif movable(op, tapes, affine) or (op.primitive in COMPARISONS and op.result in chosen_by):
             moved.append(op)
             inside.difference_update(op.results)
         else:

@@ -12,8 +12,9 @@
 Elements that lie next to each other in memory are then reached one after the other, and LLVM vectorises; in the
 adjoint as well, which has the loops of the function. What stands before and behind the inner loops becomes loops of
 its own, and numbers that go from one to the other become arrays. Every element gets the same operations in the same
-order. A nest is exchanged if fewer of its accesses stride afterwards; affine analysis has to show that no trip reads
-or writes what an earlier part of a later trip does. Reads: structure, affine forms.
+order. A nest is exchanged if fewer of its accesses stride afterwards, where a division that has to wait for that of
+the trip before, as in the elimination of a tridiagonal system, counts as several; affine analysis has to show that no
+trip reads or writes what an earlier part of a later trip does. Reads: structure, affine forms.
 
 R. Allen, K. Kennedy, "Optimizing Compilers for Modern Architectures", section 5.2 (interchange).
 """
@@ -49,6 +50,8 @@ from .jam import chooses_numbers
 
 PLAIN = (*ACCESSES, "cast", "shape")
 SHORT = 8  # trips: loops that make fewer are not worth being inner ones
+WAITS = 16  # accesses that stride: what a division that waits for the one before it is worth
+SLOW = ("div", "mod", "pow", "sqrt")
 
 
 def interchange_loops(function: Function) -> Function:
@@ -238,16 +241,61 @@ class Interchange:
     # ------------------------------------------------------------------------------------------ whether it pays
 
     def gains(self, nest: Nest) -> bool:
-        """Whether fewer accesses of the inner loops stride when the outer index is the inner one."""
+        """Whether fewer accesses of the inner loops stride, or wait, when the outer index is the inner one."""
         before = after = 0
         for part in nest.parts:
             if part.loop is None:
                 continue
+            before += WAITS * self.waits(part.loop, loop_body(part.loop).parameters[0])
+            after += WAITS * self.waits(part.loop, nest.index)
             used = [nest.again[v] for v in self.used_again(nest, [part.loop])]
             for access in (*part.accesses, *(op for op in used if op.primitive == "load")):
                 before += self.strides(access, loop_body(part.loop).parameters[0], part.loop)
                 after += self.strides(access, nest.index, None)
         return before > after
+
+    def waits(self, loop: Op, index: Value) -> bool:
+        """Whether what an inner loop divides depends on a quotient from the trip before, as `index` goes on."""
+        body = loop_body(loop)
+        makers = {result: op for op in body.ops for result in op.results}
+        ends: list[tuple[Value, Value]] = []  # what a trip starts from, and what it leaves for the next one
+        if index is body.parameters[0]:
+            ends += [(p, y) for _, p, y, _ in loop_slots(loop) if not ty.is_array(p.type)]
+        for load in body.ops:
+            for store in body.ops if load.primitive == "load" else ():
+                if store.primitive == "store" and self.is_next(load, store, index):
+                    ends.append((load.result, store.operands[-1]))
+        return any(self.divides(start, end, makers) for start, end in ends)
+
+    def is_next(self, load: Op, store: Op, index: Value) -> bool:
+        """Whether a load finds what the trip before has stored."""
+        if self.structure.storage(load.operands[0]) is not self.structure.storage(store.operands[0]):
+            return False
+        differences = [
+            self.affine.form(i) - self.affine.form(j)
+            for i, j in zip(indices_of(load), indices_of(store), strict=True)
+        ]
+        moves = [self.affine.form(i).coefficient(index) for i in indices_of(load)]
+        return any(moves) and all(
+            not each.terms and abs(each.constant) == abs(c)
+            for each, c in zip(differences, moves, strict=True)
+        )
+
+    def divides(self, start: Value, end: Value, makers: dict[Value, Op]) -> bool:
+        """Whether there is a division on the way from one number of a trip to another one."""
+        slow: dict[Value, bool | None] = {}  # None where the number does not depend on the start
+
+        def found(value: Value) -> bool | None:
+            if value is start:
+                return False
+            if value not in slow:
+                op = makers.get(value)
+                before = [] if op is None or op.primitive == "load" else [found(v) for v in op.operands]
+                reached = [each for each in before if each is not None]
+                slow[value] = (any(reached) or op is not None and op.primitive in SLOW) if reached else None
+            return slow[value]
+
+        return bool(found(end))
 
     def used_again(self, nest: Nest, ops: Iterable[Op]) -> list[Value]:
         """What a part computes or loads for itself, in order."""

@@ -43,6 +43,21 @@ def pooled(a):
     return s
 
 
+def inner_part(a):
+    n = a.shape[0]
+    b = a.copy()
+    for j in range(1, n - 1):
+        b[1 : n - 1, j] = b[1 : n - 1, j - 1] * a[1 : n - 1, j] + 1.0
+    return np.sum(b * b)
+
+
+def test_bounds_are_known_where_a_loop_around_makes_a_trip(uncompiled: None) -> None:
+    source = srcdiff.differentiate(inner_part).gradient_source(M)
+    assert "np.empty(" not in source
+    for n in range(6):
+        assert_gradient(inner_part, (np.random.default_rng(n).standard_normal((n, 5)),))
+
+
 def test_bounds_inside_a_loop_are_not_clipped() -> None:
     assert_gradient(scan_by_slices, (A,))
     source = srcdiff.differentiate(scan_by_slices).gradient_source(A)

@@ -135,6 +135,20 @@ def checked_in_each_column(a, b):
     return np.sum(y * y)
 
 
+def eliminated_along_rows(a, b):
+    n, m = b.shape
+    q = np.zeros((n, m))
+    x = np.zeros((n, m + 1))
+    for i in range(n):
+        q[i, 0] = b[i, 0]
+        for j in range(1, m):
+            q[i, j] = (b[i, j] - a[0] * q[i, j - 1]) / (4.0 + a[1] * q[i, j - 1])
+        x[i, m] = a[3]
+        for j in range(m - 1, -1, -1):
+            x[i, j] = a[2] * x[i, j + 1] + q[i, j]
+    return np.sum(x * x)
+
+
 EXCHANGED: list[Any] = [
     sums_of_columns,
     covariance,
@@ -144,7 +158,27 @@ EXCHANGED: list[Any] = [
     carried_through_the_columns,
     summed_behind_each_column,
     checked_in_each_column,
+    eliminated_along_rows,
 ]
+
+
+def smoothed_along_rows(a, b):
+    n, m = b.shape
+    q = np.zeros((n, m))
+    for i in range(n):
+        for j in range(1, m):
+            q[i, j] = a[0] * q[i, j - 1] + b[i, j] / a[1]
+    return np.sum(q * q)
+
+
+def eliminated_along_rows_that_wait(a, b):
+    n, m = b.shape
+    q = np.ones((n, m))
+    for i in range(1, n):
+        for j in range(1, m):
+            q[i, j] = (b[i, j] - q[i - 1, 0] * q[i, j - 1]) / (4.0 + q[i, j - 1])
+        q[i, 0] = q[i, m - 1]
+    return np.sum(q * q)
 
 
 def reads_the_column_before(a, b):
@@ -214,6 +248,8 @@ KEPT: list[Any] = [
     of_a_length_that_changes,
     along_rows,
     looked_up,
+    smoothed_along_rows,
+    eliminated_along_rows_that_wait,
 ]
 
 

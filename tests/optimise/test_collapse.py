@@ -82,7 +82,7 @@ def starts_from_another_number(x, c):
 
 def not_stored_everywhere(x, c):
     n, m = x.shape
-    p = np.zeros((n, m))
+    p = np.ones((n, m))
     total = 0.0
     for j in range(m):
         for i in range(1, n):

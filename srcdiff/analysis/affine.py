@@ -125,6 +125,14 @@ class Affine:
             self.forms.clear()
         return self.common[key] or own
 
+    def unclipped(self, length: Linear) -> Linear:
+        """A length with `n` for `max(n, 0)`, which it is where there is an index below it."""
+        for value, _ in length.terms:
+            made = self.structure.maker.get(value)
+            if made is not None and is_clipped(made):
+                length = length.replaced(value, self.form(made.operands[0]))
+        return length
+
     def swaps_alike(self, array: Value, axis: int) -> bool:
         """Whether an array swaps with others that are all as long."""
         if not self.structure.is_mixed(array):

@@ -46,7 +46,7 @@ from ..ir.core import (
 from ..ir.walk import exchanged, free_values_of, ops_of, ops_within, substitute, uses_in
 from ..primitives import REGISTRY
 from .distribute import ACCESSES, Nest, Part, distributed, home_of
-from .jam import chooses_numbers
+from .jammable import chooses_numbers
 
 PLAIN = (*ACCESSES, "cast", "shape")
 SHORT = 8  # trips: loops that make fewer are not worth being inner ones

@@ -40,7 +40,8 @@ from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_bo
 from ..ir.walk import free_values_of, ops_of, rename_op, substitute_in
 from ..primitives import REGISTRY
 from .align import same
-from .jam import ACCESSES, PLAIN, conflict, is_plain_loop, ranges_of_pairs, stored_last
+from .jam import ranges_of_pairs, stored_last
+from .jammable import ACCESSES, PLAIN, conflict, is_plain_loop
 
 LARGEST_INNER, LARGEST_TRIP = 12, 16  # ops: larger trips cost more than what two at once save
 ONE = Linear((), 1)

@@ -189,13 +189,8 @@ class Joiner:
         lows = [self.affine.form(op.operands[0]) for op in (first, second)]
         ends = [self.affine.form(op.operands[1]) for op in (first, second)]
         if all(same(low, Linear()) for low in lows):  # `range(max(n, 0))` is `range(n)`
-            ends = [self.affine.form(self.unclipped(op.operands[1])) for op in (first, second)]
+            ends = [self.affine.unclipped(end) for end in ends]
         return same(*lows) and same(*ends)
-
-    def unclipped(self, length: Value) -> Value:
-        made = self.structure.maker.get(length)
-        is_clip = made is not None and made.primitive == "max" and is_number(made.operands[1], 0)
-        return made.operands[0] if made is not None and is_clip else length
 
     def share_an_array(self, first: Op, second: Op) -> bool:
         storages = {self.structure.storage(op.operands[0]) for op in accesses(first)}

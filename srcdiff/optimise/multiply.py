@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..analysis.affine import Linear, is_clipped
+from ..analysis.affine import Linear
 from ..analysis.overwrites import Overwrites
 from ..analysis.structure import find_structure
 from ..ir import types as ty
@@ -320,7 +320,7 @@ class Summation:
     def free_axis(self, array: Value, axis: int, index: Value) -> Axis:
         """All of an axis if the loops go over all of it, else where they go: what they do not read may be anything."""
         form = self.affine.form(index)
-        last = self.unclipped(self.affine.length(array, axis)) - Linear((), 1)
+        last = self.affine.unclipped(self.affine.length(array, axis)) - Linear((), 1)
         lows, highs = self.extremes(form, False), self.extremes(form, True)
         if not lows or not highs:
             raise NoProduct
@@ -332,14 +332,6 @@ class Summation:
             return Axis(certain=False)
         low, high = exact
         return Axis(low, high - low + Linear((), 1))
-
-    def unclipped(self, length: Linear) -> Linear:
-        """A length with `n` for `max(n, 0)`, which it is where there is an index below it."""
-        for value, _ in length.terms:
-            made = self.structure.maker.get(value)
-            if made is not None and is_clipped(made):
-                length = length.replaced(value, self.affine.form(made.operands[0]))
-        return length
 
     def inside(self, form: Linear) -> list[Value]:
         """The values of a form that the nest makes."""

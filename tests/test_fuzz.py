@@ -39,6 +39,7 @@ REFUSED = (
     "is first named inside a loop and read behind it",
     "this is one of two different arrays, or of parts of them",
     "its trips cannot be made again from what it carries",
+    "may still be the part of an array that it names before the loop",
 )
 # Shrinking compiles hundreds of programs: only SRCDIFF_SHRINK=1 asks for it.
 PHASES = [Phase.generate] if os.environ.get("SRCDIFF_SHRINK") != "1" else [Phase.generate, Phase.shrink]

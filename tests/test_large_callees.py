@@ -175,7 +175,6 @@ def test_what_writes_or_shares_memory_is_read_in_place(f, args):
     assert_gradient(f, args)
 
 
-@pytest.mark.usefixtures("uncompiled")
 def test_both_modes_and_the_second_order():
     check_grads(scalars, (0.4, 0.7))
     check_grads(network, (A, W))

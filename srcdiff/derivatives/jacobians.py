@@ -25,6 +25,7 @@ from ..ir import types as ty
 from ..ir.core import Function
 from ..optimise.unit_vectors import may_be_local
 from ..rules import with_rules
+from ..transform.masks import may_be_infinite_untaken
 from .derivative import Derivative, check_floats, with_written
 
 
@@ -79,8 +80,10 @@ class Hessian(Jacobian):
         self.by_tangents, self.by_pullbacks = Jacobian(of, argnums, True), Jacobian(of, argnums, False)
 
     def make_program(self, specs: Specs) -> Program:
-        backward = made_by_pullbacks(self.by_tangents, self.by_pullbacks, specs)
         forward = self.by_tangents.program(specs)
+        if may_be_infinite_untaken(self.of.program(specs).function.body):
+            return forward
+        backward = made_by_pullbacks(self.by_tangents, self.by_pullbacks, specs)
         if backward is None or not pipeline.costs_less(backward, forward.function, MARGIN):
             return forward
         return self.by_pullbacks.program(specs)

@@ -121,7 +121,7 @@ class Verifier:
             self.memory(op)
         if op.primitive in IN_PLACE:
             self.consume(op.operands[0], op)
-        if op.primitive == "alloc" and not op.attributes.keys().isdisjoint(("tape", "work", "shared")):
+        if not op.attributes.keys().isdisjoint(("tape", "work", "shared")):
             self.scratch.update(op.results)
         self.define(op.results, op)
 

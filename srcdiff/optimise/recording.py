@@ -11,7 +11,7 @@ outermost one; else it is flat. `tapes.py` puts it into the forward sweep.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..analysis.overwrites import Overwrites
 from ..analysis.structure import has_states
@@ -19,7 +19,6 @@ from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Op, Value, counts_trips, loop_body
-from ..ir.nests import copy_elements
 from ..ir.trips import trip_number
 from ..primitives import REGISTRY
 from .arrays import counts_known, recorded_lengths, tape_type
@@ -174,18 +173,6 @@ class Recording:
         return WORDS.get(maker.primitive, maker.primitive)
 
     # -------------------------------------------------------------------------------------- states
-
-    def restored(self, array: Value, result: Value) -> None:
-        builder = self.builder
-        # A copy: with a row of the tape in its place, LLVM would see memory that may overlap with all else.
-        tape, trips = self.state(array)
-        lengths = [
-            builder.emit("shape", (tape.final,), ty.int64, {"axis": len(trips) + axis})
-            for axis in range(array.type.ndim)
-        ]
-        fresh = builder.emit("alloc", lengths, result.type, {"fill": "empty", "work": True}, result.name)
-        copy_elements(builder, fresh, (), tape.final, trips, array.type.ndim)
-        builder.ops[-1] = replace(builder.ops[-1], results=(result,))
 
     def state(self, array: Value) -> tuple[Tape, list[Value]]:
         """The recorded states of an array that a loop carries, and the trip numbers to index them with."""

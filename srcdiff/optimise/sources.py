@@ -17,7 +17,7 @@ from ..analysis.structure import induction, scaling
 from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.core import Op, Value, counts_trips, indices_of, loop_body
-from ..ir.nests import flat_index, shape_elements
+from ..ir.nests import copy_elements, flat_index, shape_elements
 from ..primitives import ARRAYS, REGISTRY
 from .arrays import Length, Lengths, array_source, emitted_length, recorded_element, yielded_to
 from .estimate import CHEAP
@@ -347,6 +347,25 @@ class Sources(Recording):
         start = self.supplied(tape.start)
         lengths = [self.length_of(array, axis) for axis in range(array.type.ndim)]
         return tape.final, flat_index(self.builder, start, lengths, places)
+
+    def restored(self, array: Value, result: Value) -> None:
+        """Append a copy of a recorded state.
+
+        With a row of the tape in its place, LLVM would see memory that may overlap with all else.
+        """
+        builder = self.builder
+        if self.is_ragged(array):
+            if self.shaped(array) is None:
+                raise InternalError(f"no state of the array `{array.name or array}`", None)
+        else:
+            tape, trips = self.state(array)
+            lengths = [
+                builder.emit("shape", (tape.final,), ty.int64, {"axis": len(trips) + axis})
+                for axis in range(array.type.ndim)
+            ]
+            fresh = builder.emit("alloc", lengths, result.type, {"fill": "empty", "work": True}, result.name)
+            copy_elements(builder, fresh, (), tape.final, trips, array.type.ndim)
+        builder.ops[-1] = replace(builder.ops[-1], results=(result,))
 
     def shaped(self, array: Value) -> Value | None:
         """An array from its elements on a flat tape."""

@@ -136,4 +136,14 @@ def is_dear(op: Op) -> bool:
     return row is not None and row.cost >= DEAR
 
 
-__all__ = ["Masks", "as_condition", "joint", "selected", "unmasked"]
+def may_be_infinite_untaken(body: Block) -> bool:
+    """Whether something that may be infinite is computed beside conditions: where it is not taken, a second reverse
+    sweep loses what it was recorded under, and multiplies it by zero."""
+    ops = list(ops_within(body))
+    chooses = any(
+        op.primitive == "if" or (op.primitive == "select" and not op.attributes.get("guard")) for op in ops
+    )
+    return chooses and any(op.primitive in REGISTRY and is_dear(op) for op in ops)
+
+
+__all__ = ["Masks", "as_condition", "joint", "may_be_infinite_untaken", "selected", "unmasked"]

@@ -80,12 +80,21 @@ def rows_of(made: Op, function: Function, affine: Affine) -> Rows | None:
     if len(loops) != 1 or not axes or not is_filled or made.attributes.get("fill") not in ("empty", "zeros"):
         return None
     (loop,) = loops
+    if loop.primitive != "for":
+        return None
+    index = loop_body(loop).parameters[0]
+    axes = {axis for axis in axes if is_certain(index, made.operands[axis], affine)}
     slots = [slot for slot in loop_slots(loop) if is_of(slot[0], storage, affine)]
-    if loop.primitive != "for" or len(slots) != 1 or slots[0][0] is not made.result:
+    if not axes or len(slots) != 1 or slots[0][0] is not made.result:
         return None
     if any(is_of(v, storage, affine) for v in loop.results if v is not slots[0][3]):
         return None
     return Rows(made, loop, min(axes))
+
+
+def is_certain(index: Value, length: Value, affine: Affine) -> bool:
+    """Whether an index is in range and does not count from the end: then no two trips have the same row."""
+    return affine.is_never_negative(index) and affine.is_positive(affine.form(length) - affine.form(index))
 
 
 def is_of(value: Value, storage: Value, affine: Affine) -> bool:

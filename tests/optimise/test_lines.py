@@ -82,7 +82,29 @@ def columns(x, w):
     return total
 
 
-FUNCTIONS = [softmax, layer_norm, in_rows, read_again, neighbouring_rows, rows_filled_in_part, columns]
+def rows_twice(x, w):
+    """An index that counts from the end finds the row of another trip."""
+    n = x.shape[0]
+    y = np.zeros((n, x.shape[1]))
+    total = 0.0
+    for i in range(-n, n):
+        for j in range(x.shape[1]):
+            y[i, j] += np.sin(x[i, j])
+        for j in range(x.shape[1]):
+            total += w[i, j] * y[i, j]
+    return total
+
+
+FUNCTIONS = [
+    softmax,
+    layer_norm,
+    in_rows,
+    read_again,
+    neighbouring_rows,
+    rows_filled_in_part,
+    columns,
+    rows_twice,
+]
 
 
 @pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)

@@ -130,7 +130,8 @@ class Affine:
         for value, _ in length.terms:
             made = self.structure.maker.get(value)
             if made is not None and is_clipped(made):
-                length = length.replaced(value, self.form(made.operands[0]))
+                n = next((x for x in made.operands if not x.is_constant), made.operands[0])
+                length = length.replaced(value, self.form(n))
         return length
 
     def swaps_alike(self, array: Value, axis: int) -> bool:

@@ -14,10 +14,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..ir import types as ty
-from ..ir.core import Block, Op, Value, is_number, loop_slots
+from ..ir.core import (
+    Block,
+    Op,
+    Slot,
+    Value,
+    is_number,
+    loop_slots,
+)
 
 FEW = 1024
-Slot = tuple[Value, Value, Value, Value]  # of a loop: initial, parameter, yielded, result
 
 
 def most_trips(loop: Op) -> int | None:

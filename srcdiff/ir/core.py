@@ -148,7 +148,10 @@ def loop_body(op: Op) -> Block:
     return op.regions[-1]
 
 
-def loop_slots(op: Op) -> list[tuple[Value, Value, Value, Value]]:
+Slot = tuple[Value, Value, Value, Value]  # what a loop carries: initial, parameter, yielded, result
+
+
+def loop_slots(op: Op) -> list[Slot]:
     """(initial, parameter, yielded, result) of everything a loop carries."""
     body = loop_body(op)
     first_result = 1 if op.primitive == "while" or leaves_early(op) else 0

@@ -32,6 +32,7 @@ from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_
 from ..ir.walk import defined_in, ops_within, substitute, uses_in
 from ..primitives import REGISTRY
 from ..transform.attach import drop_attachments
+from .forms import emitted
 
 
 def check_indices(function: Function, wrt: Sequence[int]) -> Function:
@@ -418,20 +419,7 @@ class Checker:
 
     def total(self, builder: Builder, form: Linear, anchor: Anchor) -> Value:
         """A linear form as a value."""
-        result: Value | None = None
-        for value, c in form.terms:
-            term = self.integer(builder, value, anchor)
-            if abs(c) != 1:
-                term = builder.arithmetic("mul", abs(c), term)
-            if result is None:
-                result = term if c > 0 else builder.arithmetic("neg", term)
-            else:
-                result = builder.arithmetic("add" if c > 0 else "sub", result, term)
-        if result is None:
-            return constant(form.constant, ty.int64)
-        if form.constant:
-            result = builder.arithmetic("add" if form.constant > 0 else "sub", result, abs(form.constant))
-        return result
+        return emitted(builder, form, lambda value: self.integer(builder, value, anchor))
 
     def integer(self, builder: Builder, value: Value, anchor: Anchor) -> Value:
         """A term of a form as a value that can be read at an anchor."""

@@ -21,7 +21,13 @@ from dataclasses import dataclass, replace
 from ..analysis.affine import Affine
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Op, Value, loop_body, loop_slots
+from ..ir.core import (
+    Op,
+    Slot,
+    Value,
+    loop_body,
+    loop_slots,
+)
 from ..ir.trips import trip_count, trip_number
 from ..ir.walk import free_values_of, ops_of, rename_op
 from ..primitives import REGISTRY
@@ -234,7 +240,7 @@ class Emission:
         self,
         builder: Builder,
         part: Part,
-        carried: Sequence[tuple[Value, Value, Value, Value]],
+        carried: Sequence[Slot],
         renames: dict[Value, Value],
         starts: Sequence[tuple[Value, Value]],
     ) -> None:

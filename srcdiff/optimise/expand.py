@@ -27,7 +27,17 @@ from ..analysis.overwrites import Overwrites
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Slot,
+    Value,
+    indices_of,
+    is_number,
+    loop_body,
+    loop_slots,
+)
 from ..ir.trips import trip_count, trip_number
 from ..ir.walk import defined_in, free_values, ops_of, ops_within, rename_op, substitute
 from ..primitives import REGISTRY
@@ -35,7 +45,6 @@ from .interchange import is_plain_loop
 from .privatise import Privatiser, filled_first
 
 ACCESSES = ("load", "store")
-Slot = tuple[Value, Value, Value, Value]  # initial, parameter, yielded, result
 ALLOWED = {*ACCESSES, "cast", "shape", "require", "alloc", "for", "if"}
 
 

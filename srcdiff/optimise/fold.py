@@ -17,7 +17,17 @@ import numpy as np
 from ..analysis.bounds import counting_slot
 from ..ir import types as ty
 from ..ir.builder import constant
-from ..ir.core import Block, Function, Op, Value, carried, is_number, leaves_early, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Slot,
+    Value,
+    carried,
+    is_number,
+    leaves_early,
+    loop_slots,
+)
 from ..ir.walk import same, shared
 from ..primitives import ARRAYS, REGISTRY
 from ..primitives.record import number
@@ -242,7 +252,7 @@ class Folder:
     def again(self, block: Block) -> Block:
         return self.block(block, {})
 
-    def unchanged(self, slots: list[tuple[Value, Value, Value, Value]]) -> set[int]:
+    def unchanged(self, slots: list[Slot]) -> set[int]:
         found = set()
         for k, (initial, parameter, yielded, _) in enumerate(slots):
             yielded = self.value(yielded)

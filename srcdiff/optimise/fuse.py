@@ -20,7 +20,16 @@ from dataclasses import dataclass, field, replace
 
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Slot,
+    Value,
+    leaves_early,
+    loop_body,
+    loop_slots,
+)
 from ..ir.walk import defined_in, free_values_of, substitute, uses_in
 from ..primitives import REGISTRY
 
@@ -153,7 +162,7 @@ class Sums:
 
 
 def started_from_zero(
-    slots: Sequence[tuple[Value, Value, Value, Value]],
+    slots: Sequence[Slot],
     late: set[Value],
     inside: set[Value],
     maker: dict[Value, Op],

@@ -24,6 +24,7 @@ from ..ir.core import (
     Block,
     Function,
     Op,
+    Slot,
     Value,
     indices_of,
     is_number,
@@ -120,7 +121,7 @@ def sum_of(loop: Op, parameter: Value, yielded: Value, alone: bool, ranges: Rang
     return load, store
 
 
-def with_number(loop: Op, slot: tuple[Value, Value, Value, Value], load: Op, store: Op) -> tuple[Op, Op, Op]:
+def with_number(loop: Op, slot: Slot, load: Op, store: Op) -> tuple[Op, Op, Op]:
     """A load, the loop that adds to a number, and a store."""
     initial, parameter, _, result = slot
     body, slots = loop_body(loop), [s for s in loop_slots(loop) if s[1] is not parameter]

@@ -35,6 +35,7 @@ from ..ir.core import (
     Block,
     Function,
     Op,
+    Slot,
     Value,
     indices_of,
     is_number,
@@ -390,9 +391,7 @@ def grown_in_element(body: Block, inner: Op, ranges: Ranges) -> Block | None:
     return None
 
 
-def with_element(
-    body: Block, inner: Op, slot: tuple[Value, Value, Value, Value], load: Op, store: Op
-) -> Block:
+def with_element(body: Block, inner: Op, slot: Slot, load: Op, store: Op) -> Block:
     """The body with an element in place of a number of an inner loop."""
     _, parameter, yielded, _ = slot
     array, *where = load.operands

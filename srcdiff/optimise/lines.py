@@ -70,6 +70,8 @@ def rows_of(made: Op, function: Function, affine: Affine) -> Rows | None:
             or ty.is_array(op.result.type) != (op.primitive == "store")
         ):
             return None
+        if len(indices_of(op)) < made.result.type.ndim or "slices" in op.attributes:
+            return None
         around = structure.around[op]
         if len(around) == depth or around[depth].primitive != "for" or leaves_early(around[depth]):
             return None

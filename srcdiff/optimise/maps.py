@@ -25,7 +25,18 @@ from dataclasses import replace
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
-from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Slot,
+    Value,
+    indices_of,
+    is_number,
+    leaves_early,
+    loop_body,
+    loop_slots,
+)
 from ..ir.walk import defined_in, exchanged, ops_of, rename, substitute
 from ..primitives.record import REGISTRY
 from .dce import EFFECTS, eliminate_dead
@@ -64,7 +75,7 @@ class Map:
     whether it is linear in them, else it is the same in every trip.
     """
 
-    def __init__(self, loop: Op, slot: tuple[Value, Value, Value, Value], structure: Structure) -> None:
+    def __init__(self, loop: Op, slot: Slot, structure: Structure) -> None:
         self.loop, self.structure = loop, structure
         _, self.parameter, self.yielded, self.result = slot
         self.kinds: dict[Value, bool] = {}
@@ -297,7 +308,7 @@ def holds_zeros(made: Op) -> bool:
     return made.attributes["fill"] in ("zeros", "empty")
 
 
-def find_map(loop: Op, slot: tuple[Value, Value, Value, Value], structure: Structure) -> Map | None:
+def find_map(loop: Op, slot: Slot, structure: Structure) -> Map | None:
     _, parameter, yielded, _ = slot
     if not ty.is_array(parameter.type) or structure.is_mixed(parameter):
         return None

@@ -19,7 +19,16 @@ from dataclasses import replace
 from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Slot,
+    Value,
+    leaves_early,
+    loop_body,
+    loop_slots,
+)
 from ..ir.walk import ops_within, substitute, uses_in
 
 
@@ -41,8 +50,8 @@ class Privatiser:
         self.readers: dict[Value, int] = {}
         for value in uses_in(function.body):
             self.readers[value] = self.readers.get(value, 0) + 1
-        self.slot_of: dict[Value, tuple[Op, tuple[Value, Value, Value, Value]]] = {}
-        self.yields: dict[Value, tuple[Op, tuple[Value, Value, Value, Value]]] = {}
+        self.slot_of: dict[Value, tuple[Op, Slot]] = {}
+        self.yields: dict[Value, tuple[Op, Slot]] = {}
         for op in ops_within(function.body):
             if op.primitive in ("for", "while"):
                 for slot in loop_slots(op):
@@ -71,7 +80,7 @@ class Privatiser:
             return None
         return made
 
-    def ends_here(self, slot: tuple[Value, Value, Value, Value]) -> bool:
+    def ends_here(self, slot: Slot) -> bool:
         """Whether nothing reads the array behind the loop, but for loops around that only carry it along."""
         initial, _, _, result = slot
         if not self.readers.get(result):
@@ -81,7 +90,7 @@ class Privatiser:
         _, around = self.yields[result]
         return around[1] is initial and self.readers.get(initial) == 1 and self.ends_here(around)
 
-    def rewritten(self, block: Block, loop: Op, slot: tuple[Value, Value, Value, Value], made: Op) -> Block:
+    def rewritten(self, block: Block, loop: Op, slot: Slot, made: Op) -> Block:
         ops = []
         renames: dict[Value, Value] = {}
         for op in block.ops:
@@ -93,7 +102,7 @@ class Privatiser:
             ops.append(op)
         return substitute(replace(block, ops=tuple(ops)), renames)
 
-    def without_slot(self, op: Op, slot: tuple[Value, Value, Value, Value], made: Op) -> Op:
+    def without_slot(self, op: Op, slot: Slot, made: Op) -> Op:
         k = loop_slots(op).index(slot)
         body = loop_body(op)
         own = Value(slot[1].name or made.result.name, made.result.type)

@@ -230,69 +230,131 @@ def recurrence(loop: Op, overwrites: Overwrites, refused: set[Op]) -> Recurrence
 
 def pushed(r: Recurrence) -> list[Op]:
     """The loop that starts the sums, and the one whose trips add to those of later trips."""
-    builder = Builder(r.loop.location)
-    low, high, one = r.loop.operands[:3]
-    ((initial, number, yielded, result),) = loop_slots(r.inner)
-    storage = r.overwrites.structure.storage
-    grows_in, home = r.element() or (None, None)
-    name = result.name or "total"
+    return Pushing(r).emitted()
 
-    def copied(inside: Builder, ops: Iterable[Op], names: dict[Value, Value]) -> None:
-        for op in ops:
-            inside.append(rename_op(op, names))
 
-    def place(inside: Builder, index: Value) -> tuple[Value, ...]:
+def copied(inside: Builder, ops: Iterable[Op], names: dict[Value, Value]) -> None:
+    for op in ops:
+        inside.append(rename_op(op, names))
+
+
+class Pushing:
+    """A recurrence that is turned round.
+
+    `grows_in` : the load of the element that a sum grows in, and `home` the store that it ends in; without them the
+    sums are in an array of their own.
+    """
+
+    def __init__(self, r: Recurrence) -> None:
+        self.r = r
+        self.structure = r.overwrites.structure
+        self.builder = Builder(r.loop.location)
+        self.low, self.high, self.one = r.loop.operands[:3]
+        ((self.initial, self.number, self.yielded, self.result),) = loop_slots(r.inner)
+        element = r.element()
+        self.grows_in: Op | None = element and element[0]
+        self.home: Op | None = element and element[1]
+        self.name = self.result.name or "total"
+
+    def emitted(self) -> list[Op]:
+        filled = self.started()
+        r, body = self.r, loop_body(self.r.loop)
+        sums, ends = ([Value(self.name, v.type) for v in filled] for _ in range(2))
+        with Builder(r.loop.location) as outer:
+            again = self.one_sum(outer, sums)
+            now = {
+                self.structure.storage(p): again.get(y, y)
+                for _, p, y, _ in loop_slots(r.loop)
+                if ty.is_array(p.type)
+            }
+            grown = (
+                sums[0] if self.grows_in is None else now[self.structure.storage(self.grows_in.operands[0])]
+            )
+            goes_on = self.later_sums(outer, grown, again, now)
+        results = [again.get(y, y) for y in body.results]
+        if self.grows_in is None:
+            results.append(goes_on)
+        else:
+            results = [goes_on if v is grown else v for v in results]
+        self.builder.append(
+            replace(
+                r.loop,
+                operands=(*r.loop.operands, *filled),
+                regions=(outer.block((*body.parameters, *sums), results),),
+                results=(*r.loop.results, *ends),
+            )
+        )
+        return self.builder.ops
+
+    def place(self, inside: Builder, index: Value) -> tuple[Value, ...]:
         """Where the sum of a trip is."""
-        if grows_in is not None:
-            made_in = r.overwrites.structure.home
-            return tuple(index if r.loop in made_in.get(i, ()) else i for i in indices_of(grows_in))
-        if low.is_constant and low.constant == 0:
+        if self.grows_in is not None:
+            made_in = self.structure.home
+            return tuple(index if self.r.loop in made_in.get(i, ()) else i for i in indices_of(self.grows_in))
+        if is_number(self.low, 0):
             return (index,)
-        return (inside.emit("sub", (index, low), ty.int64),)
+        return (inside.emit("sub", (index, self.low), ty.int64),)
 
-    # Reading what the loop stores into, before it does.
-    index = Value(r.index.name, ty.int64)
-    names = {r.index: index, **{p: i for i, p, _, _ in loop_slots(r.loop)}}
-    line: tuple[Value, ...] = ()  # the array of the sums, where they do not grow in elements
-    started: list[Value] = []
-    if grows_in is None:
-        span = builder.emit("sub", (high, low), ty.int64)
-        length = builder.emit("max", (span, constant(0, ty.int64)), ty.int64)
-        type = ty.array(number.type, 1)
-        line = (builder.emit("alloc", (length,), type, {"fill": "empty", "trusted": True}, name),)
-    held, filled = ([Value(name, v.type) for v in line] for _ in range(2))
-    with Builder(r.loop.location) as inside:
-        copied(inside, r.before, names)
-        for array in held:
-            start = names.get(initial, initial)
-            started.append(inside.emit("store", (array, *place(inside, index), start), array.type, name=name))
-    builder.region("for", (low, high, one, *line), (inside.block((index, *held), started),), filled)
+    def started(self) -> list[Value]:
+        """Append the loop that starts the sums, and checks what trips check; gives the array of the sums, unless they
+        grow in elements."""
+        r, builder = self.r, self.builder
+        # Reading what the loop stores into, before it does.
+        index = Value(r.index.name, ty.int64)
+        names = {r.index: index, **{p: i for i, p, _, _ in loop_slots(r.loop)}}
+        line: tuple[Value, ...] = ()
+        if self.grows_in is None:
+            span = builder.emit("sub", (self.high, self.low), ty.int64)
+            length = builder.emit("max", (span, constant(0, ty.int64)), ty.int64)
+            type = ty.array(self.number.type, 1)
+            line = (builder.emit("alloc", (length,), type, {"fill": "empty", "trusted": True}, self.name),)
+        held, filled = ([Value(self.name, v.type) for v in line] for _ in range(2))
+        started: list[Value] = []
+        with Builder(r.loop.location) as inside:
+            copied(inside, r.before, names)
+            for array in held:
+                start = names.get(self.initial, self.initial)
+                where = self.place(inside, index)
+                started.append(inside.emit("store", (array, *where, start), array.type, name=self.name))
+        bounds = (self.low, self.high, self.one)
+        builder.region("for", (*bounds, *line), (inside.block((index, *held), started),), filled)
+        return filled
 
-    body = loop_body(r.loop)
-    sums, ends = ([Value(name, v.type) for v in line] for _ in range(2))
-    following = Value(r.index.name, ty.int64)
-    with Builder(r.loop.location) as outer:
+    def one_sum(self, outer: Builder, sums: list[Value]) -> dict[Value, Value]:
+        """Append what a trip does with its own sum; gives the names of what it makes."""
+        r = self.r
         again: dict[Value, Value] = {}
         copied(outer, (op for op in r.before if op.primitive != "require"), again)
-        if grows_in is not None:
-            again[result] = again[initial]
+        if self.grows_in is not None:
+            again[self.result] = again[self.initial]
         else:
-            (array,) = sums
-            again[result] = outer.emit("load", (array, *place(outer, r.index)), number.type, name=result.name)
+            where = self.place(outer, r.index)
+            again[self.result] = outer.emit(
+                "load", (sums[0], *where), self.number.type, name=self.result.name
+            )
         for op in r.behind:
-            if op is home and op.operands[-1] is result:  # the element holds it already
+            if op is self.home and op.operands[-1] is self.result:  # the element holds it already
                 again[op.result] = again.get(op.operands[0], op.operands[0])
             else:
                 copied(outer, (op,), again)
-        now = {storage(p): again.get(y, y) for _, p, y, _ in loop_slots(r.loop) if ty.is_array(p.type)}
-        grown = sums[0] if grows_in is None else now[storage(grows_in.operands[0])]
+        return again
+
+    def later_sums(
+        self, outer: Builder, grown: Value, again: dict[Value, Value], now: dict[Value, Value]
+    ) -> Value:
+        """Append the loop over later trips, to whose sums a trip adds; gives what that leaves of `grown`.
+
+        `now` are the versions of arrays, by storage, that the trip has left.
+        """
+        r, storage = self.r, self.structure.storage
+        following = Value(r.index.name, ty.int64)
         part, goes_on = Value(grown.name, grown.type), Value(grown.name, grown.type)
-        if grows_in is not None:
-            now[storage(grows_in.operands[0])] = part
+        if self.grows_in is not None:
+            now = {**now, storage(self.grows_in.operands[0]): part}
         term = {r.index: following, r.inner_index: r.index}
         terms: list[Op] = []
         for op in loop_body(r.inner).ops:
-            known = r.stored_last(op) if grows_in is not None else None
+            known = r.stored_last(op) if self.grows_in is not None else None
             if known is not None:
                 term[op.result] = again.get(known, known)
                 continue
@@ -301,27 +363,14 @@ def pushed(r: Recurrence) -> list[Op]:
                 term[array] = now.get(storage(array), array)
             terms.append(op)
         with Builder(r.inner.location) as inside:
-            where = place(inside, following)
-            term[number] = inside.emit("load", (part, *where), number.type)
+            where = self.place(inside, following)
+            term[self.number] = inside.emit("load", (part, *where), self.number.type)
             copied(inside, terms, term)
-            last = inside.emit("store", (part, *where, term[yielded]), part.type, name=part.name)
+            last = inside.emit("store", (part, *where, term[self.yielded]), part.type, name=part.name)
         first = outer.emit("add", (r.index, constant(1, ty.int64)), ty.int64)
         block = inside.block((following, part), (last,))
-        outer.region("for", (first, high, one, grown), (block,), (goes_on,))
-    results = [again.get(y, y) for y in body.results]
-    if grows_in is None:
-        results.append(goes_on)
-    else:
-        results = [goes_on if v is grown else v for v in results]
-    builder.append(
-        replace(
-            r.loop,
-            operands=(*r.loop.operands, *filled),
-            regions=(outer.block((*body.parameters, *sums), results),),
-            results=(*r.loop.results, *ends),
-        )
-    )
-    return builder.ops
+        outer.region("for", (first, self.high, self.one, grown), (block,), (goes_on,))
+        return goes_on
 
 
 __all__ = ["push_sums"]

@@ -25,6 +25,7 @@ from ..ir.core import (
     Block,
     Function,
     Op,
+    Slot,
     Value,
     is_number,
     leaves_early,
@@ -94,9 +95,6 @@ def listed_places(nest: Op, structure: Structure) -> Places | None:
 def is_plain(op: Op) -> bool:
     """Whether an op computes a number, and may do that again."""
     return op.primitive in REGISTRY or op.primitive in ("load", "cast", "shape")
-
-
-Slot = tuple[Value, Value, Value, Value]
 
 
 def listed_by(nest: Op, choice: Op, chains: list[tuple[Slot, Slot]], structure: Structure) -> Places | None:

@@ -30,11 +30,18 @@ from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
-from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_body, loop_slots
+from ..ir.core import (
+    IN_PLACE,
+    Block,
+    Function,
+    Op,
+    Slot,
+    Value,
+    loop_body,
+    loop_slots,
+)
 from ..ir.walk import defined_in, free_values_of, ops_of, rename_op
 from ..primitives import REGISTRY
-
-Slot = tuple[Value, Value, Value, Value]  # of a loop: initial, parameter, yielded, result
 
 LOOPS = ("for", "while")
 REPEATABLE = {"cast", "shape", "stop_gradient", "load", "alloc", "copy", "zeros_like", *IN_PLACE}

@@ -20,6 +20,7 @@ from ..ir.core import (
     Block,
     Function,
     Op,
+    Slot,
     Value,
     indices_of,
     is_number,
@@ -29,8 +30,6 @@ from ..ir.core import (
     same_place,
 )
 from ..ir.walk import substitute, uses_in
-
-Slot = tuple[Value, Value, Value, Value]
 
 
 def start_sums(function: Function) -> Function:

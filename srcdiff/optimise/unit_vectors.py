@@ -384,7 +384,7 @@ class UnitVectors:
                 continue
             idle = Idle(self.structure, (x.result for x in alike), (unit.made, unit.cleared))
             made = {result for op in tail for result in op.results}
-            if not idle.ops(replace(block, ops=tail)):
+            if not idle.ops(replace(block, ops=tail)) or not self.is_unsure(load, unit):
                 continue
             needed = [v for v in block.results if v in made]
             otherwise = [given for v in needed if (given := self.if_idle(v, idle, made)) is not None]
@@ -415,6 +415,10 @@ class UnitVectors:
             return constant(0, value.type)
         given = idle.as_given(value)
         return None if given in made else given
+
+    def is_unsure(self, load: Op, unit: Unit) -> bool:
+        """Whether some index of a load may be another one than that of the vector."""
+        return any(distance.terms or distance.constant for distance in self.distances(load, unit))
 
     def hits(self, builder: Builder, load: Op, unit: Unit) -> Value:
         """Whether an element is the one that is 1; its indices may count from the end."""

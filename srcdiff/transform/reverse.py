@@ -24,7 +24,18 @@ from ..analysis.activity import Activity, channels, find_active
 from ..errors import NotDifferentiable
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
-from ..ir.core import Block, Function, Op, Value, counts_trips, is_number, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Slot,
+    Value,
+    counts_trips,
+    is_number,
+    leaves_early,
+    loop_body,
+    loop_slots,
+)
 from ..ir.operators import current_builder
 from ..ir.trips import trip_count
 from ..ir.walk import free_values, ops_of, ops_within, substitute
@@ -321,7 +332,7 @@ class Reverser:
     def reverse_loop(
         self,
         op: Op,
-        slots: list[tuple[Value, Value, Value, Value]],
+        slots: list[Slot],
         shared: list[Value],
         cotangents: list[Value],
         sums: list[Value],

@@ -32,6 +32,23 @@ def same_element(x, n):
     return b[0] * b[n - 1] + b[1]
 
 
+def as_far_as_each_goes(x, n, m):
+    """Lengths that are clipped from the left are still two."""
+    y = np.zeros(len(x))
+    for i in range(max(0, n)):
+        y[i] = np.sin(x[i])
+    total = 0.0
+    for i in range(max(0, m)):
+        total += y[i] * x[i]
+    return total
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize(("n", "m"), [(2, 5), (5, 2), (-1, 3), (3, -2)])
+def test_clipped_ranges(n: int, m: int) -> None:
+    assert_gradient(as_far_as_each_goes, (numbers(6, seed=5), n, m), 0)
+
+
 def element_behind(x, n):
     a = np.zeros(n)
     b = np.zeros(n)

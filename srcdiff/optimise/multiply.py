@@ -42,6 +42,7 @@ from .expand import expansions
 from .interchange import is_plain_loop
 from .matrices import ZERO, Axis, Factor, Matrices
 
+ONE = Linear((), 1)
 SHORT = 8  # trips: over less, loops are as fast
 PURE = ("load", "cast", "shape")
 
@@ -276,7 +277,25 @@ class Summation:
         self.check_loops(
             [self.affine.form(indices_of(x)[n]) for x, f in ((first, left), (second, right)) for n in f.free]
         )
+        left, right = self.widened(left, right)
         return self.matrices.element(builder, left, right, first, second)
+
+    def widened(self, left: Factor, right: Factor) -> tuple[Factor, Factor]:
+        """Both factors whole if each lacks the first or the last row of what is one matrix, as above its diagonal.
+
+        Each row is a factor then, on one side or the other.
+        """
+        if left.array is not right.array or left.summed != right.summed or len(left.axes) != 2:
+            return left, right
+        (free,) = left.free
+        sides = left.axes[free], right.axes[free]
+        shorter = self.affine.length(left.array, free) - ONE
+        if any(side.length is None or not same(side.length, shorter) for side in sides):
+            return left, right
+        if not any(same(a.low, ZERO) and same(b.low, ONE) for a, b in (sides, sides[::-1])):
+            return left, right
+        whole = replace(left, axes=tuple(Axis() if n == free else a for n, a in enumerate(left.axes)))
+        return whole, whole
 
     def depth(self, load: Op) -> int:
         """How deep in the nest the loop is whose index moves a load, apart from the one that is summed over."""

@@ -342,7 +342,7 @@ def with_elements(update: str, array: Value, x: Expression) -> Value:
             element = builder.emit("cast", (element,), held.type.dtype)
         return builder.emit(update, (held, *indices, element), held.type, name=held.name)
 
-    return nest_over(current_builder(), array, x.lengths, updated, index="")
+    return nest_over(current_builder(), array, x.lengths, updated)
 
 
 def summed(x: Expression) -> Value:
@@ -350,7 +350,7 @@ def summed(x: Expression) -> Value:
     with Builder():
         dtype = x.at(tuple(Value("", ty.int64) for _ in x.lengths)).type
     start = constant(0.0, dtype)
-    return nest_over(current_builder(), start, x.lengths, lambda _, total, indices: total + x.at(indices), "")
+    return nest_over(current_builder(), start, x.lengths, lambda _, total, indices: total + x.at(indices))
 
 
 __all__ = [

@@ -34,6 +34,7 @@ from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_body, loop_slot
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from ..primitives import ARRAYS, REGISTRY
+from ..primitives.linalg import PRODUCTS
 from .bits import (
     BITS,
     NO_BITS,
@@ -197,7 +198,7 @@ class Tracer:
         if op.primitive in REGISTRY:
             self.bits[op.result] = union([all_bits(self.of(x)) for x in channels(op) if x in self.active])
             return
-        if op.primitive in ("matmul", "matvec"):
+        if op.primitive in PRODUCTS:
             self.product(op)
             return
         match op.primitive:

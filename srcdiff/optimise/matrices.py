@@ -54,7 +54,7 @@ class Factor:
     @property
     def is_whole(self) -> bool:
         in_order = self.array.type.layout in ("C", "F")
-        return in_order and len(self.axes) == 2 and all(axis.length is None for axis in self.axes)
+        return in_order and all(axis.length is None and axis.certain for axis in self.axes)
 
 
 class Matrices:
@@ -78,7 +78,7 @@ class Matrices:
 
     def matrix(self, factor: Factor, summed: int, other: Factor) -> tuple[Value, bool]:
         """The matrix of a factor, and whether it is read transposed for the summed axis to be where it should be."""
-        if factor.is_whole:
+        if factor.is_whole and len(factor.axes) == 2:
             return factor.array, factor.summed != summed
         needed = () if self.fits(factor) else self.needed(factor, other)
         if (factor, needed) not in self.copies:
@@ -161,6 +161,22 @@ class Matrices:
             self.known[left, right] = self.multiplied(left, right)
         where = [self.place(builder, left, first), self.place(builder, right, second)]
         return builder.emit("load", (self.known[left, right], *where), first.result.type)
+
+    def element_of_stacks(
+        self, builder: Builder, left: Factor, right: Factor, first: Op, second: Op
+    ) -> Value | None:
+        """The same of products of stacks that are read whole, whose first axes are gone over together."""
+        if not (left.is_whole and right.is_whole) or 0 in (left.summed, right.summed):
+            return None
+        if (left, right) not in self.known:
+            operands = (left.array, left.summed == 1), (right.array, right.summed == 2)
+            with self.above:
+                (self.known[left, right],) = ARRAYS["multiply_stacks"].emit(*operands)
+            made = self.above.ops[-1]
+            self.above.ops[-1] = replace(made, attributes={**made.attributes, "trusted": True})
+        at, row = (indices_of(first)[n] for n in left.free)
+        column = indices_of(second)[right.free[1]]
+        return builder.emit("load", (self.known[left, right], at, row, column), first.result.type)
 
     def place(self, builder: Builder, factor: Factor, load: Op) -> Value:
         """The row or column of a product that a load belongs to."""

@@ -85,6 +85,8 @@ def with_product(body: Block, refused: set[Op]) -> Block | None:
     """The body with one loop less; None if none adds up products. `refused` are loops that have been seen to do not."""
     overwrites = Overwrites(find_structure(body))
     for root in body.ops:
+        if root.primitive == "require":
+            overwrites.affine.learn(root)
         for loop in loops_of(root):
             if loop not in refused and (made := with_sum(body, overwrites, root, loop)) is not None:
                 return made
@@ -274,11 +276,23 @@ class Summation:
         around = max((self.structure.around[load] for load in term.loads), key=len)
         self.loops = around[around.index(self.root) :]
         left, right = self.factor(first), self.factor(second)
+        if self.are_stacks(first, second):
+            axes = [(first, n) for n in left.free] + [(second, n) for n in right.free[1:]]
+            self.check_loops([self.affine.form(indices_of(load)[n]) for load, n in axes])
+            element = self.matrices.element_of_stacks(builder, left, right, first, second)
+            if element is None:
+                raise NoProduct
+            return element
         self.check_loops(
             [self.affine.form(indices_of(x)[n]) for x, f in ((first, left), (second, right)) for n in f.free]
         )
         left, right = self.widened(left, right)
         return self.matrices.element(builder, left, right, first, second)
+
+    def are_stacks(self, first: Op, second: Op) -> bool:
+        """Whether matrices of two stacks are multiplied, each with the one at the same place."""
+        places = {indices_of(load)[0] for load in (first, second)}
+        return len(places) == 1 and all(load.operands[0].type.ndim == 3 for load in (first, second))
 
     def widened(self, left: Factor, right: Factor) -> tuple[Factor, Factor]:
         """Both factors whole if each lacks the first or the last row of what is one matrix, as above its diagonal.

@@ -266,10 +266,13 @@ class Elements(Expression):
 
 
 class Product(Expression):
-    """`left @ right`, not computed yet; its transpose is the product the other way round."""
+    """`left @ right`, not computed yet; its transpose is the product the other way round.
 
-    def __init__(self, left: Expression, right: Expression) -> None:
-        self.left, self.right = left, right
+    `rows` are the primitives of it and of its transpose where only a part of it is wanted.
+    """
+
+    def __init__(self, left: Expression, right: Expression, rows: tuple[str, str] | None = None) -> None:
+        self.left, self.right, self.rows = left, right, rows
 
     @property
     def lengths(self) -> tuple[Value, ...]:  # type: ignore[override]
@@ -281,9 +284,13 @@ class Product(Expression):
 
     @property
     def T(self) -> Expression:
-        return Product(self.right.T, self.left.T) if self.ndim > 1 else self
+        rows = None if self.rows is None else self.rows[::-1]
+        return Product(self.right.T, self.left.T, rows) if self.ndim > 1 else self
 
     def held(self) -> Held:
+        if self.rows is not None:
+            (result,) = ARRAYS[self.rows[0]].emit(as_operand(self.left), as_operand(self.right))
+            return Held(result)
         if self.left.ndim == 1:
             return multiply(self.right.T, self.left)
         return multiply(self.left, self.right)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import ARRAYS, steady, whole
+from .arrays import ARRAYS, Expression, Product, steady, whole
 from .matrices import (
     complement,
     diagonal,
@@ -110,6 +110,12 @@ def triangular(side: str, strict: bool) -> None:
     def row(of: str, side: str = side) -> Any:
         return ARRAYS[f"{'strictly_' * strict}{side}_{of}"]
 
+    def part(a: Any, b: Any) -> Any:
+        """The triangle of a product."""
+        if not isinstance(a, Expression):
+            return row("of_product")(a, b)
+        return Product(a, b, (row("of_product").name, row("of_product", OPPOSITE[side]).name))
+
     def add(of: str, to_left: Any, to_right: Any, evaluate: Any) -> None:
         whole(
             f"{'strictly_' * strict}{side}_{of}",
@@ -128,7 +134,7 @@ def triangular(side: str, strict: bool) -> None:
 
     add(
         "product",
-        lambda g, ans, a, b: row("of_product")(g, b.T),
+        lambda g, ans, a, b: part(g, b.T),
         lambda g, ans, a, b: row("product", OPPOSITE[side])(a.T, g),
         lambda a, b: kept(a, k) @ b,
     )

@@ -182,6 +182,33 @@ def solve(calls: Calls, a: Any, b: Any) -> Any:
     return apply_whole(calls, "solve" if b.ndim == 2 else "solve_vector", a, b)
 
 
+def solve_triangular(
+    calls: Calls,
+    a: Any,
+    b: Any,
+    trans: Any = 0,
+    lower: Any = False,
+    unit_diagonal: Any = False,
+    overwrite_b: Any = False,
+    check_finite: Any = True,
+) -> Any:
+    """`scipy.linalg.solve_triangular`; numbers are not checked to be finite, and nothing is overwritten."""
+    a, b = matrix(calls, a, "scipy.linalg.solve_triangular"), calls.steady(calls.as_array(b))
+    transposes = getattr(trans, "value", trans)
+    if transposes not in (0, 1, "N", "T") or not isinstance(lower, bool) or unit_diagonal is not False:
+        calls.refuse(
+            "`scipy.linalg.solve_triangular` with these options",
+            instead="`trans=0` or `1`, `lower=True` or `False`, and the diagonal of the matrix",
+        )
+    if b.ndim > 2:
+        calls.refuse(
+            f"`scipy.linalg.solve_triangular` for {b.ndim} dimensions", instead="a loop over the systems"
+        )
+    if transposes in (1, "T"):
+        a, lower = calls.transposed(a), not lower
+    return apply_whole(calls, f"solve_{'lower' if lower else 'upper'}{'_vector' * (b.ndim == 1)}", a, b)
+
+
 def least_squares(calls: Calls, a: Any, b: Any, rcond: Any = None) -> Any:
     """`np.linalg.lstsq`, of which only the solution can be used."""
     if not (rcond is None or (isinstance(rcond, Static) and rcond.value is None) or same(rcond, -1)):
@@ -261,6 +288,7 @@ def spectral_norm(calls: Calls, thing: Any, ord: Any) -> Scalar:
     return calls.total(values) if ord == "nuc" else calls.extreme(values, "max" if ord > 0 else "min")
 
 
+SCIPY_CALLS: dict[str, Any] = {"scipy.linalg.solve_triangular": solve_triangular}
 CALLS: dict[Any, Any] = {
     np.linalg.det: of_matrix("det"),
     np.linalg.slogdet: of_matrix("slogdet"),

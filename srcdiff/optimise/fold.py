@@ -123,6 +123,8 @@ class Folder:
                     self.replaced[op.result] = known
                     continue
                 available[key] = op.results
+            elif op.primitive in ("solve", "solve_vector"):
+                op = self.with_triangle(op)
             for result in op.results:
                 self.made[result] = op
             ops.append(op)
@@ -285,6 +287,14 @@ class Folder:
             if op.primitive == "add" and (negated := self.negated(a)) is not None:
                 return replace(op, primitive="sub", operands=(b, negated))
         return op
+
+    def with_triangle(self, op: Op) -> Op:
+        """A system whose matrix is the factor of Cholesky, or that transposed, reads one triangle."""
+        made = self.made.get(op.operands[0])
+        if made is None or made.primitive != "cholesky":
+            return op
+        side = "upper" if "0" in op.attributes.get("transposed", "") else "lower"
+        return replace(op, primitive=op.primitive.replace("solve", f"solve_{side}"))
 
     def complementary(self, a: Value, b: Value) -> tuple[Value, Value, Value] | None:
         """`(x if c else 0.0) + (0.0 if c else y)` is `x if c else y`."""

@@ -28,6 +28,7 @@ from .matrices import (
     lower_half,
     outer,
     over_gaps,
+    triangle,
     upper_fold,
 )
 
@@ -208,6 +209,39 @@ def system(name: str, signature: str, points: list[dict[str, int]], layouts: str
 
 solve = system("solve", "(n,n),(n,k)->(n,k)", [{"n": 3, "k": 2}, {"n": 1, "k": 1}], layouts="F")
 solve_vector = system("solve_vector", "(n,n),(n)->(n)", [{"n": 3}, {"n": 1}])
+
+
+def triangular_system(side: str, kind: str, signature: str, points: list[dict[str, int]]) -> Any:
+    """`a x = b` for a matrix of which one triangle is read; that of the transposed matrix is the opposite one."""
+
+    def transposed() -> Any:
+        return ARRAYS[f"solve_{OPPOSITE[side]}{kind}"]
+
+    row = whole(
+        f"solve_{side}{kind}",
+        f"solve_{side}{kind}({{}}, {{}})",
+        signature,
+        lambda g, ans, a, b: -triangle(side, outer(transposed()(a.T, g), ans)),
+        lambda g, ans, a, b: transposed()(a.T, g),
+        tangent=lambda t, ans, a, b: row(
+            a, perturbed((None if t[0] is None else triangle(side, t[0]), t[1]), ans)
+        ),
+        evaluate=lambda a, b: np.linalg.solve(triangle(side, a), b),
+        layouts="C" if kind else "F",
+        points=points,
+        sample=regular,
+        numbers="any",
+        doc="[G] 2.3.1, for the elements of the triangle",
+    )
+    return row
+
+
+for side in OPPOSITE:
+    triangular_system(side, "", "(n,n),(n,k)->(n,k)", [{"n": 3, "k": 2}, {"n": 1, "k": 1}, {"n": 18, "k": 3}])
+    triangular_system(side, "_vector", "(n,n),(n)->(n)", [{"n": 3}, {"n": 1}])
+
+solve_lower, solve_upper = ARRAYS["solve_lower"], ARRAYS["solve_upper"]
+
 det = whole(
     "det",
     "np.linalg.det({})",
@@ -320,12 +354,12 @@ def read_below(x: Any) -> Any:
 def cholesky_rule(g: Any, ans: Any, a: Any) -> Any:
     """[M] (9) and (10)"""
     inner = lower_half(ans.T @ g)
-    return read_below(solve(ans.T, solve(ans.T, inner.T).T))
+    return read_below(solve_upper(ans.T, solve_upper(ans.T, inner.T).T))
 
 
 def cholesky_tangent(t: Any, ans: Any, a: Any) -> Any:
     """[M] (8)"""
-    inside = solve(ans, solve(ans, from_lower(t[0])).T)
+    inside = solve_lower(ans, solve_lower(ans, from_lower(t[0])).T)
     return ans @ lower_half(inside)
 
 

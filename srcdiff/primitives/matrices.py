@@ -70,6 +70,15 @@ def upper_fold(x: Any) -> Any:
     return by_place(x.lengths, x.at, nothing, lambda i: x.at(i) + x.at(i[::-1]))
 
 
+def triangle(side: str, x: Any) -> Any:
+    """The lower or the upper triangle, with the diagonal."""
+    if not isinstance(x, Expression):
+        return np.tril(x) if side == "lower" else np.triu(x)
+    x = computed(x)
+    below, above = (x.at, nothing) if side == "lower" else (nothing, x.at)
+    return by_place(x.lengths, x.at, below, above)
+
+
 def from_lower(x: Any) -> Any:
     """The symmetric matrix with the lower triangle of `x`."""
     if not isinstance(x, Expression):

@@ -99,11 +99,12 @@ def register(row: Primitive) -> Primitive:
 
 def name_in_scipy(target: Any) -> str:
     """`scipy.special.erf` for that function; empty for others. SciPy is looked at only where the user imported it."""
-    module = sys.modules.get("scipy.special")
     name = getattr(target, "__name__", None)
-    if module is None or not isinstance(name, str) or getattr(module, name, None) is not target:
-        return ""
-    return f"scipy.special.{name}"
+    for path in ("scipy.special", "scipy.linalg"):
+        module = sys.modules.get(path)
+        if module is not None and isinstance(name, str) and getattr(module, name, None) is target:
+            return f"{path}.{name}"
+    return ""
 
 
 def row_of(target: Any) -> Primitive | None:

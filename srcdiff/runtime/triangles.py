@@ -1,4 +1,4 @@
-"""Products that read one triangle of a matrix, or of which one is wanted: generated source gets a copy of these.
+"""Products that read one triangle of a matrix, or of which one is wanted, and systems: generated source has copies.
 
 `k` is the last diagonal that a lower triangle has, or the first one of an upper triangle, as in `np.tril` and
 `np.triu`. What is beside the triangle is not read: it may be NaN, and no zero stands for it that an infinity of the
@@ -76,4 +76,70 @@ def upper_of_product(a: Matrix, b: Matrix, k: int) -> Matrix:
     return product
 
 
-__all__ = ["lower_of_product", "lower_product", "upper_of_product", "upper_product"]
+def solve_lower(a: Matrix, b: Matrix) -> Matrix:
+    """The `x` of np.tril(a) @ x = b, by forward substitution."""
+    x = np.empty(b.shape, b.dtype)
+    x[:] = b
+    for top in range(0, a.shape[0], 16):
+        below = min(top + 16, a.shape[0])
+        if top > 0 and x.shape[1] > 0:
+            x[top:below] -= np.dot(np.ascontiguousarray(a[top:below, :top]), x[:top])
+        for i in range(top, below):
+            for k in range(top, i):
+                for j in range(x.shape[1]):
+                    x[i, j] -= a[i, k] * x[k, j]
+            scale = 1.0 / a[i, i]
+            for j in range(x.shape[1]):
+                x[i, j] *= scale
+    return np.asfortranarray(x)
+
+
+def solve_upper(a: Matrix, b: Matrix) -> Matrix:
+    """The `x` of np.triu(a) @ x = b, by backward substitution."""
+    x = np.empty(b.shape, b.dtype)
+    x[:] = b
+    for below in range(a.shape[0], 0, -16):
+        top = max(below - 16, 0)
+        if below < a.shape[0] and x.shape[1] > 0:
+            x[top:below] -= np.dot(np.ascontiguousarray(a[top:below, below:]), x[below:])
+        for i in range(below - 1, top - 1, -1):
+            for k in range(i + 1, below):
+                for j in range(x.shape[1]):
+                    x[i, j] -= a[i, k] * x[k, j]
+            scale = 1.0 / a[i, i]
+            for j in range(x.shape[1]):
+                x[i, j] *= scale
+    return np.asfortranarray(x)
+
+
+def solve_lower_vector(a: Matrix, b: Matrix) -> Matrix:
+    """The same as `solve_lower` for a vector."""
+    x = b.copy()
+    for i in range(a.shape[0]):
+        total = x[i]
+        for k in range(i):
+            total -= a[i, k] * x[k]
+        x[i] = total / a[i, i]
+    return x
+
+
+def solve_upper_vector(a: Matrix, b: Matrix) -> Matrix:
+    """The same as `solve_upper` for a vector."""
+    x = b.copy()
+    for i in range(a.shape[0] - 1, -1, -1):
+        x[i] /= a[i, i]
+        for k in range(i):
+            x[k] -= a[k, i] * x[i]
+    return x
+
+
+__all__ = [
+    "lower_of_product",
+    "lower_product",
+    "solve_lower",
+    "solve_lower_vector",
+    "solve_upper",
+    "solve_upper_vector",
+    "upper_of_product",
+    "upper_product",
+]

@@ -92,7 +92,8 @@ def entry_of(calls: Calls, target: Any) -> Any:
         return None
     if found is None and is_ufunc_method(target):
         return ufunc_method(calls, target)
-    return found or SCIPY_CALLS.get(name_in_scipy(target))
+    name = name_in_scipy(target)
+    return found or SCIPY_CALLS.get(name) or linalg.SCIPY_CALLS.get(name)
 
 
 def call_library(

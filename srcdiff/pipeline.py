@@ -22,6 +22,7 @@ from .ir import types as ty
 from .ir.core import Function
 from .ir.walk import ops_within
 from .optimise.assign import assign_first
+from .optimise.axes import order_axes
 from .optimise.bins import search_bins
 from .optimise.bounds import check_indices
 from .optimise.checks import use_checks
@@ -132,6 +133,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "collapse exchanged", lambda f: simplified(collapse_axes(f))),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "axes", order_axes),
     (OPTIONAL, "bins", lambda f: simplified(search_bins(f))),
     (OPTIONAL, "tile", lambda f: simplified(tile_loops(f))),
 ]

@@ -117,10 +117,12 @@ def tests(makers: Mapping[Value, Op]) -> Iterator[Test]:
         if op.primitive != "and":
             continue
         sides = [makers.get(v) for v in op.operands]
-        ends = [between(side) for side in sides if side is not None]
+        ends = [end for side in sides if side is not None and (end := between(side)) is not None]
         if len(ends) != 2 or sides[0] is sides[1]:
             continue
-        for (a, _, from_below), (b, _, from_above) in (ends, ends[::-1]):
+        for first, second in ((0, 1), (1, 0)):
+            a, from_below = ends[first]
+            b, from_above = ends[second]
             # `a` is what stands on the greater side of the first comparison, and on the lesser one of the second.
             element = a.operands[from_below]
             if element is b.operands[1 - from_above] and element in makers:
@@ -132,13 +134,13 @@ def less(comparison: Op) -> str:
     return {"gt": "lt", "ge": "le"}.get(comparison.primitive, comparison.primitive)
 
 
-def between(comparison: Op) -> tuple[Op, str, int] | None:
-    """A comparison of floats, how strict it is, and which of its operands is the greater one."""
+def between(comparison: Op) -> tuple[Op, int] | None:
+    """A comparison of floats, and which of its operands is the greater one."""
     if comparison.primitive not in ("lt", "le", "gt", "ge"):
         return None
     if not all(ty.is_float(v.type) for v in comparison.operands):
         return None
-    return comparison, less(comparison), int(comparison.primitive in ("lt", "le"))
+    return comparison, int(comparison.primitive in ("lt", "le"))
 
 
 def is_idle_without(body: Block, makers: Mapping[Value, Op], test: Value) -> bool:

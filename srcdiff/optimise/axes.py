@@ -8,7 +8,8 @@
 Nobody but the function sees in which order the elements of such an array lie in memory, if nothing of it is used but
 its elements and lengths. Where loops stride over it, LLVM does not vectorise, and each access takes a line of the cache
 for one element; what is owed to the array has the order of its axes as well. The axis that most accesses of the deepest
-loops go along becomes the last one, if these are clearly more than those along the axis that is. Reads: structure,
+loops go along becomes the last one, if these are clearly more than those along the axis that is; loops of a few trips
+do not count. Reads: structure,
 affine forms.
 """
 
@@ -24,6 +25,7 @@ from ..ir.walk import exchanged, ops_within
 ACCESSES = ("load", "store")
 DEEPER = 16.0  # trips of a loop: what an access counts more in it than around it
 CLEARLY = 2.0  # times as many accesses
+SHORT = 8  # trips: LLVM vectorises the loop around such a one
 
 
 def order_axes(function: Function) -> Function:
@@ -70,7 +72,7 @@ def last_axes(function: Function, structure: Structure) -> dict[Value, int]:
     for op in ops_within(function.body):
         for array in {structure.origin(v) for v in op.operands} & along.keys():
             if op.primitive in ACCESSES and len(indices_of(op)) == array.type.ndim:
-                loops = [around for around in structure.around[op] if around.primitive in ("for", "while")]
+                loops = [around for around in structure.around[op] if is_long(around)]
                 axis = axis_along(op, loops[-1], affine) if loops else None
                 if axis is not None:
                     along[array][axis] += DEEPER ** len(loops)
@@ -78,6 +80,14 @@ def last_axes(function: Function, structure: Structure) -> dict[Value, int]:
                 del along[array]
     best = {array: max(range(len(each)), key=each.__getitem__) for array, each in along.items()}
     return {array: axis for array, axis in best.items() if along[array][axis] > CLEARLY * along[array][-1]}
+
+
+def is_long(op: Op) -> bool:
+    """Whether an op is a loop of more than a few trips, as far as is known: the others are unrolled."""
+    if op.primitive != "for":
+        return op.primitive == "while"
+    low, high, _ = op.operands[:3]
+    return not (low.is_constant and high.is_constant) or abs(high.constant - low.constant) >= SHORT
 
 
 def axis_along(access: Op, loop: Op, affine: Affine) -> int | None:

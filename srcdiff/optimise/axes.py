@@ -9,7 +9,7 @@ Nobody but the function sees in which order the elements of such an array lie in
 its elements and lengths. Where loops stride over it, LLVM does not vectorise, and each access takes a line of the cache
 for one element; what is owed to the array has the order of its axes as well. The axis that most accesses of the deepest
 loops go along becomes the last one, if these are clearly more than those along the axis that is; loops of a few trips
-do not count. Reads: structure,
+speak for the last axis only. Reads: structure,
 affine forms.
 """
 
@@ -72,8 +72,11 @@ def last_axes(function: Function, structure: Structure) -> dict[Value, int]:
     for op in ops_within(function.body):
         for array in {structure.origin(v) for v in op.operands} & along.keys():
             if op.primitive in ACCESSES and len(indices_of(op)) == array.type.ndim:
-                loops = [around for around in structure.around[op] if is_long(around)]
+                loops = [around for around in structure.around[op] if around.primitive in ("for", "while")]
                 axis = axis_along(op, loops[-1], affine) if loops else None
+                while loops and is_short(loops[-1]) and axis != array.type.ndim - 1:
+                    loops.pop()
+                    axis = axis_along(op, loops[-1], affine) if loops else None
                 if axis is not None:
                     along[array][axis] += DEEPER ** len(loops)
             elif op.primitive not in ("shape", "for", "if", "while"):
@@ -82,12 +85,12 @@ def last_axes(function: Function, structure: Structure) -> dict[Value, int]:
     return {array: axis for array, axis in best.items() if along[array][axis] > CLEARLY * along[array][-1]}
 
 
-def is_long(op: Op) -> bool:
-    """Whether an op is a loop of more than a few trips, as far as is known: the others are unrolled."""
+def is_short(op: Op) -> bool:
+    """Whether an op is a loop of a few trips, which LLVM unrolls."""
     if op.primitive != "for":
-        return op.primitive == "while"
+        return False
     low, high, _ = op.operands[:3]
-    return not (low.is_constant and high.is_constant) or abs(high.constant - low.constant) >= SHORT
+    return low.is_constant and high.is_constant and abs(high.constant - low.constant) < SHORT
 
 
 def axis_along(access: Op, loop: Op, affine: Affine) -> int | None:

@@ -71,7 +71,8 @@ def last_axes(function: Function, structure: Structure) -> dict[Value, int]:
         along.pop(structure.origin(value), None)
     for op in ops_within(function.body):
         for array in {structure.origin(v) for v in op.operands} & along.keys():
-            if op.primitive in ACCESSES and len(indices_of(op)) == array.type.ndim:
+            is_access = op.primitive in ACCESSES and structure.origin(op.operands[0]) is array
+            if is_access and len(indices_of(op)) == array.type.ndim:
                 loops = [around for around in structure.around[op] if around.primitive in ("for", "while")]
                 axis = axis_along(op, loops[-1], affine) if loops else None
                 while loops and is_short(loops[-1]) and axis != array.type.ndim - 1:

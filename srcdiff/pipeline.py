@@ -23,6 +23,8 @@ from .ir.core import Function
 from .ir.walk import ops_within
 from .optimise.add_factors import add_factors
 from .optimise.assign import assign_first
+from .optimise.axes import order_axes
+from .optimise.bins import search_bins
 from .optimise.bounds import check_indices
 from .optimise.checks import use_checks
 from .optimise.clips import drop_clips
@@ -69,6 +71,7 @@ from .optimise.start import start_sums
 from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
+from .optimise.through import read_originals
 from .optimise.tile import tile_loops
 from .optimise.unit_vectors import use_unit_vectors
 from .optimise.unsigned import unsigned_indices
@@ -103,6 +106,12 @@ def scan_and_join(function: Function) -> Function:
     return scanned
 
 
+def read_through_copies(function: Function) -> Function:
+    """The function without copies that are read once, and with what makes the places of a row in front of it."""
+    read = read_originals(function)
+    return function if read is function else hoist_invariants(simplified(read))
+
+
 def join_and_collapse(function: Function) -> Function:
     """The function without axes that can be dropped, also once loops are joined and need no arrays between them."""
     if not holds_sweeps(function):
@@ -132,6 +141,9 @@ FUSE: list[Stage] = [
     (OPTIONAL, "collapse exchanged", lambda f: simplified(collapse_axes(f))),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "through", read_through_copies),
+    (OPTIONAL, "axes", order_axes),
+    (OPTIONAL, "bins", lambda f: simplified(search_bins(f))),
     (OPTIONAL, "tile", lambda f: simplified(tile_loops(f))),
 ]
 PREPARE: list[Stage] = [

@@ -23,8 +23,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from ..analysis.affine import is_clipped
 from ..analysis.overwrites import Overwrites
-from ..analysis.structure import find_structure
+from ..analysis.structure import Structure, find_structure
 from ..ir.core import Function, Value
 from .dce import eliminate_dead
 from .estimate import CHEAP, estimate
@@ -80,17 +81,19 @@ def settled(function: Function, states: bool, cheap: int) -> Function:
         plan = placer.plan
         if settled:
             break
-        instead = {**instead, **shared_leaves(plan.used, placer.leaf)}
+        instead = {**instead, **better_leaves(plan.used, placer.leaf, overwrites.structure)}
     plan.tapes = {value: tape for value, tape in plan.tapes.items() if value in plan.used}
     body = Recorder(plan, overwrites.structure, placer.original).block(body)
     return eliminate_dead(replace(function, body=body))
 
 
-def shared_leaves(used: set[Value], leaf: dict[Value, Value]) -> dict[Value, Value]:
-    """What to record instead of recorded values: the one value that several of them are cheap functions of."""
+def better_leaves(used: set[Value], leaf: dict[Value, Value], structure: Structure) -> dict[Value, Value]:
+    """What to record instead of recorded values: the one value that several of them are cheap functions of, and `n`
+    for `max(n, 0)`, which nobody knows not to be negative when it comes from a tape."""
     counts = Counter(leaf[value] for value in used if value in leaf)
     return {
         value: leaf[value]
         for value in used
-        if value in leaf and (counts[leaf[value]] > 1 or leaf[value] in used)
+        if value in leaf
+        and (counts[leaf[value]] > 1 or leaf[value] in used or is_clipped(structure.maker[value]))
     }

@@ -17,7 +17,7 @@ from tests.truth import assert_gradient
 def means_between(a, x, y, weight):
     n, total = x.shape[0], 0.0
     for i in range(weight.shape[0]):
-        low, high = a * i - 1.0, a * (i + 1) - 1.0
+        low, high = a * i - 1.0, a * (i + 2) - 1.0
         count, s = 0, 0.0
         for k in range(1, n):
             if low <= x[k] and x[k] < high:
@@ -30,7 +30,7 @@ def means_between(a, x, y, weight):
 def masks(a, x, y, weight):
     total = 0.0
     for i in range(weight.shape[0]):
-        mask = np.logical_and(a * i - 1.0 <= x, x < a * (i + 1) - 1.0)
+        mask = np.logical_and(a * i - 1.0 <= x, x < a * (i + 2) - 1.0)
         total += weight[i] * np.sum(y[mask]) / (np.sum(mask) + 1)
     return total
 

@@ -47,6 +47,7 @@ from .optimise.join import join_loops
 from .optimise.lines import keep_lines
 from .optimise.maps import sum_before_maps
 from .optimise.multiply import multiply_matrices
+from .optimise.outer_products import write_outer_products
 from .optimise.planar import split_complex
 from .optimise.positions import name_positions
 from .optimise.postpone import postpone_trips
@@ -149,6 +150,7 @@ DROP: list[Stage] = [
     (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
 ]
 TUNE: list[Stage] = [  # how loops run, whatever they compute
+    (OPTIONAL, "outer products", write_outer_products),
     (OPTIONAL, "delay", delay_stores),
     (OPTIONAL, "jam nests", lambda f: combine_updates(simplified(jam_nests(f)))),
     (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),

@@ -57,6 +57,7 @@ from .optimise.protect import drop_copies, protect_arguments
 from .optimise.push import push_sums
 from .optimise.ranges import write_ranges
 from .optimise.reorder import reorder_loops
+from .optimise.replace import replace_in_place
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
@@ -69,6 +70,7 @@ from .optimise.start import start_sums
 from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
+from .optimise.sweeps import sweep_rows
 from .optimise.tile import tile_loops
 from .optimise.unit_vectors import use_unit_vectors
 from .optimise.unsigned import unsigned_indices
@@ -129,6 +131,8 @@ FUSE: list[Stage] = [
     (OPTIONAL, "rows", share_rows),
     (OPTIONAL, "lines", lambda f: simplified(keep_lines(f))),
     (OPTIONAL, "contract", contract_arrays),
+    (OPTIONAL, "replace", lambda f: simplified(replace_in_place(f))),
+    (OPTIONAL, "sweeps", lambda f: simplified(keep_lines(simplified(sweep_rows(f))))),
     (OPTIONAL, "collapse exchanged", lambda f: simplified(collapse_axes(f))),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),

@@ -1,4 +1,4 @@
-"""The special functions that a program calls, as text to be copied into its module; the modules it must import.
+"""The functions of the runtime that a program calls, as text to be copied into its module; the modules it must import.
 
 lgamma_grad calls `digamma`    ->    "@njit\\ndef digamma(x): ..."
 """
@@ -11,15 +11,21 @@ from types import FunctionType
 
 from ..ir.core import Function
 from ..ir.walk import ops_within
-from ..primitives import REGISTRY
-from ..runtime import special
+from ..primitives import ARRAYS, REGISTRY
+from ..runtime import special, stacks, triangles
 
-FUNCTIONS = {name: f for name, f in vars(special).items() if isinstance(f, FunctionType)}
+TEXTS = {**{n: row.text for n, row in REGISTRY.items()}, **{n: row.text for n, row in ARRAYS.items()}}
+FUNCTIONS = {
+    name: f
+    for module in (special, stacks, triangles)
+    for name, f in vars(module).items()
+    if isinstance(f, FunctionType)
+}
 
 
 def called_functions(function: Function) -> list[str]:
-    """The names of the special functions that a program calls, directly or not, in the order of their file."""
-    texts = {REGISTRY[op.primitive].text for op in ops_within(function.body) if op.primitive in REGISTRY}
+    """The names of the runtime's functions that a program calls, directly or not, in the order of their file."""
+    texts = {TEXTS[op.primitive] for op in ops_within(function.body) if op.primitive in TEXTS}
     return with_callees(
         {name for text in texts for name in re.findall(r"\b(\w+)\(", text) if name in FUNCTIONS}
     )
@@ -34,9 +40,10 @@ def with_callees(names: set[str]) -> list[str]:
 
 
 def plain_source(name: str) -> str:
-    """The source of a special function without annotations, under Numba's decorator."""
+    """The source of a function of the runtime without annotations, under Numba's decorator."""
     signature, _, body = inspect.getsource(FUNCTIONS[name]).partition("\n")
     signature = re.sub(r": [\w\[\]]+(?=[,)])| -> \w+", "", signature)
+    signature = re.sub(r": \w+ = ", "=", signature)
     return f"@njit\n{signature}\n{body}"
 
 

@@ -10,11 +10,10 @@ Where the loops might make no trip, an array may have less than they would read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
-from ..errors import Location
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
 from ..ir.core import Block, Op, Value, indices_of
@@ -31,12 +30,14 @@ ZERO = Linear()
 class Axis:
     """What of an axis of an array is multiplied: all of it if `length` is None, else so much from `low` on.
 
-    `certain` says that the loops stay inside of it.
+    `certain` says that the loops stay inside of it, `idle` how much at its end is beside a triangle, so that it is not
+    read and need not exist.
     """
 
     low: Linear = ZERO
     length: Linear | None = None
     certain: bool = True
+    idle: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,42 +55,64 @@ class Factor:
     @property
     def is_whole(self) -> bool:
         in_order = self.array.type.layout in ("C", "F")
-        return in_order and len(self.axes) == 2 and all(axis.length is None for axis in self.axes)
+        return in_order and all(axis.length is None and axis.certain for axis in self.axes)
 
 
 class Matrices:
-    """The products of matrices above a nest of loops, at its location."""
+    """The products of matrices above an op, at its location."""
 
-    def __init__(self, affine: Affine, location: Location | None) -> None:
-        self.affine = affine
-        self.above = Builder(location)
-        self.copies: dict[tuple[Factor, tuple[Linear, ...]], Value] = {}
-        self.known: dict[tuple[Factor, Factor], Value] = {}  # the products
+    def __init__(self, affine: Affine, below: Op, copies: dict[Hashable, Value]) -> None:
+        self.affine, self.below = affine, below
+        self.above = Builder(below.location)
+        self.copies = copies  # also those for other nests
+        self.known: dict[tuple[str, Factor, Factor], Value] = {}  # the products
 
-    def multiplied(self, left: Factor, right: Factor) -> Value:
-        """Append a product above the nest."""
-        operands = self.matrix(left, 1, right), self.matrix(right, 0, left)
+    def multiplied(self, row: str, left: Factor, right: Factor, rank: int = 2) -> Value:
+        """Append a product above the nest, of matrices or of stacks of them."""
+        operands = self.matrix(left, rank - 1, right, rank), self.matrix(right, rank - 2, left, rank)
         with self.above:
-            (result,) = ARRAYS["matmul"].emit(*operands)
+            (result,) = ARRAYS[row].emit(*operands)
         if all(axis.certain for factor in (left, right) for axis in factor.axes):
             made = self.above.ops[-1]
             self.above.ops[-1] = replace(made, attributes={**made.attributes, "trusted": True})
         return result
 
-    def matrix(self, factor: Factor, summed: int, other: Factor) -> tuple[Value, bool]:
+    def matrix(self, factor: Factor, summed: int, other: Factor, rank: int) -> tuple[Value, bool]:
         """The matrix of a factor, and whether it is read transposed for the summed axis to be where it should be."""
-        if factor.is_whole:
+        if factor.is_whole and len(factor.axes) == rank:
             return factor.array, factor.summed != summed
         needed = () if self.fits(factor) else self.needed(factor, other)
-        if (factor, needed) not in self.copies:
-            self.copies[factor, needed] = self.copied(factor, needed)
-        at = factor.summed if len(factor.axes) == 2 else 1
-        return self.copies[factor, needed], at != summed
+        key = self.key(factor, needed)
+        if not self.is_above(self.copies.get((rank, key))):
+            self.copies[rank, key] = self.copied(factor, needed, rank)
+        at = factor.summed if len(factor.axes) == rank else 1
+        return self.copies[rank, key], at != summed
+
+    def key(self, factor: Factor, needed: Sequence[Linear]) -> Hashable:
+        """What a copy is made of, in values that are the same for all nests of a program."""
+
+        def plain(form: Linear | None) -> Hashable:
+            if form is None:
+                return None
+            terms = (((self.affine.length_of.get(v, v)), c) for v, c in form.terms)
+            return frozenset(terms), form.constant
+
+        axes = tuple((plain(axis.low), plain(axis.length), axis.idle) for axis in factor.axes)
+        summed = factor.summed if len(axes) > 2 else None
+        return factor.array, summed, axes, tuple(map(plain, needed))
+
+    def is_above(self, copy: Value | None) -> bool:
+        """Whether a copy is made before the products."""
+        structure = self.affine.structure
+        made = structure.maker.get(copy) if copy is not None else None
+        if made is None:
+            return any(copy in op.results for op in self.above.ops)
+        return not structure.around[made] and structure.place[made] < structure.place[self.below]
 
     def fits(self, factor: Factor) -> bool:
         """Whether what is read of an array certainly exists, be the loops without a trip."""
         rests = (
-            self.affine.length(factor.array, n) - axis.low - axis.length
+            self.affine.length(factor.array, n) - axis.low - self.read_length(factor, n)
             for n, axis in enumerate(factor.axes)
             if axis.length is not None
         )
@@ -105,35 +128,40 @@ class Matrices:
 
     def read_length(self, factor: Factor, axis: int) -> Linear:
         """How much of an axis is read."""
-        length = factor.axes[axis].length
-        return self.affine.length(factor.array, axis) if length is None else length
+        length, idle = factor.axes[axis].length, factor.axes[axis].idle
+        return self.affine.length(factor.array, axis) if length is None else length - Linear((), idle)
 
-    def copied(self, factor: Factor, needed: Sequence[Linear]) -> Value:
-        """Append a copy of what is read of an array, as a matrix; of more axes, those not summed over become one.
+    def copied(self, factor: Factor, needed: Sequence[Linear], rank: int) -> Value:
+        """Append a copy of what is read of an array; of more axes than `rank`, those not summed over become one.
 
         Unless all that is `needed` is positive, the loops make no trip, and nothing is read.
         """
         array, builder = factor.array, self.above
         lengths = [self.length(builder, factor, axis) for axis in range(len(factor.axes))]
-        order = list(range(len(lengths))) if len(lengths) == 2 else [*factor.free, factor.summed]
-        rows = lengths[order[0]]
-        for axis in order[1:-1]:
-            rows = builder.emit("mul", (rows, lengths[axis]), ty.int64)
-        type = ty.array(array.type.dtype, 2)
-        attributes = {"fill": "empty", "trusted": True}
-        start = builder.emit("alloc", (rows, lengths[order[-1]]), type, attributes, array.name)
+        keeps_axes = len(lengths) == rank
+        order = list(range(rank)) if keeps_axes else [*factor.free, factor.summed]
+        shape = lengths
+        if not keeps_axes:
+            rows = lengths[order[0]]
+            for axis in order[1:-1]:
+                rows = builder.emit("mul", (rows, lengths[axis]), ty.int64)
+            shape = [rows, lengths[order[-1]]]
+        type = ty.array(array.type.dtype, len(shape))
+        start = builder.emit("alloc", shape, type, {"fill": "empty", "trusted": True}, array.name)
 
         def store(builder: Builder, held: Value, indices: tuple[Value, ...]) -> Value:
             where = dict(zip(order, indices, strict=True))
             source = [self.shifted(builder, where[n], factor.axes[n].low) for n in range(len(order))]
             element = builder.emit("load", (array, *source), array.type.dtype)
+            if keeps_axes:
+                return builder.emit("store", (held, *indices, element), type, name=held.name)
             row = indices[0]
             for axis, index in zip(order[1:-1], indices[1:-1], strict=True):
                 row = builder.emit("mul", (row, lengths[axis]), ty.int64)
                 row = builder.emit("add", (row, index), ty.int64)
             return builder.emit("store", (held, row, indices[-1], element), type, name=held.name)
 
-        over = [lengths[axis] for axis in order]
+        over = [self.length(builder, factor, axis, read=True) for axis in order]
         if not needed:
             return nest_over(builder, start, over, store)
         conditions = [builder.compare("gt", self.emitted(builder, form), 0) for form in needed]
@@ -144,23 +172,39 @@ class Matrices:
         builder.region("if", (makes_trips,), (then.block((), (filled,)), Block((), (), (start,))), (result,))
         return result
 
-    def length(self, builder: Builder, factor: Factor, axis: int) -> Value:
+    def length(self, builder: Builder, factor: Factor, axis: int, read: bool = False) -> Value:
+        """How long a matrix is, or how much of that is read."""
         length = factor.axes[axis].length
         if length is None:
             return builder.emit("shape", (factor.array,), ty.int64, {"axis": axis})
+        if read:
+            length = self.read_length(factor, axis)
         made = self.emitted(builder, length)
         if self.affine.is_not_negative(length):
             return made
         return builder.emit("max", (made, zero(ty.int64)), ty.int64)
 
-    def element(self, builder: Builder, left: Factor, right: Factor, first: Op, second: Op) -> Value:
+    def element(
+        self, builder: Builder, row: str, left: Factor, right: Factor, first: Op, second: Op
+    ) -> Value:
         """Append the load of what the trips add up of the products of two loads, of these factors."""
-        if (left, right) not in self.known and (right, left) in self.known:
+        if (row, left, right) not in self.known and (row, right, left) in self.known:
             first, second, left, right = second, first, right, left
-        if (left, right) not in self.known:
-            self.known[left, right] = self.multiplied(left, right)
+        if (row, left, right) not in self.known:
+            self.known[row, left, right] = self.multiplied(row, left, right)
         where = [self.place(builder, left, first), self.place(builder, right, second)]
-        return builder.emit("load", (self.known[left, right], *where), first.result.type)
+        return builder.emit("load", (self.known[row, left, right], *where), first.result.type)
+
+    def element_of_stacks(
+        self, builder: Builder, left: Factor, right: Factor, first: Op, second: Op
+    ) -> Value:
+        """The same for products of stacks, whose first axes are gone over together."""
+        key = ("multiply_stacks", left, right)
+        if key not in self.known:
+            self.known[key] = self.multiplied(*key, rank=3)
+        axes = [(left, first, n) for n in left.free] + [(right, second, right.free[1])]
+        where = [self.shifted(builder, indices_of(x)[n], f.axes[n].low.scaled(-1)) for f, x, n in axes]
+        return builder.emit("load", (self.known[key], *where), first.result.type)
 
     def place(self, builder: Builder, factor: Factor, load: Op) -> Value:
         """The row or column of a product that a load belongs to."""

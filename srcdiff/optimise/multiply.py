@@ -8,7 +8,13 @@
 The adjoint of a product is two products, so that the reverse sweep is left to BLAS too. The loop over `k` may be any of
 a nest, may add several products, to numbers or to elements, and each to elements of its own. What is multiplied must be
 the same in the whole nest; what the nest stores into an array that was a copy before is read from what it was copied
-from, if the loads find the elements as they were. A matrix that is longer than the loops, or has more than two axes, is
+from, if the loads find the elements as they were. A triangle may be summed over:
+
+    for i in range(n):                               t = lower_product(a, b, -1)
+        for j in range(m):                           for i in range(n):
+            for k in range(i):            ->             for j in range(m):
+                c[i, j] += a[i, k] * b[k, j]                 c[i, j] += t[i, j]
+ A matrix that is longer than the loops, or has more than two axes, is
 copied first as far as they go: what they do not read may not exist, or not be a number. Only where the nest is in no
 other loop: in one, matrices are often small, and a call costs more than their elements. The loops must go over most
 elements of the product, as over a triangle; a band is not worth it. Reads: structure, affine forms.
@@ -16,7 +22,7 @@ elements of the product, as over a triangle; a band is not worth it. Reads: stru
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Linear
@@ -35,13 +41,16 @@ from ..ir.core import (
     loop_slots,
     same_place,
 )
-from ..ir.walk import exchanged, substitute
+from ..ir.walk import exchanged, ops_within, substitute
 from ..primitives import REGISTRY
 from .align import same
 from .expand import expansions
+from .forms import emitted_with_shapes
 from .interchange import is_plain_loop
 from .matrices import ZERO, Axis, Factor, Matrices
+from .separate import separations
 
+ONE = Linear((), 1)
 SHORT = 8  # trips: over less, loops are as fast
 PURE = ("load", "cast", "shape")
 
@@ -68,48 +77,97 @@ class Term:
         )
 
 
+@dataclass(frozen=True)
+class Triangle:
+    """The part of a matrix that is summed over: the rows that a load reads, and places of the summed axis.
+
+    `row` is the primitive that reads it, `low` and `high` are the ends of the places in the matrix, `shift` what they
+    are more than the index of the summed loop.
+    """
+
+    load: Op
+    row: str
+    rows: Axis
+    low: Linear
+    high: Linear
+    shift: Linear
+
+
 def multiply_matrices(function: Function) -> Function:
     """Give sums to BLAS until there is none left that is a product of matrices."""
     refused: set[Op] = set()
     parted: set[Op] = set()
+    separated: set[Op] = set()
+    copies: dict[Hashable, Value] = {}
     for _ in range(64):
-        body = with_product(function.body, refused) or with_expanded_product(function.body, parted)
+        body = (
+            with_product(function.body, refused, copies)
+            or with_expanded_product(function.body, parted, copies)
+            or with_separated_product(function.body, separated, copies)
+        )
         if body is None:
             break
         function = replace(function, body=body)
     return function
 
 
-def with_product(body: Block, refused: set[Op]) -> Block | None:
+def with_product(body: Block, refused: set[Op], copies: dict[Hashable, Value]) -> Block | None:
     """The body with one loop less; None if none adds up products. `refused` are loops that have been seen to do not."""
     overwrites = Overwrites(find_structure(body))
     for root in body.ops:
+        if root.primitive == "require":
+            overwrites.affine.learn(root)
         for loop in loops_of(root):
-            if loop not in refused and (made := with_sum(body, overwrites, root, loop)) is not None:
+            if loop not in refused and (made := with_sum(body, overwrites, root, loop, copies)) is not None:
                 return made
             refused.add(loop)
     return None
 
 
-def with_expanded_product(body: Block, refused: set[Op]) -> Block | None:
+def with_expanded_product(body: Block, refused: set[Op], copies: dict[Hashable, Value]) -> Block | None:
     """The body with a product of what a loop around the sum has made before; `refused` are nests that have none."""
     for expanded in expansions(body, refused):
         overwrites = Overwrites(find_structure(expanded.body))
         for loop in loops_of(expanded.nest):
-            made = with_sum(expanded.body, overwrites, expanded.second, loop)
+            made = with_sum(expanded.body, overwrites, expanded.second, loop, copies)
             if made is not None:
                 return made
     return None
 
 
-def with_sum(body: Block, overwrites: Overwrites, root: Op, loop: Op) -> Block | None:
-    """The body with products in place of a loop in a nest; None if the loop does not add up products."""
+def with_separated_product(body: Block, refused: set[Op], copies: dict[Hashable, Value]) -> Block | None:
+    """The body with a product that a nest adds besides other things; `refused` are stores that add none."""
+    for separated in separations(body, refused):
+        overwrites = Overwrites(find_structure(separated.body))
+        for loop in loops_of(separated.nest):
+            made = with_sum(separated.body, overwrites, separated.nest, loop, copies, separated.rest)
+            if made is not None:
+                return made
+    return None
+
+
+def with_sum(
+    body: Block,
+    overwrites: Overwrites,
+    root: Op,
+    loop: Op,
+    copies: dict[Hashable, Value],
+    before: Op | None = None,
+) -> Block | None:
+    """The body with products in place of a loop in a nest; None if the loop does not add up products.
+
+    They are computed above the nest, or `before` another op above it that leaves their factors as they are.
+    """
+    before = before or root
     try:
-        above, instead, results = Summation(overwrites, root, loop).products()
+        summation = Summation(overwrites, root, loop, Matrices(overwrites.affine, before, copies))
+        instead, results = summation.products()
     except NoProduct:
         return None
+    above = summation.matrices.above.ops
     nest = exchanged(Block((), (root,), ()), {loop: instead}).ops
-    return substitute(exchanged(body, {root: [*above, *nest]}), results)
+    places = {root: nest, before: [*above, *(nest if before is root else (before,))]}
+    return substitute(exchanged(body, places), results)
 
 
 def loops_of(op: Op) -> Iterator[Op]:
@@ -123,17 +181,20 @@ def loops_of(op: Op) -> Iterator[Op]:
 class Summation:
     """A loop that may add up products, in a nest whose outermost loop is `root`."""
 
-    def __init__(self, overwrites: Overwrites, root: Op, loop: Op) -> None:
+    def __init__(self, overwrites: Overwrites, root: Op, loop: Op, matrices: Matrices) -> None:
         self.overwrites, self.root, self.loop = overwrites, root, loop
         self.affine, self.structure = overwrites.affine, overwrites.structure
         self.index = loop_body(loop).parameters[0]
         self.sums: set[Value] = set()  # what is added to: numbers, and versions of arrays
         self.varying: set[Value] = {self.index}  # what differs from trip to trip
-        self.loops: tuple[Op, ...] = ()  # those around what is multiplied
-        self.matrices = Matrices(self.affine, root.location)
+        self.loops: tuple[
+            Op, ...
+        ] = ()  # those around what is multiplied, but for the one that is summed over
+        self.inner: list[Op] = []  # those in the summed one around what is being emitted
+        self.matrices = matrices
 
-    def products(self) -> tuple[list[Op], list[Op], dict[Value, Value]]:
-        """The products, what stands in place of the loop, and what becomes of its results."""
+    def products(self) -> tuple[list[Op], dict[Value, Value]]:
+        """What stands in place of the loop, and what becomes of its results."""
         trips = self.affine.form(self.loop.operands[1]) - self.affine.form(self.loop.operands[0])
         if not trips.terms and trips.constant < SHORT:
             raise NoProduct
@@ -148,14 +209,28 @@ class Summation:
             raise NoProduct
         starts = {parameter: initial for initial, parameter, _, _ in slots}
         made = substitute(Block((), tuple(builder.ops), ends), starts)
+        if self.inside(trips) and not all(map(self.is_there, ops_within(body))):
+            made = self.where_it_runs(made, tuple(starts.values()))
         results = dict(zip((result for *_, result in slots), made.results, strict=True))
-        return self.matrices.above.ops, list(made.ops), results
+        return list(made.ops), results
+
+    def is_there(self, op: Op) -> bool:
+        """Whether the element of a store exists where the loop makes no trip, as in the first row of a triangle."""
+        return op.primitive != "store" or self.affine.is_in_range(op.operands[0], indices_of(op))
+
+    def where_it_runs(self, made: Block, starts: tuple[Value, ...]) -> Block:
+        """What is made, where the loop makes a trip; else what it starts from."""
+        with Builder(self.loop.location) as builder:
+            makes_trips = builder.compare("lt", *self.loop.operands[:2])
+            results = tuple(Value(v.name, v.type) for v in starts)
+            builder.region("if", (makes_trips,), (made, Block((), (), starts)), results)
+        return builder.block((), results)
 
     def find_varying(self, block: Block) -> None:
         """Find what is added to, and what else differs from trip to trip."""
         for op in block.ops:
             if op.primitive == "for":
-                if not is_plain_loop(op) or any(v in self.varying for v in op.operands[:3]):
+                if not is_plain_loop(op) or op.operands[2] in self.varying:
                     raise NoProduct
                 for initial, parameter, _, result in loop_slots(op):
                     if initial not in self.sums:
@@ -181,9 +256,12 @@ class Summation:
         for op in block.ops:
             if op.primitive == "for":
                 body = loop_body(op)
+                self.inner.append(op)
+                operands = (*self.stretched(builder, op), *op.operands[2:])
                 with Builder(op.location) as inside:
                     ends = self.one_trip(inside, body)
-                builder.append(replace(op, regions=(inside.block(body.parameters, ends),)))
+                self.inner.pop()
+                builder.append(replace(op, operands=operands, regions=(inside.block(body.parameters, ends),)))
             elif op.primitive == "store":
                 total = self.total(builder, op.operands[-1], op)
                 builder.append(replace(op, operands=(*op.operands[:-1], total)))
@@ -195,6 +273,30 @@ class Summation:
             elif not any(v in self.varying for v in op.results):
                 builder.append(op)
         return tuple(v if ty.is_array(v.type) else self.total(builder, v, None) for v in block.results)
+
+    def stretched(self, builder: Builder, op: Op) -> tuple[Value, Value]:
+        """The range of a loop in the summed one, from the lowest to the highest that it reaches in any trip."""
+        low, high = op.operands[:2]
+        if low not in self.varying and high not in self.varying:
+            return low, high
+        self.loops = tuple(self.inner)
+        ends = self.ends(self.index)
+        if ends is None or not is_number(op.operands[2], 1):
+            raise NoProduct
+        forms = [
+            form.replaced(self.index, ends[(form.coefficient(self.index) > 0) == top])
+            for form, top in ((self.affine.form(low), False), (self.affine.form(high), True))
+        ]
+        start, stop = map(self.affine.form, self.loop.operands[:2])
+        excess = forms[1] - forms[0] - (stop - start)
+        if (
+            excess.terms
+            or excess.constant > 0
+            or any(v in self.varying for form in forms for v, _ in form.terms)
+        ):
+            raise NoProduct  # where the summed loop makes no trip, this one might
+        first, last = (emitted_with_shapes(builder, form, self.affine) for form in forms)
+        return first, last
 
     def total(self, builder: Builder, value: Value, store: Op | None) -> Value:
         """A sum to which the trip adds, as it is behind the last trip."""
@@ -223,15 +325,11 @@ class Summation:
         if made is None or value not in self.varying or made.regions:
             raise NoProduct
         match made.primitive, made.operands:
-            case "load", (array, *where) if array in self.sums:
-                if (
-                    store is None
-                    or array is not store.operands[0]
-                    or not same_place(tuple(where), indices_of(store))
-                ):
-                    raise NoProduct
-                starts.append(value)
-                return []
+            case "load", (array, *where) if store is not None and array is store.operands[0]:
+                if same_place(tuple(where), indices_of(store)):
+                    starts.append(value)
+                    return []
+                return self.monomials(value)
             case "add", (a, b):
                 return self.terms(a, store, starts) + self.terms(b, store, starts)
             case "sub", (a, b):
@@ -246,7 +344,7 @@ class Summation:
             return [Term(times=(value,))]
         made = self.structure.maker[value]
         match made.primitive, made.operands:
-            case "load", (array, *_) if array not in self.sums:
+            case "load", (array, *_) if array not in self.sums or self.overwrites.original(made) is not None:
                 return [Term((made,))]
             case "neg", (a,):
                 return [replace(t, negative=not t.negative) for t in self.monomials(a)]
@@ -271,12 +369,42 @@ class Summation:
         # The index of the innermost loop goes along the rows of the product.
         first, second = sorted(term.loads, key=self.depth)
         around = max((self.structure.around[load] for load in term.loads), key=len)
-        self.loops = around[around.index(self.root) :]
-        left, right = self.factor(first), self.factor(second)
-        self.check_loops(
-            [self.affine.form(indices_of(x)[n]) for x, f in ((first, left), (second, right)) for n in f.free]
-        )
-        return self.matrices.element(builder, left, right, first, second)
+        self.loops = tuple(loop for loop in around[around.index(self.root) :] if loop is not self.loop)
+        triangle = self.triangle(first, second)
+        if triangle is not None and triangle.load is second:
+            first, second = second, first
+        left, right = self.factor(first, triangle), self.factor(second, triangle)
+        are_stacks = triangle is None and self.are_stacks(first, second)
+        axes = [(first, n) for n in left.free] + [(second, n) for n in right.free[are_stacks:]]
+        self.check_loops([self.affine.form(indices_of(load)[n]) for load, n in axes])
+        if are_stacks:
+            return self.matrices.element_of_stacks(builder, left, right, first, second)
+        if triangle is not None:
+            return self.matrices.element(builder, triangle.row, left, right, first, second)
+        left, right = self.widened(left, right)
+        return self.matrices.element(builder, "matmul", left, right, first, second)
+
+    def are_stacks(self, first: Op, second: Op) -> bool:
+        """Whether matrices of two stacks are multiplied, each with the one at the same place."""
+        places = {indices_of(load)[0] for load in (first, second)}
+        return len(places) == 1 and all(load.operands[0].type.ndim == 3 for load in (first, second))
+
+    def widened(self, left: Factor, right: Factor) -> tuple[Factor, Factor]:
+        """Both factors whole if each lacks the first or the last row of what is one matrix, as above its diagonal.
+
+        Each row is a factor then, on one side or the other.
+        """
+        if left.array is not right.array or left.summed != right.summed or len(left.axes) != 2:
+            return left, right
+        (free,) = left.free
+        sides = left.axes[free], right.axes[free]
+        shorter = self.affine.length(left.array, free) - ONE
+        if any(side.length is None or not same(side.length, shorter) for side in sides):
+            return left, right
+        if not any(same(a.low, ZERO) and same(b.low, ONE) for a, b in (sides, sides[::-1])):
+            return left, right
+        whole = replace(left, axes=tuple(Axis() if n == free else a for n, a in enumerate(left.axes)))
+        return whole, whole
 
     def depth(self, load: Op) -> int:
         """How deep in the nest the loop is whose index moves a load, apart from the one that is summed over."""
@@ -285,7 +413,7 @@ class Summation:
 
     # ------------------------------------------------------------------------------------------- what is multiplied
 
-    def factor(self, load: Op) -> Factor:
+    def factor(self, load: Op, triangle: Triangle | None) -> Factor:
         """The matrix whose elements a load reads."""
         array, where = load.operands[0], indices_of(load)
         if len(where) != array.type.ndim or array.type.ndim < 2:
@@ -297,25 +425,45 @@ class Summation:
             if copied is None or self.root in self.structure.home.get(copied, ()):
                 raise NoProduct
             array = copied
-        summed = [axis for axis, i in enumerate(where) if i in self.varying]
-        if len(summed) != 1 or self.affine.form(where[summed[0]]).coefficient(self.index) != 1:
-            raise NoProduct
+        summed = self.summed(load)
+        rows = triangle.rows if triangle is not None and triangle.load is load else None
         axes = tuple(
-            self.summed_axis(array, axis, i) if axis == summed[0] else self.free_axis(array, axis, i)
+            self.summed_axis(array, axis, i, triangle)
+            if axis == summed
+            else self.free_axis(array, axis, i)
+            if rows is None
+            else self.axis(array, axis, rows)
             for axis, i in enumerate(where)
         )
         if len(axes) > 2 and not all(axis.certain for axis in axes):
             raise NoProduct  # the place in several axes is one number
-        return Factor(array, summed[0], axes)
+        return Factor(array, summed, axes)
 
-    def summed_axis(self, array: Value, axis: int, index: Value) -> Axis:
+    def summed(self, load: Op) -> int:
+        """The axis that is summed over."""
+        where = indices_of(load)
+        summed = [axis for axis, i in enumerate(where) if i in self.varying]
+        if len(summed) != 1 or self.affine.form(where[summed[0]]).coefficient(self.index) != 1:
+            raise NoProduct
+        return summed[0]
+
+    def summed_axis(self, array: Value, axis: int, index: Value, triangle: Triangle | None) -> Axis:
         form = self.affine.form(index)
-        low, high = (form.replaced(self.index, self.affine.form(v)) for v in self.loop.operands[:2])
+        if triangle is None:
+            low, high = (form.replaced(self.index, self.affine.form(v)) for v in self.loop.operands[:2])
+        else:
+            ahead = form.replaced(self.index, ZERO) - triangle.shift
+            low, high = triangle.low + ahead, triangle.high + ahead
         if self.inside(low) or self.inside(high):
             raise NoProduct
-        if same(low, ZERO) and same(high, self.affine.length(array, axis)):
+        return self.axis(array, axis, Axis(low, high - low))
+
+    def axis(self, array: Value, axis: int, part: Axis) -> Axis:
+        """A part of an axis; the whole one if it is that."""
+        assert part.length is not None
+        if same(part.low, ZERO) and same(part.length, self.affine.length(array, axis)):
             return Axis()
-        return Axis(low, high - low)
+        return part
 
     def free_axis(self, array: Value, axis: int, index: Value) -> Axis:
         """All of an axis if the loops go over all of it, else where they go: what they do not read may be anything."""
@@ -332,6 +480,89 @@ class Summation:
             return Axis(certain=False)
         low, high = exact
         return Axis(low, high - low + Linear((), 1))
+
+    # --------------------------------------------------------------------------------------------------- triangles
+
+    def triangle(self, first: Op, second: Op) -> Triangle | None:
+        """The triangle that is summed over; None where the summed range is the same for all that it is summed for."""
+        limits = self.summed_range()
+        if not any(v is not self.index for limit in limits for v in self.inside(limit)):
+            return None
+        for load in (first, second):
+            found = self.triangle_of(load, limits)
+            if found is not None:
+                return found
+        raise NoProduct
+
+    def summed_range(self) -> list[Linear]:
+        """What is not negative where a trip of the summed loop adds to the sum that is being emitted."""
+        found = []
+        for loop in (self.loop, *self.inner):
+            index = Linear(((loop_body(loop).parameters[0], 1),))
+            low, high = map(self.affine.form, loop.operands[:2])
+            found += [limit for limit in (index - low, high - index - ONE) if limit.coefficient(self.index)]
+        return found
+
+    def triangle_of(self, load: Op, limits: Sequence[Linear]) -> Triangle | None:
+        """The triangle in the matrix of a load, if its rows are what the summed range depends on."""
+        summed, where = self.summed(load), indices_of(load)
+        if len(where) != 2:
+            return None
+        shift = self.affine.form(where[summed]).replaced(self.index, ZERO)
+        place = Value("", ty.int64)
+        within = Linear(((place, 1),))
+        limits = [limit.replaced(self.index, within - shift) for limit in limits]
+        oblique = [limit for limit in limits if self.inside(limit)]
+        moved = self.inside(self.affine.form(where[1 - summed]))
+        if len(oblique) != 1 or len(moved) != 1 or self.inside(oblique[0]) != moved:
+            return None
+        (limit,), (row,) = oblique, moved
+        side = limit.coefficient(place)
+        index = Linear(((row, 1),))
+        ahead = self.affine.form(where[1 - summed]) - index
+        rest = limit - within.scaled(side) + index.scaled(side)
+        if abs(side) != 1 or self.inside(rest) or self.inside(ahead):
+            return None
+        first, last = self.reached(index, False), self.reached(index, True)
+        lows = [within - limit for limit in limits if limit not in oblique and limit.coefficient(place) > 0]
+        highs = [
+            within + limit + ONE for limit in limits if limit not in oblique and limit.coefficient(place) < 0
+        ]
+        idle = 0
+        if side < 0:  # place <= row + rest
+            (low,), end = lows, last + rest + ONE
+            high = self.least(highs[0], end) if highs else end
+            offset = first + rest - low
+        else:  # place >= row - rest
+            low, (high,) = lows[0] if lows else first - rest, highs
+            idle = self.surplus(last - rest + ONE, high)
+            offset = first - rest - low
+        if offset.terms or offset.constant not in (0, side):
+            return None
+        name = ("strictly_" if offset.constant else "") + ("lower" if side < 0 else "upper")
+        rows = Axis(first + ahead, last - first + ONE, idle=idle)
+        return Triangle(load, f"{name}_product", rows, low, high, shift)
+
+    def reached(self, form: Linear, top: bool) -> Linear:
+        """The highest or lowest that a form gets in the nest."""
+        found = [bound for bound, is_exact in self.extremes(form, top) if is_exact]
+        if len(found) != 1:
+            raise NoProduct
+        return found[0]
+
+    def surplus(self, a: Linear, b: Linear) -> int:
+        """By how much a form is larger than another, 0 where it is not."""
+        more = a - b
+        if not more.terms:
+            return max(more.constant, 0)
+        if self.affine.is_not_negative(more.scaled(-1)):
+            return 0
+        raise NoProduct
+
+    def least(self, a: Linear, b: Linear) -> Linear:
+        return a - Linear((), self.surplus(a, b))
+
+    # ------------------------------------------------------------------------------------------------------- bounds
 
     def inside(self, form: Linear) -> list[Value]:
         """The values of a form that the nest makes."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import steady, whole
+from .arrays import ARRAYS, Expression, Product, steady, whole
 from .matrices import (
     complement,
     diagonal,
@@ -75,6 +75,82 @@ matmul = product(
 matvec = product(
     "matvec", "(m,k),(k)->(m)", lambda g, ans, a, x: outer(g, x), [{"m": 3, "k": 4}, {"m": 1, "k": 1}]
 )
+
+
+multiply_stacks = whole(
+    "multiply_stacks",
+    "multiply_stacks({}, {})",
+    "(b,m,k),(b,k,n)->(b,m,n)",
+    lambda g, ans, a, b: g @ b.mT,
+    lambda g, ans, a, b: a.mT @ g,
+    tangent=product_tangent,
+    evaluate=np.matmul,
+    points=[
+        {"b": 2, "m": 3, "k": 4, "n": 2},
+        {"b": 1, "m": 1, "k": 1, "n": 1},
+        {"b": 2, "m": 5, "k": 9, "n": 6},
+    ],
+    numbers="any",
+    doc="[G] 2.2.2, for each matrix",
+)
+
+
+OPPOSITE = {"lower": "upper", "upper": "lower"}
+
+
+def triangular(side: str, strict: bool) -> None:
+    """Products that read one triangle of the left matrix, and products of which one triangle is wanted.
+
+    Of the transposed matrix it is the opposite triangle.
+    """
+    k = (-1 if side == "lower" else 1) * strict
+    kept = np.tril if side == "lower" else np.triu
+    points = [{"m": 4, "k": 3, "n": 2}, {"m": 1, "k": 1, "n": 1}, {"m": 18, "k": 19, "n": 3}]
+
+    def row(of: str, side: str = side) -> Any:
+        return ARRAYS[f"{'strictly_' * strict}{side}_{of}"]
+
+    def part(a: Any, b: Any) -> Any:
+        """The triangle of a product."""
+        if not isinstance(a, Expression):
+            return row("of_product")(a, b)
+        return Product(a, b, (row("of_product").name, row("of_product", OPPOSITE[side]).name))
+
+    def add(of: str, to_left: Any, to_right: Any, evaluate: Any) -> None:
+        whole(
+            f"{'strictly_' * strict}{side}_{of}",
+            f"{side}_{of}({{}}, {{}}, {k})",
+            "(m,k),(k,n)->(m,n)",
+            to_left,
+            to_right,
+            tangent=lambda t, ans, a, b: sum_of(
+                None if t[0] is None else row(of)(t[0], b), None if t[1] is None else row(of)(a, t[1])
+            ),
+            evaluate=evaluate,
+            points=points,
+            numbers="any",
+            doc="[G] 2.2.2, for the elements of the triangle",
+        )
+
+    add(
+        "product",
+        lambda g, ans, a, b: part(g, b.T),
+        lambda g, ans, a, b: row("product", OPPOSITE[side])(a.T, g),
+        lambda a, b: kept(a, k) @ b,
+    )
+    add(
+        "of_product",
+        lambda g, ans, a, b: row("product")(g, b.T),
+        lambda g, ans, a, b: row("product", OPPOSITE[side])(g.T, a).T,
+        lambda a, b: kept(a @ b, k),
+    )
+
+
+for side in OPPOSITE:
+    triangular(side, strict=False)
+    triangular(side, strict=True)
+
+PRODUCTS = ("matmul", "matvec", "multiply_stacks", *(name for name in ARRAYS if name.endswith("_product")))
 
 
 # --------------------------------------------------------------------------------------- inverses, systems

@@ -213,3 +213,109 @@ def test_a_last_row_that_does_not_exist(uncompiled: None) -> None:
     a, b = numbers(11, 11), numbers(12, 11)
     value, _ = differentiate(strictly_above, argnums=(0, 1)).value_and_grad(a, b, 12)
     assert abs(value - strictly_above(a, b, 12)) < 1e-9
+
+
+def below_and_above(a, b, f):
+    """A symmetric matrix of which the lower triangle is read: `c` gets what that owes to rows above, and below."""
+    n, m = b.shape
+    c = np.ones((n, m))
+    for i in range(n):
+        for j in range(m):
+            s = 0.0
+            for k in range(i):
+                c[k, j] += f * b[i, j] * a[i, k]
+                s += b[k, j] * a[i, k]
+            c[i, j] = f * c[i, j] + b[i, j] * a[i, i] + s
+    return np.sum(c * c)
+
+
+def triangle_in_place(a, b, f):
+    n, m = b.shape
+    for i in range(n):
+        for k in range(i + 1, n):
+            for j in range(m):
+                b[i, j] += a[k, i] * b[k, j]
+        for j in range(m):
+            b[i, j] *= f
+    return np.sum(b * b * b)
+
+
+def with_the_diagonal(a, b, f):
+    n, m = b.shape
+    c = np.ones((n, m))
+    for j in range(m):
+        for i in range(n):
+            for k in range(i + 1):
+                c[i, j] -= a[i, k] * b[k, j] / f
+            for k in range(i, n):
+                c[i, j] += b[k, j] * f * a[k, i]
+    return np.sum(c * c)
+
+
+def summed_over_rows(a, b, f):
+    n, m = b.shape
+    c = np.ones((n, m))
+    for i in range(n):
+        for k in range(i + 1):
+            for j in range(m):
+                c[k, j] += f * a[i, k] * b[i, j]
+    return np.sum(c * c)
+
+
+def rows_without_a_trip(a, b, f):
+    """The last row of `c`, the last column of `a` and the first row of `b` need not exist."""
+    n = a.shape[0]
+    c = np.ones((n - 1, b.shape[1]))
+    for i in range(n):
+        for k in range(i + 1, n):
+            for j in range(b.shape[1]):
+                c[i, j] += f * a[k, i] * b[k - 1, j]
+    return np.sum(c * c)
+
+
+SQUARE, LONG = numbers(6, 6, seed=20), numbers(18, 18, seed=21)
+TRIANGLES: list[tuple[Any, tuple[Any, ...]]] = [
+    *((f, (SQUARE, numbers(6, 3, seed=22), 0.7)) for f in (below_and_above, triangle_in_place)),
+    *((f, (SQUARE, numbers(6, 3, seed=23), 0.7)) for f in (with_the_diagonal, summed_over_rows)),
+    (rows_without_a_trip, (numbers(6, 5, seed=24), numbers(5, 3, seed=25), 0.7)),
+    (below_and_above, (LONG, numbers(18, 2, seed=26), 0.7)),
+    (rows_without_a_trip, (numbers(18, 17, seed=27), numbers(17, 2, seed=28), 0.7)),
+]
+
+
+@pytest.mark.parametrize(("f", "args"), TRIANGLES)
+def test_a_sum_over_a_triangle_is_left_to_blas(f: Any, args: tuple[Any, ...], uncompiled: None) -> None:
+    source = differentiate(f, argnums=(0, 1, 2)).gradient_source(*args)
+    assert source.count("er_product(") >= 4 and source.count("er_of_product(") >= 2
+    assert_gradient(f, args, (0, 1, 2))
+
+
+@pytest.mark.parametrize("f", [below_and_above, triangle_in_place, summed_over_rows, rows_without_a_trip])
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_a_triangle_may_be_empty(f: Any, n: int, uncompiled: None) -> None:
+    if f is rows_without_a_trip and n == 0:
+        return
+    args = numbers(n, n, seed=1), numbers(n, 2, seed=2), 0.7
+    assert_gradient(f, args, (0, 1, 2))
+    args = numbers(n, n, seed=1), numbers(n, 0, seed=2), 0.7
+    assert_gradient(f, args, (0, 1, 2))
+
+
+@pytest.mark.parametrize("f", [below_and_above, triangle_in_place, with_the_diagonal, summed_over_rows])
+def test_what_is_beside_a_triangle_may_be_anything(f: Any, uncompiled: None) -> None:
+    a, b = LONG.copy(), numbers(18, 2, seed=26)
+    value, gradients = value_and_grad(f, argnums=(0, 1, 2))(a, b.copy(), 0.7)
+    a[np.triu_indices(18, 1)] = np.nan
+    again, same = value_and_grad(f, argnums=(0, 1, 2))(a, b.copy(), 0.7)
+    assert again == value
+    assert all(np.array_equal(x, y) for x, y in zip(gradients, same, strict=True))
+
+
+def test_infinity_meets_only_what_is_multiplied_by_it(uncompiled: None) -> None:
+    """Row 4 of `b` goes only into rows of `c` up to it, so that the others owe what they owed."""
+    b = numbers(18, 2, seed=26)
+    want = differentiate(summed_over_rows, argnums=(0, 1, 2)).value_and_grad(LONG, b, 0.7)[1][0]
+    b[4] = np.inf
+    with np.errstate(invalid="ignore"):
+        found = differentiate(summed_over_rows, argnums=(0, 1, 2)).value_and_grad(LONG, b, 0.7)[1][0]
+    assert np.allclose(found[5:, 5:], want[5:, 5:]) and not np.isfinite(np.tril(found)[4:, :5]).any()

@@ -1,0 +1,79 @@
+"""Products that read one triangle of a matrix, or of which one is wanted: generated source gets a copy of these.
+
+`k` is the last diagonal that a lower triangle has, or the first one of an upper triangle, as in `np.tril` and
+`np.triu`. What is beside the triangle is not read: it may be NaN, and no zero stands for it that an infinity of the
+other factor could meet. Blocks that are whole go to BLAS, those on the diagonal are few.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Matrix = Any
+
+
+def lower_product(a: Matrix, b: Matrix, k: int) -> Matrix:
+    """np.tril(a, k) @ b, which reads nothing else of `a`."""
+    b = np.ascontiguousarray(b)
+    product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
+    for top in range(0, a.shape[0], 16):
+        below = min(top + 16, a.shape[0])
+        left = max(min(top + k + 1, a.shape[1]), 0)
+        if left > 0 and b.shape[1] > 0:
+            np.dot(np.ascontiguousarray(a[top:below, :left]), b[:left], product[top:below])
+        for i in range(top, below):
+            for q in range(left, min(i + k + 1, a.shape[1])):
+                for j in range(b.shape[1]):
+                    product[i, j] += a[i, q] * b[q, j]
+    return product
+
+
+def upper_product(a: Matrix, b: Matrix, k: int) -> Matrix:
+    """np.triu(a, k) @ b, which reads nothing else of `a`."""
+    b = np.ascontiguousarray(b)
+    product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
+    for top in range(0, a.shape[0], 16):
+        below = min(top + 16, a.shape[0])
+        right = min(max(below - 1 + k, 0), a.shape[1])
+        if right < a.shape[1] and b.shape[1] > 0:
+            np.dot(np.ascontiguousarray(a[top:below, right:]), b[right:], product[top:below])
+        for i in range(top, below):
+            for q in range(max(i + k, 0), right):
+                for j in range(b.shape[1]):
+                    product[i, j] += a[i, q] * b[q, j]
+    return product
+
+
+def lower_of_product(a: Matrix, b: Matrix, k: int) -> Matrix:
+    """np.tril(a @ b, k), of which little else is computed."""
+    a = np.ascontiguousarray(a)
+    product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
+    for left in range(0, b.shape[1] if a.shape[1] > 0 else 0, 16):
+        right = min(left + 16, b.shape[1])
+        top = max(left - k, 0)
+        if top < a.shape[0]:
+            block = np.dot(a[top:], np.ascontiguousarray(b[:, left:right]))
+            for i in range(top, a.shape[0]):
+                for j in range(left, min(i + k + 1, right)):
+                    product[i, j] = block[i - top, j - left]
+    return product
+
+
+def upper_of_product(a: Matrix, b: Matrix, k: int) -> Matrix:
+    """np.triu(a @ b, k), of which little else is computed."""
+    a = np.ascontiguousarray(a)
+    product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
+    for left in range(0, b.shape[1] if a.shape[1] > 0 else 0, 16):
+        right = min(left + 16, b.shape[1])
+        below = min(max(right - k, 0), a.shape[0])
+        if below > 0:
+            block = np.dot(a[:below], np.ascontiguousarray(b[:, left:right]))
+            for i in range(below):
+                for j in range(max(i + k, left), right):
+                    product[i, j] = block[i, j - left]
+    return product
+
+
+__all__ = ["lower_of_product", "lower_product", "upper_of_product", "upper_product"]

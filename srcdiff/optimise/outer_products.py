@@ -18,7 +18,7 @@ number for each row and one for each column. Where both are larger than the inne
 one of writes takes three quarters to four fifths of the time that both take at once; where they are in them it makes
 no difference, and where rows are shorter than a vector register takes at once, it costs a tenth. The inner loops of the
 new nest become one, so that every element is written once. Only for nests that are in no other loop, in which matrices
-are often small, and only where little is computed twice. Reads: structure, affine forms.
+are often small, of rows that are equally long, and only where little is computed twice. Reads: structure, affine forms.
 
 R. Allen, K. Kennedy, "Optimizing Compilers for Modern Architectures", section 5.3 (loop distribution).
 """
@@ -210,14 +210,18 @@ class Split:
         streams = {op.primitive for op in left if op.primitive in ACCESSES and self.is_of_matrix(op)}
         if streams != {"load"}:  # nothing is read, or something is written still
             return False
-        inner = [op for op in self.around if op.primitive == "for"]
-        if any(
-            not (span := self.affine.form(op.operands[1]) - self.affine.form(op.operands[0])).terms
-            and abs(span.constant) < SHORT
-            for op in inner
-        ):
+        inner = (op for op in self.around if op.primitive == "for")
+        if any(map(self.is_short, inner)):
             return False
         return cost_of(op for op in self.slice if len(self.around[op]) > 1 and op in left) <= CHEAP
+
+    def is_short(self, loop: Op) -> bool:
+        """Whether a loop makes few trips, or another number of them for each row, as over a triangle."""
+        low, high = loop.operands[:2]
+        if self.changing(low) or self.changing(high):
+            return True
+        trips = self.affine.form(high) - self.affine.form(low)
+        return not trips.terms and abs(trips.constant) < SHORT
 
     def needed_otherwise(self) -> set[Op]:
         """The ops that the nest has to make without what it writes of such matrices."""

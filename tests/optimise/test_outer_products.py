@@ -87,8 +87,8 @@ def again_and_again(a, x, y):
     return s
 
 
-APART = [both_products, bilinear, sine_of_each_sum, below_the_diagonal]
-TOGETHER = [of_its_own_elements, of_numbers_that_go_on, of_few_columns, again_and_again]
+APART = [both_products, bilinear, sine_of_each_sum]
+TOGETHER = [below_the_diagonal, of_its_own_elements, of_numbers_that_go_on, of_few_columns, again_and_again]
 
 
 def writes_alone(text: str) -> bool:

@@ -25,6 +25,7 @@ from .optimise.add_factors import add_factors
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.checks import use_checks
+from .optimise.choices import choose_integers
 from .optimise.clips import drop_clips
 from .optimise.collapse import collapse_axes, holds_sweeps
 from .optimise.combine import combine_updates
@@ -147,6 +148,7 @@ PREPARE: list[Stage] = [
     (OPTIONAL, "simplify private", simplified),
 ]
 PLACE: list[Stage] = [
+    (OPTIONAL, "choices", lambda f: simplified_adjoint(choose_integers(f))),
     (NEEDED, "residuals", place_residuals),
     (NEEDED, "simplify placed", simplified),
 ]

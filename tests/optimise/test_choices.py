@@ -65,4 +65,4 @@ def test_no_tape_of_indices() -> None:
     gradient = differentiate(around_a_ring)
     text = gradient.gradient_source(numbers(4), 3)
     assert "np.int64" not in text
-    assert "j - 1 if j > 0 else " in text
+    assert "left = j - 1 if j > 0 else " in text

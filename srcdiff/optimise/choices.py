@@ -46,7 +46,8 @@ def chosen(block: Block, structure: Structure) -> Block:
 
 
 def is_choice(op: Op, structure: Structure) -> bool:
-    """Whether an `if` of integers does nothing but to choose between integers, and their arithmetic may be done anyway."""
+    """Whether an `if` does nothing but to choose between integers by integers, and what it computes may be computed
+    anyway."""
     inside = [inner for region in op.regions for inner in region.ops]
     test = structure.maker.get(op.operands[0])
     return (

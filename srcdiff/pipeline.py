@@ -27,6 +27,7 @@ from .optimise.axes import order_axes
 from .optimise.bins import search_bins
 from .optimise.bounds import check_indices
 from .optimise.checks import use_checks
+from .optimise.choices import choose_integers
 from .optimise.clips import drop_clips
 from .optimise.collapse import collapse_axes, holds_sweeps
 from .optimise.combine import combine_updates
@@ -50,6 +51,7 @@ from .optimise.join import join_loops
 from .optimise.lines import keep_lines
 from .optimise.maps import sum_before_maps
 from .optimise.multiply import multiply_matrices
+from .optimise.outer_products import write_outer_products
 from .optimise.planar import split_complex
 from .optimise.positions import name_positions
 from .optimise.postpone import postpone_trips
@@ -59,6 +61,7 @@ from .optimise.protect import drop_copies, protect_arguments
 from .optimise.push import push_sums
 from .optimise.ranges import write_ranges
 from .optimise.reorder import reorder_loops
+from .optimise.replace import replace_in_place
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
 from .optimise.rotate import rotate_elements
@@ -71,6 +74,7 @@ from .optimise.start import start_sums
 from .optimise.stencils import gather_stencils
 from .optimise.strides import write_strides
 from .optimise.sums import factor_sums
+from .optimise.sweeps import sweep_rows
 from .optimise.through import read_originals
 from .optimise.tile import tile_loops
 from .optimise.unit_vectors import use_unit_vectors
@@ -138,6 +142,8 @@ FUSE: list[Stage] = [
     (OPTIONAL, "rows", share_rows),
     (OPTIONAL, "lines", lambda f: simplified(keep_lines(f))),
     (OPTIONAL, "contract", contract_arrays),
+    (OPTIONAL, "replace", lambda f: simplified(replace_in_place(f))),
+    (OPTIONAL, "sweeps", lambda f: simplified(keep_lines(simplified(sweep_rows(f))))),
     (OPTIONAL, "collapse exchanged", lambda f: simplified(collapse_axes(f))),
     (OPTIONAL, "scan", scan_and_join),
     (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
@@ -154,6 +160,7 @@ PREPARE: list[Stage] = [
     (OPTIONAL, "simplify private", simplified),
 ]
 PLACE: list[Stage] = [
+    (OPTIONAL, "choices", lambda f: simplified_adjoint(choose_integers(f))),
     (NEEDED, "residuals", place_residuals),
     (NEEDED, "simplify placed", simplified),
 ]
@@ -162,6 +169,7 @@ DROP: list[Stage] = [
     (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
 ]
 TUNE: list[Stage] = [  # how loops run, whatever they compute
+    (OPTIONAL, "outer products", write_outer_products),
     (OPTIONAL, "delay", delay_stores),
     (OPTIONAL, "jam nests", lambda f: combine_updates(simplified(jam_nests(f)))),
     (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),

@@ -6,8 +6,9 @@
 
 Only where the first thing that is done with the array is a nest of loops over all its elements, in which the first
 thing that a trip does with it is to add to the element of the loops' own indices. If the nest is under an `if`, the
-other arm makes the array zero. An array that trips of a loop share needs not be left full of zeros then. Reads:
-structure, affine forms, ranges.
+other arm makes the array zero. Of a matrix the nest may also leave the ends of rows and whole rows, which are made zero
+before: a matrix as large as the function goes over is written once then instead of cleared, read and written. An array
+that trips of a loop share needs not be left full of zeros then. Reads: structure, affine forms, ranges.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
-from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
-from ..ir.walk import free_values_of, ops_within, uses_in
+from ..ir.core import Block, Function, Op, Value, is_number, leaves_early, loop_body, loop_slots
+from ..ir.walk import defined_in, free_values_of, ops_within, substitute_in, uses_in
 from .reorder import own_elements
+
+Ends = tuple[Value | None, ...]  # of nested loops, one an axis; None where they cover it
 
 
 def assign_first(function: Function) -> Function:
@@ -46,7 +49,8 @@ def assign(block: Block, ranges: Ranges) -> Block:
             at = pending.pop(version)
             stored = (with_arm_stored if op.primitive == "if" else with_loop_stored)(op, version, ranges)
             if stored is not None:
-                op = stored
+                op, before = stored
+                kept += before
                 kept[at] = of_anything(kept[at])
                 assigned.add(version)
         if makes_zeros(op):
@@ -69,11 +73,20 @@ def of_anything(zeros: Op) -> Op:
     return replace(zeros, attributes={**zeros.attributes, "fill": "empty"})
 
 
-def with_loop_stored(op: Op, version: Value, ranges: Ranges) -> Op | None:
-    return with_first_stored(op, version, (), ranges)
+def with_loop_stored(op: Op, version: Value, ranges: Ranges) -> tuple[Op, list[Op]] | None:
+    """The loop with the first additions stores, and what makes zero before it what it does not reach."""
+    stored = with_first_stored(op, version, (), ranges)
+    if stored is None or not any(stored[1]):
+        return stored and (stored[0], [])
+    loop, ends = stored
+    if len(ends) < 2 or any(end in defined_in(loop_body(loop)) for end in ends if end is not None):
+        return None
+    with Builder(op.location) as builder:
+        cleared = rest_made_zero(builder, version, ends, ())
+    return substitute_in(loop, {version: cleared}), builder.ops
 
 
-def with_arm_stored(op: Op, version: Value, ranges: Ranges) -> Op | None:
+def with_arm_stored(op: Op, version: Value, ranges: Ranges) -> tuple[Op, list[Op]] | None:
     """The `if` with an arm that stores first and another that makes zero what it left as it was; None if it has no
     such arms."""
     if any(sum(v is version for v in uses_in(arm)) != 1 for arm in op.regions):
@@ -91,10 +104,10 @@ def with_arm_stored(op: Op, version: Value, ranges: Ranges) -> Op | None:
             continue
         first = next(inner for inner in arm.ops if version in free_values_of(inner))
         stored = with_first_stored(first, version, (), ranges)
-        if stored is None:
+        if stored is None or any(stored[1]):
             return None
-        arms.append(replace(arm, ops=tuple(stored if inner is first else inner for inner in arm.ops)))
-    return replace(op, regions=tuple(arms))
+        arms.append(replace(arm, ops=tuple(stored[0] if inner is first else inner for inner in arm.ops)))
+    return replace(op, regions=tuple(arms)), []
 
 
 def made_zero(builder: Builder, array: Value, where: list[Value]) -> Value:
@@ -112,15 +125,47 @@ def made_zero(builder: Builder, array: Value, where: list[Value]) -> Value:
     return builder.region("for", operands, (inside.block((index, version), (cleared,)),), results).result
 
 
-def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], ranges: Ranges) -> Op | None:
-    """The loop with the first addition to every element a store; None if it does not start with such additions.
+def rest_made_zero(builder: Builder, array: Value, ends: Ends, around: tuple[Value, ...]) -> Value:
+    """Emit loops that make zero what nested loops up to `ends` do not reach; `around` are the indices of those around
+    that go over the axes before."""
+    index, version = Value("k", ty.int64), Value(array.name, array.type)
+    axis, where = len(around), [*around, index]
+    length = builder.emit("shape", (array,), ty.int64, {"axis": axis})
+    is_last = not any(ends[axis + 1 :])
+    low = zero(ty.int64)
+    if is_last:
+        low = ends[axis] or length
+        reached: Value | None = None
+        for i, end in zip(around, ends, strict=False):
+            if end is not None:
+                test = builder.compare("lt", i, end)
+                reached = test if reached is None else builder.emit("and", (reached, test), ty.boolean)
+        if reached is not None:
+            low = builder.emit("select", (reached, low, zero(ty.int64)), ty.int64)
+    with Builder(builder.location) as body:
+        inside = (
+            made_zero(body, version, where) if is_last else rest_made_zero(body, version, ends, tuple(where))
+        )
+    results = (Value(array.name, array.type),)
+    operands = (low, length, constant(1, ty.int64), array)
+    return builder.region("for", operands, (body.block((index, version), (inside,)),), results).result
+
+
+def with_first_stored(
+    op: Op, version: Value, indices: tuple[Value, ...], ranges: Ranges
+) -> tuple[Op, Ends] | None:
+    """The loop with the first addition to every element a store, and where it ends along the axes that it does not
+    cover; None if it does not start with such additions.
 
     `indices` are those of the loops around that go over the leading axes of the array.
     """
     if op.primitive != "for" or leaves_early(op) or sum(v is version for v in free_values_of(op)) != 1:
         return None
     slot = next((slot for slot in loop_slots(op) if slot[0] is version), None)
-    if slot is None or not covers(op, version, len(indices), ranges):
+    if slot is None or not (is_number(op.operands[0], 0) and is_number(op.operands[2], 1)):
+        return None
+    end = None if covers(op, version, len(indices), ranges) else op.operands[1]
+    if end is not None and not ranges.affine.is_never_negative(end):
         return None
     _, parameter, yielded, _ = slot
     body = loop_body(op)
@@ -129,17 +174,23 @@ def with_first_stored(op: Op, version: Value, indices: tuple[Value, ...], ranges
     indices = (*indices, body.parameters[0])
     if len(indices) == version.type.ndim:
         first = first_addition(body, parameter, yielded, indices)
-        stored = replace(first, primitive="store") if first is not None else None
+        stored: tuple[Op, Ends] | None = (
+            (replace(first, primitive="store"), ()) if first is not None else None
+        )
     else:
         users = [inner for inner in body.ops if parameter in free_values_of(inner)]
         first = users[0] if users else None
         stored = with_first_stored(first, parameter, indices, ranges) if first is not None else None
-        if stored is not None and yielded not in stored.results and ranges.affine.structure.is_mixed(version):
+        if (
+            stored is not None
+            and yielded not in stored[0].results
+            and ranges.affine.structure.is_mixed(version)
+        ):
             return None  # the next trip may find another array
     if first is None or stored is None:
         return None
-    new = replace(body, ops=tuple(stored if inner is first else inner for inner in body.ops))
-    return replace(op, regions=(new,))
+    new = replace(body, ops=tuple(stored[0] if inner is first else inner for inner in body.ops))
+    return replace(op, regions=(new,)), (end, *stored[1])
 
 
 def stays_at(body: Block, array: Value, axis: int, structure: Structure) -> bool:
@@ -165,11 +216,8 @@ def first_addition(body: Block, start: Value, end: Value, indices: tuple[Value, 
 
 
 def covers(op: Op, array: Value, axis: int, ranges: Ranges) -> bool:
-    """Whether a loop runs over all indices of an axis."""
-    low, high, step = op.operands[:3]
-    if not (low.is_constant and low.constant == 0 and step.is_constant and step.constant == 1):
-        return False
-    rest = ranges.affine.length(array, axis) - ranges.affine.form(high)
+    """Whether a loop from 0 runs over all indices of an axis."""
+    rest = ranges.affine.length(array, axis) - ranges.affine.form(op.operands[1])
     return ranges.proves(rest.scaled(-1))
 
 

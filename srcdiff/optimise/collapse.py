@@ -320,7 +320,7 @@ class Rewriting:
         if sweep.runs:
             builder.ops += inside.ops
         else:
-            low, high, step = loop.operands[:3]
+            low, high, step = self.values(loop.operands[:3])
             first, last = (low, high) if step.constant == 1 else (high, low)
             runs = builder.compare("gt", last, first)
             found = [Value(v.name, v.type) for v in (*ends, *left)]

@@ -21,6 +21,7 @@ from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
 from .ir.walk import ops_within
+from .optimise.add_factors import add_factors
 from .optimise.assign import assign_first
 from .optimise.bounds import check_indices
 from .optimise.checks import use_checks
@@ -250,6 +251,7 @@ def adjoint(
         (OPTIONAL, "selections", lambda f: remember_selections(f, wrt)),
         (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, values=values)),
         (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
+        (OPTIONAL, "add factors", add_factors),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),
@@ -275,6 +277,7 @@ def seeded_adjoint(function: Function, wrt: Sequence[int], optimise: bool = True
         *PREPARE,
         (NEEDED, "adjoint", lambda f: build_adjoint(f, wrt, True, len(f.results))),
         (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
+        (OPTIONAL, "add factors", add_factors),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         *PLACE,
     ]
@@ -421,6 +424,7 @@ def threaded(
         *(stage for stage in PREPARE if not (in_place and stage[1] == "protect")),
         (OPTIONAL, "selections", lambda f: f if in_place else remember_selections(f, wrt)),
         (NEEDED, "adjoint", lambda f: build_shadowed_adjoint(f, wrt, in_place)),
+        (OPTIONAL, "add factors", add_factors),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),

@@ -171,6 +171,20 @@ class Affine:
         self.structure.home[symbol] = self.structure.home[array]
         return Linear(((symbol, 1),))
 
+    def learn(self, check: Op) -> None:
+        """Take a length that a check compares for the other one: only for ops behind the check."""
+        made = self.structure.maker.get(check.operands[0])
+        if check.primitive != "require" or made is None or made.primitive != "eq":
+            return
+        a, b = map(self.form, made.operands)
+        for form, other in ((b, a), (a, b)):
+            lone = next((v for v, _ in form.terms if form == Linear(((v, 1),))), None)
+            if lone in self.length_of and not other.coefficient(lone):
+                self.lengths = {key: x.replaced(lone, other) for key, x in self.lengths.items()}
+                self.common = {key: x and x.replaced(lone, other) for key, x in self.common.items()}
+                self.forms.clear()
+                return
+
     def loop_of(self, index: Value) -> Op | None:
         """The `for` that an index belongs to."""
         op = self.structure.maker.get(index)

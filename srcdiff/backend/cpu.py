@@ -10,7 +10,7 @@ cache, behind the interface that Numba has for it, because Numba's own
 - can confuse two signatures if two processes save at the same time (each picks the next free number);
 - goes to another folder when `__pycache__` cannot be written.
 
-Reads: `cache`, for folders and files, `provenance`, and `vectorised`. Nothing of the rest of the package.
+Reads: `cache`, for folders and files, `memory`, `provenance`, and `vectorised`. Nothing of the rest of the package.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from numba.core.serialize import dumps
 
 from ..runtime import vector_math
 from .cache import StaleCode, cache_folder, load_module, read_whole, write_whole
+from .memory import keep_freed_blocks
 from .provenance import Provenance
 from .vectorised import use_vector_math
 
@@ -112,6 +113,7 @@ def dispatcher(
     depends: str,
 ) -> Any:
     """Do what `load_function` says, once for each request."""
+    keep_freed_blocks()
     module = load_module(text, stem)
     if use_vector_math(module, text):
         depends += inspect.getsource(vector_math)

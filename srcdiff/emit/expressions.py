@@ -9,6 +9,7 @@ The text of a value comes with how tightly it binds; what is around it says how 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..ir import types as ty
 from ..ir.core import Op, Value
@@ -88,6 +89,10 @@ class ExpressionPrinter:
         texts = []
         for k, x in enumerate(op.operands):
             flipped = str(k) in op.attributes.get("transposed", "")
+            if flipped and x.type.ndim > 2:  # Numba reads a stack that is transposed in no order of its own
+                texts.append(self.text(x))
+                row = replace(row, text=f"{row.text[:-1]}, transpose_{'ab'[k]}=True)")
+                continue
             above = LOWEST if row.precedence == ATOM else row.precedence + (k > 0)
             texts.append(f"{self.text(x, ATOM)}.T" if flipped else self.text(x, above))
         return row.text.format(*texts), row.precedence

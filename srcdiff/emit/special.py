@@ -12,12 +12,12 @@ from types import FunctionType
 from ..ir.core import Function
 from ..ir.walk import ops_within
 from ..primitives import ARRAYS, REGISTRY
-from ..runtime import special, triangles
+from ..runtime import special, stacks, triangles
 
 TEXTS = {**{n: row.text for n, row in REGISTRY.items()}, **{n: row.text for n, row in ARRAYS.items()}}
 FUNCTIONS = {
     name: f
-    for module in (special, triangles)
+    for module in (special, stacks, triangles)
     for name, f in vars(module).items()
     if isinstance(f, FunctionType)
 }
@@ -43,6 +43,7 @@ def plain_source(name: str) -> str:
     """The source of a function of the runtime without annotations, under Numba's decorator."""
     signature, _, body = inspect.getsource(FUNCTIONS[name]).partition("\n")
     signature = re.sub(r": [\w\[\]]+(?=[,)])| -> \w+", "", signature)
+    signature = re.sub(r": \w+ = ", "=", signature)
     return f"@njit\n{signature}\n{body}"
 
 

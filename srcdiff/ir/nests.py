@@ -14,14 +14,14 @@ def nest_over(
     start: Value,
     lengths: Sequence[Value],
     update: Callable[[Builder, Value, tuple[Value, ...]], Value],
-    index: str = "k",
+    names: str = "ijk",
 ) -> Value:
     """An array or a number after `update(builder, held, places)` for all places within the lengths, from `start` on."""
 
     def level(builder: Builder, held: Value, places: tuple[Value, ...]) -> Value:
         if len(places) == len(lengths):
             return update(builder, held, places)
-        place, parameter = Value(index, ty.int64), Value(held.name, held.type)
+        place, parameter = Value(names[len(places) : len(places) + 1], ty.int64), Value(held.name, held.type)
         with Builder(builder.location) as body:
             last = level(body, parameter, (*places, place))
         result = Value(held.name, held.type)

@@ -317,6 +317,8 @@ class Folder:
         """The length of what a whole array was computed from, which was there before."""
         (array,) = op.operands
         made = self.made.get(array)
+        if made is not None and made.primitive == "zeros_like":
+            return self.traced(replace(op, operands=made.operands))
         if made is not None and made.primitive in ARRAYS:
             transposed = made.attributes.get("transposed", "")
             sources = ARRAYS[made.primitive].source_of(

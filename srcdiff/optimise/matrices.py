@@ -55,7 +55,7 @@ class Factor:
     @property
     def is_whole(self) -> bool:
         in_order = self.array.type.layout in ("C", "F")
-        return in_order and len(self.axes) == 2 and all(axis.length is None for axis in self.axes)
+        return in_order and all(axis.length is None and axis.certain for axis in self.axes)
 
 
 class Matrices:
@@ -67,9 +67,9 @@ class Matrices:
         self.copies = copies  # also those for other nests
         self.known: dict[tuple[str, Factor, Factor], Value] = {}  # the products
 
-    def multiplied(self, row: str, left: Factor, right: Factor) -> Value:
-        """Append a product above the nest."""
-        operands = self.matrix(left, 1, right), self.matrix(right, 0, left)
+    def multiplied(self, row: str, left: Factor, right: Factor, rank: int = 2) -> Value:
+        """Append a product above the nest, of matrices or of stacks of them."""
+        operands = self.matrix(left, rank - 1, right, rank), self.matrix(right, rank - 2, left, rank)
         with self.above:
             (result,) = ARRAYS[row].emit(*operands)
         if all(axis.certain for factor in (left, right) for axis in factor.axes):
@@ -77,16 +77,16 @@ class Matrices:
             self.above.ops[-1] = replace(made, attributes={**made.attributes, "trusted": True})
         return result
 
-    def matrix(self, factor: Factor, summed: int, other: Factor) -> tuple[Value, bool]:
+    def matrix(self, factor: Factor, summed: int, other: Factor, rank: int) -> tuple[Value, bool]:
         """The matrix of a factor, and whether it is read transposed for the summed axis to be where it should be."""
-        if factor.is_whole:
+        if factor.is_whole and len(factor.axes) == rank:
             return factor.array, factor.summed != summed
         needed = () if self.fits(factor) else self.needed(factor, other)
         key = self.key(factor, needed)
-        if not self.is_above(self.copies.get(key)):
-            self.copies[key] = self.copied(factor, needed)
-        at = factor.summed if len(factor.axes) == 2 else 1
-        return self.copies[key], at != summed
+        if not self.is_above(self.copies.get((rank, key))):
+            self.copies[rank, key] = self.copied(factor, needed, rank)
+        at = factor.summed if len(factor.axes) == rank else 1
+        return self.copies[rank, key], at != summed
 
     def key(self, factor: Factor, needed: Sequence[Linear]) -> Hashable:
         """What a copy is made of, in values that are the same for all nests of a program."""
@@ -131,25 +131,30 @@ class Matrices:
         length, idle = factor.axes[axis].length, factor.axes[axis].idle
         return self.affine.length(factor.array, axis) if length is None else length - Linear((), idle)
 
-    def copied(self, factor: Factor, needed: Sequence[Linear]) -> Value:
-        """Append a copy of what is read of an array, as a matrix; of more axes, those not summed over become one.
+    def copied(self, factor: Factor, needed: Sequence[Linear], rank: int) -> Value:
+        """Append a copy of what is read of an array; of more axes than `rank`, those not summed over become one.
 
         Unless all that is `needed` is positive, the loops make no trip, and nothing is read.
         """
         array, builder = factor.array, self.above
         lengths = [self.length(builder, factor, axis) for axis in range(len(factor.axes))]
-        order = list(range(len(lengths))) if len(lengths) == 2 else [*factor.free, factor.summed]
-        rows = lengths[order[0]]
-        for axis in order[1:-1]:
-            rows = builder.emit("mul", (rows, lengths[axis]), ty.int64)
-        type = ty.array(array.type.dtype, 2)
-        attributes = {"fill": "empty", "trusted": True}
-        start = builder.emit("alloc", (rows, lengths[order[-1]]), type, attributes, array.name)
+        keeps_axes = len(lengths) == rank
+        order = list(range(rank)) if keeps_axes else [*factor.free, factor.summed]
+        shape = lengths
+        if not keeps_axes:
+            rows = lengths[order[0]]
+            for axis in order[1:-1]:
+                rows = builder.emit("mul", (rows, lengths[axis]), ty.int64)
+            shape = [rows, lengths[order[-1]]]
+        type = ty.array(array.type.dtype, len(shape))
+        start = builder.emit("alloc", shape, type, {"fill": "empty", "trusted": True}, array.name)
 
         def store(builder: Builder, held: Value, indices: tuple[Value, ...]) -> Value:
             where = dict(zip(order, indices, strict=True))
             source = [self.shifted(builder, where[n], factor.axes[n].low) for n in range(len(order))]
             element = builder.emit("load", (array, *source), array.type.dtype)
+            if keeps_axes:
+                return builder.emit("store", (held, *indices, element), type, name=held.name)
             row = indices[0]
             for axis, index in zip(order[1:-1], indices[1:-1], strict=True):
                 row = builder.emit("mul", (row, lengths[axis]), ty.int64)
@@ -189,6 +194,17 @@ class Matrices:
             self.known[row, left, right] = self.multiplied(row, left, right)
         where = [self.place(builder, left, first), self.place(builder, right, second)]
         return builder.emit("load", (self.known[row, left, right], *where), first.result.type)
+
+    def element_of_stacks(
+        self, builder: Builder, left: Factor, right: Factor, first: Op, second: Op
+    ) -> Value:
+        """The same for products of stacks, whose first axes are gone over together."""
+        key = ("multiply_stacks", left, right)
+        if key not in self.known:
+            self.known[key] = self.multiplied(*key, rank=3)
+        axes = [(left, first, n) for n in left.free] + [(right, second, right.free[1])]
+        where = [self.shifted(builder, indices_of(x)[n], f.axes[n].low.scaled(-1)) for f, x, n in axes]
+        return builder.emit("load", (self.known[key], *where), first.result.type)
 
     def place(self, builder: Builder, factor: Factor, load: Op) -> Value:
         """The row or column of a product that a load belongs to."""

@@ -50,8 +50,8 @@ from .interchange import is_plain_loop
 from .matrices import ZERO, Axis, Factor, Matrices
 from .separate import separations
 
-SHORT = 8  # trips: over less, loops are as fast
 ONE = Linear((), 1)
+SHORT = 8  # trips: over less, loops are as fast
 PURE = ("load", "cast", "shape")
 
 
@@ -115,6 +115,8 @@ def with_product(body: Block, refused: set[Op], copies: dict[Hashable, Value]) -
     """The body with one loop less; None if none adds up products. `refused` are loops that have been seen to do not."""
     overwrites = Overwrites(find_structure(body))
     for root in body.ops:
+        if root.primitive == "require":
+            overwrites.affine.learn(root)
         for loop in loops_of(root):
             if loop not in refused and (made := with_sum(body, overwrites, root, loop, copies)) is not None:
                 return made
@@ -372,11 +374,37 @@ class Summation:
         if triangle is not None and triangle.load is second:
             first, second = second, first
         left, right = self.factor(first, triangle), self.factor(second, triangle)
-        self.check_loops(
-            [self.affine.form(indices_of(x)[n]) for x, f in ((first, left), (second, right)) for n in f.free]
-        )
-        row = "matmul" if triangle is None else triangle.row
-        return self.matrices.element(builder, row, left, right, first, second)
+        are_stacks = triangle is None and self.are_stacks(first, second)
+        axes = [(first, n) for n in left.free] + [(second, n) for n in right.free[are_stacks:]]
+        self.check_loops([self.affine.form(indices_of(load)[n]) for load, n in axes])
+        if are_stacks:
+            return self.matrices.element_of_stacks(builder, left, right, first, second)
+        if triangle is not None:
+            return self.matrices.element(builder, triangle.row, left, right, first, second)
+        left, right = self.widened(left, right)
+        return self.matrices.element(builder, "matmul", left, right, first, second)
+
+    def are_stacks(self, first: Op, second: Op) -> bool:
+        """Whether matrices of two stacks are multiplied, each with the one at the same place."""
+        places = {indices_of(load)[0] for load in (first, second)}
+        return len(places) == 1 and all(load.operands[0].type.ndim == 3 for load in (first, second))
+
+    def widened(self, left: Factor, right: Factor) -> tuple[Factor, Factor]:
+        """Both factors whole if each lacks the first or the last row of what is one matrix, as above its diagonal.
+
+        Each row is a factor then, on one side or the other.
+        """
+        if left.array is not right.array or left.summed != right.summed or len(left.axes) != 2:
+            return left, right
+        (free,) = left.free
+        sides = left.axes[free], right.axes[free]
+        shorter = self.affine.length(left.array, free) - ONE
+        if any(side.length is None or not same(side.length, shorter) for side in sides):
+            return left, right
+        if not any(same(a.low, ZERO) and same(b.low, ONE) for a, b in (sides, sides[::-1])):
+            return left, right
+        whole = replace(left, axes=tuple(Axis() if n == free else a for n, a in enumerate(left.axes)))
+        return whole, whole
 
     def depth(self, load: Op) -> int:
         """How deep in the nest the loop is whose index moves a load, apart from the one that is summed over."""

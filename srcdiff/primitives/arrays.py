@@ -104,9 +104,14 @@ class ArrayPrimitive:
         found = []
         for wanted in ("m", "n") if name == "min" else (name,):
             k = next(k for k, axes in enumerate(self.operands) if wanted in axes)
-            place = self.operands[k].index(wanted)
-            found.append((k, 1 - place if str(k) in transposed else place))
+            axes = self.operands[k]
+            found.append((k, (exchanged(axes) if str(k) in transposed else axes).index(wanted)))
         return found
+
+
+def exchanged(axes: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What belongs to axes, with the last two exchanged."""
+    return *axes[:-2], axes[-1], axes[-2]
 
 
 ARRAYS: dict[str, ArrayPrimitive] = {}
@@ -181,9 +186,15 @@ class Expression:
 
     @property
     def T(self) -> Expression:
-        if self.ndim != 2:
+        """The last two axes exchanged: of a stack each matrix is transposed."""
+        if self.ndim < 2:
             return self
-        return Elements(tuple(reversed(self.lengths)), lambda i: self.at(tuple(reversed(i))))
+        return Elements(exchanged(self.lengths), lambda i: self.at(exchanged(i)))
+
+    @property
+    def mT(self) -> Expression:
+        """As NumPy calls it for stacks."""
+        return self.T
 
     def held(self) -> Held:
         """The expression as something that may be read more than once."""
@@ -225,7 +236,7 @@ class Held(Expression):
             found = tuple(
                 current_builder().emit("shape", (self.value,), ty.int64, {"axis": axis}) for axis in axes
             )
-            self._lengths = found[::-1] if self.flipped else found
+            self._lengths = exchanged(found) if self.flipped else found
         return self._lengths
 
     @property
@@ -235,12 +246,12 @@ class Held(Expression):
     def at(self, indices: Indices) -> Value:
         if not self.ndim:
             return self.value
-        where = indices[::-1] if self.flipped else indices
+        where = exchanged(indices) if self.flipped else indices
         return current_builder().emit("load", (self.value, *where), self.value.type.dtype)
 
     @property
     def T(self) -> Expression:
-        return Held(self.value, not self.flipped) if self.ndim == 2 else self
+        return Held(self.value, not self.flipped) if self.ndim > 1 else self
 
     def held(self) -> Held:
         return self
@@ -255,7 +266,7 @@ class Elements(Expression):
 
 
 class Product(Expression):
-    """`left @ right` of matrices and vectors, not computed yet; its transpose is the product the other way round.
+    """`left @ right`, not computed yet; its transpose is the product the other way round.
 
     `rows` are the primitives of it and of its transpose where only a part of it is wanted.
     """
@@ -265,16 +276,16 @@ class Product(Expression):
 
     @property
     def lengths(self) -> tuple[Value, ...]:  # type: ignore[override]
-        return (*self.left.lengths[:-1], *self.right.lengths[1:])
+        return (*self.left.lengths[:-1], *self.right.lengths[1:][-1:])
 
     @property
     def ndim(self) -> int:
-        return self.left.ndim + self.right.ndim - 2
+        return self.left.ndim - (self.right.ndim == 1)
 
     @property
     def T(self) -> Expression:
         rows = None if self.rows is None else self.rows[::-1]
-        return Product(self.right.T, self.left.T, rows) if self.ndim == 2 else self
+        return Product(self.right.T, self.left.T, rows) if self.ndim > 1 else self
 
     def held(self) -> Held:
         if self.rows is not None:
@@ -286,7 +297,7 @@ class Product(Expression):
 
 
 def multiply(a: Expression, b: Expression) -> Held:
-    row = ARRAYS["matmul" if b.ndim == 2 else "matvec"]
+    row = ARRAYS[("matvec", "matmul", "multiply_stacks")[b.ndim - 1]]
     (result,) = row.emit(as_operand(a), as_operand(b))
     return Held(result)
 
@@ -349,7 +360,7 @@ def with_elements(update: str, array: Value, x: Expression) -> Value:
             element = builder.emit("cast", (element,), held.type.dtype)
         return builder.emit(update, (held, *indices, element), held.type, name=held.name)
 
-    return nest_over(current_builder(), array, x.lengths, updated, index="")
+    return nest_over(current_builder(), array, x.lengths, updated)
 
 
 def summed(x: Expression) -> Value:
@@ -357,7 +368,7 @@ def summed(x: Expression) -> Value:
     with Builder():
         dtype = x.at(tuple(Value("", ty.int64) for _ in x.lengths)).type
     start = constant(0.0, dtype)
-    return nest_over(current_builder(), start, x.lengths, lambda _, total, indices: total + x.at(indices), "")
+    return nest_over(current_builder(), start, x.lengths, lambda _, total, indices: total + x.at(indices))
 
 
 __all__ = [
@@ -370,6 +381,7 @@ __all__ = [
     "Product",
     "added",
     "computed",
+    "exchanged",
     "materialised",
     "sharing",
     "steady",

@@ -77,6 +77,24 @@ matvec = product(
 )
 
 
+multiply_stacks = whole(
+    "multiply_stacks",
+    "multiply_stacks({}, {})",
+    "(b,m,k),(b,k,n)->(b,m,n)",
+    lambda g, ans, a, b: g @ b.mT,
+    lambda g, ans, a, b: a.mT @ g,
+    tangent=product_tangent,
+    evaluate=np.matmul,
+    points=[
+        {"b": 2, "m": 3, "k": 4, "n": 2},
+        {"b": 1, "m": 1, "k": 1, "n": 1},
+        {"b": 2, "m": 5, "k": 9, "n": 6},
+    ],
+    numbers="any",
+    doc="[G] 2.2.2, for each matrix",
+)
+
+
 OPPOSITE = {"lower": "upper", "upper": "lower"}
 
 
@@ -132,7 +150,7 @@ for side in OPPOSITE:
     triangular(side, strict=False)
     triangular(side, strict=True)
 
-PRODUCTS = ("matmul", "matvec", *(name for name in ARRAYS if name.endswith("_product")))
+PRODUCTS = ("matmul", "matvec", "multiply_stacks", *(name for name in ARRAYS if name.endswith("_product")))
 
 
 # --------------------------------------------------------------------------------------- inverses, systems

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -274,10 +274,10 @@ class Tracer:
                 self.bits[version] = changed
 
     def product(self, op: Op) -> None:
-        """`c[i, j]` depends on row i of `a` and column j of `b`."""
+        """`c[i, j]` depends on row i of `a` and column j of `b`, in a stack on those of one matrix."""
         transposed = op.attributes.get("transposed", "")
         edges: list[Value | None] = []
-        for k, (operand, kept) in enumerate(zip(op.operands, (0, 1), strict=True)):
+        for k, (operand, kept) in enumerate(zip(op.operands, (-2, -1), strict=True)):
             if operand not in self.active:
                 edges.append(None)
                 continue
@@ -285,24 +285,27 @@ class Tracer:
             if held.type.ndim == 1:
                 edges.append(all_bits(held))
                 continue
-            axis = 1 - kept if str(k) in transposed else kept
-            length = shape_of(held)[axis]
-            line = current_builder().emit("alloc", (length,), ty.array(BITS, 1, "C"), {"fill": "zeros"})
+            rank = held.type.ndim
+            axes = (*range(rank - 2), rank - 3 - kept if str(k) in transposed else rank + kept)
+            shape = shape_of(held)
+            lengths = [shape[axis] for axis in axes]
+            type = ty.array(BITS, rank - 1, "C")
+            line = current_builder().emit("alloc", lengths, type, {"fill": "zeros"})
 
             def visit(
-                lines: tuple[Value, ...], where: tuple[Value, ...], held: Value = held, axis: int = axis
+                lines: tuple[Value, ...], where: tuple[Value, ...], held: Value = held, axes: Any = axes
             ) -> tuple[Value, ...]:
-                place = (where[axis],)
+                place = tuple(where[axis] for axis in axes)
                 return (store(lines[0], place, either(load(lines[0], place), load(held, where))),)
 
-            edges.append(over_places(shape_of(held), (line,), visit)[0])
+            edges.append(over_places(shape, (line,), visit)[0])
 
         def found(_: Value, where: tuple[Value, ...]) -> Value:
-            parts = zip(edges, (where[0], where[-1]), strict=True)
+            parts = zip(edges, (where[:-1] or where, (*where[:-2], where[-1])), strict=True)
             return union(
                 [
-                    load(edge, (k,)) if ty.is_array(edge.type) else edge
-                    for edge, k in parts
+                    load(edge, place) if ty.is_array(edge.type) else edge
+                    for edge, place in parts
                     if edge is not None
                 ]
             )

@@ -120,6 +120,7 @@ class Arrays(Slices):
         if ndim == 0:
             return function(*(self.at(x, ()) if is_arraylike(x) else x for x in operands))
         shape = self.broadcast([self.shape(x) for x in arrays], ndim)
+        operands = tuple(self.once(x, shape) if isinstance(x, Elementwise) else x for x in operands)
 
         def at(indices: Indices) -> Scalar:
             return function(

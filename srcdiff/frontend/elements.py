@@ -13,9 +13,11 @@ from typing import Any
 
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Value
+from ..ir.core import Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
+from ..ir.walk import ops_within
+from ..primitives import REGISTRY
 from .agreement import same
 from .describe import describe
 from .loop_join import LoopParts
@@ -32,6 +34,8 @@ from .things import (
     is_scalar,
     whole_view,
 )
+
+DIVISION = REGISTRY["div"].cost
 
 
 class Elements(Scalars):
@@ -119,11 +123,15 @@ class Elements(Scalars):
             return thing.root.type.dtype
         if is_scalar(thing):
             return self.as_value(thing).type
+        return self.element_ops(thing)[0].type
+
+    def element_ops(self, thing: Elementwise) -> tuple[Value, list[Op]]:
+        """An element, and the ops that compute it; nothing is appended."""
         memory, frame_env = dict(self.memory), dict(self.frame.env)
-        with Builder():
+        with Builder() as builder:
             element = self.as_value(thing.at(tuple(Value("", ty.int64) for _ in thing.shape)))
         self.memory, self.frame.env = memory, frame_env
-        return element.type
+        return element, list(ops_within(builder.block()))
 
     def narrowed(self, array: Any, indices: Indices) -> Indices:
         """The indices of an operand that is broadcast to more axes, or along axes of length 1."""
@@ -265,6 +273,21 @@ class Elements(Scalars):
         view.root.is_list = is_list(thing)
         self.nest(shape, lambda indices: self.store(view, indices, self.at(thing, indices)))
         return view
+
+    def once(self, thing: Elementwise, shape: tuple[Length, ...]) -> Any:
+        """What is broadcast to a shape, computed once if each of its rows would compute it again, at some cost.
+
+        What is the same along the last axis is moved out of the innermost loop anyway.
+        """
+        own = tuple(same(n, 1) for n in thing.shape)
+        repeats = len(own) < len(shape) or any(
+            one and not same(n, 1) for one, n in zip(own[:-1], shape[:-1], strict=True)
+        )
+        if thing.cheap or not own or own[-1] or not repeats:
+            return thing
+        made = self.element_ops(thing)[1]
+        costs = any(op.primitive in REGISTRY and REGISTRY[op.primitive].cost > DIVISION for op in made)
+        return self.materialise(thing) if costs else thing
 
     def steady(self, thing: Any) -> Any:
         """An array-like thing whose elements may be read more than once."""

@@ -19,6 +19,7 @@ from ..ir.builder import Builder, zero
 from ..ir.core import Block, Op, Value, indices_of
 from ..ir.nests import nest_over
 from ..primitives import ARRAYS
+from ..primitives.arrays import STACKS
 from .align import same
 from .bounds import joined
 from .forms import emitted_with_shapes, moved
@@ -198,11 +199,12 @@ class Matrices:
     def element_of_stacks(
         self, builder: Builder, left: Factor, right: Factor, first: Op, second: Op
     ) -> Value:
-        """The same for products of stacks, whose first axes are gone over together."""
-        key = ("multiply_stacks", left, right)
+        """The same for products of stacks, whose leading axes are gone over together."""
+        rank = len(left.axes)
+        key = (STACKS[rank - 3], left, right)
         if key not in self.known:
-            self.known[key] = self.multiplied(*key, rank=3)
-        axes = [(left, first, n) for n in left.free] + [(right, second, right.free[1])]
+            self.known[key] = self.multiplied(*key, rank)
+        axes = [(left, first, n) for n in left.free] + [(right, second, right.free[-1])]
         where = [self.shifted(builder, indices_of(x)[n], f.axes[n].low.scaled(-1)) for f, x, n in axes]
         return builder.emit("load", (self.known[key], *where), first.result.type)
 

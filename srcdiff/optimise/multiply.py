@@ -375,20 +375,15 @@ class Summation:
         if triangle is not None and triangle.load is second:
             first, second = second, first
         left, right = self.factor(first, triangle), self.factor(second, triangle)
-        are_stacks = triangle is None and self.are_stacks(first, second)
-        axes = [(first, n) for n in left.free] + [(second, n) for n in right.free[are_stacks:]]
+        shared = 0 if triangle is not None else shared_axes(first, second)
+        axes = [(first, n) for n in left.free] + [(second, n) for n in right.free[shared:]]
         self.check_loops([self.affine.form(indices_of(load)[n]) for load, n in axes])
-        if are_stacks:
+        if shared:
             return self.matrices.element_of_stacks(builder, left, right, first, second)
         if triangle is not None:
             return self.matrices.element(builder, triangle.row, left, right, first, second)
         left, right = self.widened(left, right)
         return self.matrices.element(builder, "matmul", left, right, first, second)
-
-    def are_stacks(self, first: Op, second: Op) -> bool:
-        """Whether matrices of two stacks are multiplied, each with the one at the same place."""
-        places = {indices_of(load)[0] for load in (first, second)}
-        return len(places) == 1 and all(load.operands[0].type.ndim == 3 for load in (first, second))
 
     def widened(self, left: Factor, right: Factor) -> tuple[Factor, Factor]:
         """Both factors whole if each lacks the first or the last row of what is one matrix, as above its diagonal.
@@ -632,6 +627,15 @@ class Summation:
     def limits(self, form: Linear) -> list[Linear]:
         """A form, and what it is at most where it is a minimum."""
         return [form, *(form.replaced(v, x) for v, _ in form.terms for x in self.affine.limits_of(v, False))]
+
+
+def shared_axes(first: Op, second: Op) -> int:
+    """How many leading axes two stacks are gone over together, each matrix with the one at the same place; 0 if they
+    are no stacks."""
+    ranks = {load.operands[0].type.ndim for load in (first, second)}
+    rank = ranks.pop()
+    leading = zip(indices_of(first)[:-2], indices_of(second)[:-2], strict=False)
+    return rank - 2 if not ranks and rank in (3, 4) and all(a is b for a, b in leading) else 0
 
 
 def is_above(a: Linear, b: Linear) -> bool:

@@ -115,6 +115,7 @@ def exchanged(axes: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 ARRAYS: dict[str, ArrayPrimitive] = {}
+STACKS = ("multiply_stacks", "multiply_nested_stacks")  # of three axes, of four
 shared: ContextVar[dict[Any, tuple[Value, ...]] | None] = ContextVar("shared", default=None)
 
 
@@ -297,7 +298,7 @@ class Product(Expression):
 
 
 def multiply(a: Expression, b: Expression) -> Held:
-    row = ARRAYS[("matvec", "matmul", "multiply_stacks")[b.ndim - 1]]
+    row = ARRAYS[("matvec", "matmul", *STACKS)[b.ndim - 1]]
     (result,) = row.emit(as_operand(a), as_operand(b))
     return Held(result)
 
@@ -373,6 +374,7 @@ def summed(x: Expression) -> Value:
 
 __all__ = [
     "ARRAYS",
+    "STACKS",
     "ArrayPrimitive",
     "Elements",
     "Expression",

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import ARRAYS, Expression, Product, steady, whole
+from .arrays import ARRAYS, STACKS, Expression, Product, steady, whole
 from .matrices import (
     complement,
     diagonal,
@@ -77,22 +77,25 @@ matvec = product(
 )
 
 
-multiply_stacks = whole(
-    "multiply_stacks",
-    "multiply_stacks({}, {})",
-    "(b,m,k),(b,k,n)->(b,m,n)",
-    lambda g, ans, a, b: g @ b.mT,
-    lambda g, ans, a, b: a.mT @ g,
-    tangent=product_tangent,
-    evaluate=np.matmul,
-    points=[
-        {"b": 2, "m": 3, "k": 4, "n": 2},
-        {"b": 1, "m": 1, "k": 1, "n": 1},
-        {"b": 2, "m": 5, "k": 9, "n": 6},
-    ],
-    numbers="any",
-    doc="[G] 2.2.2, for each matrix",
-)
+def stacked(name: str, at: str) -> None:
+    """`a @ b` for stacks, along axes `at`."""
+    points = [{"m": 3, "k": 4, "n": 2}, {"m": 1, "k": 1, "n": 1}, {"m": 5, "k": 9, "n": 6}]
+    whole(
+        name,
+        f"{name}({{}}, {{}})",
+        f"({at},m,k),({at},k,n)->({at},m,n)",
+        lambda g, ans, a, b: g @ b.mT,
+        lambda g, ans, a, b: a.mT @ g,
+        tangent=product_tangent,
+        evaluate=np.matmul,
+        points=[{**dict.fromkeys(at.split(","), 2), **p} for p in points],
+        numbers="any",
+        doc="[G] 2.2.2, for each matrix",
+    )
+
+
+for name, at in zip(STACKS, ("a", "a,b"), strict=True):
+    stacked(name, at)
 
 
 OPPOSITE = {"lower": "upper", "upper": "lower"}
@@ -150,7 +153,7 @@ for side in OPPOSITE:
     triangular(side, strict=False)
     triangular(side, strict=True)
 
-PRODUCTS = ("matmul", "matvec", "multiply_stacks", *(name for name in ARRAYS if name.endswith("_product")))
+PRODUCTS = ("matmul", "matvec", *STACKS, *(name for name in ARRAYS if name.endswith("_product")))
 
 
 # --------------------------------------------------------------------------------------- inverses, systems

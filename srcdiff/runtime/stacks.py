@@ -36,4 +36,14 @@ def multiply_stacks(a: Stack, b: Stack, transpose_a: bool = False, transpose_b: 
     return product
 
 
-__all__ = ["multiply_stacks"]
+def multiply_nested_stacks(a: Stack, b: Stack, transpose_a: bool = False, transpose_b: bool = False) -> Stack:
+    """The same for stacks of stacks."""
+    rows = a.shape[3] if transpose_a else a.shape[2]
+    columns = b.shape[2] if transpose_b else b.shape[3]
+    product = np.empty((a.shape[0], a.shape[1], rows, columns), a.dtype)
+    for n in range(a.shape[0]):
+        product[n] = multiply_stacks(a[n], b[n], transpose_a, transpose_b)
+    return product
+
+
+__all__ = ["multiply_nested_stacks", "multiply_stacks"]

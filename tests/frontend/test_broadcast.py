@@ -1,0 +1,54 @@
+"""What is broadcast is computed once for each of its elements, not for each row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from srcdiff import differentiate
+from tests.optimise.stages import as_printed
+from tests.truth import assert_gradient
+
+RNG = np.random.default_rng(3)
+
+
+def mixture(x, scales, shares):
+    z = x[:, None] / scales - np.log(scales) + np.log(shares)
+    return np.sum(np.exp(-z * z))
+
+
+def row_of_a_matrix(x, scales, shares):
+    return np.sum((x[:, None] * shares) ** 2 * np.sqrt(scales[None, :] + 1.0))
+
+
+def changed_afterwards(x, scales, shares):
+    rows = np.tanh(scales) * np.outer(x, shares)
+    scales[0] = 5.0
+    return np.sum(rows * np.tanh(scales))
+
+
+def column(x, scales, shares):
+    return np.sum(np.exp(x)[:, None] * (scales + shares))
+
+
+CHANGING = {mixture: "math.log(", row_of_a_matrix: "math.sqrt(", changed_afterwards: "math.tanh("}
+
+
+@pytest.mark.parametrize("f", [*CHANGING, column])
+def test_gradients(f) -> None:
+    args = RNG.standard_normal(4), RNG.random(3) + 0.5, RNG.random(3) + 0.5
+    assert_gradient(f, args, (0, 1, 2), value_and_grad=as_printed)
+
+
+@pytest.mark.parametrize("f", CHANGING)
+def test_functions_are_not_called_for_each_row(f) -> None:
+    args = RNG.standard_normal(4), RNG.random(3) + 0.5, RNG.random(3) + 0.5
+    source = differentiate(f).gradient_source(*args)
+    lines = [line for line in source.splitlines() if CHANGING[f] in line]
+    assert lines
+    assert all(line.startswith(" " * 8) and not line.startswith(" " * 12) for line in lines)
+
+
+def test_no_rows() -> None:
+    none = np.zeros(0)
+    assert differentiate(mixture)(none, RNG.random(3) + 0.5, RNG.random(3) + 0.5) == 0.0

@@ -30,6 +30,7 @@ from .optimise.checks import use_checks
 from .optimise.choices import choose_integers
 from .optimise.clips import drop_clips
 from .optimise.collapse import collapse_axes, holds_sweeps
+from .optimise.columns import keep_columns
 from .optimise.combine import combine_updates
 from .optimise.contract import contract_arrays
 from .optimise.delay import delay_stores
@@ -133,6 +134,7 @@ FUSE: list[Stage] = [
     (OPTIONAL, "elide", elide_copies),
     (OPTIONAL, "collapse", join_and_collapse),
     (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
+    (OPTIONAL, "columns", keep_columns),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "start", start_sums),
     (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
@@ -391,6 +393,7 @@ NOT_IN_THREADS = {
     "collapse",
     "collapse exchanged",
     "multiply",
+    "columns",
     "start",
     "push",
     "interchange",

@@ -56,7 +56,9 @@ def visited(block: Block, affine: Affine) -> Block:
 def held(loop: Op, around: Block, affine: Affine) -> list[Op]:
     """The loop with each sum that can be held in a number, between its load and its store."""
     stored = [op for op in loop_body(loop).ops if op.primitive == "store"]
-    alone = len({affine.structure.storage(op.operands[0]) for op in stored}) < 2
+    alone = len({affine.structure.storage(op.operands[0]) for op in stored}) < 2 and not may_record(
+        loop, affine
+    )
     before: list[Op] = []
     behind: list[Op] = []
     ranges = Ranges(affine)
@@ -68,6 +70,18 @@ def held(loop: Op, around: Block, affine: Affine) -> list[Op]:
             before.append(load)
             behind.append(store)
     return [*before, loop, *behind]
+
+
+def may_record(loop: Op, affine: Affine) -> bool:
+    """Whether the derivative may record, and so store, what a loop loads: loops around it change that."""
+    structure = affine.structure
+    own = {structure.storage(op.operands[0]) for op in loop_body(loop).ops if op.primitive == "store"}
+    loaded = {structure.storage(op.operands[0]) for op in loop_body(loop).ops if op.primitive == "load"}
+    return any(
+        set(structure.around[loop]).intersection(structure.around[store])
+        for storage in loaded - own
+        for store in structure.stores.get(storage, ())
+    )
 
 
 def exists(load: Op, around: Block, affine: Affine) -> bool:

@@ -93,10 +93,10 @@ class Addition:
         made = self.structure.maker.get(value)
         if made is None or made.primitive not in ("add", "sub"):
             return False
-        self.needed.add(made)
         a, b = made.operands
         for first, second in ((a, b), (b, a))[: 1 if made.primitive == "sub" else 2]:
             if self.is_start(first) or self.adds(first):
+                self.needed.add(made)
                 return self.is_made_again(second)
         return False
 
@@ -127,8 +127,10 @@ class Addition:
             not self.is_only_read(made.operands[0]) or ty.is_array(made.result.type)
         ):
             return False
+        if not all(map(self.is_made_again, made.operands)):
+            return False
         self.needed.add(made)
-        return all(map(self.is_made_again, made.operands))
+        return True
 
     def is_only_read(self, array: Value) -> bool:
         stores = self.structure.stores.get(self.structure.storage(array), ())

@@ -240,7 +240,8 @@ class Checker:
             if outer is None:
                 break
             if outer.primitive == "if":
-                if any(self.is_inside(v, outer) for v, _ in everywhere.form.terms):
+                forms = (everywhere.form, *everywhere.guards)
+                if any(self.is_inside(v, outer) for form in forms for v, _ in form.terms):
                     break
             else:
                 moved = self.before_loop(outer, everywhere, depth - 1)

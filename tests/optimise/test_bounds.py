@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import srcdiff
+from tests.optimise.stages import as_printed
 from tests.truth import assert_gradient, copied
 
 X = np.array([0.3, -1.1, 0.7, 1.9, -0.4, 0.8])
@@ -308,3 +309,25 @@ def test_a_loop_without_the_check_is_left_to_the_compiler() -> None:
 def test_proves(function: Any) -> None:
     grid = next(grid for f, grid in PROGRAMS if f is function)
     assert "IndexError" not in srcdiff.differentiate(function).gradient_source(*(c[-1] for c in grid))
+
+
+def starts_inside(b, k, x, g):
+    total = 0.0
+    if x > 0.5:
+        for i in range(3):
+            k = k // 2 + i
+        for i in range(k + 1, 5):
+            if g[i % 2] > 0.1 * i:
+                if k > 3:
+                    b[0] = x * b[0]
+                else:
+                    total += b[1] * x
+    return total + b[0]
+
+
+def test_a_check_known_before_an_if_reads_nothing_made_in_it() -> None:
+    g = np.array([0.9, 0.4])
+    for x in (0.2, 0.8):
+        assert_gradient(starts_inside, (np.array([0.9, 0.4]), 4, x, g), (0, 2), value_and_grad=as_printed)
+    with pytest.raises(IndexError, match="for `b`"):
+        as_printed(starts_inside, (0, 2))(np.array([0.9]), 4, 0.8, g)

@@ -45,26 +45,34 @@ Prints:
         if t.shape[0] < t1:  # line 95
             raise IndexError("index out of range for `t`, line 95")
         b2_bar = np.empty_like(b2)  # line 91
-        W2_bar = np.zeros_like(W2)
+        W2_bar = np.empty_like(W2)
         h_bar = np.zeros_like(h)
+        for k in range(W2_bar.shape[0]):
+            for k2 in range(hidden if k < t1 else 0, W2_bar.shape[1]):
+                W2_bar[k, k2] = 0.0
+        t3 = np.empty(t1)
         total = 0.0
         for k in range(t1):
             y = b2[k]  # line 92
             for i in range(hidden):  # line 93
                 y += W2[k, i] * h[i]  # line 94
-            t3 = y - t[k]  # line 95
-            total += 0.5 * t3 ** 2
-            t4 = 0.5 * (2.0 * t3)
+            t4 = y - t[k]  # line 95
+            total += 0.5 * t4 ** 2
+            t5 = 0.5 * (2.0 * t4)
+            t3[k] = t5  # line 91
             for i in range(hidden):  # line 93
-                h_bar[i] += t4 * W2[k, i]  # line 94
-                W2_bar[k, i] += t4 * h[i]
-            b2_bar[k] = t4  # line 92
+                h_bar[i] += t5 * W2[k, i]  # line 94
+            b2_bar[k] = t5  # line 92
+        for k in range(t1):  # line 91
+            t6 = t3[k]
+            for i in range(hidden):  # line 93
+                W2_bar[k, i] = t6 * h[i]  # line 94
         # reverse sweep
         b1_bar = np.zeros_like(b1)
         W1_bar = np.empty_like(W1)
         for i in range(hidden):
-            t5 = exp_tape[i]
-            z_bar = -(-(h_bar[i] / (1.0 + t5)) * h[i] * t5)
+            t7 = exp_tape[i]
+            z_bar = -(-(h_bar[i] / (1.0 + t7)) * h[i] * t7)
             for j in range(inputs):
                 W1_bar[i, j] = z_bar * x[j]
             b1_bar[i] += z_bar

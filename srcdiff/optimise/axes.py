@@ -8,8 +8,8 @@
 Nobody but the function sees in which order the elements of such an array lie in memory, if nothing of it is used but
 its elements and lengths. Where loops stride over it, LLVM does not vectorise, and each access takes a line of the cache
 for one element; what is owed to the array has the order of its axes as well. The axis that most accesses of the deepest
-loops go along becomes the last one, if these are clearly more than those along the axis that is; loops of a few trips speak
-for the last axis only. Reads: structure, affine forms.
+loops go along becomes the last one, if these are clearly more than those along the axis that is; loops of a few trips
+speak for the last axis only. Reads: structure, affine forms.
 """
 
 from __future__ import annotations

@@ -164,9 +164,12 @@ class Splitting:
         results = self.defined(op.results)
         if op.primitive == "alloc" or (op.operands[0] in self.parts) == (len(results) > 1):
             sources = self.used(op.operands) if op.primitive != "alloc" else results
-            for result, source in zip(results, sources, strict=True):
+            for k, (result, source) in enumerate(zip(results, sources, strict=True)):
                 operands = op.operands if op.primitive == "alloc" else (source,)
-                builder.append(replace(op, operands=operands, results=(result,)))
+                attributes = op.attributes
+                if k and attributes.get("fill") == "ones":  # the imaginary part of 1 is 0
+                    attributes = {**attributes, "fill": "zeros"}
+                builder.append(replace(op, operands=operands, results=(result,), attributes=attributes))
             return
         like = self.used(op.operands)[0]
         lengths = tuple(

@@ -79,6 +79,16 @@ def along_columns(x, c):
     return total
 
 
+def along_columns_of_a_result(x, c):
+    n, m = x.shape
+    z = np.zeros((n, m), np.complex128)
+    for k in range(3):
+        for j in range(m):
+            for i in range(1, n):
+                z[i, j] = (z[i, j] + z[i - 1, j] * x[i, j] + x[0, j]) * complex(c[k], 0.1)
+    return np.sum((z @ z).imag)
+
+
 def once(x, c):
     n, m = x.shape
     z = np.empty((n, m), np.complex128)
@@ -100,8 +110,8 @@ def passed_on(x, c):
     return np.sum(b.real * x)
 
 
-SPLIT: list[Any] = [eliminated, iterated, swept]
-WHOLE: list[Any] = [along_columns, once, passed_on]
+SPLIT: list[Any] = [eliminated, iterated, swept, along_columns]
+WHOLE: list[Any] = [along_columns_of_a_result, once, passed_on]
 
 
 @pytest.mark.parametrize("f", SPLIT + WHOLE, ids=lambda f: f.__name__)

@@ -25,26 +25,26 @@ Prints:
         hidden = W1.shape[0]
         inputs = W1.shape[1]
         t1 = b2.shape[0]
-        h = np.empty(hidden)  # line 84
-        if b1.shape[0] < hidden:  # line 86
-            raise IndexError("index out of range for `b1`, line 86")
-        if hidden > 0 and x.shape[0] < inputs:  # line 88
-            raise IndexError("index out of range for `x`, line 88")
-        exp_tape = np.empty(hidden)  # line 85
+        h = np.empty(hidden)  # line 92
+        if b1.shape[0] < hidden:  # line 94
+            raise IndexError("index out of range for `b1`, line 94")
+        if hidden > 0 and x.shape[0] < inputs:  # line 96
+            raise IndexError("index out of range for `x`, line 96")
+        exp_tape = np.empty(hidden)  # line 93
         for i in range(hidden):
-            z = b1[i]  # line 86
-            for j in range(inputs):  # line 87
-                z += W1[i, j] * x[j]  # line 88
-            t2 = math.exp(-z)  # line 89
+            z = b1[i]  # line 94
+            for j in range(inputs):  # line 95
+                z += W1[i, j] * x[j]  # line 96
+            t2 = math.exp(-z)  # line 97
             exp_tape[i] = t2
             h[i] = 1.0 / (1.0 + t2)
-        if hidden > 0 and W2.shape[0] < t1:  # line 94
-            raise IndexError("index out of range for `W2`, line 94")
+        if hidden > 0 and W2.shape[0] < t1:  # line 102
+            raise IndexError("index out of range for `W2`, line 102")
         if t1 > 0 and W2.shape[1] < hidden:
-            raise IndexError("index out of range for `W2`, line 94")
-        if t.shape[0] < t1:  # line 95
-            raise IndexError("index out of range for `t`, line 95")
-        b2_bar = np.empty_like(b2)  # line 91
+            raise IndexError("index out of range for `W2`, line 102")
+        if t.shape[0] < t1:  # line 103
+            raise IndexError("index out of range for `t`, line 103")
+        b2_bar = np.empty_like(b2)  # line 99
         W2_bar = np.empty_like(W2)
         h_bar = np.zeros_like(h)
         for k in range(W2_bar.shape[0]):
@@ -53,20 +53,20 @@ Prints:
         t3 = np.empty(t1)
         total = 0.0
         for k in range(t1):
-            y = b2[k]  # line 92
-            for i in range(hidden):  # line 93
-                y += W2[k, i] * h[i]  # line 94
-            t4 = y - t[k]  # line 95
+            y = b2[k]  # line 100
+            for i in range(hidden):  # line 101
+                y += W2[k, i] * h[i]  # line 102
+            t4 = y - t[k]  # line 103
             total += 0.5 * t4 ** 2
             t5 = 0.5 * (2.0 * t4)
-            t3[k] = t5  # line 91
-            for i in range(hidden):  # line 93
-                h_bar[i] += t5 * W2[k, i]  # line 94
-            b2_bar[k] = t5  # line 92
-        for k in range(t1):  # line 91
+            t3[k] = t5  # line 99
+            for i in range(hidden):  # line 101
+                h_bar[i] += t5 * W2[k, i]  # line 102
+            b2_bar[k] = t5  # line 100
+        for k in range(t1):  # line 99
             t6 = t3[k]
-            for i in range(hidden):  # line 93
-                W2_bar[k, i] = t6 * h[i]  # line 94
+            for i in range(hidden):  # line 101
+                W2_bar[k, i] = t6 * h[i]  # line 102
         # reverse sweep
         b1_bar = np.zeros_like(b1)
         W1_bar = np.empty_like(W1)

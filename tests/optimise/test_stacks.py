@@ -95,12 +95,7 @@ def test_gradients(f) -> None:
 
 def test_orders_and_precisions() -> None:
     a, b, w = SHAPES[right_transposed]
-    for change in (
-        np.asfortranarray,
-        np.float32,
-        lambda x: x[::-1],
-        lambda x: np.repeat(x, 2, axis=2)[..., ::2],
-    ):
+    for change in (np.asfortranarray, np.float32, lambda x: np.repeat(x, 2, axis=2)[::-1, :, ::2]):
         assert_gradient(right_transposed, (change(a), change(b), change(w)), (0, 1))
 
 

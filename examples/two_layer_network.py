@@ -47,9 +47,9 @@ Prints:
         b2_bar = np.empty_like(b2)  # line 99
         W2_bar = np.empty_like(W2)
         h_bar = np.zeros_like(h)
-        for k in range(W2_bar.shape[0]):
-            for k2 in range(hidden if k < t1 else 0, W2_bar.shape[1]):
-                W2_bar[k, k2] = 0.0
+        for i in range(W2_bar.shape[0]):
+            for j in range(hidden if i < t1 else 0, W2_bar.shape[1]):
+                W2_bar[i, j] = 0.0
         t3 = np.empty(t1)
         total = 0.0
         for k in range(t1):

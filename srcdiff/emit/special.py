@@ -14,7 +14,7 @@ from ..ir.walk import ops_within
 from ..primitives import ARRAYS, REGISTRY
 from ..runtime import special, stacks, triangles
 
-TEXTS = {**{n: row.text for n, row in REGISTRY.items()}, **{n: row.text for n, row in ARRAYS.items()}}
+TEXTS = {name: row.text for rows in (REGISTRY, ARRAYS) for name, row in rows.items()}
 FUNCTIONS = {
     name: f
     for module in (special, stacks, triangles)

@@ -9,19 +9,25 @@ from .builder import Builder, constant, zero
 from .core import Value
 
 
+def index_along(axis: int) -> Value:
+    """The index of a loop along an axis."""
+    return Value("ijk"[axis : axis + 1], ty.int64)
+
+
 def nest_over(
     builder: Builder,
     start: Value,
     lengths: Sequence[Value],
     update: Callable[[Builder, Value, tuple[Value, ...]], Value],
-    names: str = "ijk",
+    around: int = 0,
 ) -> Value:
-    """An array or a number after `update(builder, held, places)` for all places within the lengths, from `start` on."""
+    """An array or a number after `update(builder, held, places)` for all places within the lengths, from `start` on;
+    the loops are named as those that have `around` others around them."""
 
     def level(builder: Builder, held: Value, places: tuple[Value, ...]) -> Value:
         if len(places) == len(lengths):
             return update(builder, held, places)
-        place, parameter = Value(names[len(places) : len(places) + 1], ty.int64), Value(held.name, held.type)
+        place, parameter = index_along(around + len(places)), Value(held.name, held.type)
         with Builder(builder.location) as body:
             last = level(body, parameter, (*places, place))
         result = Value(held.name, held.type)

@@ -21,6 +21,7 @@ from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Function, Op, Value, is_number, leaves_early, loop_body, loop_slots
+from ..ir.nests import index_along, nest_over
 from ..ir.walk import defined_in, free_values_of, ops_within, substitute_in, uses_in
 from .reorder import own_elements
 
@@ -112,24 +113,22 @@ def with_arm_stored(op: Op, version: Value, ranges: Ranges) -> tuple[Op, list[Op
 
 def made_zero(builder: Builder, array: Value, where: list[Value]) -> Value:
     """Emit loops over the axes behind those of `where` that make an array zero."""
-    axis = len(where)
-    if axis == array.type.ndim:
-        operands = (array, *where, zero(array.type.dtype))
+    axes = range(len(where), array.type.ndim)
+    lengths = [builder.emit("shape", (array,), ty.int64, {"axis": axis}) for axis in axes]
+
+    def store(builder: Builder, held: Value, places: tuple[Value, ...]) -> Value:
+        operands = (held, *where, *places, zero(array.type.dtype))
         return builder.emit("store", operands, array.type, name=array.name)
-    length = builder.emit("shape", (array,), ty.int64, {"axis": axis})
-    index, version = Value("k", ty.int64), Value(array.name, array.type)
-    with Builder(builder.location) as inside:
-        cleared = made_zero(inside, version, [*where, index])
-    operands = (zero(ty.int64), length, constant(1, ty.int64), array)
-    results = (Value(array.name, array.type),)
-    return builder.region("for", operands, (inside.block((index, version), (cleared,)),), results).result
+
+    return nest_over(builder, array, lengths, store, len(where))
 
 
 def rest_made_zero(builder: Builder, array: Value, ends: Ends, around: tuple[Value, ...]) -> Value:
     """Emit loops that make zero what nested loops up to `ends` do not reach; `around` are the indices of those around
     that go over the axes before."""
-    index, version = Value("k", ty.int64), Value(array.name, array.type)
-    axis, where = len(around), [*around, index]
+    axis = len(around)
+    index, version = index_along(axis), Value(array.name, array.type)
+    where = [*around, index]
     length = builder.emit("shape", (array,), ty.int64, {"axis": axis})
     is_last = not any(ends[axis + 1 :])
     low = zero(ty.int64)

@@ -132,7 +132,7 @@ class Factors:
     def free_axis(self, array: Value, axis: int, index: Value) -> Axis:
         """All of an axis if the loops go over all of it, else where they go: what they do not read may be anything."""
         form = self.affine.form(index)
-        last = self.affine.unclipped(self.affine.length(array, axis)) - Linear((), 1)
+        last = self.affine.unclipped(self.affine.length(array, axis)) - ONE
         lows, highs = self.extremes(form, False), self.extremes(form, True)
         if not lows or not highs:
             raise NoProduct
@@ -143,7 +143,7 @@ class Factors:
         if len(exact) != 2:
             return Axis(certain=False)
         low, high = exact
-        return Axis(low, high - low + Linear((), 1))
+        return Axis(low, high - low + ONE)
 
     # --------------------------------------------------------------------------------------------------- triangles
 
@@ -256,7 +256,7 @@ class Factors:
         for loop in self.loops:
             start, stop = map(self.affine.form, loop.operands[:2])
             for limit in self.limits(stop):
-                room = limit - start - Linear((), 1)  # not negative where the loop makes a trip
+                room = limit - start - ONE  # not negative where the loop makes a trip
                 c, rest = room.coefficient(index), room.replaced(index, ZERO)
                 if c == 1 and is_above(rest.scaled(-1), low):
                     low = rest.scaled(-1)
@@ -285,9 +285,7 @@ class Factors:
                 raise NoProduct
             if len(moved) > 1:
                 spans = [
-                    a - b + Linear((), 1)
-                    for a, _ in self.extremes(form, True)
-                    for b, _ in self.extremes(form, False)
+                    a - b + ONE for a, _ in self.extremes(form, True) for b, _ in self.extremes(form, False)
                 ]
                 if not any(same(t, span) for t, _ in trips for span in spans):
                     raise NoProduct

@@ -3,6 +3,7 @@
     t = mul g 1.0          ->   g
     u = add a (neg b)      ->   sub a b
     c1 = cos x; c2 = cos x ->   one of them
+    solve (cholesky a) b   ->   solve_lower (cholesky a) b
 
 A rewrite changes no result beyond what reordering a sign does: `x * 0.0` stays (x may be infinite), `x + 0.0` goes.
 """

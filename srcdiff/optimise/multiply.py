@@ -15,10 +15,11 @@ from, if the loads find the elements as they were. A triangle may be summed over
             for k in range(i):            ->             for j in range(m):
                 c[i, j] += a[i, k] * b[k, j]                 c[i, j] += t[i, j]
 
-A matrix that is longer than the loops, or has more than two axes, is copied first as far as they go: what they do not
-read may not exist, or not be a number. Only where the nest is in no other loop: in one, matrices are often small, and
-a call costs more than their elements. The loops must go over most elements of the product, as over a triangle; a band
-is not worth it. Reads: structure, affine forms.
+Two stacks of matrices that are gone over together are multiplied as stacks, any other array of more than two axes as
+one matrix. What is longer than the loops, or is to be another matrix, is copied first as far as they go: what they do
+not read may not exist, or not be a number. Only where the nest is in no other loop: in one, matrices are often small,
+and a call costs more than their elements. The loops must go over most elements of the product, as over a triangle; a
+band is not worth it. Reads: structure, affine forms.
 """
 
 from __future__ import annotations

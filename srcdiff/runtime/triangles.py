@@ -79,11 +79,16 @@ def upper_of_product(a: Matrix, b: Matrix, k: int) -> Matrix:
 def solve_lower(a: Matrix, b: Matrix) -> Matrix:
     """The `x` of np.tril(a) @ x = b, by forward substitution."""
     x = np.empty(b.shape, b.dtype)
-    x[:] = b
-    for top in range(0, a.shape[0], 16):
-        below = min(top + 16, a.shape[0])
+    for top in range(0, x.shape[0], 16):
+        below = min(top + 16, x.shape[0])
+        for i in range(top, below):
+            for j in range(x.shape[1]):
+                x[i, j] = b[i, j]
         if top > 0 and x.shape[1] > 0:
-            x[top:below] -= np.dot(np.ascontiguousarray(a[top:below, :top]), x[:top])
+            known = np.dot(np.ascontiguousarray(a[top:below, :top]), x[:top])
+            for i in range(top, below):
+                for j in range(x.shape[1]):
+                    x[i, j] -= known[i - top, j]
         for i in range(top, below):
             for k in range(top, i):
                 for j in range(x.shape[1]):
@@ -97,11 +102,16 @@ def solve_lower(a: Matrix, b: Matrix) -> Matrix:
 def solve_upper(a: Matrix, b: Matrix) -> Matrix:
     """The `x` of np.triu(a) @ x = b, by backward substitution."""
     x = np.empty(b.shape, b.dtype)
-    x[:] = b
-    for below in range(a.shape[0], 0, -16):
+    for below in range(x.shape[0], 0, -16):
         top = max(below - 16, 0)
-        if below < a.shape[0] and x.shape[1] > 0:
-            x[top:below] -= np.dot(np.ascontiguousarray(a[top:below, below:]), x[below:])
+        for i in range(top, below):
+            for j in range(x.shape[1]):
+                x[i, j] = b[i, j]
+        if below < x.shape[0] and x.shape[1] > 0:
+            known = np.dot(np.ascontiguousarray(a[top:below, below:]), x[below:])
+            for i in range(top, below):
+                for j in range(x.shape[1]):
+                    x[i, j] -= known[i - top, j]
         for i in range(below - 1, top - 1, -1):
             for k in range(i + 1, below):
                 for j in range(x.shape[1]):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from srcdiff import differentiate, hessian, jacfwd, sparse_jacobian
-from tests.optimise.stages import as_printed
+from srcdiff import differentiate, hessian, jacfwd, sparse_jacobian, value_and_grad
 from tests.truth import assert_gradient
 
 RNG = np.random.default_rng(8)
@@ -87,9 +86,9 @@ UNLIKE = {diagonals: square(), neighbours: square()}
 
 
 @pytest.mark.parametrize("f", [*SHAPES, *UNLIKE])
-def test_gradients(f) -> None:
+def test_gradients(f, uncompiled: None) -> None:
     args = (SHAPES | UNLIKE)[f]
-    assert_gradient(f, args, (0, 1), value_and_grad=as_printed)
+    assert_gradient(f, args, (0, 1))
     assert ("_stacks(" in differentiate(f).gradient_source(*args)) == (f in SHAPES)
 
 
@@ -99,8 +98,8 @@ def test_orders_and_precisions() -> None:
         assert_gradient(right_transposed, (change(a), change(b), change(w)), (0, 1))
 
 
-def test_empty() -> None:
-    gradient = as_printed(plain, (0, 1))
+def test_empty(uncompiled: None) -> None:
+    gradient = value_and_grad(plain, (0, 1))
     for m, k, n, count in ((2, 0, 3, 2), (0, 2, 3, 2), (2, 3, 0, 2), (2, 3, 2, 0)):
         value, (a_bar, b_bar) = gradient(stack(count, m, k), stack(count, k, n), stack(count, m, n))
         assert value == 0.0
@@ -109,10 +108,10 @@ def test_empty() -> None:
         assert not b_bar.any()
 
 
-def test_what_is_not_a_number_stays_in_its_matrix() -> None:
+def test_what_is_not_a_number_stays_in_its_matrix(uncompiled: None) -> None:
     a, b, w = (x.copy() for x in SHAPES[plain])
     a[1] = np.nan
-    _, (a_bar, b_bar) = as_printed(plain, (0, 1))(a, b, w)
+    _, (a_bar, b_bar) = value_and_grad(plain, (0, 1))(a, b, w)
     assert np.isnan(b_bar[1]).all()
     assert np.isfinite(a_bar[[0, 2]]).all()
     assert np.isfinite(b_bar[[0, 2]]).all()
@@ -126,7 +125,7 @@ def sum_of_products(a):
     return np.sum(products(a) ** 2)
 
 
-def test_other_derivatives() -> None:
+def test_other_derivatives(uncompiled: None) -> None:
     a = stack(2, 3, 8)
     dense = jacfwd(products)(a)
     step = 1e-6
@@ -141,7 +140,7 @@ def test_other_derivatives() -> None:
     assert not found[:24, 24:].any()
 
 
-def test_a_sparse_jacobian_has_a_block_for_each_matrix() -> None:
+def test_a_sparse_jacobian_has_a_block_for_each_matrix(uncompiled: None) -> None:
     def flat(x):
         return products(x.reshape(3, 2, 8)).ravel()
 

@@ -30,9 +30,7 @@ POINTS = [
     for row in ROWS
     for point in row.points
 ]
-# A strict triangle is the same function of the runtime with another number: compiling it again shows nothing more.
-COMPILED = [row for row in ROWS if not row.name.startswith("strictly_")]
-FIRST_POINTS = [pytest.param(row, row.points[0], id=row.name) for row in COMPILED]
+FIRST_POINTS = [pytest.param(row, row.points[0], id=row.name) for row in ROWS]
 FORMS = [
     pytest.param(ty.float64, "C", id="f64"),
     pytest.param(ty.float32, "C", id="f32"),

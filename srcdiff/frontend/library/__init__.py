@@ -33,10 +33,10 @@ from . import (
     reductions,
     shapes,
     sorting,
+    special,
     structures,
 )
 from .axes import is_none
-from .special import SCIPY_CALLS
 from .ufuncs import is_ufunc_method, ufunc_method
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ TABLES = (
 )
 TAKING_COMPLEX = complex_numbers.TAKING_COMPLEX | fourier.CALLS.keys()
 NUMPY_CALLS: dict[Any, Any] = {target: entry for table in TABLES for target, entry in table.items()}
+SCIPY_CALLS: dict[str, Any] = special.SCIPY_CALLS | linalg.SCIPY_CALLS
 assert len(NUMPY_CALLS) == sum(map(len, TABLES)), "a function is in two tables"
 
 # Methods of arrays that mean the function of the same name.
@@ -92,8 +93,7 @@ def entry_of(calls: Calls, target: Any) -> Any:
         return None
     if found is None and is_ufunc_method(target):
         return ufunc_method(calls, target)
-    name = name_in_scipy(target)
-    return found or SCIPY_CALLS.get(name) or linalg.SCIPY_CALLS.get(name)
+    return found or SCIPY_CALLS.get(name_in_scipy(target))
 
 
 def call_library(

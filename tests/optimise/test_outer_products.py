@@ -94,7 +94,9 @@ TOGETHER = [below_the_diagonal, of_its_own_elements, of_numbers_that_go_on, of_f
 def writes_alone(text: str) -> bool:
     """Whether a nest writes what is owed to `a` of vectors and numbers only."""
     bodies = re.findall(r"\n    for [^\n]*((?:\n        [^\n]*)*)", text)
-    return any("a_bar[i, j]" in body and not re.search(r"= .*\ba\[", body) for body in bodies)
+    return any(
+        re.search(r"a_bar\[i, j\] \+?= (?!0\.0)", body) and not re.search(r"= .*\ba\[", body) for body in bodies
+    )
 
 
 @pytest.mark.parametrize("f", APART + TOGETHER, ids=lambda f: f.__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def test_each_loop_writes_one_row(tmp_path: Path) -> None:
     f = loaded(LAPLACIAN, tmp_path, "laplacian")
     args = (np.random.default_rng(1).uniform(size=(7, 6)), np.random.default_rng(2).uniform(size=(7, 6)))
     text = print_function(stages(f, args)["clean"])
-    assert text.count("u_bar[i, j] ") == 1 and "% 3" in text
+    assert len(re.findall(r"u_bar\[i, j\] \+?= (?!0\.0)", text)) == 1 and "% 3" in text
     gradient = compiled(stages(f, args)["clean"])(*args)[1:]
     for mine, argnum in zip(gradient, (0, 1), strict=True):
         assert_near(mine, gradient_by_complex_step(f, args, argnum), 1e-12, 1e-12)

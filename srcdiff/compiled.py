@@ -11,9 +11,10 @@ A subclass says where the program for a signature comes from and by which stages
 from __future__ import annotations
 
 import inspect
+import itertools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
@@ -21,12 +22,20 @@ from weakref import WeakSet
 import numpy as np
 
 from . import linking, pipeline
+from .analysis.length_checks import (
+    LengthCheck,
+    checks_come_first,
+    checks_lengths,
+    length_checks,
+    repeated,
+)
 from .arguments import Around, Signature, Whole, fits_compiled_code, flattened, nested, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import MAKING, CompiledDispatcher, is_interpreted
 from .backend.provenance import mark_linked, provenance
 from .captured import passing, same_captured
 from .emit.adapter import leaves_of, print_adapter, unused
+from .errors import DIFFERENT_LENGTHS, LONGER_THAN_ONE
 from .frontend.captures import fetched, same_known
 from .frontend.program import Program
 from .frontend.things import Static
@@ -36,6 +45,7 @@ from .ir.core import Function
 from .pickling import reduced
 
 Specs = tuple[Any, ...]
+ABOUT_LENGTHS = ((DIFFERENT_LENGTHS,), (LONGER_THAN_ONE,))
 KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
 Entry = tuple[Any, Any, Any]  # a dispatcher (a plain function where Numba compiles nothing), fetch, statics
 
@@ -81,7 +91,9 @@ class Compiled:
         self.signature, self.options = signature, options
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
+        self.checks: dict[Specs, tuple[Program, list[LengthCheck]]] = {}
         self.passes: list[Way] = []
+        self.retries = False  # whether a call that fails because of lengths is made again, by another program
         self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
         self.made_in = made_in()
         self.call_by(self.first_call)
@@ -107,7 +119,18 @@ class Compiled:
         return self.signature.bind(args, keywords)
 
     def specs(self, values: list[Any]) -> Specs:
-        return self.signature.specs(values)
+        """The types of bound arguments; with axes of length 1, where a program that knows no lengths would fail."""
+        specs = self.signature.specs(values)
+        shapes = list(map(np.shape, flattened(values)))
+        if not any(1 in shape for shape in shapes):
+            return specs
+        program = self.program(specs)
+        checks = self.checks.get(specs)
+        if checks is None or checks[0] is not program:
+            checks = self.checks[specs] = program, length_checks(program.function)
+        shapes += [np.shape(fetched(where)) for where in program.fetch]
+        single = repeated(checks[1], shapes)
+        return with_single_axes(specs, {k: axes for k, axes in single.items() if k < program.arguments})
 
     def program(self, specs: Specs) -> Program:
         """The program for a signature, made again where something taken as known has changed."""
@@ -150,6 +173,7 @@ class Compiled:
                 function = self.load(self.text(program), program.function.name, program)
                 if program.written or not fits_compiled_code(program.structure):
                     function = Around(function, program, self.signature)
+                self.retries = self.retries or checks_lengths(program.function)
                 found = self.compiled[specs] = function, program.fetch, program.statics
         return found
 
@@ -173,7 +197,8 @@ class Compiled:
 
     def call_by(self, callable: Callable[..., Any]) -> None:
         """Let calls from Python go there."""
-        self.__call__ = callable  # type: ignore[method-assign]
+        short = callable != self.call
+        self.__call__ = retrying(callable, self.call) if short and self.retries else callable  # type: ignore[method-assign]
 
     @property
     def underneath(self) -> Any:
@@ -219,8 +244,10 @@ class Compiled:
     def resolved(self, args: tuple[Any, ...]) -> Callable[..., Any]:
         specs = self.specs(list(args))
         function, fetch, statics = self.entry(specs)
-        if isinstance(function, Around) or fetch or statics:
+        if isinstance(function, Around) or fetch or statics or any(map(ty.single_axes, flat_leaves(specs))):
             return self.call
+        if self.retries:
+            self.call_by(self.dispatcher)
         types = tuple(map(self.dispatcher.typeof_pyval, args))
         if types != specs and not all(map(said_by_type, specs)):
             return self.call
@@ -235,6 +262,9 @@ class Compiled:
         takes."""
         if self.signature.is_partial or is_interpreted():
             return
+        if not checks_come_first(self.program(specs).function):
+            self.call_by(self.call)
+            return
         with MAKING:
             if self.compiled.get(specs) is entry:  # else it was made anew meanwhile
                 self.call_by(self.way(specs, entry).call)
@@ -247,6 +277,7 @@ class Compiled:
         form = (
             tuple(map(structure_of, (*specs, *directions))),
             None if around is None else (around.written, around.structure),
+            tuple(map(ty.single_axes, flat_leaves(specs))),
         )
         same = (way for way in self.passes if way.form == form and same_captured(way.captured, entry[1:]))
         way = next(same, None)
@@ -258,7 +289,7 @@ class Compiled:
             way = Way(form, (fetch, statics), dispatcher, call)
             self.passes = [way, *self.passes[:7]]
         given = [ty.owned(leaf) if ty.is_array(leaf) else leaf for leaf in flat_leaves(directions)]
-        types = (*flat_leaves(specs), *given, *(ty.typeof(fetched(where)) for where in fetch))
+        types = (*map(ty.plain, flat_leaves(specs)), *given, *(ty.typeof(fetched(where)) for where in fetch))
         if types not in way.dispatcher.inserted:
             way.dispatcher.insert(self.fitting(compiled, specs), types)
         return way
@@ -344,7 +375,7 @@ class Compiled:
 class Way:
     """How calls with arguments and results of one form go, while the same is captured."""
 
-    form: tuple[Any, Any]
+    form: tuple[Any, ...]
     captured: tuple[Any, Any]
     dispatcher: CompiledDispatcher
     call: Callable[..., Any]
@@ -422,6 +453,33 @@ def holds_masked(values: tuple[Any, ...]) -> bool:
     return False
 
 
+def with_single_axes(specs: Specs, axes: Mapping[int, Sequence[int]]) -> Specs:
+    """Types of arguments, some of which are known to be of length 1 along axes, by the number of the leaf."""
+    if not axes:
+        return specs
+    number = itertools.count()
+
+    def with_axes(leaf: Any) -> Any:
+        return leaf if isinstance(leaf, Static) else ty.with_single_axes(leaf, axes.get(next(number), ()))
+
+    return tuple(mapped(with_axes, spec) for spec in specs)
+
+
+def retrying(short: Callable[..., Any], long: Callable[..., Any]) -> Callable[..., Any]:
+    """A call the short way, and the long way where lengths are not those that the program of the short way is for."""
+
+    def call(*args: Any, **keywords: Any) -> Any:
+        try:
+            return short(*args, **keywords)
+        except ValueError as error:
+            if error.args[:1] not in ABOUT_LENGTHS:
+                raise
+        return long(*args, **keywords)
+
+    call.__wrapped__ = short  # type: ignore[attr-defined]
+    return call
+
+
 def said_by_type(spec: Any) -> bool:
     """Whether Numba's type of an argument says all that the compiler has to know of it."""
     if isinstance(spec, tuple):
@@ -443,6 +501,8 @@ def forget_programs() -> None:
     for known in list(KNOWN):
         known.programs.clear()
         known.compiled.clear()
+        known.checks.clear()
+        known.retries = False
         known.passes = []
         known.__dict__.pop("_dispatcher", None)
         known.call_by(known.first_call)

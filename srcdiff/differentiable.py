@@ -12,10 +12,14 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from . import pipeline
+from .analysis.length_checks import length_checks
 from .arguments import Signature
 from .compiled import Compiled, Options, Specs
 from .errors import DifferentiationError
+from .frontend.captures import fetched, place
 from .frontend.program import Program
 from .frontend.source import FunctionSource, caller_of, read_source
 from .ir.core import Function
@@ -33,10 +37,23 @@ class Differentiable(Compiled):
         return f"{self.signature.name}."
 
     def make_program(self, specs: Specs) -> Program:
-        return pipeline.read(self.source, specs)
+        program = pipeline.read(self.source, specs)
+        single = single_captures(program)
+        return pipeline.read(self.source, specs, single_captures=single) if single else program
 
     def finish(self, program: Program) -> Function:
         return pipeline.primal(program, self.options.optimise)
+
+
+def single_captures(program: Program) -> dict[Any, tuple[int, ...]]:
+    """The axes along which captured arrays, by their places, are of length 1 where they may meet longer ones."""
+    axes = {place for check in length_checks(program.function) for place in check.axes}
+    found: dict[Any, tuple[int, ...]] = {}
+    for k, where in enumerate(program.fetch, program.arguments):
+        shape = np.shape(fetched(where))
+        if any(shape[axis] == 1 for parameter, axis in axes if parameter == k):
+            found[place(where)] = tuple(axis for axis, length in enumerate(shape) if length == 1)
+    return found
 
 
 def with_source(function: Any) -> tuple[Any, FunctionSource]:

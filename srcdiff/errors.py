@@ -17,6 +17,8 @@ import unicodedata
 from dataclasses import dataclass
 
 __all__ = [
+    "DIFFERENT_LENGTHS",
+    "LONGER_THAN_ONE",
     "AliasError",
     "CheckError",
     "CrossThreadDependence",
@@ -39,6 +41,10 @@ __all__ = [
 ]
 
 INDENT = "    "
+
+# What programs raise where lengths are not the ones that they are made for; there may be a program for those.
+DIFFERENT_LENGTHS = "arrays of different lengths (to repeat an array of length 1, write its slice: `b[:1]`)"
+LONGER_THAN_ONE = "this program is for arguments of length 1 here"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ finished program, with those that it calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -220,10 +220,19 @@ def no_hook(stage: str, function: Function) -> None:
     """See nothing."""
 
 
-def read(source: FunctionSource, specs: Sequence[Any], hook: Hook = no_hook) -> Program:
-    """The function in the IR, for one signature."""
+def read(
+    source: FunctionSource,
+    specs: Sequence[Any],
+    hook: Hook = no_hook,
+    single_captures: Mapping[Any, tuple[int, ...]] | None = None,
+) -> Program:
+    """The function in the IR, for one signature.
+
+    `single_captures` are axes along which captured arrays, by their places, are known to be of length 1.
+    """
     reader = Reader()
     reader.calls_large = True
+    reader.single_captures = single_captures or {}
     program = parse(source, specs, reader)
     hook("parse", program.function)
     return program

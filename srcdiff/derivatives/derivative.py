@@ -74,6 +74,9 @@ class Derivative(Derived):
     def __repr__(self) -> str:
         return f"<{self.kind} of {self.of.signature.name} by {self.argnums!r}>"
 
+    def specs(self, values: list[Any]) -> Specs:
+        return self.of.specs(values)
+
     @property
     def by(self) -> str:
         return ", ".join(self.signature.names[k] for k in self.wrt)

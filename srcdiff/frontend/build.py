@@ -67,6 +67,7 @@ class Reader(LoopStatements):
         reader = type(self)()
         reader.carried_float, reader.calls_large = self.carried_float, self.calls_large
         reader.large, reader.kept = self.large, self.kept
+        reader.single_captures = self.single_captures
         return reader
 
     # ------------------------------------------------------------------------------------- parameters
@@ -92,9 +93,10 @@ class Reader(LoopStatements):
                 "arrays of plain floats",
             )
         self.check_number(spec, name)
-        value = Value(name, spec)
+        value = Value(name, ty.plain(spec))
         parameters.append(value)
-        return whole_view(self.parameter_root(value)) if ty.is_array(spec) else value
+        is_array = ty.is_array(spec)
+        return whole_view(self.parameter_root(value, ty.single_axes(spec))) if is_array else value
 
     # ------------------------------------------------------------------------------------- statements
 

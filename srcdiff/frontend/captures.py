@@ -3,6 +3,7 @@
 ("global", f, "scale")    ("closure", f, "k")    ("module", settings, "scale")    ("object", array, "...")
 ("part", ("global", f, "params"), "W")            # params["W"]
 ("outline", ("global", f, "params"), "params")    # its keys, and the types of what they stand for
+("single_axes", ("global", f, "mean"), "mean")    # along which it is of length 1
 ("code", helper, "helper")                        # of a function that was read in place
 """
 
@@ -49,6 +50,8 @@ def fetched(where: Where) -> Any:
         return part_of(fetched(owner), name)
     if kind == "outline":
         return outline(fetched(owner))
+    if kind == "single_axes":
+        return tuple(axis for axis, length in enumerate(np.shape(fetched(owner))) if length == 1)
     if kind == "code":
         return owner.__code__
     return owner
@@ -62,7 +65,7 @@ def cell_of(function: Any, name: str) -> Any:
 def place(where: Where) -> Any:
     """What two ways to the same variable have in common."""
     kind, owner, name = where
-    if kind in ("part", "outline"):
+    if kind in ("part", "outline", "single_axes"):
         return kind, place(owner), name
     return kind, id(owner.__globals__ if kind == "global" else owner), name
 

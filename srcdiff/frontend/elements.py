@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import DIFFERENT_LENGTHS
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Op, Value
@@ -179,7 +180,7 @@ class Elements(Scalars):
                     self.require(
                         self.scalar("eq", known, length),
                         "ValueError",
-                        "arrays of different lengths (to repeat an array of length 1, write its slice: `b[:1]`)",
+                        DIFFERENT_LENGTHS,
                     )
                     known = length if is_number(length) else known
             result.append(known)

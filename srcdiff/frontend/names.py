@@ -12,10 +12,12 @@ from __future__ import annotations
 import ast
 import builtins
 import types
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..errors import LONGER_THAN_ONE
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Value
@@ -23,7 +25,7 @@ from .captures import Captures, outline, place
 from .library.structures import is_structure, joined_name, thing_of
 from .reductions import Reductions
 from .scope import FLAG, Frame
-from .things import Poison, Root, Static, whole_view
+from .things import Length, Poison, Root, Static, whole_view
 from .trees import Tree, opened
 
 FROZEN_MODULES = ("math", "cmath", "numpy", "builtins")
@@ -36,6 +38,8 @@ class Names(Reductions):
         super().__init__()
         self.captures = Captures()
         self.prologue = Builder()  # the lengths of parameters
+        # Axes along which captured arrays are known to be of length 1.
+        self.single_captures: Mapping[Any, tuple[int, ...]] = {}
 
     def lookup(self, name: str, node: ast.AST | None = None) -> Any:
         frame: Frame | None = self.frame
@@ -126,11 +130,17 @@ class Names(Reductions):
                 f"`{name}` is of half precision", "Numba computes with 32 and 64 bits", "`np.float32`"
             )
 
-    def parameter_root(self, value: Value) -> Root:
-        shape = []
+    def parameter_root(self, value: Value, single: Container[int] = ()) -> Root:
+        """The storage of an argument, which is of length 1 along the axes `single`."""
+        shape: list[Length] = []
         for axis in range(value.type.ndim):
-            length = self.prologue.emit("shape", (value,), ty.int64, {"axis": axis})
+            length: Length = self.prologue.emit("shape", (value,), ty.int64, {"axis": axis})
             self.nonnegative.add(length)
+            if axis in single:
+                is_single = self.prologue.emit("eq", (length, constant(1, ty.int64)), ty.boolean)
+                failure = {"error": "ValueError", "message": LONGER_THAN_ONE}
+                self.prologue.effect("require", (is_single,), failure)
+                length = 1
             shape.append(length)
         root = Root(value.type, value.name, tuple(shape))
         self.memory[root] = value
@@ -143,7 +153,10 @@ class Names(Reductions):
             self.captures.values[key] = Value(name, type)
             self.captures.fetch.append(where)
             if ty.is_array(type):
-                self.captures.roots[key] = self.parameter_root(self.captures.values[key])
+                single = self.single_captures.get(key, ())
+                if single:
+                    self.captures.statics.append((("single_axes", where, name), single))
+                self.captures.roots[key] = self.parameter_root(self.captures.values[key], single)
         value = self.captures.values[key]
         if ty.is_array(type):
             root = self.captures.roots[key]

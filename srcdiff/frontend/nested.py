@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.inline import inline
+from .agreement import same
 from .captures import fetched
 from .describe import describe
 from .library.structures import thing_of, tree_of
@@ -200,7 +201,9 @@ def spec_of(calls: Calls, thing: Any, operands: list[Value], node: ast.AST) -> A
         return operands[-1].type
     if is_arraylike(thing):
         operands.append(array_value(calls, thing))
-        return operands[-1].type
+        lengths = thing.shape if isinstance(thing, Elementwise) else calls.known_lengths(thing)
+        single = [axis for axis, length in enumerate(lengths) if same(length, 1)]
+        return ty.with_single_axes(operands[-1].type, single)
     calls.refuse(f"{describe(thing)} as argument of a derivative", instead="numbers and arrays", node=node)
 
 

@@ -149,7 +149,8 @@ class Reading:
             if parts_of(spec) is not None:
                 return thing_like(spec, taken)
             operand = next(operands)
-            return self.parameter(operand.name or "x", operand.type)
+            type = ty.with_single_axes(operand.type, ty.single_axes(spec))
+            return self.parameter(operand.name or "x", type)
 
         return ans, list(map(taken, self.call.takes))
 

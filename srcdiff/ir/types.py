@@ -6,6 +6,7 @@ that came as a Numba dispatcher keep Numba's (the literal is a float64 or int64 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numba
@@ -47,6 +48,36 @@ def fresh(type: Type) -> Type:
 def owned(type: Type) -> Type:
     """The type of a copy of an array."""
     return type.copy(layout="F" if type.layout == "F" else "C", readonly=False)
+
+
+class SingleAxes(nb_types.Array):
+    """The type of an argument that is an array known to be of length 1 along some axes, so that NumPy repeats it there.
+
+    Only in the signatures of programs: values of the IR and Numba's compiler have the plain type.
+    """
+
+    def __init__(self, of: Type, axes: tuple[int, ...]) -> None:
+        self.of, self.axes = of, axes
+        super().__init__(of.dtype, of.ndim, of.layout, not of.mutable, of.name, of.aligned)
+
+    @property
+    def key(self) -> Any:
+        return self.of, self.axes
+
+
+def with_single_axes(type: Type, axes: Iterable[int]) -> Type:
+    axes = tuple(sorted(axes))
+    return SingleAxes(type, axes) if axes else type
+
+
+def single_axes(type: Type) -> tuple[int, ...]:
+    """The axes along which an argument of this type is known to be of length 1."""
+    return type.axes if isinstance(type, SingleAxes) else ()
+
+
+def plain(type: Type) -> Type:
+    """The type as Numba knows it."""
+    return type.of if isinstance(type, SingleAxes) else type
 
 
 def typeof(value: object) -> Type:

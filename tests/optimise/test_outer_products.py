@@ -95,7 +95,8 @@ def writes_alone(text: str) -> bool:
     """Whether a nest writes what is owed to `a` of vectors and numbers only."""
     bodies = re.findall(r"\n    for [^\n]*((?:\n        [^\n]*)*)", text)
     return any(
-        re.search(r"a_bar\[i, j\] \+?= (?!0\.0)", body) and not re.search(r"= .*\ba\[", body) for body in bodies
+        re.search(r"a_bar\[i, j\] \+?= (?!0\.0)", body) and not re.search(r"= .*\ba\[", body)
+        for body in bodies
     )
 
 

@@ -22,13 +22,7 @@ from weakref import WeakSet
 import numpy as np
 
 from . import linking, pipeline
-from .analysis.length_checks import (
-    LengthCheck,
-    checks_come_first,
-    checks_lengths,
-    length_checks,
-    repeated,
-)
+from .analysis.length_checks import LengthChecks, checks_come_first, checks_lengths, length_checks
 from .arguments import Around, Signature, Whole, fits_compiled_code, flattened, nested, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import MAKING, CompiledDispatcher, is_interpreted
@@ -91,7 +85,7 @@ class Compiled:
         self.signature, self.options = signature, options
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
-        self.checks: dict[Specs, tuple[Program, list[LengthCheck]]] = {}
+        self.checks: dict[Specs, tuple[Program, LengthChecks]] = {}
         self.passes: list[Way] = []
         self.retries = False  # whether a call that fails because of lengths is made again, by another program
         self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
@@ -121,15 +115,14 @@ class Compiled:
     def specs(self, values: list[Any]) -> Specs:
         """The types of bound arguments; with axes of length 1, where a program that knows no lengths would fail."""
         specs = self.signature.specs(values)
-        shapes = list(map(np.shape, flattened(values)))
-        if not any(1 in shape for shape in shapes):
+        arguments = flattened(values)
+        if not any(1 in np.shape(argument) for argument in arguments):
             return specs
         program = self.program(specs)
         checks = self.checks.get(specs)
         if checks is None or checks[0] is not program:
-            checks = self.checks[specs] = program, length_checks(program.function)
-        shapes += [np.shape(fetched(where)) for where in program.fetch]
-        single = repeated(checks[1], shapes)
+            checks = self.checks[specs] = program, length_checks(pipeline.with_early_checks(program.function))
+        single = checks[1].repeated([*arguments, *map(fetched, program.fetch)])
         return with_single_axes(specs, {k: axes for k, axes in single.items() if k < program.arguments})
 
     def program(self, specs: Specs) -> Program:
@@ -262,9 +255,12 @@ class Compiled:
         takes."""
         if self.signature.is_partial or is_interpreted():
             return
-        if not checks_come_first(self.program(specs).function):
-            self.call_by(self.call)
-            return
+        function = self.program(specs).function
+        if function.written and self.retries:
+            early = pipeline.with_early_checks(function) if self.options.optimise else function
+            if not checks_come_first(early):
+                self.call_by(self.call)
+                return
         with MAKING:
             if self.compiled.get(specs) is entry:  # else it was made anew meanwhile
                 self.call_by(self.way(specs, entry).call)

@@ -47,7 +47,8 @@ class Differentiable(Compiled):
 
 def single_captures(program: Program) -> dict[Any, tuple[int, ...]]:
     """The axes along which captured arrays, by their places, are of length 1 where they may meet longer ones."""
-    axes = {place for check in length_checks(program.function) for place in check.axes}
+    checks = length_checks(pipeline.with_early_checks(program.function)).checks
+    axes = {place for check in checks for place in check.axes}
     found: dict[Any, tuple[int, ...]] = {}
     for k, where in enumerate(program.fetch, program.arguments):
         shape = np.shape(fetched(where))

@@ -33,6 +33,7 @@ from .optimise.collapse import collapse_axes, holds_sweeps
 from .optimise.columns import keep_columns
 from .optimise.combine import combine_updates
 from .optimise.contract import contract_arrays
+from .optimise.counters import count_by_index
 from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.elements import over_elements
@@ -126,10 +127,13 @@ def join_and_collapse(function: Function) -> Function:
     return function if collapsed is joined else simplified(collapsed)
 
 
-FUSE: list[Stage] = [
-    (OPTIONAL, "simplify", simplified),
+CHECK: list[Stage] = [  # what is known of lengths
+    (OPTIONAL, "counters", lambda f: simplified(count_by_index(simplified(f)))),
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(use_checks(simplified(drop_clips(f))))),
+]
+FUSE: list[Stage] = [
+    *CHECK,
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "elide", elide_copies),
     (OPTIONAL, "collapse", join_and_collapse),
@@ -259,6 +263,11 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     deepest: Stage = (OPTIONAL, "unsigned", lambda f: unsigned_indices(f, DEEPEST))
     tune = [deepest if stage[1] == "unsigned" else stage for stage in TUNE]
     return run(tune, drop_attachments(run(FUSE, function, True, hook)), True, hook)
+
+
+def with_early_checks(function: Function) -> Function:
+    """The function with checks of lengths first, and without those that hold anyway."""
+    return run(CHECK, function, True, no_hook)
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:

@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 
 from srcdiff import AliasError, defvjp, differentiate, grad, hessian, jacobian, jvp, value_and_grad, vjp
-from srcdiff.analysis.length_checks import checks_come_first, length_checks, repeated
+from srcdiff.analysis.length_checks import checks_come_first, length_checks
 from tests.truth import assert_gradient
 
 RNG = np.random.default_rng(7)
@@ -240,8 +240,12 @@ def test_what_a_program_demands() -> None:
 
     program = differentiate(f).program_for(numbers(5), numbers(5), numbers(3), 3)
     checks = length_checks(program.function)
-    assert [check.sides for check in checks][:1] == [((0, 0), (1, 0))]
-    assert repeated(checks, {0: (5,), 1: (5,), 2: (3,)}) == {}
-    assert repeated(checks, {0: (5,), 1: (1,), 2: (3,)}) == {1: [0]}
-    assert repeated(checks, {0: (1,), 1: (1,), 2: (1,)}) == {0: [0], 1: [0], 2: [0]}
+
+    def lengths(*given: int) -> Any:
+        return checks.repeated([*map(np.ones, given[:3]), *given[3:]])
+
+    assert lengths(5, 5, 3, 3) == lengths(5, 5, 1, 1) == lengths(1, 1, 1, 1) == {}
+    assert lengths(5, 1, 3, 3) == {1: [0]}
+    assert lengths(5, 5, 1, 3) == {2: [0]}
+    assert lengths(1, 1, 1, 0) == {0: [0], 1: [0], 2: [0]}
     assert checks_come_first(program.function)

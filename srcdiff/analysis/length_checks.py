@@ -1,7 +1,7 @@
 """What a program demands of the lengths of its arrays, and which of them NumPy would repeat instead.
 
-    def f(x, b):                      length_checks: (x, 0) and (b, 0) are equal
-        return np.sum(x * b)          repeated({0: (5,), 1: (1,)}): (1, 0)
+    def f(x, b):                      x.shape[0] and b.shape[0] are equal
+        return np.sum(x * b)          for x of length 5 and b of length 1, b is repeated along axis 0
 
 A program is made for arrays that are not repeated, since what is repeated is indexed in another way. For an argument
 that turns out to be of length 1 beside a longer one there is another program, to which that length is known.
@@ -9,29 +9,94 @@ that turns out to be of length 1 beside a longer one there is another program, t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from ..errors import DIFFERENT_LENGTHS, LONGER_THAN_ONE
-from ..ir.core import IN_PLACE, Function, Op, Value
+from ..ir import types as ty
+from ..ir.core import IN_PLACE, Function, Op, Value, loop_slots, written_in_place
 from ..ir.walk import ops_of, ops_within
 
 Axis = tuple[int, int]  # of a parameter
-Shapes = Mapping[int, Sequence[int]] | Sequence[Sequence[int]]  # by the number of the parameter
+ARITHMETIC: dict[str, Callable[..., int]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "neg": operator.neg,
+    "floordiv": operator.floordiv,
+    "min": min,
+    "max": max,
+    "eq": operator.eq,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "select": lambda condition, a, b: a if condition else b,
+}
 
 
 @dataclass(frozen=True)
 class LengthCheck:
-    """Two lengths that must be equal: numbers, axes of parameters, or None for what is computed of `axes`."""
+    """Two lengths that must be equal, and the axes of parameters that they come from."""
 
-    sides: tuple[int | Axis | None, int | Axis | None]
+    sides: tuple[Value, Value]
     axes: frozenset[Axis]
 
-    def may_fail(self, shapes: Shapes) -> bool:
-        if None in self.sides:
-            return any(shapes[k][axis] == 1 for k, axis in self.axes)
-        a, b = (shapes[side[0]][side[1]] if isinstance(side, tuple) else side for side in self.sides)
+
+@dataclass(frozen=True)
+class LengthChecks:
+    """What a function demands of lengths, and what computes them."""
+
+    checks: tuple[LengthCheck, ...]
+    makers: Mapping[Value, Op]
+    before: Mapping[Value, Value]  # versions of arrays, and earlier ones of the same lengths
+    places: Mapping[Value, int]  # the numbers of the parameters
+
+    def side(self, value: Value, arguments: Sequence[Any]) -> int | None:
+        """A length for these arguments, None if more than their lengths and integers decides it."""
+        if value.is_constant:
+            return int(value.constant)
+        if value in self.places:
+            argument = arguments[self.places[value]]
+            return int(argument) if isinstance(argument, (int, np.integer)) else None
+        op = self.makers.get(value)
+        if op is None:
+            return None
+        if op.primitive == "shape":
+            array, axis = op.operands[0], op.attributes["axis"]
+            while array in self.before:
+                array = self.before[array]
+            if array in self.places:
+                return int(np.shape(arguments[self.places[array]])[axis])
+            made = self.makers.get(array)
+            is_made = made is not None and made.primitive == "alloc"
+            return self.side(made.operands[axis], arguments) if made is not None and is_made else None
+        if op.primitive not in ARITHMETIC:
+            return None
+        operands = [self.side(operand, arguments) for operand in op.operands]
+        if None in operands or (op.primitive == "floordiv" and operands[1] == 0):
+            return None
+        return ARITHMETIC[op.primitive](*operands)
+
+    def may_fail(self, check: LengthCheck, arguments: Sequence[Any]) -> bool:
+        a, b = (self.side(side, arguments) for side in check.sides)
+        if a is None or b is None:
+            return any(np.shape(arguments[k])[axis] == 1 for k, axis in check.axes)
         return a != b
+
+    def repeated(self, arguments: Sequence[Any]) -> dict[int, list[int]]:
+        """The axes of length 1 of each argument that a program should know to be so, because it may fail otherwise."""
+        if not any(self.may_fail(check, arguments) for check in self.checks):
+            return {}
+        found: dict[int, list[int]] = {}
+        for k, axis in sorted({place for check in self.checks for place in check.axes}):
+            if np.shape(arguments[k])[axis] == 1:
+                found.setdefault(k, []).append(axis)
+        return found
 
 
 def is_length_check(op: Op) -> bool:
@@ -43,18 +108,19 @@ def checks_lengths(function: Function) -> bool:
     return any(map(is_length_check, ops_within(function.body)))
 
 
-def length_checks(function: Function) -> list[LengthCheck]:
+def length_checks(function: Function) -> LengthChecks:
     """The checks that arrays which meet are equally long."""
     makers = {result: op for op in ops_within(function.body) for result in op.results}
     places = {parameter: k for k, parameter in enumerate(function.parameters)}
-
-    def side(value: Value) -> int | Axis | None:
-        if value.is_constant:
-            return int(value.constant)
-        op = makers.get(value)
-        if op is not None and op.primitive == "shape" and op.operands[0] in places:
-            return places[op.operands[0]], op.attributes["axis"]
-        return None
+    before: dict[Value, Value] = {}
+    for op in ops_within(function.body):
+        if op.primitive in ("for", "while"):
+            for initial, parameter, _, result in loop_slots(op):
+                if ty.is_array(result.type):
+                    before[parameter] = before[result] = initial
+        elif op.primitive == "copy":
+            before[op.result] = op.operands[0]
+        before.update((result, version) for version, result in written_in_place(op))
 
     def axes(values: Iterable[Value]) -> frozenset[Axis]:
         found: set[Axis] = set()
@@ -62,31 +128,22 @@ def length_checks(function: Function) -> list[LengthCheck]:
         waiting = list(values)
         while waiting:
             value = waiting.pop()
-            place = side(value)
-            if isinstance(place, tuple):
-                found.add(place)
-            elif value not in seen and value in makers:
-                seen.add(value)
-                waiting += makers[value].operands
+            if value in seen or value not in makers:
+                continue
+            seen.add(value)
+            op = makers[value]
+            if op.primitive == "shape" and op.operands[0] in places:
+                found.add((places[op.operands[0]], op.attributes["axis"]))
+            else:
+                waiting += op.operands
         return frozenset(found)
 
     checks = []
     for op in ops_within(function.body):
         if op.primitive == "require" and op.attributes["message"] == DIFFERENT_LENGTHS:
             a, b = makers[op.operands[0]].operands
-            checks.append(LengthCheck((side(a), side(b)), axes((a, b))))
-    return checks
-
-
-def repeated(checks: Sequence[LengthCheck], shapes: Shapes) -> dict[int, list[int]]:
-    """The axes of length 1 of each parameter that a program should know to be so, because it would fail otherwise."""
-    if not any(check.may_fail(shapes) for check in checks):
-        return {}
-    found: dict[int, list[int]] = {}
-    for k, axis in sorted({place for check in checks for place in check.axes}):
-        if shapes[k][axis] == 1:
-            found.setdefault(k, []).append(axis)
-    return found
+            checks.append(LengthCheck((a, b), axes((a, b))))
+    return LengthChecks(tuple(checks), makers, before, places)
 
 
 def checks_come_first(function: Function) -> bool:
@@ -102,4 +159,4 @@ def checks_come_first(function: Function) -> bool:
     return True
 
 
-__all__ = ["LengthCheck", "checks_come_first", "checks_lengths", "length_checks", "repeated"]
+__all__ = ["LengthCheck", "LengthChecks", "checks_come_first", "checks_lengths", "length_checks"]

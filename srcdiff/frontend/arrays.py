@@ -7,6 +7,7 @@ both and adds up, `z = x * y` a loop that fills a new array.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,7 @@ from .things import (
     Scalar,
     Slice,
     is_arraylike,
+    is_list,
     is_number,
     is_scalar,
     whole_view,
@@ -42,6 +44,8 @@ class Arrays(Slices):
 
     def truth(self, thing: Any) -> Value:
         """The truth of a scalar, or under Numba's rules of an array of one element."""
+        if is_list(thing):
+            return self.as_value(self.scalar("gt", self.length(thing), 0))
         if is_arraylike(thing):
             self.require(
                 self.scalar("eq", self.product(self.shape(thing)), 1), "ValueError", "the truth of an array"
@@ -75,12 +79,17 @@ class Arrays(Slices):
                 fixed.append((axis.of, self.place(array, k, item, whole=axis.whole)))
             k += 1
         view = ArrayView(array.root, tuple(axes), tuple(sorted(fixed, key=lambda f: f[0])))
-        if array.root.is_list and any(isinstance(item, Slice) for item in items[: len(given)]):
+        if is_list(array) and any(isinstance(item, Slice) for item in items[: len(given)]):
             return self.list_slice(view)
         return view if view.axes else self.at(view, ())
 
     def list_slice(self, view: ArrayView) -> ArrayView:
         """A slice of a list is a new list."""
+        if view.root.of_arrays:
+            made = self.materialise(view)
+            made.root.of_arrays, made.root.in_place_of = True, view.root.in_place_of
+            made.root.may_be(view.root)
+            return made
         if view.ndim != 1:
             self.refuse("a slice of a list of lists", "the new list shares the inner ones", "`np.array(...)`")
         return self.materialise(
@@ -103,7 +112,7 @@ class Arrays(Slices):
 
     def place_of(self, array: ArrayView, items: tuple[Any, ...]) -> ArrayView:
         """Like `subscript`, but an element is a view without axes."""
-        if array.root.is_list and any(isinstance(item, Slice) for item in items):
+        if is_list(array) and any(isinstance(item, Slice) for item in items):
             self.refuse("a store into a slice of a list", "it could change its length", "`np.array(...)`")
         extra = self.subscript(array, (*items, None) if None not in items else items)
         return ArrayView(extra.root, tuple(a for a in extra.axes if a is not None), extra.fixed)
@@ -211,7 +220,8 @@ class Arrays(Slices):
                     view.root.may_alias(other)
             return view
         parts = parts_of(thing)
-        return thing if parts is None else with_parts(thing, [self.settled(part) for part in parts])
+        settled = [self.settled(part) for part in parts or ()]
+        return thing if all(map(operator.is_, settled, parts or ())) else with_parts(thing, settled)
 
     # ------------------------------------------------------------------------------------- stores
 

@@ -20,6 +20,7 @@ from .scope import FLAG
 from .things import (
     ArrayView,
     Enumerated,
+    Growing,
     ListItems,
     Reversed,
     Scalar,
@@ -38,8 +39,12 @@ class Assignments(Expressions):
         super().__init__()
         self.names: dict[Value, str] = {}  # what the user's assignments suggest
 
-    def changeable(self, items: ListItems, targets: list[ast.expr]) -> Any:
-        """A list of numbers as an array, if items of it are assigned."""
+    def changeable(self, items: ListItems, targets: list[ast.expr], node: ast.expr) -> Any:
+        """A list as one that grows, if it does; a list of numbers as an array, if items of it are assigned."""
+        if isinstance(node, (ast.List, ast.Call)):
+            made = self.made_list(items, targets, node)
+            if made is not None:
+                return made
         names = {target.id for target in targets if isinstance(target, ast.Name)}
         if not (items and names & self.frame.stores and all(map(is_scalar, items))):
             return items
@@ -161,6 +166,10 @@ class Assignments(Expressions):
             case ast.Name(id=identifier):
                 thing = self.lookup(identifier, node.target)
                 value = self.expression(node.value)
+                frame = self.frame_of(identifier)
+                if isinstance(thing, (ListItems, Growing)) and frame and identifier in frame.lists:
+                    self.grow(identifier, frame, value, node)
+                    return
                 if isinstance(thing, ListItems) or (isinstance(thing, ArrayView) and thing.root.is_list):
                     self.refuse(
                         "`+=` on a list",

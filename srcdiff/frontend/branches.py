@@ -24,7 +24,7 @@ from ..ir.types import Type
 from .agreement import compatible_arrays, join_array_types, join_types, same, same_axis
 from .describe import describe, said
 from .scope import FLAG, Scope
-from .things import ArrayView, Poison, Root, Static, is_scalar, whole_view
+from .things import ArrayView, Growing, Poison, Root, Static, is_scalar, whole_view
 from .trees import alike, parts_of, with_parts
 
 
@@ -221,6 +221,8 @@ class Joiner:
             root = Root(type, name or thing.root.name, is_list=thing.root.is_list)
             self.new_memory[root] = self.result(v1, v2, name or version.name, type)
             return whole_view(self.placed(root, *arms))
+        if isinstance(thing, Growing) and thing.items not in self.memory_before:
+            return Poison(f"{said(name)} is a list that exists in one branch only", "make it before them")
         return thing
 
     @property

@@ -20,6 +20,7 @@ from ..ir.operators import current_builder
 from ..primitives.custom import rules_of
 from .custom import attempted, derived
 from .describe import describe
+from .growing import ReadAgain
 from .library.structures import joined_name, thing_of, with_results
 from .loop_statements import LoopStatements
 from .program import Program, lengths_of, share_memory
@@ -62,12 +63,15 @@ class Reader(LoopStatements):
         reader.readings = readings
         return parse(source, specs, reader)
 
+    def blank(self) -> Reader:
+        return type(self)()
+
     def another(self) -> Reader:
         """A reader like this one that has read nothing yet."""
-        reader = type(self)()
+        reader = self.blank()
         reader.carried_float, reader.calls_large = self.carried_float, self.calls_large
         reader.large, reader.kept = self.large, self.kept
-        reader.single_captures = self.single_captures
+        reader.single_captures, reader.grown = self.single_captures, self.grown
         return reader
 
     # ------------------------------------------------------------------------------------- parameters
@@ -119,14 +123,17 @@ class Reader(LoopStatements):
             case ast.Assign():
                 thing = self.expression(node.value)
                 if isinstance(thing, ListItems):
-                    thing = self.changeable(thing, node.targets)
+                    thing = self.changeable(thing, node.targets, node.value)
                 if len(node.targets) > 1:
                     thing = self.settled(thing)
                 for target in node.targets:
                     self.bind_target(target, thing)
             case ast.AnnAssign():
                 if node.value is not None:
-                    self.bind_target(node.target, self.expression(node.value))
+                    thing = self.expression(node.value)
+                    if isinstance(thing, ListItems):
+                        thing = self.changeable(thing, [node.target], node.value)
+                    self.bind_target(node.target, thing)
             case ast.AugAssign():
                 self.augmented(node)
             case ast.If():
@@ -209,7 +216,7 @@ def text_of(node: ast.expr) -> str:
 
 
 def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = None) -> Program:
-    """Read a function for the given argument types.
+    """Read a function for the given argument types, as often as it takes to know its lists.
 
     Parameters
     ----------
@@ -218,6 +225,16 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
     reader : what reads it, if not a plain `Reader`.
     """
     reader = reader or Reader()
+    readings = dict(reader.readings)
+    while True:
+        try:
+            return parse_once(source, specs, reader)
+        except ReadAgain:
+            reader = reader.another()
+            reader.readings = dict(readings)
+
+
+def parse_once(source: FunctionSource, specs: Sequence[Any], reader: Reader) -> Program:
     reader.frame = Frame(source)
     reader.current_node = source.tree
     parameters: list[Value] = []
@@ -256,7 +273,8 @@ def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = 
             if isinstance(final, Value) and final not in leaves:
                 written.append(final)
     body = Block((*arguments, *hidden), (*reader.prologue.ops, *builder.ops), (*leaves, *written))
-    owners = [next((r for r, v in reader.memory.items() if v is leaf), None) for leaf in leaves]
+    held = [(root, version) for root, version in reader.memory.items() if ty.is_array(root.type)]
+    owners = [next((root for root, version in held if version is leaf), None) for leaf in leaves]
     return Program(
         Function(valid_name(source.name), named(body, reader.names), len(hidden), len(written)),
         tuple(captures.fetch),

@@ -17,6 +17,7 @@ from ..errors import DifferentiationError, SourceUnavailable
 from ..ir import types as ty
 from ..ir.operators import current_builder
 from .canonicalise import RESULT, canonicalise, count_reads
+from .list_names import growing_names, shared_names
 from .opaque import Arguments, OpaqueCalls
 from .recursion import CallSites, Reading
 from .scope import Frame
@@ -187,6 +188,7 @@ class Callees(OpaqueCalls):
         if len(self.stack) > 60:
             self.refuse("calls nested more than 60 deep", node=node)
         outer, where, location = self.frame, self.current_node, current_builder().location
+        frame.path = (*outer.path, getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
         self.stack.append(identity)
         self.frame = frame
         try:
@@ -202,6 +204,7 @@ class Callees(OpaqueCalls):
             return self.settled(self.expression(tree.body))
         self.frame.reads = count_reads([tree])
         self.frame.stores = stored_names(tree)
+        self.frame.grows, self.frame.shared = growing_names(tree), shared_names(tree)
         self.statements(canonicalise(tree.body))
         result = self.frame.env.get(RESULT, Static(None))
         if isinstance(result, Poison):

@@ -239,8 +239,8 @@ class Calls(Callees):
         if isinstance(thing, tuple):
             self.refuse(
                 f"the method `{name}` of a list or tuple",
-                "lists that change cannot be differentiated",
-                "an array of known length, filled by index",
+                "of what changes a list, `append`, `extend` and `pop` at its end are known",
+                "those, or an array of known length, filled by index",
                 node=node,
             )
         if is_scalar(thing):

@@ -6,7 +6,17 @@ from typing import Any
 
 from ..ir.core import Value
 from .canonicalise import RESULT
-from .things import ArrayView, Formatted, LocalFunction, NamedItems, PulledBack, Static, is_number
+from .things import (
+    ArrayView,
+    Formatted,
+    Growing,
+    ListItems,
+    LocalFunction,
+    NamedItems,
+    PulledBack,
+    Static,
+    is_number,
+)
 from .trees import DICTS, Tree, kind_of
 
 
@@ -22,13 +32,15 @@ def describe(thing: Any) -> str:
         case Tree():
             return "a dict"
         case tuple():
-            return f"a tuple of {len(thing)}"
+            return f"a {'list' if isinstance(thing, ListItems) else 'tuple'} of {len(thing)}"
         case Static(value=None):
             return "`None`"
         case Formatted():
             return "an f-string"
         case LocalFunction():
             return "a function that is defined in this one"
+        case Growing():
+            return "a list that grows"
         case PulledBack():
             return "a pullback"
         case Static(value=str()):

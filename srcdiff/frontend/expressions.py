@@ -14,7 +14,7 @@ from ..ir.builder import Builder
 from ..ir.core import Value
 from .calls import NUMBER_METHODS
 from .describe import describe
-from .iteration import Iteration
+from .growing import GrowingLists
 from .library.complex_numbers import imag, real
 from .library.structures import attribute_of, is_dict, item_of, joined_dicts, key_of, known_range
 from .names import FROZEN_MODULES
@@ -23,6 +23,7 @@ from .things import (
     ArrayView,
     Elementwise,
     Formatted,
+    Growing,
     ListItems,
     LocalFunction,
     Method,
@@ -47,7 +48,7 @@ REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
 }
 
 
-class Expressions(Iteration):
+class Expressions(GrowingLists):
     # ----------------------------------------------------------------------------------- expressions
 
     def expression(self, node: ast.expr) -> Any:
@@ -62,7 +63,7 @@ class Expressions(Iteration):
             case ast.Constant():
                 return node.value if is_number(node.value) else Static(node.value)
             case ast.Name():
-                return self.lookup(node.id, node)
+                return self.listed(self.lookup(node.id, node))
             case ast.BinOp():
                 return self.binary(node.op, *self.in_order([node.left, node.right]))
             case ast.UnaryOp():
@@ -149,6 +150,17 @@ class Expressions(Iteration):
         return Slice(*(None if isinstance(p, Static) and p.value is None else p for p in parts))
 
     def call_expression(self, node: ast.Call) -> Any:
+        match node:
+            case ast.Call(ast.Attribute(ast.Name(name), "append" | "extend" as method), [item], []):
+                frame = self.frame_of(name)
+                if frame and isinstance(frame.env[name], (ListItems, Growing)):
+                    thing = self.expression(item)
+                    self.grow(name, frame, thing if method == "extend" else (thing,), node)
+                    return Static(None)
+            case ast.Call(ast.Attribute(ast.Name(name), "pop"), [], []):
+                frame = self.frame_of(name)
+                if frame and isinstance(frame.env[name], (ListItems, Growing)):
+                    return self.pop(name, frame, node)
         function = self.expression(node.func)
         if isinstance(function, Static) and function.value in (min, max, sum) and len(node.args) == 1:
             if isinstance(node.args[0], ast.GeneratorExp):

@@ -88,6 +88,9 @@ class KernelReader(Reader):
         self.places_in_grid: dict[str, tuple[Value, ...]] = {}
         self.current_statement: ast.stmt | None = None
 
+    def blank(self) -> KernelReader:
+        return KernelReader(list(self.shared_arrays))
+
     def attribute(self, thing: Any, name: str, node: ast.Attribute) -> Any:
         if isinstance(thing, Static) and getattr(thing.value, "__name__", "") == "numba.cuda":
             thing = DeviceName("")

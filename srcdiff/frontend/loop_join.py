@@ -10,11 +10,13 @@ trip leaves a wider type, or an array that may be other memory, `Retry` says so,
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from ..errors import AliasError
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
 from ..ir.core import Block, Op, Value
@@ -24,7 +26,7 @@ from ..ir.walk import rename, substitute
 from .agreement import compatible_arrays, join_array_types, join_types, same
 from .describe import describe, said
 from .scope import FLAG, Scope
-from .things import ArrayView, Poison, Root, is_number, is_scalar, whole_view
+from .things import ArrayView, Growing, Poison, Root, is_number, is_scalar, whole_view
 from .trees import alike, parts_of, with_parts
 
 EARLY = "bound by an earlier trip"
@@ -95,8 +97,11 @@ class LoopJoin:
         env = {**env0, **parameters}
         condition = self.condition(env) if parts.condition else None
         index = self.index()
+        items = len(scope.appended)
         with Builder(self.location) as builder:
             stops = self.trip(env, index)
+            for root, node in scope.appended[items:]:
+                self.check_item(root, node, contents)
             after = scope.frame.env
             behind = dict(env0)
             for name in names:
@@ -121,9 +126,22 @@ class LoopJoin:
             if isinstance(self.widened.get(root), Poison):
                 self.scope.memory[root] = self.widened[root]
             elif isinstance(version, Value):
-                contents[root] = self.slot(version, version.type, version.name, root)
+                name = version.name if ty.is_array(version.type) else root.name
+                contents[root] = self.slot(version, version.type, name, root)
                 self.scope.memory[root] = contents[root].parameter
         return contents
+
+    def check_item(self, root: Root, node: ast.AST | None, contents: dict[Root, Slot]) -> None:
+        """What one trip appends to a list must not be changed by the next one, since the list would see it."""
+        slot = contents.get(root) or self.pointers.get(root)
+        if slot is not None and self.scope.memory[root] is not slot.parameter:
+            self.scope.refuse(
+                f"{said(root.name)} is appended to a list, and changed by the next trip",
+                "that changes the item too",
+                f"a copy: `{root.name or 'x'}.copy()`",
+                node=node,
+                kind=AliasError,
+            )
 
     def index(self) -> Value:
         """The index of the loop, with what is known of it."""
@@ -244,6 +262,7 @@ class LoopJoin:
     def slot(self, initial: Value, type: Type, name: str, key: Any = None) -> Slot:
         type = self.widened.get(key, type)
         slot = Slot(initial, Value(name, type))
+        self.scope.starts[slot.parameter] = initial
         self.slots[slot.parameter] = slot
         return slot
 
@@ -272,7 +291,7 @@ class LoopJoin:
         parts = parts_of(thing)
         if parts is not None:
             inner = [self.parameter(part, "", (*path, k), memory) for k, part in enumerate(parts)]
-            return with_parts(thing, inner)
+            return with_parts(thing, inner) if inner else thing
         if isinstance(thing, ArrayView):
             version = memory[thing.root]
             if isinstance(version, Poison):
@@ -393,6 +412,10 @@ class LoopJoin:
             return Poison(
                 f"the array `{name}` is first named inside a loop and read behind it",
                 f"name an array `{name}` before the loop, or use it inside the loop",
+            )
+        if isinstance(thing, Growing) and thing.items not in self.memory0:
+            return Poison(
+                f"the list `{name}` is made inside a loop and read behind it", "make it before the loop"
             )
         return thing
 

@@ -20,16 +20,23 @@ from .assignments import Assignments
 from .canonicalise import assigned_names, count_reads, read_names
 from .library.builtin import range_length
 from .library.structures import has_items, known_range
+from .list_names import lists_in
 from .loop_join import LoopParts
 from .searches import halves_bracket
-from .things import ArrayView, Range, Segmented
+from .things import ArrayView, Growing, ListItems, Range, Segmented
 
 
 class LoopStatements(Assignments):
     """Reads loops."""
 
     def for_statement(self, node: ast.For) -> None:
-        over = self.expression(node.iter)
+        self.iterated += [(self.frame, name) for name in lists_in(node.iter)]
+        try:
+            self.loop_over(self.expression(node.iter), node)
+        finally:
+            del self.iterated[len(self.iterated) - len(lists_in(node.iter)) :]
+
+    def loop_over(self, over: Any, node: ast.For) -> None:
         items = self.written_out(over)
         if items is None and isinstance(over, Range) and self.picks_parts(node):
             items = known_range(over)
@@ -142,10 +149,11 @@ class LoopStatements(Assignments):
     def rebound(self, body: list[ast.stmt]) -> list[str]:
         """The names that the body of a loop may bind to something else; `a += b` leaves an array where it is."""
         others = set(assigned_names(body, updates=False))
+        kept = (ArrayView, Growing, ListItems)
         return [
             name
             for name in assigned_names(body)
-            if name in others or not isinstance(self.frame.env.get(name), ArrayView)
+            if name in others or not isinstance(self.frame.env.get(name), kept)
         ]
 
     def exposed(self, node: ast.For | ast.While) -> set[str]:

@@ -33,6 +33,7 @@ class Loops(Branches):
         widened: dict[Any, Type] = {}
         for _ in range(12):
             env, memory, depth = dict(self.frame.env), dict(self.memory), len(self.loops)
+            times = [(made, dict(made.times)) for made in self.frame.lists.values()]
             for name in parts.assigned:
                 if (EARLY, name) in widened:
                     self.frame.env[name] = zero(widened[EARLY, name])
@@ -45,6 +46,8 @@ class Loops(Branches):
                 if retry.loop is not widened:
                     raise
                 self.frame.env, self.memory = env, memory
+                for made, seen in times:
+                    made.times = seen
             finally:
                 del self.loops[depth:]
         self.refuse(

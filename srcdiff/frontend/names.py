@@ -58,6 +58,13 @@ class Names(Reductions):
         self.carried_from_trip_to_trip(name, None)
         return self.outside(name, node)
 
+    def frame_of(self, name: str) -> Frame | None:
+        """The function that is read whose variable a name is."""
+        frame: Frame | None = self.frame
+        while frame is not None and name not in frame.env:
+            frame = frame.parent
+        return frame
+
     def outside(self, name: str, node: ast.AST | None) -> Any:
         """A name of the closure, the module or the builtins."""
         function = self.frame.source.function

@@ -145,11 +145,7 @@ class Operators(Calls):
             return bool(thing)
         if is_arraylike(thing) and is_list(thing):
             length = self.length(thing)
-            return (
-                bool(length)
-                if is_number(length)
-                else self.refuse("the truth of a list", instead="`len(x) > 0`")
-            )
+            return bool(length) if is_number(length) else None
         if isinstance(thing, Static):
             return bool(thing.value)
         if isinstance(thing, tuple):

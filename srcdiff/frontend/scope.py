@@ -32,6 +32,10 @@ class Frame:
     env: dict[str, Any] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
     stores: frozenset[str] = frozenset()  # names with items that are assigned
+    grows: frozenset[str] = frozenset()  # names of lists that grow
+    shared: frozenset[str] = frozenset()  # those of them that have another name while they do
+    lists: dict[str, Any] = field(default_factory=dict)  # where they were made
+    path: tuple[Any, ...] = ()  # of calls that led there
     parent: Frame | None = None
 
     @property
@@ -52,6 +56,9 @@ class Scope:
         self.shifts: dict[Value, tuple[Value | None, int]] = {}  # sums of an integer and a constant
         self.least: dict[Value, int] = {}  # lower bounds of integers
         self.at_most_one: set[Value] = set()  # lengths of slices such as `x[i : i + 1]`
+        self.starts: dict[Value, Value] = {}  # what loops carry, and what it is before them
+        # Arrays that became items of lists, so that they must stay as they are, and where they did.
+        self.appended: list[tuple[Root, ast.AST | None]] = []
         self.current_node: ast.AST | None = None
         # The least type of a float that is written in the source and carried.
         self.carried_float: Type = ty.float64
@@ -112,7 +119,7 @@ class Scope:
     def write(self, root: Root, version: Value, apart: Container[Root] = ()) -> None:
         """Make `version` the content of `root`; what may share its memory, but for `apart`, can no longer be read."""
         if root.in_place_of:
-            self.refuse(root.in_place_of, instead="make it a copy before the loop: `x = y[i].copy()`")
+            self.refuse(root.in_place_of, instead="make it a copy first: `x = y[i].copy()`")
         self.memory[root] = version
         for other in root.aliases:
             if other in self.memory and other not in apart:

@@ -56,14 +56,16 @@ class Root:
     """The storage of one array.
 
     `aliases` are roots that may be the same memory; `links` are those of them that certainly are, with the place there
-    of each element, so that a store is made in both; `is_list` marks a Python list; `in_place_of` says what a copy
-    stands in for where Python has a view: it must not be written, since that would not be seen there.
+    of each element, so that a store is made in both; `is_list` marks a Python list, `of_arrays` one whose items are
+    arrays; `in_place_of` says what a copy stands in for where Python has a view: it must not be written, since that
+    would not be seen there.
     """
 
     type: Type
     name: str
     shape: tuple[Length, ...] | None = None
     is_list: bool = False
+    of_arrays: bool = False
     in_place_of: str = ""
     aliases: set[Root] = field(default_factory=set)
     links: dict[Root, Place] = field(default_factory=dict)
@@ -142,6 +144,16 @@ class ArrayView:
 
 def whole_view(root: Root) -> ArrayView:
     return ArrayView(root, tuple(Axis(k) for k in range(root.type.ndim)))
+
+
+@dataclass(frozen=True)
+class Growing:
+    """A list that grows (`growing.py`): the array of its items, with room for more, and the number of them, a value in
+    the memory like what arrays hold; `is_open` says that the room may not do."""
+
+    items: Root
+    count: Root
+    is_open: bool
 
 
 @dataclass(frozen=True)
@@ -280,5 +292,6 @@ def is_arraylike(thing: Any) -> bool:
 def is_list(thing: Any) -> bool:
     """Whether Python holds this as a list."""
     if isinstance(thing, ArrayView):
-        return thing.root.is_list
+        is_item = thing.root.of_arrays and any(axis == 0 for axis, _ in thing.fixed)
+        return thing.root.is_list and not is_item
     return thing.is_list if isinstance(thing, Elementwise) else isinstance(thing, ListItems)

@@ -185,14 +185,14 @@ class Checker:
 
     def access(self, op: Op) -> None:
         array, *where = op.operands
-        if self.is_trusted(array):
-            return
         if op.primitive == "load":
             if not (op.result in self.again or (array in self.active and op.result in self.active)):
                 return
         else:
             where.pop()
         for axis, index in enumerate(where):
+            if self.is_trusted(array, axis):
+                continue
             place, length = self.affine.form(index), self.affine.length(array, axis)
             needed = [length - ONE - place]
             if index.type.signed and not self.ranges.proves(place):
@@ -202,10 +202,12 @@ class Checker:
                     self.place(Condition(form, self.structure.origin(array), op.location))
                     self.ranges.assume([form])
 
-    def is_trusted(self, array: Value) -> bool:
-        """Whether all indices of an array are in range by construction: the tapes of a derivative are so."""
+    def is_trusted(self, array: Value, axis: int) -> bool:
+        """Whether all indices of an array along an axis are in range by construction: those of tapes of a derivative
+        along all axes, of lists along the first."""
         made = [self.structure.maker.get(source) for source in self.structure.sources(array)]
-        return bool(made) and all(op is not None and op.attributes.get("trusted") for op in made)
+        trusted = [() if op is None else op.attributes.get("trusted", ()) for op in made]
+        return bool(made) and all(axes is True or axis in axes for axes in trusted)
 
     def place(self, condition: Condition) -> None:
         """Put a check before the outermost loop where it can stand, or before the op that is being read."""

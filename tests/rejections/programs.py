@@ -541,18 +541,129 @@ def unpacking_a_number(x):
 
 
 @refused(1.5)
-def list_append(x):
+def list_insert(x):
+    values = [x]
+    for k in range(3):
+        values.insert(0, x**k)
+    return values[0]
+
+
+@refused(1.5)
+def list_with_two_names(x):
     values = []
+    others = values
     for k in range(3):
         values.append(x**k)
+    return sum(others)
+
+
+@refused(1.5)
+def list_that_a_call_passes_on(x):
+    values = [x]
+    others = itself(values)
+    values.append(x * x)
+    return sum(others)
+
+
+def itself(values):
+    return values
+
+
+@refused(1.5)
+def list_that_a_call_makes_grow(x):
+    values = []
+    for k in range(3):
+        with_item(values, x**k)
+    return sum(values)
+
+
+def with_item(values, item):
+    values.append(item)
+
+
+@refused(1.5)
+def list_that_grows_in_a_loop_over_it(x):
+    values = [x]
+    for value in values:
+        if len(values) < 5:
+            values.append(value * x)
     return sum(values)
 
 
 @refused(1.5)
-def list_extended_in_place(x):
-    values = [x]
-    values += [x * x]
-    return values[1]
+def list_read_where_it_has_grown_since(x):
+    values = []
+    for k in range(3):
+        values.append(x**k)
+        others = itself(values)
+        values.append(x)
+        x = x + sum(others)
+    return x
+
+
+@refused(1.5)
+def list_of_tuples_that_grows(x):
+    values = []
+    for k in range(3):
+        values.append((x, k))
+    return values[0][0]
+
+
+@refused(1.5)
+def list_of_one_array_again_and_again(x):
+    row = np.full(3, x)
+    rows = []
+    for k in range(3):
+        row *= 2.0
+        rows.append(row)
+    return np.sum(np.array(rows))
+
+
+@refused(1.5)
+def list_of_an_array_that_is_changed_afterwards(x):
+    rows = []
+    for k in range(3):
+        row = np.full(3, x)
+        rows.append(row)
+        row[k] = 5.0
+    return np.sum(np.array(rows))
+
+
+@refused(1.5)
+def list_of_arrays_changed_by_the_next_trip(x):
+    row = np.full(3, x)
+    rows = []
+    for k in range(3):
+        row[k] = 5.0
+        row = row + 1.0
+        rows.append(row)
+    return np.sum(np.array(rows))
+
+
+@refused(1.5)
+def item_that_is_an_array_written(x):
+    rows = []
+    for k in range(3):
+        rows.append(np.full(3, x))
+    rows[0][1] = 5.0
+    return np.sum(np.array(rows))
+
+
+@refused(1.5)
+def list_of_arrays_of_other_lengths(x):
+    rows = []
+    for k in range(3):
+        rows.append(np.full(k, x))
+    return np.sum(rows[2])
+
+
+@refused(1.5)
+def list_made_in_a_loop_and_read_behind_it(x):
+    for k in range(3):
+        values = []
+        for j in range(k):
+            values.append(x)
+    return sum(values)
 
 
 @refused(1.5)

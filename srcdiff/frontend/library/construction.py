@@ -132,7 +132,9 @@ def array(
     if isinstance(thing, Elementwise):
         return calls.materialise(thing, type)
     if isinstance(thing, ArrayView):
-        return calls.copy(thing) if type in (None, calls.dtype(thing)) else calls.materialise(thing, type)
+        made = calls.copy(thing) if type in (None, calls.dtype(thing)) else calls.materialise(thing, type)
+        made.root.is_list = False
+        return made
     if isinstance(thing, Range):
         return calls.materialise(range_elements(calls, thing), type)
     calls.refuse(f"an array of {describe(thing)}")

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import types as ty
+from ..agreement import same
 from ..describe import describe
 from ..things import ArrayView, Scalar, is_arraylike, is_number, is_scalar
 from .axes import Indices, axis_of, is_none, replaced
+from .construction import array
 from .shapes import expanded
 
 if TYPE_CHECKING:
@@ -61,7 +63,16 @@ def _shifted_store(calls: Calls, result: ArrayView, x: Any, axis: int, start: Sc
     return put
 
 
-def concatenate(calls: Calls, arrays: Any, axis: Any = 0, *, dtype: Any = None, name: str = "") -> ArrayView:
+def is_rows(calls: Calls, arrays: Any, ndim: int) -> bool:
+    """Whether arrays are those along the first axis of an array, each of so many dimensions; how many is not known."""
+    return is_arraylike(arrays) and arrays.ndim == ndim + 1 and not is_number(calls.length(arrays))
+
+
+def concatenate(calls: Calls, arrays: Any, axis: Any = 0, *, dtype: Any = None, name: str = "") -> Any:
+    if is_arraylike(arrays) and is_rows(calls, arrays, arrays.ndim - 1) and arrays.ndim > 1 and same(axis, 0):
+        first, second, *others = calls.shape(arrays)
+        rows = array(calls, arrays, dtype)
+        return calls.reshaped(rows, (calls.scalar("mul", first, second), *others))
     parts = parts_of(calls, arrays, name or "np.concatenate")
     if is_none(axis):
         return joined(calls, tuple(calls.raveled(x) for x in parts), 0, calls.dtype_of(dtype))
@@ -71,17 +82,22 @@ def concatenate(calls: Calls, arrays: Any, axis: Any = 0, *, dtype: Any = None, 
 
 
 def _stack(calls: Calls, arrays: Any, axis: Any = 0, *, dtype: Any = None) -> Any:
-    if is_arraylike(arrays) and is_none(dtype) and arrays.ndim > 1 and is_number(axis) and axis == 0:
-        return calls.copy(arrays) if isinstance(arrays, ArrayView) else calls.materialise(arrays)
+    if is_arraylike(arrays) and arrays.ndim > 1 and same(axis, 0):
+        return array(calls, arrays, dtype)
     parts = parts_of(calls, arrays, "np.stack")
     k = axis_of(calls, axis, parts[0].ndim + 1)
     return joined(calls, tuple(expanded(calls, x, (k,)) for x in parts), k, calls.dtype_of(dtype))
 
 
-def _stacked_as(name: str, axis: Callable[[int], int], widen: Callable[[Calls, Any], Any]) -> Any:
-    """One of the functions that bring every array to a least number of dimensions, and join them."""
+def _stacked_as(
+    name: str, axis: Callable[[int], int], widen: Callable[[Calls, Any], Any], of_rows: Any = None
+) -> Any:
+    """One of the functions that bring every array to a least number of dimensions, and join them; `of_rows` says what
+    it makes of arrays of one dimension that are the rows of a matrix."""
 
-    def make(calls: Calls, tup: Any, *, dtype: Any = None) -> ArrayView:
+    def make(calls: Calls, tup: Any, *, dtype: Any = None) -> Any:
+        if of_rows and is_rows(calls, tup, 1):
+            return of_rows(calls, array(calls, tup, dtype))
         parts = tuple(widen(calls, x) for x in parts_of(calls, tup, name))
         return joined(calls, parts, axis(parts[0].ndim), calls.dtype_of(dtype))
 
@@ -104,7 +120,7 @@ def _deep(calls: Calls, x: Any) -> Any:
     return expanded(calls, x, {0: (0, 1, 2), 1: (0, 2), 2: (2,)}[x.ndim]) if x.ndim < 3 else x
 
 
-def _append(calls: Calls, arr: Any, values: Any, axis: Any = None) -> ArrayView:
+def _append(calls: Calls, arr: Any, values: Any, axis: Any = None) -> Any:
     values = (values,) if is_scalar(values) and not is_none(axis) else values
     return concatenate(calls, (arr, values), axis, name="np.append")
 
@@ -132,10 +148,12 @@ def _block(calls: Calls, arrays: Any) -> Any:
 CALLS: dict[Any, Any] = {
     np.concatenate: concatenate,
     np.stack: _stack,
-    np.hstack: _stacked_as("np.hstack", lambda ndim: 1 if ndim > 1 else 0, _line),
-    np.vstack: _stacked_as("np.vstack", lambda ndim: 0, _row),
+    np.hstack: _stacked_as("np.hstack", lambda ndim: 1 if ndim > 1 else 0, _line, concatenate),
+    np.vstack: _stacked_as("np.vstack", lambda ndim: 0, _row, lambda calls, rows: rows),
     np.dstack: _stacked_as("np.dstack", lambda ndim: 2, _deep),
-    np.column_stack: _stacked_as("np.column_stack", lambda ndim: 1, _column),
+    np.column_stack: _stacked_as(
+        "np.column_stack", lambda ndim: 1, _column, lambda calls, rows: calls.transposed(rows)
+    ),
     np.append: _append,
     np.block: _block,
 }

@@ -321,7 +321,7 @@ def _nonzero(calls: Calls, a: Any) -> tuple[ArrayView, ...]:
     return calls.positions(calls.as_array(a))
 
 
-def _delete(calls: Calls, arr: Any, obj: Any, axis: Any = None) -> ArrayView:
+def _delete(calls: Calls, arr: Any, obj: Any, axis: Any = None) -> Any:
     """The array without one of its items."""
     a, k = lined_up(calls, arr, axis)
     if not is_scalar(obj):

@@ -1,0 +1,448 @@
+"""Lists that grow, as arrays with room for all their items.
+
+    xs = []                         xs = np.empty(n); count = 0
+    for i in range(n):              for i in range(n):
+        x = f(x)              ->        x = f(x)
+        xs.append(x)                    xs[count] = x; count += 1
+    return np.sum(np.array(xs))     return np.sum(xs[:count])
+
+What the items are is not known where a list is made, and how many there will be not before the loops are read. So the
+function is read again with what its calls of `append` have shown (`Grown`): the type of an item, and for each call
+the trips of the loops around it, in terms of what is known where the list is made. Where there are no such terms, as
+for `while`, the array grows. Where appending needs no loop or `if`, each item stays a thing of its own.
+
+A list has one name, so that no other is left with its old length: another one is refused.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..errors import AliasError
+from ..ir import types as ty
+from ..ir.builder import Builder
+from ..ir.core import IN_PLACE, Op, Value, loop_slots
+from ..ir.operators import current_builder, open_builders
+from ..ir.types import Type
+from .agreement import same
+from .captures import fetched
+from .describe import describe
+from .iteration import Iteration
+from .scope import Frame
+from .things import (
+    ArrayView,
+    Axis,
+    Growing,
+    Length,
+    ListItems,
+    Poison,
+    Root,
+    Scalar,
+    is_arraylike,
+    is_list,
+    is_number,
+    is_scalar,
+    number_type,
+    whole_view,
+)
+from .trees import parts_of
+
+Terms: TypeAlias = (
+    Any  # a number, ("name", name), ("length", name, axis), ("captured", where, axis), or (primitive, *terms)
+)
+ARITHMETIC = ("add", "sub", "mul", "min", "max", "neg", "floordiv")
+
+
+class ReadAgain(Exception):
+    """A function has to be read again: more is known of a list that grows in it."""
+
+
+@dataclass
+class Grown:
+    """What reading a function has shown of a list that grows.
+
+    Attributes
+    ----------
+    dtype, lengths : of an item.
+    room : for each place where it grows, and each time that it is read, how many items there are at most, which may
+        differ from call to call of a function; None where that is not known.
+    """
+
+    dtype: Type
+    lengths: tuple[Terms, ...]
+    room: dict[Any, list[set[Terms | None]]] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Made:
+    """Where a list was made: its place in the source, the block, the loops around it and the names that there were."""
+
+    site: Any
+    builder: Builder
+    depth: int
+    env: dict[str, Any]
+    memory: dict[Root, Any]
+    times: dict[Any, int] = field(default_factory=dict)  # how often each place was read where it grows
+    held: Any = None  # what stands for the list
+
+
+class GrowingLists(Iteration):
+    """Lists that grow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grown: dict[Any, Grown] = {}
+        self.iterated: list[
+            tuple[Frame, str]
+        ] = []  # names of lists that the loops go over that are being read
+
+    # ------------------------------------------------------------------------------------------ making
+
+    def made_list(self, items: ListItems, targets: list[ast.expr], node: ast.expr) -> Any:
+        """A list as it is bound to a name, if it grows under it."""
+        if len(targets) != 1 or not isinstance(targets[0], ast.Name) or targets[0].id not in self.frame.grows:
+            return None
+        name = targets[0].id
+        site = self.frame.source.function.__code__, self.frame.path, node.lineno, node.col_offset
+        made = Made(site, current_builder(), len(self.loops), dict(self.frame.env), dict(self.memory))
+        self.frame.lists[name] = made
+        known = self.grown.get(site)
+        settled = self.settled(items)
+        made.held = settled if known is None else self.with_room(name, settled, known, made)
+        return made.held
+
+    def with_room(self, name: str, items: ListItems, known: Grown, made: Made) -> Growing:
+        """An array for all items of a list, with its first ones in it."""
+        room = [ways for times in known.room.values() for ways in times]
+        capacity: Scalar = len(items)
+        for ways in room:
+            most: Scalar = 0
+            for terms in sorted(ways - {None}, key=str):
+                most = (
+                    self.scalar("max", most, self.length_of(terms, made))
+                    if most
+                    else self.length_of(terms, made)
+                )
+            capacity = self.scalar("add", capacity, most)
+        is_open = any(None in ways for ways in room)
+        shape = (capacity, *(self.length_of(terms, made) for terms in known.lengths))
+        type = ty.array(known.dtype, len(shape))
+        attributes = {"fill": "empty", "trusted": (0,)}  # what is read is there: `place` sees to that
+        version = current_builder().emit("alloc", map(self.as_value, shape), type, attributes, name)
+        root = self.new_root(version, (None, *shape[1:]) if is_open else shape, is_list=True)
+        count = Root(ty.int64, f"{name}_count")
+        self.memory[count] = self.as_value(0, ty.int64)
+        growing = Growing(root, count, is_open)
+        for item in items:
+            self.put(growing, item, self.current_node)
+        return growing
+
+    def length_of(self, terms: Terms, made: Made) -> Length:
+        """The number that terms stand for where the list is made."""
+        if is_number(terms):
+            return terms
+        match terms:
+            case ("name", name):
+                return made.env[name]
+            case ("length", name, axis):
+                return self.length(made.env[name], axis)
+            case ("captured", where, axis):
+                thing = self.captured(fetched(where), where, where[2], self.current_node)
+                return thing if axis is None else thing.root.shape[axis]
+            case (primitive, *operands):
+                return self.scalar(primitive, *(self.length_of(operand, made) for operand in operands))
+        raise AssertionError(terms)
+
+    # --------------------------------------------------------------------------------------- appending
+
+    def grow(self, name: str, frame: Frame, items: Any, node: ast.AST) -> None:
+        """`name.extend(items)` for a list of a frame."""
+        if not isinstance(items, tuple):
+            self.refuse(
+                f"a list that grows by {describe(items)}", instead="`append` in a loop over it", node=node
+            )
+        for item in items:
+            self.append(name, frame, self.settled(item), node)
+
+    def append(self, name: str, frame: Frame, thing: Any, node: ast.AST) -> None:
+        made, held = self.list_of(name, frame, node)
+        if isinstance(held, Growing):
+            self.learn(made, thing, node)
+            self.forget_lengths(held)
+            self.put(held, thing, node)
+        elif current_builder() is made.builder:
+            made.held = frame.env[name] = ListItems((*held, thing))
+        else:
+            for item in held:
+                self.learn(made, item, None)
+            self.learn(made, thing, node)
+
+    def list_of(self, name: str, frame: Frame, node: ast.AST) -> tuple[Made, Any]:
+        """Where a list that changes was made, and what stands for it."""
+        made, held = frame.lists.get(name), frame.env[name]
+        if made is None or made.held is not held:
+            self.refuse(
+                f"`{name}` grows, and was not made here by `{name} = []`",
+                "what else is it is not known",
+                "a list that is made and filled in one function",
+                node=node,
+            )
+        if name in frame.shared or any(holds(frame.env[other], held) for other in frame.env if other != name):
+            self.refuse(
+                f"`{name}` grows, and has another name too",
+                "that would grow as well",
+                f"the other name behind the last `{name}.append`",
+                node=node,
+                kind=AliasError,
+            )
+        if (frame, name) in self.iterated:
+            self.refuse(f"`{name}` grows in a loop over it", instead="a loop over a copy", node=node)
+        return made, held
+
+    def pop(self, name: str, frame: Frame, node: ast.AST) -> Any:
+        """`name.pop()` for a list of a frame."""
+        made, held = self.list_of(name, frame, node)
+        if isinstance(held, ListItems):
+            if current_builder() is not made.builder or not held:
+                self.refuse(
+                    f"`{name}.pop()` where it is not known to have an item", instead="an index", node=node
+                )
+            made.held = frame.env[name] = ListItems(held[:-1])
+            return held[-1]
+        last = self.subscript(self.listed(held), (-1,))
+        item = self.copy(last) if is_arraylike(last) else last
+        self.forget_lengths(held, items=True)
+        self.memory[held.count] = self.as_value(self.scalar("sub", self.count_of(held), 1), ty.int64)
+        return item
+
+    def learn(self, made: Made, thing: Any, node: ast.AST | None) -> None:
+        """Read the function again if the list has no room for an item, or for one of this type."""
+        if not (is_scalar(thing) or is_arraylike(thing)):
+            self.refuse(
+                f"{describe(thing)} in a list that grows in a loop",
+                "its items become an array",
+                "a list for each part",
+            )
+        shape: tuple[Length, ...] = ()
+        if is_scalar(thing):
+            dtype = thing.type if isinstance(thing, Value) else number_type(thing)
+        else:
+            dtype, shape = self.dtype(thing), self.shape(thing)
+            most = self.most_items(thing)
+            if most is not None:
+                shape = (most, *shape[1:])  # that it has all of them is checked
+        lengths = tuple(self.terms_of(length, made) for length in shape)
+        if None in lengths:
+            self.refuse(
+                "a list of arrays whose length is not known where the list is made",
+                instead="an array with a row for each, filled by index",
+            )
+        known = self.grown.setdefault(made.site, Grown(dtype, lengths))
+        if len(known.lengths) != len(lengths):
+            self.refuse("items of different dimensions in a list that grows in a loop", instead="two lists")
+        join = ty.promote_weak if is_number(thing) else ty.promote
+        dtype = join(known.dtype, dtype)
+        again = dtype != known.dtype
+        known.dtype = dtype
+        if node is not None:
+            site = getattr(node, "lineno", 0), getattr(node, "col_offset", 0), self.frame.source.name
+            times = made.times[site] = made.times.get(site, 0) + 1
+            room = known.room.setdefault(site, [])
+            if len(room) < times:
+                room.append(set())
+            terms = self.room(made)
+            again = again or terms not in room[times - 1]
+            room[times - 1].add(terms)
+        if again:
+            raise ReadAgain
+
+    def most_items(self, thing: Any) -> Length | None:
+        """How many items a list that grows has at most, if a thing is one and that is known."""
+        if not isinstance(thing, ArrayView) or not is_list(thing) or thing.fixed or not thing.root.shape:
+            return None
+        return thing.root.shape[0]
+
+    def put(self, growing: Growing, thing: Any, node: ast.AST | None) -> None:
+        """The item behind those that there are."""
+        root = growing.items
+        count = self.count_of(growing)
+        if isinstance(thing, ArrayView) and thing.root is root:
+            self.refuse("an item of a list that becomes one once more", instead="a copy of it", node=node)
+        if growing.is_open:
+            version = self.version(root)
+            roomy = current_builder().emit("ensure", (version, count), version.type, name=version.name)
+            self.memory[root] = roomy
+        place = ArrayView(root, tuple(Axis(k) for k in range(1, root.type.ndim)), ((0, count),))
+        if is_scalar(thing):
+            self.store(place, (), thing)
+        else:
+            for k, (own, length) in enumerate(zip(self.shape(thing), self.shape(place), strict=True)):
+                if not same(own, length):
+                    fits = self.scalar("eq", own, length)
+                    self.require(fits, "ValueError", f"items of different lengths along axis {k}")
+            root.in_place_of, root.of_arrays = "", not is_list(thing)
+            self.fill(place, thing)
+            root.in_place_of = "an item of a list of arrays is written"
+            if isinstance(thing, ArrayView):
+                thing.root.may_be(root)
+                self.appended.append((thing.root, node))
+        self.memory[growing.count] = self.as_value(self.scalar("add", count, 1), ty.int64)
+
+    def count_of(self, growing: Growing) -> Value:
+        count = self.memory[growing.count]
+        if isinstance(count, Poison):
+            self.refuse(count.problem, instead=count.instead)
+        self.nonnegative.add(count)
+        return count
+
+    def listed(self, thing: Any) -> Any:
+        """A list as it is now, if the thing is one that grows."""
+        if not isinstance(thing, Growing):
+            return thing
+        whole = whole_view(thing.items)
+        return ArrayView(thing.items, (Axis(0, 0, 1, self.count_of(thing)), *whole.axes[1:]))
+
+    def place(self, view: ArrayView, k: int, item: Any, whole: bool) -> Scalar:
+        index, axis = super().place(view, k, item, whole), view.axes[k]
+        if (
+            not view.root.is_list
+            or axis is None
+            or axis.of
+            or axis.whole
+            or not isinstance(axis.length, Value)
+        ):
+            return index
+        count = axis.length
+        if not (isinstance(index, Value) and self.ends.get(index) is count):
+            self.require(
+                self.scalar("lt", index, count), "IndexError", f"an item that `{view.root.name}` has not"
+            )
+        if not (is_number(index) or self.never_negative(index)) or is_number(index) and index < 0:
+            self.require(
+                self.scalar("ge", index, 0), "IndexError", f"an item that `{view.root.name}` has not"
+            )
+        return index
+
+    def forget_lengths(self, growing: Growing, items: bool = False) -> None:
+        """What else stands for the list as it was cannot be read any more, nor can `items` of it, which are arrays."""
+        gone = Poison(
+            "this is a list that has grown since",
+            "the list by its name",
+            kind=AliasError,
+        )
+
+        def goes_along(thing: Any) -> bool:
+            parts = parts_of(thing)
+            if parts is not None:
+                return any(map(goes_along, parts))
+            is_view = isinstance(thing, ArrayView) and thing.root is growing.items
+            return is_view and (items or any(axis is not None and axis.of == 0 for axis in thing.axes))
+
+        frame: Frame | None = self.frame
+        while frame is not None:
+            for name in [name for name, thing in frame.env.items() if goes_along(thing)]:
+                frame.env[name] = gone
+            frame = frame.parent
+
+    # ------------------------------------------------------------------------------------------- terms
+
+    def room(self, made: Made) -> Terms | None:
+        """How many items a place adds at most: the trips of the loops around it since the list was made."""
+        room: Terms = 1
+        for _, parts, _, _ in self.loops[made.depth :]:
+            if parts.bounds is None:
+                return None
+            low, high, step = parts.bounds
+            if not step.is_constant:
+                return None
+            if step.constant < 0:
+                low, high = high, low
+            first, last = self.terms_of(low, made), self.terms_of(high, made, upper=True)
+            if first is None and low in self.nonnegative:
+                first = 0
+            if first is None or last is None:
+                return None
+            span = last if same(first, 0) else ("sub", last, first)
+            stride = abs(step.constant)
+            if stride != 1:
+                span = ("floordiv", ("add", span, stride - 1), stride)
+            room = ("mul", room, ("max", span, 0)) if room != 1 else ("max", span, 0)
+        return room
+
+    def terms_of(self, length: Length, made: Made, upper: bool = False) -> Terms | None:
+        """A number in terms of what is known where the list is made, None if it is not known there; with `upper`, a
+        number that it does not exceed."""
+        if is_number(length):
+            return int(length)
+        if length.is_constant:
+            return int(length.constant)
+        for name, thing in made.env.items():
+            if thing is length:
+                return "name", name
+            if isinstance(thing, ArrayView):
+                axis = next((k for k, n in enumerate(self.known_lengths(thing)) if n is length), None)
+                if axis is not None:
+                    return "length", name, axis
+        for (key, value), where in zip(self.captures.values.items(), self.captures.fetch, strict=True):
+            if value is length:
+                return "captured", where, None
+            root = self.captures.roots.get(key)
+            axis = next((k for k, n in enumerate(root.shape or ()) if n is length), None) if root else None
+            if axis is not None:
+                return "captured", where, axis
+        if upper and length in self.ends:
+            end = self.terms_of(self.ends[length], made, upper=True)
+            return None if end is None else ("sub", end, 1)
+        maker = maker_of(length)
+        if maker is not None and maker.primitive == "shape":
+            return self.length_before(maker.operands[0], maker.attributes["axis"], made)
+        if maker is None or maker.primitive not in ARITHMETIC or maker.result.type != ty.int64:
+            return None
+        moves = upper and maker.primitive in ("add", "max", "min")
+        operands = [self.terms_of(operand, made, moves) for operand in maker.operands]
+        return None if None in operands else (maker.primitive, *operands)
+
+    def length_before(self, version: Value, axis: int, made: Made) -> Terms | None:
+        """The length of what an array was before the loops that are read and the stores into it.
+
+        What a loop carries may be another array in each trip; that it is as long is checked for each item.
+        """
+        names = {
+            made.memory[thing.root]: name
+            for name, thing in made.env.items()
+            if isinstance(thing, ArrayView) and thing.whole
+        }
+        while version not in names:
+            maker = maker_of(version)
+            if version in self.starts:
+                version = self.starts[version]
+            elif maker is None:
+                return None
+            elif maker.primitive == "alloc":
+                return self.terms_of(maker.operands[axis], made)
+            elif maker.primitive in ("for", "while"):
+                version = next(slot[0] for slot in loop_slots(maker) if slot[3] is version)
+            elif maker.primitive in IN_PLACE or maker.primitive == "copy":
+                version = maker.operands[0]
+            else:
+                return None
+        return "length", names[version], axis
+
+
+def maker_of(value: Value) -> Op | None:
+    """The op that made a value, in the blocks under construction."""
+    for builder in reversed(open_builders.get()):
+        for op in reversed(builder.ops):
+            if value in op.results:
+                return op
+    return None
+
+
+def holds(thing: Any, part: Any) -> bool:
+    """Whether a thing is another one, or has it among its parts."""
+    return thing is part or any(holds(one, part) for one in parts_of(thing) or ())
+
+
+__all__ = ["GrowingLists", "ReadAgain"]

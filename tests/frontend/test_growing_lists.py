@@ -1,0 +1,306 @@
+"""Lists that grow: their gradients, how much room there is for them, and what is the same memory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from srcdiff import AliasError, differentiate, grad, hessian, hvp
+from tests.truth import assert_gradient
+
+RNG = np.random.default_rng(11)
+
+
+def numbers(*shape: int) -> Any:
+    return RNG.uniform(0.5, 1.5, shape)
+
+
+def all_trips(x, n):
+    xs = []
+    for k in range(n):
+        x = np.sin(x) * (1.3 + k)
+        xs.append(x)
+    return np.sum(np.array(xs) ** 2)
+
+
+def some_trips(x, n):
+    xs = []
+    for k in range(n):
+        x = np.sin(3.0 * x)
+        if k % 3 != 1:
+            xs.append(x * x)
+            xs.append(x)
+        elif k == 4:
+            continue
+    return sum(xs) * len(xs)
+
+
+def with_first_ones(x, n):
+    xs = [x, 2.0 * x]
+    for _ in range(n):
+        xs.append(xs[-1] * xs[-2] + 0.1)
+    return np.mean(xs)
+
+
+def read_back(x, n):
+    xs = []
+    for k in range(n):
+        xs.append(x * k)
+    xs[1] = xs[0] * xs[1] + x
+    xs[-1] += x * x
+    s = 0.0
+    for k, a in enumerate(xs):
+        s += k * a * a
+    return s + sum([a * x for a in xs[1:3]]) + max(xs)
+
+
+def until(x, n):
+    xs = []
+    while x < n:
+        x = x * 1.7
+        xs.append(x)
+    return np.prod(np.array(xs)) / len(xs)
+
+
+def until_break(x, n):
+    xs = []
+    for _ in range(50):
+        x = x * 1.2
+        if x > n:
+            break
+        xs.append(x)
+    return xs[-1] * len(xs) if xs else x
+
+
+def pairs(x, n):
+    distances = []
+    for i in range(n):
+        for j in range(i + 1, n):
+            distances.append((x + i) * (x - j))
+    return np.sum(np.sqrt(np.array(distances) ** 2 + 1.0))
+
+
+def backwards(x, n):
+    xs = []
+    for k in range(n - 1, -1, -2):
+        xs.append(x * k)
+    for k in range(1, n, 3):
+        xs.append(x + k)
+    return np.sum(np.array(xs) * np.arange(len(xs)))
+
+
+def table(x, n):
+    rows = []
+    for i in range(n):
+        row = []
+        for j in range(4):
+            row.append(math.sin(x * i + j))
+        rows.append(row)
+    a = np.array(rows)
+    return np.sum(a @ a.T)
+
+
+def stack(x, n):
+    xs = [x]
+    for k in range(n):
+        xs.append(xs[-1] * 1.5)
+        if k % 3 == 2:
+            a = xs.pop()
+            xs[-1] = xs[-1] * a
+    return sum(xs) + len(xs)
+
+
+def of_a_call(x, n):
+    def powers(y, count):
+        found = []
+        for k in range(count):
+            found.append(y**k)
+        return np.array(found)
+
+    return np.sum(powers(x, n)) * np.sum(powers(x * x, n + 2)) + powers(x, 2)[1]
+
+
+def by_a_closure(x, n):
+    xs = []
+
+    def add(item):
+        xs.append(item)
+
+    for k in range(n):
+        add(x * k)
+    return sum(xs)
+
+
+def known_one_by_one(x, n):
+    xs = [x]
+    xs.append(x * n)
+    xs += [1.0, x]
+    xs.extend((x, x * x))
+    last = xs.pop()
+    for k in (1, 2):
+        xs.append(x**k)
+    return xs[1] * xs[3] + last * len(xs) + xs[-1]
+
+
+def integers_first(x, n):
+    xs = [0]
+    for _ in range(n):
+        xs.append(x)
+        xs.append(2)
+    return np.sum(np.array(xs) ** 2)
+
+
+NUMBERS = [
+    all_trips,
+    some_trips,
+    with_first_ones,
+    read_back,
+    until,
+    until_break,
+    pairs,
+    backwards,
+    table,
+    stack,
+    of_a_call,
+    by_a_closure,
+    known_one_by_one,
+    integers_first,
+]
+
+
+@pytest.mark.parametrize("f", NUMBERS, ids=lambda f: f.__name__)
+def test_gradients(uncompiled: None, f: Any) -> None:
+    assert_gradient(f, (0.7, 5))
+
+
+@pytest.mark.parametrize("f", NUMBERS, ids=lambda f: f.__name__)
+def test_second_derivatives(uncompiled: None, f: Any) -> None:
+    slope = grad(f)
+    step = 1e-5
+    wanted = (slope(0.7 + step, 5) - slope(0.7 - step, 5)) / (2.0 * step)
+    np.testing.assert_allclose(hvp(f)(0.7, 5, 1.0), wanted, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(hessian(f)(0.7, 5), wanted, rtol=1e-6, atol=1e-6)
+
+
+def rows(x, n):
+    xs = [x]
+    y = x * 1.0
+    for _ in range(n):
+        y = y + 0.1 * np.array([y[1], -y[0]])
+        xs.append(y)
+    a = np.stack(xs)
+    return np.sum(a[:, 0] ** 2) + np.sum(xs[-1] * xs[0])
+
+
+def rows_at_the_start_of_trips(x, n):
+    xs = []
+    for _ in range(n):
+        xs.append(x)
+        x = np.sin(x) * 1.3
+    return np.sum(np.vstack(xs) ** 2) + np.sum(np.concatenate(xs) * 2.0) + np.sum(np.column_stack(xs)[0])
+
+
+def rows_until(x, n):
+    xs = []
+    s = 0.0
+    while s < n:
+        x = x * 1.3
+        s = np.sum(np.abs(x))
+        xs.append(x * s)
+    return np.sum(np.array(xs[1:])[::2]) + np.sum(np.hstack(xs))
+
+
+def layers(x, n):
+    xs = [x]
+    for k in (1, 2, 3):
+        xs.append(np.tanh(xs[-1] * k))
+    return np.sum(xs[-1] * xs[1] * n)
+
+
+ROWS = [rows, rows_at_the_start_of_trips, rows_until, layers]
+
+
+@pytest.mark.parametrize("f", ROWS, ids=lambda f: f.__name__)
+def test_gradients_of_lists_of_arrays(uncompiled: None, f: Any) -> None:
+    assert_gradient(f, (numbers(2), 5))
+
+
+@pytest.mark.parametrize("f", [all_trips, until, stack, rows_until], ids=lambda f: f.__name__)
+def test_compiled(f: Any) -> None:
+    assert_gradient(f, (numbers(2) if f is rows_until else 0.7, 5))
+
+
+def test_no_items(uncompiled: None) -> None:
+    assert grad(all_trips)(0.7, 0) == 0.0
+    assert grad(until_break)(0.7, 0) == pytest.approx(1.2)
+    for call in (differentiate(read_back), grad(read_back)):
+        with pytest.raises(IndexError, match="`xs`"):
+            call(0.7, 0)
+
+
+@pytest.mark.parametrize("f", [all_trips, some_trips, pairs, backwards, table, of_a_call, rows])
+def test_room_for_all_items_is_there_from_the_start(f: Any) -> None:
+    text = differentiate(f).gradient_source(numbers(2) if f is rows else 0.7, 5)
+    assert "grown" not in text
+
+
+def test_the_text() -> None:
+    text = differentiate(all_trips).gradient_source(0.7, 5)
+    assert "xs = np.empty(t1)" in text
+    assert "xs[k] = x" in text
+    assert "count" not in text  # there are as many items as trips
+
+
+def test_arrays_of_other_lengths(uncompiled: None) -> None:
+    def f(x, n):
+        xs = []
+        y = x
+        for k in range(n):
+            y = y[1:] * k
+            xs.append(y)
+        return np.sum(xs[0]) + np.sum(x)
+
+    assert differentiate(f)(numbers(3), 1) > 0.0
+    with pytest.raises(ValueError, match="items of different lengths"):
+        differentiate(f)(numbers(3), 2)
+
+
+def test_items_are_the_arrays_themselves() -> None:
+    def f(x, n):
+        xs = []
+        for k in range(n):
+            y = x * k
+            xs.append(y)
+        y = x * 5.0
+        s = np.sum(xs[1])
+        y *= 2.0
+        return s + np.sum(y)
+
+    assert_gradient(f, (numbers(3), 3))
+
+    def g(x, n):
+        xs = []
+        y = x * 1.0
+        for k in range(n):
+            y = y * k
+            xs.append(y)
+        y *= 2.0
+        return np.sum(xs[-1])
+
+    with pytest.raises(AliasError):
+        grad(g)(numbers(3), 3)
+
+
+def test_float32(uncompiled: None) -> None:
+    def f(x, n):
+        xs = []
+        for k in range(n):
+            xs.append(x[k] * np.float32(k))
+        return np.sum(np.array(xs))
+
+    gradient = grad(f)(np.ones(3, np.float32), 3)
+    assert gradient.dtype == np.float32
+    np.testing.assert_array_equal(gradient, [0.0, 1.0, 2.0])

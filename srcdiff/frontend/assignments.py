@@ -121,6 +121,8 @@ class Assignments(Expressions):
                 node=target,
             )
         items = self.index_items(target.slice)
+        if self.replace_item(target.value, array, items, thing):
+            return
         if isinstance(array, tuple):
             self.refuse(
                 "writing into a list or tuple",
@@ -186,6 +188,13 @@ class Assignments(Expressions):
                 if isinstance(array, Tree) and isinstance(part := self.pick(array, items), ArrayView):
                     self.update(part, combine, self.expression(node.value))
                     return
+                if isinstance(array, ListItems) and self.made_of(node.target.value, array) is not None:
+                    self.picked_from_list(node.target.value, array, items)
+                    item = self.pick(array, items)
+                    if is_scalar(item):
+                        value = self.binary(node.op, item, self.expression(node.value))
+                        self.replace_item(node.target.value, array, items, value)
+                        return
                 if not isinstance(array, ArrayView):
                     self.refuse(
                         f"writing into {describe(array)}",

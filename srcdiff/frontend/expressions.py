@@ -248,6 +248,7 @@ class Expressions(GrowingLists):
     def subscription(self, node: ast.Subscript) -> Any:
         thing = self.expression(node.value)
         items = self.index_items(node.slice)
+        self.picked_from_list(node.value, thing, items)
         return self.pick(thing, items)
 
     def index_items(self, node: ast.expr) -> tuple[Any, ...]:

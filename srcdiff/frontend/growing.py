@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from ..errors import AliasError
 from ..ir import types as ty
@@ -66,6 +66,7 @@ class Grown:
     Attributes
     ----------
     dtype, lengths : of an item.
+    is_guess : whether no item has been seen yet.
     room : for each place where it grows, and each time that it is read, how many items there are at most, which may
         differ from call to call of a function; None where that is not known.
     """
@@ -73,6 +74,7 @@ class Grown:
     dtype: Type
     lengths: tuple[Terms, ...]
     room: dict[Any, list[set[Terms | None]]] = field(default_factory=dict)
+    is_guess: bool = False
 
 
 @dataclass(eq=False)
@@ -179,6 +181,41 @@ class GrowingLists(Iteration):
                 self.learn(made, item, None)
             self.learn(made, thing, node)
 
+    def give_room(self, made: Made, items: ListItems) -> NoReturn:
+        """Read the function again with a list of these items as one with room: what is done with it needs that."""
+        for item in items:
+            self.learn(made, item, None)
+        self.grown.setdefault(made.site, Grown(ty.float64, (), is_guess=True))
+        raise ReadAgain
+
+    def picked_from_list(self, node: ast.expr, thing: Any, items: tuple[Any, ...]) -> None:
+        """Give a list room, if it is one that grows and an item is read that is not known one by one."""
+        made = self.made_of(node, thing)
+        if made is not None and not is_place_in(thing, items):
+            self.give_room(made, thing)
+
+    def replace_item(self, node: ast.expr, held: Any, items: tuple[Any, ...], thing: Any) -> bool:
+        """`node[items] = thing` for a list that grows, of items known one by one; whether it is one."""
+        made = self.made_of(node, held)
+        if made is None or not isinstance(node, ast.Name):
+            return False
+        frame = self.frame_of(node.id)
+        assert frame is not None
+        self.list_of(node.id, frame, node)
+        if current_builder() is not made.builder or not is_place_in(held, items):
+            self.give_room(made, held)
+        (k,) = items
+        made.held = frame.env[node.id] = ListItems((*held[:k], self.settled(thing), *held[k:][1:]))
+        return True
+
+    def made_of(self, node: ast.expr, thing: Any) -> Made | None:
+        """Where a list of items known one by one was made, if it is one that grows."""
+        frame = self.frame_of(node.id) if isinstance(node, ast.Name) else None
+        if not isinstance(thing, ListItems) or frame is None:
+            return None
+        made = frame.lists.get(node.id)  # type: ignore[attr-defined]
+        return made if made is not None and made.held is thing else None
+
     def list_of(self, name: str, frame: Frame, node: ast.AST) -> tuple[Made, Any]:
         """Where a list that changes was made, and what stands for it."""
         made, held = frame.lists.get(name), frame.env[name]
@@ -206,9 +243,7 @@ class GrowingLists(Iteration):
         made, held = self.list_of(name, frame, node)
         if isinstance(held, ListItems):
             if current_builder() is not made.builder or not held:
-                self.refuse(
-                    f"`{name}.pop()` where it is not known to have an item", instead="an index", node=node
-                )
+                self.give_room(made, held)
             made.held = frame.env[name] = ListItems(held[:-1])
             return held[-1]
         last = self.subscript(self.listed(held), (-1,))
@@ -240,12 +275,18 @@ class GrowingLists(Iteration):
                 instead="an array with a row for each, filled by index",
             )
         known = self.grown.setdefault(made.site, Grown(dtype, lengths))
-        if len(known.lengths) != len(lengths):
-            self.refuse("items of different dimensions in a list that grows in a loop", instead="two lists")
-        join = ty.promote_weak if is_number(thing) else ty.promote
-        dtype = join(known.dtype, dtype)
-        again = dtype != known.dtype
-        known.dtype = dtype
+        if known.is_guess:
+            again = (known.dtype, known.lengths) != (dtype, lengths)
+            known.dtype, known.lengths, known.is_guess = dtype, lengths, False
+        else:
+            if len(known.lengths) != len(lengths):
+                self.refuse(
+                    "items of different dimensions in a list that grows in a loop", instead="two lists"
+                )
+            join = ty.promote_weak if is_number(thing) else ty.promote
+            dtype = join(known.dtype, dtype)
+            again = dtype != known.dtype
+            known.dtype = dtype
         if node is not None:
             site = getattr(node, "lineno", 0), getattr(node, "col_offset", 0), self.frame.source.name
             times = made.times[site] = made.times.get(site, 0) + 1
@@ -282,9 +323,11 @@ class GrowingLists(Iteration):
                 if not same(own, length):
                     fits = self.scalar("eq", own, length)
                     self.require(fits, "ValueError", f"items of different lengths along axis {k}")
+            # What the items are is not changed by one more.
+            aliases, root.aliases = root.aliases, set()
             root.in_place_of, root.of_arrays = "", not is_list(thing)
             self.fill(place, thing)
-            root.in_place_of = "an item of a list of arrays is written"
+            root.in_place_of, root.aliases = "an item of a list of arrays is written", aliases
             if isinstance(thing, ArrayView):
                 thing.root.may_be(root)
                 self.appended.append((thing.root, node))
@@ -438,6 +481,11 @@ def maker_of(value: Value) -> Op | None:
             if value in op.results:
                 return op
     return None
+
+
+def is_place_in(items: ListItems, index: tuple[Any, ...]) -> bool:
+    """Whether an index is a number in range."""
+    return len(index) == 1 and isinstance(index[0], int) and -len(items) <= index[0] < len(items)
 
 
 def holds(thing: Any, part: Any) -> bool:

@@ -168,8 +168,8 @@ class LoopStatements(Assignments):
 
     def mark_bisection(self, node: ast.For | ast.While) -> None:
         """Let floats that a search by bisection leaves have no derivative by what the search reads."""
-        loop = current_builder().ops[-1]
-        if loop.primitive not in ("for", "while") or not halves_bracket(node):
+        loop = next(reversed(current_builder().ops), None)
+        if loop is None or loop.primitive not in ("for", "while") or not halves_bracket(node):
             return
         read = [value for value in free_values_of(loop) if ty.is_differentiable(value.type)]
         current_builder().location = self.location(node)

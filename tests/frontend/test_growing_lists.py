@@ -233,6 +233,47 @@ def test_compiled(f: Any) -> None:
     assert_gradient(f, (numbers(2) if f is rows_until else 0.7, 5))
 
 
+def replaced(x, n):
+    xs = []
+    s = 0.0
+    for k in range(n):
+        if k > 0:
+            s += xs[k - 1] * xs[-1]
+            xs[k - 1] = s
+        xs.append(x * k)
+    ys = [x, 2.0]
+    ys[1] = s * x
+    ys[0] += 3.0
+    ys.append(x)
+    return s + sum(xs) + ys[0] * ys[1] + sum(ys)
+
+
+def over_nothing(x, n):
+    xs = []
+    for _ in range(n):
+        for item in xs:
+            x = x * item
+    xs.append(x)
+    return xs[0] ** 2
+
+
+@pytest.mark.parametrize("f", [replaced, over_nothing], ids=lambda f: f.__name__)
+def test_items_that_are_read_before_the_first_one_is_appended(uncompiled: None, f: Any) -> None:
+    assert_gradient(f, (0.7, 4))
+
+
+def test_arrays_that_became_items_can_be_read_on(uncompiled: None) -> None:
+    def f(x, n):
+        xs = [x]
+        y = x * 2.0
+        for k in range(n):
+            xs.append(y)
+            xs.append(x * k)
+        return np.sum(xs[1] * y) + np.sum(x * xs[-1])
+
+    assert_gradient(f, (numbers(3), 3))
+
+
 def test_no_items(uncompiled: None) -> None:
     assert grad(all_trips)(0.7, 0) == 0.0
     assert grad(until_break)(0.7, 0) == pytest.approx(1.2)

@@ -52,6 +52,22 @@ class Assignments(Expressions):
         array.root.is_list = True
         return array
 
+    def assign(self, targets: list[ast.expr], thing: Any, value: ast.expr) -> None:
+        """`targets = value`, of which the value is `thing`."""
+        if isinstance(thing, ListItems):
+            thing = self.changeable(thing, targets, value)
+        match targets, value:
+            case [ast.Tuple(elts=elements)], ast.Tuple(elts=parts) if isinstance(thing, tuple) and len(
+                elements
+            ) == len(parts) == len(thing):
+                for element, part, node in zip(elements, self.settled(thing), parts, strict=True):
+                    self.assign([element], part, node)
+                return
+        if len(targets) > 1:
+            thing = self.settled(thing)
+        for target in targets:
+            self.bind_target(target, thing)
+
     def bind_target(self, target: ast.expr, thing: Any) -> None:
         match target:
             case ast.Name():

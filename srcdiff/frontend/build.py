@@ -27,7 +27,7 @@ from .program import Program, lengths_of, share_memory
 from .recursion import Reading, call_apart
 from .scope import Frame
 from .source import FunctionSource
-from .things import ArrayView, Elementwise, ListItems, Poison, Static, is_scalar, whole_view
+from .things import ArrayView, Elementwise, Poison, Static, is_scalar, whole_view
 from .trees import Tree, parts_of
 
 REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
@@ -121,19 +121,10 @@ class Reader(LoopStatements):
                 if not isinstance(node.value, ast.Constant):
                     self.expression(node.value)
             case ast.Assign():
-                thing = self.expression(node.value)
-                if isinstance(thing, ListItems):
-                    thing = self.changeable(thing, node.targets, node.value)
-                if len(node.targets) > 1:
-                    thing = self.settled(thing)
-                for target in node.targets:
-                    self.bind_target(target, thing)
+                self.assign(node.targets, self.expression(node.value), node.value)
             case ast.AnnAssign():
                 if node.value is not None:
-                    thing = self.expression(node.value)
-                    if isinstance(thing, ListItems):
-                        thing = self.changeable(thing, [node.target], node.value)
-                    self.bind_target(node.target, thing)
+                    self.assign([node.target], self.expression(node.value), node.value)
             case ast.AugAssign():
                 self.augmented(node)
             case ast.If():

@@ -69,6 +69,11 @@ class Calls(Callees):
             return call_with_rules(self, rules, target, arguments, dict(keywords), node)
         return self.call_without_rules(target, arguments, keywords, node)
 
+    def call_here(self, function: Any, *arguments: Any, **keywords: Any) -> Any:
+        """A call at the place that is being read."""
+        assert self.current_node is not None
+        return self.call(function, arguments, keywords, self.current_node)
+
     def call_without_rules(
         self, target: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST
     ) -> Any:

@@ -15,6 +15,7 @@ from ..ir.core import Value
 from .calls import NUMBER_METHODS
 from .describe import describe
 from .growing import GrowingLists
+from .library.builtin import range_elements
 from .library.complex_numbers import imag, real
 from .library.structures import attribute_of, is_dict, item_of, joined_dicts, key_of, known_range
 from .names import FROZEN_MODULES
@@ -262,6 +263,8 @@ class Expressions(GrowingLists):
                 thing = thing.value
             if isinstance(thing, tuple):
                 thing = self.array_of(thing)
+            elif isinstance(thing, Range):
+                thing = self.materialise(range_elements(self, thing))
             result.append(thing)
         return tuple(result)
 

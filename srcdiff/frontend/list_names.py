@@ -31,18 +31,16 @@ def shared_names(tree: ast.AST) -> frozenset[str]:
     """The lists that get another name, or a place in a structure, before they have grown for the last time."""
     grows = list(growths(tree))
     loops = [set(ast.walk(node)) for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While))]
+    updated = {node.target for node in ast.walk(tree) if isinstance(node, ast.AugAssign)}
     makings = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node not in updated
     ]
 
     def is_made_within(name: str, loop: set[ast.AST], place: ast.AST) -> bool:
         """Whether each trip makes a list of its own before it grows."""
-        return any(
-            node in loop and node.targets[0].id == name and comes_later(place, node)  # type: ignore[attr-defined]
-            for node in makings
-        )
+        return any(node in loop and node.id == name and comes_later(place, node) for node in makings)
 
     found: set[str] = set()
     for node in ast.walk(tree):

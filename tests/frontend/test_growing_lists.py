@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 import pytest
+from numba import float64
+from numba.typed import List
 
 from srcdiff import AliasError, differentiate, grad, hessian, hvp
 from tests.truth import assert_gradient
@@ -142,7 +145,14 @@ def known_one_by_one(x, n):
     last = xs.pop()
     for k in (1, 2):
         xs.append(x**k)
-    return xs[1] * xs[3] + last * len(xs) + xs[-1]
+    return functools.reduce(lambda a, b: a * 0.5 + b, xs, xs[1] * xs[3]) + last * len(xs) + xs[-1]
+
+
+def of_numba(x, n):
+    xs, ys = List(), List.empty_list(float64)
+    for k in range(n):
+        ys.append(x * k)
+    return sum(ys) + ys[-1] ** 2 + len(xs)
 
 
 def integers_first(x, n):
@@ -167,6 +177,7 @@ NUMBERS = [
     of_a_call,
     by_a_closure,
     known_one_by_one,
+    of_numba,
     integers_first,
 ]
 

@@ -134,6 +134,15 @@ def items_count(calls: Calls, thing: Any) -> Any:
     return length(calls, thing) if items is None else len(items)
 
 
+def reduce_(calls: Calls, function: Any, iterable: Any, *initial: Any) -> Any:
+    items = known_items(calls, iterable)
+    if items is None:
+        calls.refuse("`reduce` of items whose number is not known", instead="a loop")
+    if not (items or initial):
+        calls.refuse("`reduce` of nothing", "Python would raise an error here", "a value to start with")
+    return functools.reduce(lambda a, b: calls.call_here(function, a, b), items, *initial)
+
+
 def divmod_(calls: Calls, a: Any, b: Any) -> tuple[Scalar, Scalar]:
     return calls.scalar("floordiv", a, b), calls.scalar("mod", a, b)
 
@@ -178,6 +187,9 @@ CALLS: dict[Any, Any] = {
     any: any_all("or", False),
     all: any_all("and", True),
     divmod: divmod_,
+    functools.reduce: reduce_,
+    numba.typed.List: lambda calls, items=(): ListItems(known_items(calls, items) or ()),
+    numba.typed.List.empty_list: lambda calls, item_type, allocated=0: ListItems(()),
     range: range_,
     numba.prange: range_,
     type: lambda calls, thing: calls.type_of(thing),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import types as ty
-from ..linalg import product
+from ..linalg import least_squares, product
 from ..things import Elementwise, Scalar, Static, is_arraylike, is_scalar
 from .axes import (
     Indices,
@@ -240,6 +240,20 @@ def _polyval(calls: Calls, p: Any, x: Any) -> Any:
     return calls.materialise(found) if isinstance(found, Elementwise) else found
 
 
+def _polyfit(calls: Calls, x: Any, y: Any, deg: Any) -> Any:
+    """The coefficients of the polynomial with the least squares of deviations, columns being scaled as NumPy does."""
+    powers = _vander(calls, calls.elementwise(calls.floating, x), calls.scalar("add", calls.integer(deg), 1))
+    scale = calls.call_here(Static(np.linalg.norm), powers, axis=0)
+
+    def divided(a: Any) -> Any:
+        return calls.elementwise(lambda p, q: calls.scalar("div", p, q), a, scale)
+
+    y = calls.steady(calls.as_array(y))
+    if y.ndim != 1:
+        calls.refuse("`np.polyfit` of several data sets", instead="a loop over them")
+    return calls.materialise(divided(least_squares(calls, divided(powers), y)[0]))
+
+
 def _vander(calls: Calls, x: Any, N: Any = None, increasing: Any = False) -> Any:
     x = calls.steady(calls.as_array(x))
     n = calls.length(x) if is_none(N) else calls.integer(N)
@@ -306,6 +320,7 @@ CALLS: dict[Any, Any] = {
     np.gradient: _gradient,
     np.interp: _interp,
     np.polyval: _polyval,
+    np.polyfit: _polyfit,
     np.vander: _vander,
     np.cov: _cov,
     np.corrcoef: _corrcoef,

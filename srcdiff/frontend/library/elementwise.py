@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import types as ty
-from ..things import Scalar, is_arraylike, is_scalar
+from ..things import Elementwise, Scalar, is_arraylike, is_scalar
 from .axes import is_none, whole_number
 from .construction import astype
 from .rearranging import CALLS as PICKING
@@ -39,6 +39,33 @@ def _select(calls: Calls, condlist: Any, choicelist: Any, default: Any = 0) -> A
         calls.refuse("`np.select` of this", instead="two tuples of one length")
     pairs = zip(reversed(condlist), reversed(choicelist), strict=True)
     return functools.reduce(lambda rest, pair: _where(calls, *pair, rest), pairs, default)
+
+
+def _piecewise(calls: Calls, x: Any, condlist: Any, funclist: Any) -> Any:
+    """Each function is called with the elements where its condition holds; where none does, it is the one more or 0."""
+    x = calls.steady(calls.as_array(x))
+    if not (isinstance(condlist, tuple) and isinstance(funclist, tuple) and condlist):
+        calls.refuse("`np.piecewise` of this", instead="a list of conditions and a list of functions")
+    conditions = [calls.materialise(c) if isinstance(c, Elementwise) else c for c in condlist]
+    if len(funclist) == len(condlist) + 1:
+        others = calls.elementwise(
+            lambda *cs: calls.scalar("not", functools.reduce(lambda a, b: calls.scalar("or", a, b), cs)),
+            *conditions,
+        )
+        conditions.append(calls.materialise(others))
+    if len(funclist) != len(conditions):
+        calls.refuse(
+            "`np.piecewise` of lists of different lengths",
+            instead="a function for each condition, or one more",
+        )
+    result = calls.allocate(calls.shape(x), calls.dtype(x), "zeros")
+    for condition, function in zip(conditions, funclist, strict=True):
+        if is_scalar(function):
+            calls.scatter(result, (condition,), function)
+            continue
+        chosen = calls.materialise(calls.subscript(x, (condition,)))
+        calls.scatter(result, (condition,), calls.call_here(function, chosen))
+    return result
 
 
 def clip(
@@ -141,6 +168,7 @@ def _positive(calls: Calls, x: Any) -> Any:
 CALLS: dict[Any, Any] = {
     np.where: _where,
     np.select: _select,
+    np.piecewise: _piecewise,
     np.clip: clip,
     np.nan_to_num: _nan_to_num,
     np.heaviside: _heaviside,

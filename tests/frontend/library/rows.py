@@ -276,6 +276,7 @@ row("interp", lambda m, v, w, t: np.interp(v, POINTS, v), empty=False, single=Fa
 row("interp ends", lambda m, v, w, t: np.interp(w * 3.0, POINTS, v, left=w[0], right=0.5), False, False)
 row("interp number", lambda m, v, w, t: np.interp(w[1], POINTS, v), empty=False, single=False)
 row("polyval", lambda m, v, w, t: np.polyval(v, w))
+row("polyfit", lambda m, v, w, t: np.polyfit(np.arange(len(v)), v * v, 1), empty=False, single=False)
 row("vander", lambda m, v, w, t: np.vander(w, 3))
 row("cov", lambda m, v, w, t: np.cov(m), empty=False, single=False)
 row("cov of two", lambda m, v, w, t: np.cov(w, w * w, bias=True), empty=False, single=False)
@@ -284,7 +285,12 @@ row("corrcoef", lambda m, v, w, t: np.corrcoef(m, rowvar=False), empty=False, si
 # ---------------------------------------------------------------------------------------- elementwise
 
 row("where", lambda m, v, w, t: np.where(m > 0.0, m * m, -w))
+row("index of a range", lambda m, v, w, t: (m * m)[range(len(m)), 0])
 row("select", lambda m, v, w, t: np.select([v > 0.5, v > 0.0], [v * v, v], 0.25))
+row(
+    "piecewise",
+    lambda m, v, w, t: np.piecewise(v, [v < -0.3, v > 0.3], [0.5, lambda x: x * x, lambda x: x - np.sum(x)]),
+)
 row("clip", lambda m, v, w, t: np.clip(m, -0.5, w * w + 0.5))
 row("clip method", lambda m, v, w, t: m.clip(max=0.7))
 row("nan_to_num", lambda m, v, w, t: np.nan_to_num(np.where(v > 0.9, np.nan, v * v)))

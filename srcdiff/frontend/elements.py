@@ -226,6 +226,8 @@ class Elements(Scalars):
                 self.frame.env[name] = self.cast(
                     self.as_value(step(self.frame.env[name], indices), type), type
                 )
+            elif same(rest[0], 1):
+                level(rest[1:], (*indices, 0))
             else:
                 self.count_loop(rest[0], lambda i: level(rest[1:], (*indices, i)), (name,))
 

@@ -140,15 +140,17 @@ class Names(Reductions):
     def parameter_root(self, value: Value, single: Container[int] = ()) -> Root:
         """The storage of an argument, which is of length 1 along the axes `single`."""
         shape: list[Length] = []
+        fits: Value | None = None
         for axis in range(value.type.ndim):
             length: Length = self.prologue.emit("shape", (value,), ty.int64, {"axis": axis})
             self.nonnegative.add(length)
             if axis in single:
-                is_single = self.prologue.emit("eq", (length, constant(1, ty.int64)), ty.boolean)
-                failure = {"error": "ValueError", "message": LONGER_THAN_ONE}
-                self.prologue.effect("require", (is_single,), failure)
+                one = self.prologue.emit("eq", (length, constant(1, ty.int64)), ty.boolean)
+                fits = one if fits is None else self.prologue.emit("and", (fits, one), ty.boolean)
                 length = 1
             shape.append(length)
+        if fits is not None:
+            self.prologue.effect("require", (fits,), {"error": "ValueError", "message": LONGER_THAN_ONE})
         root = Root(value.type, value.name, tuple(shape))
         self.memory[root] = value
         return root

@@ -22,7 +22,7 @@ from weakref import WeakSet
 import numpy as np
 
 from . import linking, pipeline
-from .analysis.length_checks import LengthChecks, checks_come_first, checks_lengths, length_checks
+from .analysis.length_checks import LengthChecks, checks_lengths, length_checks
 from .arguments import Around, Signature, Whole, fits_compiled_code, flattened, nested, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import MAKING, CompiledDispatcher, is_interpreted
@@ -88,6 +88,9 @@ class Compiled:
         self.checks: dict[Specs, tuple[Program, LengthChecks]] = {}
         self.passes: list[Way] = []
         self.retries = False  # whether a call that fails because of lengths is made again, by another program
+        self.looking: set[Specs] = (
+            set()
+        )  # what may have written when it fails: lengths are looked at in each call
         self.derived: dict[Any, Compiled] = {}  # derivatives that `jvp` and `vjp` made of it
         self.made_in = made_in()
         self.call_by(self.first_call)
@@ -167,6 +170,8 @@ class Compiled:
                 if program.written or not fits_compiled_code(program.structure):
                     function = Around(function, program, self.signature)
                 self.retries = self.retries or checks_lengths(program.function)
+                if not pipeline.checks_come_first(program.function, self.options.optimise):
+                    self.looking.add(specs)
                 found = self.compiled[specs] = function, program.fetch, program.statics
         return found
 
@@ -255,12 +260,9 @@ class Compiled:
         takes."""
         if self.signature.is_partial or is_interpreted():
             return
-        function = self.program(specs).function
-        if function.written and self.retries:
-            early = pipeline.with_early_checks(function) if self.options.optimise else function
-            if not checks_come_first(early):
-                self.call_by(self.call)
-                return
+        if specs in self.looking:
+            self.call_by(self.call)
+            return
         with MAKING:
             if self.compiled.get(specs) is entry:  # else it was made anew meanwhile
                 self.call_by(self.way(specs, entry).call)

@@ -14,6 +14,7 @@ from typing import Any
 
 from .analysis.compensation import is_compensated
 from .analysis.gathered import sums_only_looked_up
+from .analysis.length_checks import checks_lengths, fails_unwritten
 from .frontend.build import Reader, parse
 from .frontend.kernels import parse_kernel
 from .frontend.program import Program
@@ -268,6 +269,13 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
 def with_early_checks(function: Function) -> Function:
     """The function with checks of lengths first, and without those that hold anyway."""
     return run(CHECK, function, True, no_hook)
+
+
+def checks_come_first(function: Function, optimise: bool) -> bool:
+    """Whether no argument has been written when a check of lengths fails."""
+    if not function.written or not checks_lengths(function):
+        return True
+    return fails_unwritten(with_early_checks(function) if optimise else function)
 
 
 def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook) -> Function:

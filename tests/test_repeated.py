@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 
 from srcdiff import AliasError, defvjp, differentiate, grad, hessian, jacobian, jvp, value_and_grad, vjp
-from srcdiff.analysis.length_checks import checks_come_first, length_checks
+from srcdiff.analysis.length_checks import fails_unwritten, length_checks
 from tests.truth import assert_gradient
 
 RNG = np.random.default_rng(7)
@@ -248,4 +248,12 @@ def test_what_a_program_demands() -> None:
     assert lengths(5, 1, 3, 3) == {1: [0]}
     assert lengths(5, 5, 1, 3) == {2: [0]}
     assert lengths(1, 1, 1, 0) == {0: [0], 1: [0], 2: [0]}
-    assert checks_come_first(program.function)
+
+
+def test_what_may_have_been_written_when_a_check_fails() -> None:
+    x = numbers(3, 4)
+    early, late = (
+        differentiate(f).program_for(*[x] * f.__code__.co_argcount).function for f in (written, written_early)
+    )
+    assert fails_unwritten(early)
+    assert not fails_unwritten(late)

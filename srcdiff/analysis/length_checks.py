@@ -146,10 +146,8 @@ def length_checks(function: Function) -> LengthChecks:
     return LengthChecks(tuple(checks), makers, before, places)
 
 
-def checks_come_first(function: Function) -> bool:
-    """Whether no argument has been written when a check of lengths fails."""
-    if not function.written:
-        return True
+def fails_unwritten(function: Function) -> bool:
+    """Whether nothing has been written when a check of lengths fails."""
     written = False
     for op in function.body.ops:
         inner = list(ops_of(op))
@@ -159,4 +157,4 @@ def checks_come_first(function: Function) -> bool:
     return True
 
 
-__all__ = ["LengthCheck", "LengthChecks", "checks_come_first", "checks_lengths", "length_checks"]
+__all__ = ["LengthCheck", "LengthChecks", "checks_lengths", "fails_unwritten", "length_checks"]

@@ -129,7 +129,8 @@ def join_and_collapse(function: Function) -> Function:
 
 
 CHECK: list[Stage] = [  # what is known of lengths
-    (OPTIONAL, "counters", lambda f: simplified(count_by_index(simplified(f)))),
+    (OPTIONAL, "simplify", simplified),
+    (OPTIONAL, "counters", lambda f: simplified(count_by_index(f))),
     (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
     (OPTIONAL, "clips", lambda f: simplified(use_checks(simplified(drop_clips(f))))),
 ]

@@ -1,4 +1,5 @@
-"""What another package might hold: compiled by Numba, in a language that srcdiff does not read (lists that grow)."""
+"""What another package might hold: compiled by Numba, in a language that srcdiff does not read (lists that grow
+at their start)."""
 
 from __future__ import annotations
 
@@ -12,15 +13,15 @@ from numba import njit
 def lambert(x):
     history = [0.5]
     for _ in range(60):
-        w = history[-1]
+        w = history[0]
         e = math.exp(w)
-        history.append(w - (w * e - x) / (e * (w + 1.0)))
-    return history[-1]
+        history.insert(0, w - (w * e - x) / (e * (w + 1.0)))
+    return history[0]
 
 
 @njit
 def smoothed(x):
     out = [x[0]]
     for i in range(1, len(x)):
-        out.append(0.5 * (x[i] + x[i - 1]))
+        out.insert(i, 0.5 * (x[i] + x[i - 1]))
     return np.array(out)

@@ -6,7 +6,7 @@ import ast
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from .things import (
     PulledBack,
     Static,
     is_arraylike,
+    is_list,
     is_number,
     is_scalar,
 )
@@ -242,14 +243,14 @@ class Calls(Callees):
         if isinstance(thing, (NamedItems, Tree)):
             return call_method_of(self, thing, name, arguments, keywords, node)
         if isinstance(thing, tuple):
-            self.refuse(
-                f"the method `{name}` of a list or tuple",
-                "of what changes a list, `append`, `extend` and `pop` at its end are known",
-                "those, or an array of known length, filled by index",
-                node=node,
-            )
+            self.refuse_method(name, node)
         if is_scalar(thing):
             return conjugate(self, thing) if name in NUMBER_METHODS else thing
+        if is_list(thing):
+            if name == "copy" and not arguments and not keywords:
+                return self.list_slice(thing) if isinstance(thing, ArrayView) else self.materialise(thing)
+            if name != "sort" or arguments or keywords or thing.ndim != 1:
+                self.refuse_method(name, node)
         if name in METHODS:
             target = METHODS[name]
             return call_library(self, target, entry_of(self, target), (thing, *arguments), keywords)
@@ -271,6 +272,14 @@ class Calls(Callees):
             f"the method `{name}` of an array",
             "neither its meaning nor its derivative is known here",
             "a loop over the elements",
+            node=node,
+        )
+
+    def refuse_method(self, name: str, node: ast.AST) -> NoReturn:
+        self.refuse(
+            f"the method `{name}` of a list or tuple",
+            "of what changes a list, `append`, `extend` and `pop` at its end are known",
+            "those, or an array of known length, filled by index",
             node=node,
         )
 

@@ -392,10 +392,11 @@ class GrowingLists(Iteration):
     # ------------------------------------------------------------------------------------------- terms
 
     def room(self, made: Made) -> Terms | None:
-        """How many items a place adds at most: the trips of the loops around it since the list was made."""
+        """How many items a place adds at most: the trips of the loops around it since the list was made. A loop with a
+        `break` may be far from making all of its trips."""
         room: Terms = 1
         for _, parts, _, _ in self.loops[made.depth :]:
-            if parts.bounds is None:
+            if parts.bounds is None or parts.stop:
                 return None
             low, high, step = parts.bounds
             if not step.is_constant:

@@ -285,6 +285,21 @@ def test_arrays_that_became_items_can_be_read_on(uncompiled: None) -> None:
     assert_gradient(f, (numbers(3), 3))
 
 
+def sorted_copy(x, n):
+    xs = []
+    for k in range(n):
+        xs.append(np.sin(x * k))
+    ys = xs.copy()
+    ys.sort()
+    ys[0] = x
+    zs = [x * k for k in range(3)].copy()
+    return sum([(k + 1) * y for k, y in enumerate(ys)]) + xs[0] * xs[1] + sum(zs) * len(zs)
+
+
+def test_copies_and_sorting(uncompiled: None) -> None:
+    assert_gradient(sorted_copy, (0.7, 5))
+
+
 def test_no_items(uncompiled: None) -> None:
     assert grad(all_trips)(0.7, 0) == 0.0
     assert grad(until_break)(0.7, 0) == pytest.approx(1.2)

@@ -549,6 +549,13 @@ def list_insert(x):
 
 
 @refused(1.5)
+def list_sorted_backwards(x):
+    values = [x * k for k in range(3)]
+    values.sort(reverse=True)
+    return values[0]
+
+
+@refused(1.5)
 def list_with_two_names(x):
     values = []
     others = values

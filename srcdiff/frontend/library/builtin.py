@@ -143,6 +143,13 @@ def reduce_(calls: Calls, function: Any, iterable: Any, *initial: Any) -> Any:
     return functools.reduce(lambda a, b: calls.call_here(function, a, b), items, *initial)
 
 
+def typed_list(calls: Calls, iterable: Any = ()) -> ListItems:
+    items = known_items(calls, iterable)
+    if items is None:
+        calls.refuse("a `List` of items whose number is not known", instead="`append` in a loop over them")
+    return ListItems(items)
+
+
 def divmod_(calls: Calls, a: Any, b: Any) -> tuple[Scalar, Scalar]:
     return calls.scalar("floordiv", a, b), calls.scalar("mod", a, b)
 
@@ -188,7 +195,7 @@ CALLS: dict[Any, Any] = {
     all: any_all("and", True),
     divmod: divmod_,
     functools.reduce: reduce_,
-    numba.typed.List: lambda calls, items=(): ListItems(known_items(calls, items) or ()),
+    numba.typed.List: typed_list,
     numba.typed.List.empty_list: lambda calls, item_type, allocated=0: ListItems(()),
     range: range_,
     numba.prange: range_,

@@ -64,20 +64,27 @@ by_steps = copy_of(newton)
 implicit(newton, lambda x, a, b, c: a @ x + c * x**3 - b)
 
 
+def solved(a, b, c):
+    x = newton(a, b, c)
+    return np.dot(W, x * x)
+
+
+def solved_by_steps(a, b, c):
+    x = by_steps(a, b, c)
+    return np.dot(W, x * x)
+
+
 def test_a_vector_of_several_parameters():
-    def f(a, b, c):
-        x = newton(a, b, c)
-        return np.dot(W, x * x)
-
-    def stepped(a, b, c):
-        x = by_steps(a, b, c)
-        return np.dot(W, x * x)
-
     args = (A, B, 0.7)
-    near(grad(f, (0, 1, 2))(*args), grad(stepped, (0, 1, 2))(*args))
-    near(jvp(f, args, (A * A, W, 1.0)), jvp(stepped, args, (A * A, W, 1.0)))
-    near(hessian(f, (1, 2))(*args), hessian(stepped, (1, 2))(*args), 1e-8)
-    assert differentiate(f, argnums=(0, 1, 2)).gradient_source(*args).count("np.linalg.solve(") == 2
+    near(grad(solved, (0, 1, 2))(*args), grad(solved_by_steps, (0, 1, 2))(*args))
+    text = differentiate(solved, argnums=(0, 1, 2)).gradient_source(*args)
+    assert text.count("np.linalg.solve(") == 2
+
+
+def test_other_derivatives_by_several_parameters(uncompiled):
+    args = (A, B, 0.7)
+    near(jvp(solved, args, (A * A, W, 1.0)), jvp(solved_by_steps, args, (A * A, W, 1.0)))
+    near(hessian(solved, (1, 2))(*args), hessian(solved_by_steps, (1, 2))(*args), 1e-8)
 
 
 def balance(decay, gain, inflow):

@@ -116,6 +116,8 @@ class PassingText:
 
     def compare(self, where: Where, value: Any) -> None:
         """Demand that what is at a place is what it was."""
+        if where[0] == "single_axes":
+            return  # the program checks that itself
         known = self.named("known", value)
         if where[0] == "outline":
             self.conditions.append(f"outline({self.expression(where[1])}) == {known}")

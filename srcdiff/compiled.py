@@ -11,10 +11,9 @@ A subclass says where the program for a signature comes from and by which stages
 from __future__ import annotations
 
 import inspect
-import itertools
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
@@ -22,14 +21,13 @@ from weakref import WeakSet
 import numpy as np
 
 from . import linking, pipeline
-from .analysis.length_checks import LengthChecks, checks_lengths, length_checks
+from .analysis.length_checks import checks_lengths
 from .arguments import Around, Signature, Whole, fits_compiled_code, flattened, nested, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
 from .backend.dispatcher import MAKING, CompiledDispatcher, is_interpreted
 from .backend.provenance import mark_linked, provenance
 from .captured import passing, same_captured
 from .emit.adapter import leaves_of, print_adapter, unused
-from .errors import DIFFERENT_LENGTHS, LONGER_THAN_ONE
 from .frontend.captures import fetched, same_known
 from .frontend.program import Program
 from .frontend.things import Static
@@ -37,9 +35,8 @@ from .frontend.trees import all_leaves, mapped
 from .ir import types as ty
 from .ir.core import Function
 from .pickling import reduced
+from .repeating import Demands, Specs, retrying
 
-Specs = tuple[Any, ...]
-ABOUT_LENGTHS = ((DIFFERENT_LENGTHS,), (LONGER_THAN_ONE,))
 KNOWN: WeakSet[Compiled] = WeakSet()  # all that there are
 Entry = tuple[Any, Any, Any]  # a dispatcher (a plain function where Numba compiles nothing), fetch, statics
 
@@ -85,7 +82,7 @@ class Compiled:
         self.signature, self.options = signature, options
         self.programs: dict[Specs, Program] = {}
         self.compiled: dict[Specs, Entry] = {}
-        self.checks: dict[Specs, tuple[Program, LengthChecks]] = {}
+        self.demands = Demands()
         self.passes: list[Way] = []
         self.retries = False  # whether a call that fails because of lengths is made again, by another program
         self.looking: set[Specs] = (
@@ -121,12 +118,7 @@ class Compiled:
         arguments = flattened(values)
         if not any(1 in np.shape(argument) for argument in arguments):
             return specs
-        program = self.program(specs)
-        checks = self.checks.get(specs)
-        if checks is None or checks[0] is not program:
-            checks = self.checks[specs] = program, length_checks(pipeline.with_early_checks(program.function))
-        single = checks[1].repeated([*arguments, *map(fetched, program.fetch)])
-        return with_single_axes(specs, {k: axes for k, axes in single.items() if k < program.arguments})
+        return self.demands.refined(specs, self.program(specs), arguments)
 
     def program(self, specs: Specs) -> Program:
         """The program for a signature, made again where something taken as known has changed."""
@@ -169,7 +161,9 @@ class Compiled:
                 function = self.load(self.text(program), program.function.name, program)
                 if program.written or not fits_compiled_code(program.structure):
                     function = Around(function, program, self.signature)
-                self.retries = self.retries or checks_lengths(program.function)
+                if not self.retries and checks_lengths(program.function):
+                    self.retries = True
+                    self.call_by(self.short)
                 if not pipeline.checks_come_first(program.function, self.options.optimise):
                     self.looking.add(specs)
                 found = self.compiled[specs] = function, program.fetch, program.statics
@@ -195,8 +189,9 @@ class Compiled:
 
     def call_by(self, callable: Callable[..., Any]) -> None:
         """Let calls from Python go there."""
-        short = callable != self.call
-        self.__call__ = retrying(callable, self.call) if short and self.retries else callable  # type: ignore[method-assign]
+        self.short = callable
+        guarded = self.retries and callable not in (self.call, self.first_call)
+        self.__call__ = retrying(callable, self.call) if guarded else callable  # type: ignore[method-assign]
 
     @property
     def underneath(self) -> Any:
@@ -244,8 +239,6 @@ class Compiled:
         function, fetch, statics = self.entry(specs)
         if isinstance(function, Around) or fetch or statics or any(map(ty.single_axes, flat_leaves(specs))):
             return self.call
-        if self.retries:
-            self.call_by(self.dispatcher)
         types = tuple(map(self.dispatcher.typeof_pyval, args))
         if types != specs and not all(map(said_by_type, specs)):
             return self.call
@@ -451,33 +444,6 @@ def holds_masked(values: tuple[Any, ...]) -> bool:
     return False
 
 
-def with_single_axes(specs: Specs, axes: Mapping[int, Sequence[int]]) -> Specs:
-    """Types of arguments, some of which are known to be of length 1 along axes, by the number of the leaf."""
-    if not axes:
-        return specs
-    number = itertools.count()
-
-    def with_axes(leaf: Any) -> Any:
-        return leaf if isinstance(leaf, Static) else ty.with_single_axes(leaf, axes.get(next(number), ()))
-
-    return tuple(mapped(with_axes, spec) for spec in specs)
-
-
-def retrying(short: Callable[..., Any], long: Callable[..., Any]) -> Callable[..., Any]:
-    """A call the short way, and the long way where lengths are not those that the program of the short way is for."""
-
-    def call(*args: Any, **keywords: Any) -> Any:
-        try:
-            return short(*args, **keywords)
-        except ValueError as error:
-            if error.args[:1] not in ABOUT_LENGTHS:
-                raise
-        return long(*args, **keywords)
-
-    call.__wrapped__ = short  # type: ignore[attr-defined]
-    return call
-
-
 def said_by_type(spec: Any) -> bool:
     """Whether Numba's type of an argument says all that the compiler has to know of it."""
     if isinstance(spec, tuple):
@@ -499,11 +465,11 @@ def forget_programs() -> None:
     for known in list(KNOWN):
         known.programs.clear()
         known.compiled.clear()
-        known.checks.clear()
+        known.demands = Demands()
         known.retries = False
         known.passes = []
         known.__dict__.pop("_dispatcher", None)
         known.call_by(known.first_call)
 
 
-__all__ = ["Compiled", "Options", "flat_leaves", "forget_programs", "returned", "without_masks"]
+__all__ = ["Compiled", "Options", "Specs", "flat_leaves", "forget_programs", "returned", "without_masks"]

@@ -12,18 +12,15 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from . import pipeline
-from .analysis.length_checks import length_checks
 from .arguments import Signature
 from .compiled import Compiled, Options, Specs
 from .errors import DifferentiationError
-from .frontend.captures import fetched, place
 from .frontend.program import Program
 from .frontend.source import FunctionSource, caller_of, read_source
 from .ir.core import Function
 from .primitives.custom import rules_of
+from .repeating import single_captures
 
 
 class Differentiable(Compiled):
@@ -43,18 +40,6 @@ class Differentiable(Compiled):
 
     def finish(self, program: Program) -> Function:
         return pipeline.primal(program, self.options.optimise)
-
-
-def single_captures(program: Program) -> dict[Any, tuple[int, ...]]:
-    """The axes along which captured arrays, by their places, are of length 1 where they may meet longer ones."""
-    checks = length_checks(pipeline.with_early_checks(program.function)).checks
-    axes = {place for check in checks for place in check.axes}
-    found: dict[Any, tuple[int, ...]] = {}
-    for k, where in enumerate(program.fetch, program.arguments):
-        shape = np.shape(fetched(where))
-        if any(shape[axis] == 1 for parameter, axis in axes if parameter == k):
-            found[place(where)] = tuple(axis for axis, length in enumerate(shape) if length == 1)
-    return found
 
 
 def with_source(function: Any) -> tuple[Any, FunctionSource]:

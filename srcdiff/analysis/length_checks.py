@@ -67,14 +67,13 @@ class LengthChecks:
         if op is None:
             return None
         if op.primitive == "shape":
-            array, axis = op.operands[0], op.attributes["axis"]
-            while array in self.before:
-                array = self.before[array]
+            array, axis = first_of(op.operands[0], self.before), op.attributes["axis"]
             if array in self.places:
                 return int(np.shape(arguments[self.places[array]])[axis])
             made = self.makers.get(array)
-            is_made = made is not None and made.primitive == "alloc"
-            return self.side(made.operands[axis], arguments) if made is not None and is_made else None
+            if made is None or made.primitive != "alloc":
+                return None
+            return self.side(made.operands[axis], arguments)
         if op.primitive not in ARITHMETIC:
             return None
         operands = [self.side(operand, arguments) for operand in op.operands]
@@ -97,6 +96,13 @@ class LengthChecks:
             if np.shape(arguments[k])[axis] == 1:
                 found.setdefault(k, []).append(axis)
         return found
+
+
+def first_of(array: Value, before: Mapping[Value, Value]) -> Value:
+    """The version of an array from which its lengths come."""
+    while array in before:
+        array = before[array]
+    return array
 
 
 def is_length_check(op: Op) -> bool:
@@ -132,10 +138,11 @@ def length_checks(function: Function) -> LengthChecks:
                 continue
             seen.add(value)
             op = makers[value]
-            if op.primitive == "shape" and op.operands[0] in places:
-                found.add((places[op.operands[0]], op.attributes["axis"]))
+            array = first_of(op.operands[0], before) if op.primitive == "shape" else None
+            if array in places:
+                found.add((places[array], op.attributes["axis"]))
             else:
-                waiting += op.operands
+                waiting += op.operands if array is None else (array,)
         return frozenset(found)
 
     checks = []

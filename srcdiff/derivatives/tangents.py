@@ -134,11 +134,9 @@ class Directional(Derivative):
         given, _ = self.split(args)
         specs = self.specs(list(given))
         function, fetch, statics = self.entry(specs)
-        leaves = all(map(ty.is_scalar_or_array, specs)) and not any(map(ty.single_axes, specs))
-        if isinstance(function, Around) or fetch or statics or not leaves:
+        are_plain = all(map(ty.is_scalar_or_array, specs)) and not any(map(ty.single_axes, specs))
+        if isinstance(function, Around) or fetch or statics or not are_plain:
             return self.call
-        if self.retries:
-            self.call_by(self.dispatcher)
         types = tuple(map(self.dispatcher.typeof_pyval, args))
         if not all(ty.is_scalar_or_array(type) or ty.is_tuple(type) for type in types):
             return self.call

@@ -46,7 +46,7 @@ class Assignments(Expressions):
             if made is not None:
                 return made
         names = {target.id for target in targets if isinstance(target, ast.Name)}
-        if not (items and names & self.frame.stores and all(map(is_scalar, items))):
+        if not (items and names & self.frame.stores and all(map(is_scalar, items))) or self.is_held(items):
             return items
         array = self.array_of(items)
         array.root.is_list = True

@@ -188,7 +188,10 @@ class Callees(OpaqueCalls):
         if len(self.stack) > 60:
             self.refuse("calls nested more than 60 deep", node=node)
         outer, where, location = self.frame, self.current_node, current_builder().location
-        frame.path = (*outer.path, getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
+        frame.caller, frame.path = (
+            outer,
+            (*outer.path, getattr(node, "lineno", 0), getattr(node, "col_offset", 0)),
+        )
         self.stack.append(identity)
         self.frame = frame
         try:

@@ -17,6 +17,8 @@ A list has one name, so that no other is left with its old length: another one i
 from __future__ import annotations
 
 import ast
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
@@ -49,9 +51,8 @@ from .things import (
 )
 from .trees import parts_of
 
-Terms: TypeAlias = (
-    Any  # a number, ("name", name), ("length", name, axis), ("captured", where, axis), or (primitive, *terms)
-)
+# A number, ("name", name), ("length", name, axis), ("captured", where, axis), or (primitive, *terms).
+Terms: TypeAlias = Any
 ARITHMETIC = ("add", "sub", "mul", "min", "max", "neg", "floordiv")
 
 
@@ -96,9 +97,7 @@ class GrowingLists(Iteration):
     def __init__(self) -> None:
         super().__init__()
         self.grown: dict[Any, Grown] = {}
-        self.iterated: list[
-            tuple[Frame, str]
-        ] = []  # names of lists that the loops go over that are being read
+        self.iterated: list[tuple[Frame, str]] = []  # names of what the loops that are read go over
 
     # ------------------------------------------------------------------------------------------ making
 
@@ -120,14 +119,10 @@ class GrowingLists(Iteration):
         room = [ways for times in known.room.values() for ways in times]
         capacity: Scalar = len(items)
         for ways in room:
-            most: Scalar = 0
-            for terms in sorted(ways - {None}, key=str):
-                most = (
-                    self.scalar("max", most, self.length_of(terms, made))
-                    if most
-                    else self.length_of(terms, made)
-                )
-            capacity = self.scalar("add", capacity, most)
+            most = [self.length_of(terms, made) for terms in sorted(ways - {None}, key=str)]
+            if most:
+                largest = functools.reduce(lambda a, b: self.scalar("max", a, b), most)
+                capacity = self.scalar("add", capacity, largest)
         is_open = any(None in ways for ways in room)
         shape = (capacity, *(self.length_of(terms, made) for terms in known.lengths))
         type = ty.array(known.dtype, len(shape))
@@ -226,7 +221,7 @@ class GrowingLists(Iteration):
                 "a list that is made and filled in one function",
                 node=node,
             )
-        if name in frame.shared or any(holds(frame.env[other], held) for other in frame.env if other != name):
+        if name in frame.shared or self.is_held(held, (frame, name)):
             self.refuse(
                 f"`{name}` grows, and has another name too",
                 "that would grow as well",
@@ -247,7 +242,10 @@ class GrowingLists(Iteration):
             made.held = frame.env[name] = ListItems(held[:-1])
             return held[-1]
         last = self.subscript(self.listed(held), (-1,))
-        item = self.copy(last) if is_arraylike(last) else last
+        item = last
+        if isinstance(last, ArrayView):
+            item = self.copy(last)
+            item.root.may_be(held.items)
         self.forget_lengths(held, items=True)
         self.memory[held.count] = self.as_value(self.scalar("sub", self.count_of(held), 1), ty.int64)
         return item
@@ -329,8 +327,10 @@ class GrowingLists(Iteration):
             self.fill(place, thing)
             root.in_place_of, root.aliases = "an item of a list of arrays is written", aliases
             if isinstance(thing, ArrayView):
-                thing.root.may_be(root)
-                self.appended.append((thing.root, node))
+                for other in {thing.root, *thing.root.aliases, *thing.root.links}:
+                    if not other.is_list:
+                        root.may_alias(other)
+                        self.appended.append((other, node))
         self.memory[growing.count] = self.as_value(self.scalar("add", count, 1), ty.int64)
 
     def count_of(self, growing: Growing) -> Value:
@@ -349,32 +349,19 @@ class GrowingLists(Iteration):
 
     def place(self, view: ArrayView, k: int, item: Any, whole: bool) -> Scalar:
         index, axis = super().place(view, k, item, whole), view.axes[k]
-        if (
-            not view.root.is_list
-            or axis is None
-            or axis.of
-            or axis.whole
-            or not isinstance(axis.length, Value)
-        ):
+        if not view.root.is_list or axis is None or axis.of or axis.whole:
             return index
-        count = axis.length
-        if not (isinstance(index, Value) and self.ends.get(index) is count):
-            self.require(
-                self.scalar("lt", index, count), "IndexError", f"an item that `{view.root.name}` has not"
-            )
-        if not (is_number(index) or self.never_negative(index)) or is_number(index) and index < 0:
-            self.require(
-                self.scalar("ge", index, 0), "IndexError", f"an item that `{view.root.name}` has not"
-            )
+        goes_over_all = isinstance(index, Value) and self.ends.get(index) is axis.length
+        fits = [] if goes_over_all else [self.scalar("lt", index, axis.length)]
+        fits += [] if self.never_negative(index) else [self.scalar("ge", index, 0)]
+        for holds in fits:
+            if holds is not True:
+                self.require(holds, "IndexError", f"an item that `{view.root.name}` has not")
         return index
 
     def forget_lengths(self, growing: Growing, items: bool = False) -> None:
         """What else stands for the list as it was cannot be read any more, nor can `items` of it, which are arrays."""
-        gone = Poison(
-            "this is a list that has grown since",
-            "the list by its name",
-            kind=AliasError,
-        )
+        gone = Poison("this is a list that has grown since", "the list by its name", AliasError)
 
         def goes_along(thing: Any) -> bool:
             parts = parts_of(thing)
@@ -383,11 +370,28 @@ class GrowingLists(Iteration):
             is_view = isinstance(thing, ArrayView) and thing.root is growing.items
             return is_view and (items or any(axis is not None and axis.of == 0 for axis in thing.axes))
 
-        frame: Frame | None = self.frame
-        while frame is not None:
+        for frame in self.frames():
             for name in [name for name, thing in frame.env.items() if goes_along(thing)]:
                 frame.env[name] = gone
-            frame = frame.parent
+
+    def is_held(self, thing: Any, but: tuple[Frame, str] | None = None) -> bool:
+        """Whether a name, `but` for one, or a part of what it stands for, is a thing."""
+        return any(
+            holds(other, thing)
+            for frame in self.frames()
+            for name, other in frame.env.items()
+            if (frame, name) != but
+        )
+
+    def frames(self) -> Iterator[Frame]:
+        """The functions that are being read: this one, those around it, and those that called them."""
+        waiting, seen = [self.frame], set()
+        while waiting:
+            frame = waiting.pop()
+            if frame not in seen:
+                seen.add(frame)
+                yield frame
+                waiting += [other for other in (frame.parent, frame.caller) if other is not None]
 
     # ------------------------------------------------------------------------------------------- terms
 
@@ -454,7 +458,7 @@ class GrowingLists(Iteration):
         What a loop carries may be another array in each trip; that it is as long is checked for each item.
         """
         names = {
-            made.memory[thing.root]: name
+            made.memory.get(thing.root): name
             for name, thing in made.env.items()
             if isinstance(thing, ArrayView) and thing.whole
         }

@@ -1,9 +1,9 @@
 """Which names are of lists that grow, as the source says it.
 
-xs = []                      growing_names: xs
-for x in data:               shared_names: xs, if `ys` is read in the next trip
+xs = []
+for x in data:               growing_names: xs
     xs.append(x)
-    ys = xs
+    ys = xs                  shared_names: xs, which grows once more in the next trip
 """
 
 from __future__ import annotations

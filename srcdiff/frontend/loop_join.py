@@ -31,6 +31,7 @@ from .trees import alike, parts_of, with_parts
 
 EARLY = "bound by an earlier trip"
 ALIASES = "what an array may be from the second trip on"
+GONE = "what a trip leaves unreadable"
 
 
 class Retry(Exception):
@@ -90,7 +91,7 @@ class LoopJoin:
     def build(self) -> None:
         """Build the loop, and let the scope go on behind it."""
         scope, parts = self.scope, self.parts
-        env0 = scope.frame.env
+        env0 = {name: self.widened.get((GONE, name), thing) for name, thing in scope.frame.env.items()}
         names = [key for n in parts.assigned for key in (n, n + FLAG) if key in env0]
         contents = self.enter_memory()
         parameters = {name: self.parameter(env0[name], name, (name,), self.memory0) for name in names}
@@ -103,6 +104,7 @@ class LoopJoin:
             for root, node in scope.appended[items:]:
                 self.check_item(root, node, contents)
             after = scope.frame.env
+            self.check_gone(env0, after)
             behind = dict(env0)
             for name in names:
                 now = after.get(name, True) if name.endswith(FLAG) else after[name]
@@ -130,6 +132,18 @@ class LoopJoin:
                 contents[root] = self.slot(version, version.type, name, root)
                 self.scope.memory[root] = contents[root].parameter
         return contents
+
+    def check_gone(self, env0: dict[str, Any], after: dict[str, Any]) -> None:
+        """What a trip leaves unreadable, though it does not bind it, is so for the next one and behind the loop."""
+        for name, thing in env0.items():
+            poison = after.get(name)
+            if (
+                name not in self.parts.assigned
+                and isinstance(poison, Poison)
+                and not isinstance(thing, Poison)
+            ):
+                self.widened[GONE, name] = poison
+                raise Retry(self.widened)
 
     def check_item(self, root: Root, node: ast.AST | None, contents: dict[Root, Slot]) -> None:
         """What one trip appends to a list must not be changed by the next one, since the list would see it."""

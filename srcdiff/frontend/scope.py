@@ -37,6 +37,7 @@ class Frame:
     lists: dict[str, Any] = field(default_factory=dict)  # where they were made
     path: tuple[Any, ...] = ()  # of calls that led there
     parent: Frame | None = None
+    caller: Frame | None = None
 
     @property
     def numba_rules(self) -> bool:

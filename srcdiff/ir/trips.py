@@ -23,6 +23,8 @@ def trip_count(builder: Builder, loop: Op) -> Value:
     low, high, step = loop.operands[:3]
     if step.is_constant and step.constant in (1, -1):
         a, b = (high, low) if step.constant == 1 else (low, high)
+        if a.is_constant and b.is_constant:
+            return constant(max(a.constant - b.constant, 0), ty.int64)
         span = a if b.is_constant and b.constant == 0 else builder.emit("sub", (a, b), ty.int64)
         return builder.emit("max", (span, zero(ty.int64)), ty.int64)
     span = builder.emit("sub", (high, low), ty.int64)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Slot, Value, is_number, leaves_early, loop_body, loop_slots
-from ..ir.operators import current_builder
+from ..ir.trips import trip_count, trip_number
 from ..ir.walk import same, shared, substitute, substitute_in
 
 
@@ -56,23 +56,14 @@ def without_counters(loop: Op, carried: frozenset[Value]) -> tuple[Op, list[Op],
         steps = {slot: by for slot, by in steps.items() if slot[0] not in carried}
     if not steps:
         return loop, [], {}
-    descending = is_number(step, -1)
     body, slots = loop_body(loop), loop_slots(loop)
     index = body.parameters[0]
-    mapping: dict[Value, Value] = {}
     with Builder(loop.location) as start:
-        trip = index
-        if descending:
-            trip = low - index
-        elif not is_number(low, 0):
-            trip = index - low
-        for slot, by in steps.items():
-            mapping[slot[1]] = after_trips(slot[0], by, trip)
-    results: dict[Value, Value] = {}
+        trip = trip_number(start, index, low, step)
+        mapping = {slot[1]: after_trips(slot[0], by, trip) for slot, by in steps.items()}
     with Builder(loop.location) as behind:
-        trips = trips_between(*((high, low) if descending else (low, high)))
-        for slot, by in steps.items():
-            results[slot[3]] = after_trips(slot[0], by, trips)
+        trips = trip_count(behind, loop)
+        results = {slot[3]: after_trips(slot[0], by, trips) for slot, by in steps.items()}
     kept = [slot for slot in slots if slot not in steps]
     inner = substitute(Block((index, *(s[1] for s in kept)), body.ops, tuple(s[2] for s in kept)), mapping)
     inner = replace(inner, ops=(*start.ops, *inner.ops))
@@ -83,13 +74,6 @@ def without_counters(loop: Op, carried: frozenset[Value]) -> tuple[Op, list[Op],
         regions=(*loop.regions[:-1], inner),
     )
     return found, behind.ops, results
-
-
-def trips_between(low: Value, high: Value) -> Value:
-    if low.is_constant and high.is_constant:
-        return constant(max(high.constant - low.constant, 0), ty.int64)
-    span = high if is_number(low, 0) else high - low
-    return current_builder().arithmetic("max", span, constant(0, ty.int64))
 
 
 def after_trips(initial: Value, by: int, trips: Value) -> Value:

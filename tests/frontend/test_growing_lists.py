@@ -300,9 +300,18 @@ def test_copies_and_sorting(uncompiled: None) -> None:
     assert_gradient(sorted_copy, (0.7, 5))
 
 
+def rows_of(x, n):
+    xs = []
+    for k in range(n):
+        xs.append(x * k)
+    return np.sum(np.vstack(xs))
+
+
 def test_no_items(uncompiled: None) -> None:
     assert grad(all_trips)(0.7, 0) == 0.0
     assert grad(until_break)(0.7, 0) == pytest.approx(1.2)
+    with pytest.raises(ValueError, match="at least one array"):
+        grad(rows_of)(numbers(2), 0)
     for call in (differentiate(read_back), grad(read_back)):
         with pytest.raises(IndexError, match="`xs`"):
             call(0.7, 0)
@@ -371,3 +380,16 @@ def test_float32(uncompiled: None) -> None:
     gradient = grad(f)(np.ones(3, np.float32), 3)
     assert gradient.dtype == np.float32
     np.testing.assert_array_equal(gradient, [0.0, 1.0, 2.0])
+
+
+def test_another_name_for_a_copy(uncompiled: None) -> None:
+    def f(x, n):
+        xs = []
+        for k in range(n):
+            xs.append(x * k)
+        ys, zs, a = xs[:], xs.copy(), np.array(xs)
+        for _ in range(n):
+            xs.append(x)
+        return sum(ys) * len(zs) + np.sum(a) + sum(xs)
+
+    assert_gradient(f, (0.7, 4))

@@ -577,6 +577,74 @@ def itself(values):
 
 
 @refused(1.5)
+def list_stored_into_under_another_name(x):
+    values = [x, 2.0]
+    others = itself(values)
+    others[0] = 5.0
+    return values[0]
+
+
+@refused(1.5)
+def list_with_another_name_before_a_loop(x):
+    values = []
+    for k in range(3):
+        values.append(x**k)
+    others = itself(values)
+    total = 0.0
+    for k in range(3):
+        total += sum(others)
+        values.append(x)
+    return total
+
+
+@refused(1.5)
+def list_that_grows_while_a_call_has_it(x):
+    values = [x]
+
+    def add(item):
+        values.append(item)
+
+    return length_after(add, values) * x
+
+
+def length_after(add, values):
+    add(1.0)
+    return len(values)
+
+
+@refused(1.5)
+def list_of_one_memory_again_and_again(x):
+    table = np.full((2, 2), x)
+    rows = []
+    for k in range(3):
+        table[0, 0] += 1.0
+        rows.append(table.ravel())
+    return np.sum(np.array(rows))
+
+
+@refused(1.5)
+def array_read_where_an_item_taken_out_was_written(x):
+    row = np.full(3, x)
+    rows = []
+    for k in range(2):
+        rows.append(row)
+    last = rows.pop()
+    last += 1.0
+    return np.sum(row)
+
+
+@refused(1.5)
+def list_of_an_array_that_may_be_another(x):
+    row, other = np.full(3, x), np.zeros(3)
+    which = row if x > 1.0 else other
+    rows = []
+    for k in range(2):
+        rows.append(which)
+    row[0] = 9.0
+    return np.sum(np.array(rows))
+
+
+@refused(1.5)
 def list_that_a_call_makes_grow(x):
     values = []
     for k in range(3):

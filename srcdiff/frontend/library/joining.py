@@ -63,15 +63,19 @@ def _shifted_store(calls: Calls, result: ArrayView, x: Any, axis: int, start: Sc
     return put
 
 
-def is_rows(calls: Calls, arrays: Any, ndim: int) -> bool:
-    """Whether arrays are those along the first axis of an array, each of so many dimensions; how many is not known."""
-    return is_arraylike(arrays) and arrays.ndim == ndim + 1 and not is_number(calls.length(arrays))
+def one_array(calls: Calls, arrays: Any, dtype: Any) -> ArrayView | None:
+    """Arrays to join as a new one of a dimension more, if they are the parts of one, so many of them as turn out."""
+    if not is_arraylike(arrays) or arrays.ndim < 2 or is_number(count := calls.length(arrays)):
+        return None
+    calls.require(calls.scalar("gt", count, 0), "ValueError", "need at least one array to join")
+    made: ArrayView = array(calls, arrays, dtype)
+    return made
 
 
 def concatenate(calls: Calls, arrays: Any, axis: Any = 0, *, dtype: Any = None, name: str = "") -> Any:
-    if is_arraylike(arrays) and is_rows(calls, arrays, arrays.ndim - 1) and arrays.ndim > 1 and same(axis, 0):
-        first, second, *others = calls.shape(arrays)
-        rows = array(calls, arrays, dtype)
+    rows = one_array(calls, arrays, dtype) if same(axis, 0) else None
+    if rows is not None:
+        first, second, *others = calls.shape(rows)
         return calls.reshaped(rows, (calls.scalar("mul", first, second), *others))
     parts = parts_of(calls, arrays, name or "np.concatenate")
     if is_none(axis):
@@ -82,8 +86,9 @@ def concatenate(calls: Calls, arrays: Any, axis: Any = 0, *, dtype: Any = None, 
 
 
 def _stack(calls: Calls, arrays: Any, axis: Any = 0, *, dtype: Any = None) -> Any:
-    if is_arraylike(arrays) and arrays.ndim > 1 and same(axis, 0):
-        return array(calls, arrays, dtype)
+    rows = one_array(calls, arrays, dtype) if same(axis, 0) else None
+    if rows is not None:
+        return rows
     parts = parts_of(calls, arrays, "np.stack")
     k = axis_of(calls, axis, parts[0].ndim + 1)
     return joined(calls, tuple(expanded(calls, x, (k,)) for x in parts), k, calls.dtype_of(dtype))
@@ -96,8 +101,9 @@ def _stacked_as(
     it makes of arrays of one dimension that are the rows of a matrix."""
 
     def make(calls: Calls, tup: Any, *, dtype: Any = None) -> Any:
-        if of_rows and is_rows(calls, tup, 1):
-            return of_rows(calls, array(calls, tup, dtype))
+        rows = one_array(calls, tup, dtype) if of_rows and is_arraylike(tup) and tup.ndim == 2 else None
+        if rows is not None:
+            return of_rows(calls, rows)
         parts = tuple(widen(calls, x) for x in parts_of(calls, tup, name))
         return joined(calls, parts, axis(parts[0].ndim), calls.dtype_of(dtype))
 

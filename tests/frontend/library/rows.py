@@ -285,6 +285,11 @@ row("corrcoef", lambda m, v, w, t: np.corrcoef(m, rowvar=False), empty=False, si
 # ---------------------------------------------------------------------------------------- elementwise
 
 row("where", lambda m, v, w, t: np.where(m > 0.0, m * m, -w))
+row("stack of rows", lambda m, v, w, t: np.stack(m * m), empty=False)
+row("vstack of rows", lambda m, v, w, t: np.vstack(m * m), empty=False)
+row("hstack of rows", lambda m, v, w, t: np.hstack(m * m), empty=False)
+row("column_stack of rows", lambda m, v, w, t: np.column_stack(m * m), empty=False)
+row("concatenate of matrices", lambda m, v, w, t: np.concatenate(t * t), empty=False)
 row("index of a range", lambda m, v, w, t: (m * m)[range(len(m)), 0])
 row("select", lambda m, v, w, t: np.select([v > 0.5, v > 0.0], [v * v, v], 0.25))
 row(

@@ -7,10 +7,13 @@ once more where threads can collect for their elements, or need not add to what 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from .. import pipeline
 from ..analysis.meetings import Meetings, with_atomic_sums
@@ -29,7 +32,7 @@ from ..optimise.gather import Gathered, gather_sums
 from ..optimise.lift import lift_sums
 from ..optimise.overwrite import Overwrite, find_overwrites, with_stores
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
-from .arrays import extent_of
+from .arrays import Extent
 from .dependences import axes_told_apart, check_failures, read_by, stored_by_several, written_by
 from .launching import host_function
 from .seeds import with_seeds_left
@@ -55,6 +58,7 @@ class Adjoint:
     axes : for the shadows that threads collect for, by number, the axis of the grid along each of theirs
     storing : what the preferred kernel is where shadows need not be added to
     overwrites : for the shadows, by number, that it stores into without collecting: what elements it reaches
+    choices : what `CudaKernel.choice` has found
     shared : how threads add to what is owed to arrays in shared memory
     threads : how many threads a block needs along some axes, to fill its tiles
     alone : what only a block of one thread may do
@@ -77,15 +81,22 @@ class Adjoint:
     alone: Op | None = None
     storing: Kernel | None = None
     overwrites: dict[int, Overwrite] = field(default_factory=dict)
+    choices: dict[Any, tuple[Kernel, frozenset[int]]] = field(default_factory=dict)
+
+    @functools.cached_property
+    def dtypes(self) -> tuple[np.dtype[Any], ...]:
+        """Of the shadows."""
+        parameters = self.program.function.parameters
+        return tuple(ty.numpy_dtype(parameters[k].type) for k in self.wrt)
 
     @property
     def preferred(self) -> Kernel:
         """The kernel for a grid with a thread for each element."""
         return self.collecting or self.kernel
 
-    def fitting(self, primals: Sequence[Any], blocks: Any, threads: Any) -> Kernel:
+    def fitting(self, primals: Sequence[Any], blocks: Extent, threads: Extent) -> Kernel:
         """The kernel for a grid: threads can only collect for all elements if there is one for each."""
-        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
+        sizes = [b * t for b, t in zip(blocks, threads, strict=True)]
         covered = all(
             length <= sizes[axis]
             for k, axes in self.axes.items()
@@ -95,9 +106,9 @@ class Adjoint:
         alone = all(size == 1 for axis, size in enumerate(sizes) if axis not in used)
         return self.preferred if covered and alone else self.kernel
 
-    def stores_all(self, primals: Sequence[Any], blocks: Any, threads: Any) -> bool:
+    def stores_all(self, primals: Sequence[Any], blocks: Extent, threads: Extent) -> bool:
         """Whether a grid stores into all elements of those shadows that need not be added to."""
-        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
+        sizes = [b * t for b, t in zip(blocks, threads, strict=True)]
         given = dict(zip(self.program.function.parameters, primals, strict=False))
 
         def known(value: Value, axis: int | None) -> int:

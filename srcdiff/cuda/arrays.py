@@ -10,7 +10,19 @@ import numpy as np
 from ..errors import Location, UnsupportedDtype
 from .received import DeviceArray, bounds_of, is_on_device
 
-__all__ = ["address", "dtype_of", "extent_of", "is_array", "is_read_only", "known_dtype", "overlap"]
+__all__ = [
+    "Extent",
+    "address",
+    "are_apart",
+    "dtype_of",
+    "extent_of",
+    "is_array",
+    "is_read_only",
+    "known_dtype",
+    "overlap",
+]
+
+Extent = tuple[int, int, int]
 
 
 def is_array(value: Any) -> bool:
@@ -61,7 +73,22 @@ def overlap(a: Any, b: Any) -> bool:
     return first < stop and start < last
 
 
-def extent_of(size: int | Sequence[int]) -> tuple[int, int, int]:
+def are_apart(written: Sequence[Any], read: Sequence[Any]) -> bool:
+    """Whether certainly no array of `written` shares memory with another of either: `overlap` of none."""
+    ranges = [(*bounds(x), True) for x in written]
+    ranges += [(*bounds(x), False) for x in read]
+    ranges.sort()
+    reached = reached_by_written = -1
+    for start, stop, is_written in ranges:
+        if start < (reached if is_written else reached_by_written):
+            return False
+        reached = max(reached, stop)
+        if is_written:
+            reached_by_written = max(reached_by_written, stop)
+    return True
+
+
+def extent_of(size: int | Sequence[int]) -> Extent:
     """Blocks or threads along three axes."""
     sizes = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
     x, y, z = (*map(int, sizes), 1, 1)[:3]

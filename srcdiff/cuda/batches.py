@@ -33,7 +33,7 @@ from ..ir.core import Function, Value
 from ..optimise.fold import simplified
 from ..optimise.specialise import with_known
 from ..optimise.thread_arrays import ThreadTapes, place_thread_arrays
-from .arrays import dtype_of, is_array, is_read_only, known_dtype, overlap
+from .arrays import are_apart, dtype_of, is_array, is_read_only, known_dtype
 from .device import machine
 from .dlpack import NOT_ORDERED
 from .inspection import Report, report_of
@@ -311,33 +311,44 @@ class Batch:
         at = machine()
         rows = self.rows_of(values)
         passed = [values[k] for k in plan.places]
-        given = [at.array(v, stream) if is_array(v) else v for v in passed]
+        given = [at.passed(v, stream) if is_array(v) else v for v in passed]
         hidden = [fetched(where) for where in plan.program.fetch]
         given += [at.array(h, stream) if isinstance(h, np.ndarray) else h for h in hidden]
         parameters = plan.program.function.parameters
         dtype = ty.numpy_dtype(plan.program.function.results[0].type)
         again = dict(zip((None, *plan.wrt), earlier, strict=False))
+        again = {
+            k: x for k, x in again.items() if not isinstance(x, (float, NoneType))
+        }  # sums given as numbers
+        made: dict[int | None, tuple[tuple[int, ...], Any]] = {None: ((rows,), dtype)}
+        assigned: set[int | None] = {None}
+        for k in sorted(plan.wrt):
+            parameter = parameters[plan.places.index(k)]
+            shape = tuple(values[k].shape) if is_array(values[k]) else (1,)
+            made[k] = shape, ty.numpy_dtype(parameter.type)
+            if self.is_column(self.signature.names[k], values[k]) and not ty.is_array(parameter.type):
+                assigned.add(k)
+        for where, x in again.items():
+            self.check_output(x, *made[where])
+        self.check_memory(list(again.values()), passed)
 
-        def output(k: int | None, shape: tuple[int, ...], dtype: Any, zeros: bool) -> Any:
-            if isinstance(again.get(k), (float, NoneType)):  # a sum that was given back as a number
-                return (at.zeros if zeros else at.empty)(shape, dtype, stream)
-            self.check_output(again[k], shape, dtype, [*passed, *(o for n, o in again.items() if n != k)])
+        def output(k: int | None) -> Any:
+            zeros = k not in assigned
+            if k not in again:
+                return (at.zeros if zeros else at.empty)(*made[k], stream)
             found = at.array(again[k], stream)
             if zeros:
                 at.clear(found, stream)
             return found
 
-        value = output(None, (rows,), dtype, False)
-        outputs: dict[int, Any] = {}
-        for k in sorted(plan.wrt):
-            parameter = parameters[plan.places.index(k)]
-            shape = tuple(values[k].shape) if is_array(values[k]) else (1,)
-            assigned = self.is_column(self.signature.names[k], values[k]) and not ty.is_array(parameter.type)
-            outputs[k] = output(k, shape, ty.numpy_dtype(parameter.type), not assigned)
+        value, *summed = map(output, made)
+        outputs = dict(zip(sorted(plan.wrt), summed, strict=True))
         most = at.resident if plan.placed.tapes else at.blocks
         blocks = max(1, min(math.ceil(rows / self.threads), most))
-        known = dict(zip(parameters, given, strict=True))
-        tapes = allocate_tapes(plan.placed, plan.lengths, known, blocks * self.threads, at, stream)
+        tapes = []
+        if plan.placed.tapes:
+            known = dict(zip(parameters, given, strict=True))
+            tapes = allocate_tapes(plan.placed, plan.lengths, known, blocks * self.threads, at, stream)
         status = [at.zeros((1,), np.int32, stream)] if plan.kernel.failures else []
         apart = [not self.is_column(self.signature.names[k], values[k]) for k in outputs]
         taken = parted(list(outputs.values()), apart, blocks, at, stream)
@@ -362,9 +373,7 @@ class Batch:
         single = self.argnums is not None and not isinstance(self.argnums, (list, tuple, range))
         return given_back(value), gradients[0] if single and gradients else tuple(gradients)
 
-    def check_output(
-        self, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any], others: list[Any]
-    ) -> None:
+    def check_output(self, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """That an array of the caller can be filled."""
         if not is_array(array) or not machine().can_write(array) or is_read_only(array):
             raise TypeError("`out` takes what an earlier call returned on the device")
@@ -373,7 +382,10 @@ class Batch:
                 f"an array of `out` has shape {tuple(array.shape)} and dtype {dtype_of(array)}; it needs {shape} "
                 f"and {dtype}"
             )
-        if any(is_array(other) and overlap(array, other) for other in others):
+
+    def check_memory(self, outputs: list[Any], passed: list[Any]) -> None:
+        """That arrays of the caller that are filled share no memory with others of this call."""
+        if not are_apart(outputs, [x for x in passed if is_array(x)]):
             raise AliasError(
                 "an array of `out` shares memory with another array of this call",
                 definition=self.signature.definition,

@@ -71,6 +71,9 @@ class Machine(Protocol):
     def array(self, x: Any, stream: Any) -> Any:
         """The array where kernels can read it."""
 
+    def passed(self, x: Any, stream: Any) -> Any:
+        """The same to pass to kernels only: it does not keep the caller's array alive."""
+
     def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
         """A new array there, of zeros."""
 
@@ -90,7 +93,7 @@ class Machine(Protocol):
         """In how many partial sums so many blocks add up an array of so many elements."""
 
     def lifted(self, x: Any) -> Any | None:
-        """An array there with a first axis of one in the same memory, where that can be made."""
+        """An array there with a first axis of one in the same memory, where that can be made, to pass to kernels."""
 
     def can_write(self, x: Any) -> bool:
         """Whether kernels can write into an array of the caller."""
@@ -132,6 +135,9 @@ class Emulator:
         if is_on_device(x):
             raise TypeError("the emulator runs on arrays of NumPy, not on those of a GPU")
         return np.ascontiguousarray(x)
+
+    def passed(self, x: Any, stream: Any) -> Any:
+        return self.array(x, stream)
 
     def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
         return np.zeros(shape, dtype)
@@ -228,6 +234,11 @@ class Gpu:
             return self.cuda.as_cuda_array(owner, sync=False)
         return self.cuda.to_device(np.ascontiguousarray(x), stream=stream)
 
+    def passed(self, x: Any, stream: Any) -> Any:
+        if not isinstance(x, DeviceArray) or isinstance(x.owner, self.own):
+            return self.array(x, stream)
+        return described(*x.described)
+
     def zeros(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
         made = self.empty(shape, dtype, stream)
         if made.size:
@@ -256,7 +267,10 @@ class Gpu:
         return 1 if blocks <= FEW_BLOCKS else max(1, min(PARTS, MOST_ELEMENTS // max(size, 1)))
 
     def lifted(self, x: Any) -> Any | None:
-        return x.reshape(1, *x.shape) if x.is_c_contiguous() else None
+        if not x.is_c_contiguous():
+            return None
+        interface = x.__cuda_array_interface__
+        return described(interface["data"][0], (1, *x.shape), None, interface["typestr"])
 
     def can_write(self, x: Any) -> bool:
         return is_on_device(x)
@@ -272,6 +286,15 @@ class Gpu:
         wraparound: bool = False, launch_bounds: LaunchBounds = None,
     ) -> None:  # fmt: skip
         dispatcher(source, name, launch_bounds)[blocks, threads, stream](*arguments)
+
+
+@functools.lru_cache(maxsize=1024)
+def described(address: int, shape: tuple[int, ...], strides: tuple[int, ...] | None, typestr: str) -> Any:
+    """An array of `numba.cuda` in memory that somebody else owns. To make one takes longer than to start a kernel."""
+    interface = {
+        "version": 3, "data": (address, False), "shape": shape, "strides": strides, "typestr": typestr, "stream": None
+    }  # fmt: skip
+    return numba_cuda().from_cuda_array_interface(interface, owner=None, sync=False)
 
 
 def fill_zero(array: Any, stream: Any) -> None:
@@ -334,7 +357,7 @@ def streams_of(arrays: Iterable[Any]) -> list[int | None]:
         if isinstance(given, DeviceArray) and isinstance(given.owner, DlpackArray):
             x = given.owner.exporter  # its stream may be another one now
         interface = getattr(x, "__cuda_array_interface__", None)
-        if is_dlpack_of_device(x, interface):
+        if not isinstance(x, DeviceArray) and is_dlpack_of_device(x, interface):
             found.append(stream_of_torch(x) if type(x).__module__.partition(".")[0] == "torch" else None)
         elif interface is not None:
             number = interface.get("stream") or 0

@@ -35,7 +35,7 @@ from ..ir import types as ty
 from ..ir.core import Function, Value
 from ..optimise.fold import simplified
 from .adjoints import Adjoint, write_adjoint
-from .arrays import dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
+from .arrays import Extent, are_apart, dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
 from .dependences import check_dependences, written_by
 from .device import LaunchBounds, machine
 from .inspection import Report, report_of
@@ -44,6 +44,7 @@ from .received import is_on_device, observed, received
 
 __all__ = ["CudaKernel", "kernel"]
 
+MOST_CHOICES = 256  # kept for one adjoint
 WAYS = {
     "plain": "plain: an element belongs to one thread",
     "block": "block: summed by thread, then by block, then one atomic addition",
@@ -172,7 +173,7 @@ class CudaKernel:
         """The adjoint, to be given a configuration: `adjoint[blocks, threads](...)`."""
         return AdjointLauncher(self)
 
-    def start(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
+    def start(self, args: tuple[Any, ...], blocks: Extent, threads: Extent, stream: Any) -> None:
         at = machine()
         seen = [observed(x) for x in args]
         with at.ordered(seen, stream) as chosen:
@@ -180,17 +181,17 @@ class CudaKernel:
             taken = [received(x, number) for x in seen]
             self.check_outputs(taken)
             # Arrays of NumPy go to Numba as they are: it copies back what is written.
-            given = [at.array(x, chosen) if is_on_device(x) else x for x in taken]
+            given = [at.passed(x, chosen) if is_on_device(x) else x for x in taken]
             at.run(self.__srcdiff_function__, self.signature.name, blocks, threads, given, chosen)
 
-    def start_adjoint(self, args: tuple[Any, ...], blocks: Any, threads: Any, stream: Any) -> None:
+    def start_adjoint(self, args: tuple[Any, ...], blocks: Extent, threads: Extent, stream: Any) -> None:
         at = machine()
         seen = [observed(x) for x in args]
         with at.ordered(seen, stream) as chosen:
             number = at.number(chosen)
             self.start_adjoint_on(chosen, [received(x, number) for x in seen], blocks, threads)
 
-    def start_adjoint_on(self, stream: Any, args: list[Any], blocks: Any, threads: Any) -> None:
+    def start_adjoint_on(self, stream: Any, args: list[Any], blocks: Extent, threads: Extent) -> None:
         known, primals, shadows = self.split(args)
         wrt = tuple(k for k, s in zip(known.shadowed, shadows, strict=True) if s is not None)
         found = self.adjoint_by(known, wrt, self.retain_seeds)
@@ -210,39 +211,58 @@ class CudaKernel:
         found: Adjoint,
         primals: list[Any],
         shadows: list[Any],
-        blocks: Any,
-        threads: Any,
+        blocks: Extent,
+        threads: Extent,
         stream: Any,
         accumulate: bool = True,
     ) -> None:
         """Run an adjoint on values that are those from before the kernel."""
         self.check_shadows(found, primals, shadows)
-        self.check_extent(found, blocks, threads)
         at = machine()
         hidden = [fetched(where) for where in found.program.fetch]
-        given = [at.array(x, stream) if is_array(x) else x for x in (*primals, *hidden)]
-        known = dict(zip(found.program.function.parameters, given, strict=True))
-        known |= {value: size_of(atom, blocks, threads) for value, atom in found.placed.sizes.items()}
-        count = prod(extent_of(blocks)) * prod(extent_of(threads))
-        tapes = allocate_tapes(found.placed, found.lengths, known, count, at, stream)
+        given = [at.passed(x, stream) if is_array(x) else x for x in (*primals, *hidden)]
+        tapes = []
+        if found.placed.tapes:
+            known = dict(zip(found.program.function.parameters, given, strict=True))
+            known |= {value: size_of(atom, blocks, threads) for value, atom in found.placed.sizes.items()}
+            tapes = allocate_tapes(
+                found.placed, found.lengths, known, prod(blocks) * prod(threads), at, stream
+            )
         status = [at.zeros((1,), np.int32, stream)] if found.kernel.failures else []
-        bars = [at.array(s, stream) for s in shadows if s is not None]
-        chosen = found.fitting(primals, blocks, threads)
-        if not accumulate:
-            stored: set[int] = set()
-            if found.storing is not None and found.stores_all(primals, blocks, threads):
-                chosen, stored = found.storing, {*found.overwrites, *found.axes}
-            for k, bar in zip(found.wrt, bars, strict=True):
-                if k not in stored and k not in found.written:
-                    at.clear(bar, stream)
+        bars = [at.passed(s, stream) for s in shadows if s is not None]
+        chosen, cleared = self.choice(found, primals, blocks, threads, accumulate)
+        for k, bar in zip(found.wrt, bars, strict=True):
+            if k in cleared:
+                at.clear(bar, stream)
         apart = [k in found.parted for k in found.wrt]
-        taken = parted(bars, apart, prod(extent_of(blocks)), at, stream)
+        taken = parted(bars, apart, prod(blocks), at, stream)
         arguments = [*given, *taken.arguments, *tapes, *status]
         for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
             at.run(chosen.text, name, blocks, threads, arguments, stream, launch_bounds=self.launch_bounds)
         add_up(taken, at, stream)
         if status:
             raise_failure(found.kernel, int(at.host(status[0], stream)[0]), self.signature)
+
+    def choice(
+        self, found: Adjoint, primals: list[Any], blocks: Extent, threads: Extent, accumulate: bool
+    ) -> tuple[Kernel, frozenset[int]]:
+        """The kernel for a grid, which is checked, and the shadows to clear first. Found once for the same lengths."""
+        known = (
+            x.shape if is_array(x) else int(x) if isinstance(x, (int, np.integer)) else None for x in primals
+        )
+        key = (blocks, threads, accumulate, *known)
+        choice = found.choices.get(key)
+        if choice is None:
+            self.check_extent(found, blocks, threads)
+            kernel, cleared = found.fitting(primals, blocks, threads), frozenset[int]()
+            if not accumulate:
+                cleared = frozenset(found.wrt) - found.written
+                if found.storing is not None and found.stores_all(primals, blocks, threads):
+                    kernel, cleared = found.storing, cleared - {*found.overwrites, *found.axes}
+            if len(found.choices) == MOST_CHOICES:
+                found.choices.clear()
+            choice = found.choices[key] = kernel, cleared
+        return choice
 
     # ---------------------------------------------------------------------------------------- reports
 
@@ -384,16 +404,7 @@ class CudaKernel:
         """That shadows are like their arguments, writable, and memory of their own."""
         at = machine()
         given = [s for s in shadows if s is not None]
-        arrays = [(self.signature.names[k], v) for k, v in enumerate(primals) if is_array(v)]
-        for k in found.written:
-            for name, array in arrays:
-                if name != self.signature.names[k] and overlap(array, primals[k]):
-                    raise AliasError(
-                        f"`{self.signature.names[k]}`, which the kernel writes, shares memory with `{name}`",
-                        definition=self.signature.definition,
-                        instead="an array of its own",
-                    )
-        for k, shadow in zip(found.wrt, given, strict=True):
+        for k, shadow, dtype in zip(found.wrt, given, found.dtypes, strict=True):
             name = self.signature.names[k]
             primal = primals[k]
             if not is_array(shadow) or not at.can_write(shadow):
@@ -403,12 +414,30 @@ class CudaKernel:
             if is_read_only(shadow):
                 raise TypeError(f"the shadow of `{name}` is read-only")
             shape = tuple(primal.shape) if is_array(primal) else (1,)
-            dtype = ty.numpy_dtype(found.program.function.parameters[k].type)
             if tuple(shadow.shape) != shape or dtype_of(shadow) != dtype:
                 raise TypeError(
                     f"the shadow of `{name}` has shape {tuple(shadow.shape)} and dtype {dtype_of(shadow)}; "
                     f"it needs {shape} and {dtype}"
                 )
+        self.check_memory(found, primals, given)
+
+    def check_memory(self, found: Adjoint, primals: list[Any], shadows: list[Any]) -> None:
+        """That what is written shares no memory with anything else."""
+        written = [primals[k] for k in found.written]
+        others = [x for k, x in enumerate(primals) if is_array(x) and k not in found.written]
+        if are_apart([*written, *shadows], others):
+            return
+        arrays = [(self.signature.names[k], v) for k, v in enumerate(primals) if is_array(v)]
+        for k in found.written:
+            for name, array in arrays:
+                if name != self.signature.names[k] and overlap(array, primals[k]):
+                    raise AliasError(
+                        f"`{self.signature.names[k]}`, which the kernel writes, shares memory with `{name}`",
+                        definition=self.signature.definition,
+                        instead="an array of its own",
+                    )
+        for k, shadow in zip(found.wrt, shadows, strict=True):
+            name = self.signature.names[k]
             for other, array in arrays:
                 if overlap(shadow, array):
                     raise AliasError(
@@ -418,9 +447,9 @@ class CudaKernel:
                     )
             arrays.append((f"the shadow of `{name}`", shadow))
 
-    def check_extent(self, found: Adjoint, blocks: Any, threads: Any) -> None:
+    def check_extent(self, found: Adjoint, blocks: Extent, threads: Extent) -> None:
         """That the grid is as plain additions and sums of blocks rely on."""
-        if found.alone is not None and prod(extent_of(threads)) > 1:
+        if found.alone is not None and prod(threads) > 1:
             raise CrossThreadDependence(
                 "several threads of a block store into the same element",
                 found.alone.location,
@@ -428,9 +457,9 @@ class CudaKernel:
                 "`if cuda.threadIdx.x == 0:` around it",
             )
         most = self.launch_bounds[0] if isinstance(self.launch_bounds, tuple) else self.launch_bounds
-        if most is not None and prod(extent_of(threads)) > most:
+        if most is not None and prod(threads) > most:
             raise ValueError(f"{self.signature.name} has launch bounds of {most} threads in a block")
-        sizes = [b * t for b, t in zip(extent_of(blocks), extent_of(threads), strict=True)]
+        sizes = [b * t for b, t in zip(blocks, threads, strict=True)]
         for name, how in found.accumulation.items():
             for axis, size in enumerate(sizes):
                 if how.way == "plain" and axis not in how.axes and size > 1:
@@ -438,14 +467,14 @@ class CudaKernel:
                         f"{self.signature.name} uses {len(how.axes)} axes of the grid, which has {size} threads along "
                         f"{'xyz'[axis]}: they would all add to the same elements of the shadow of `{name}`"
                     )
-        for axis, size in enumerate(extent_of(threads)):
+        for axis, size in enumerate(threads):
             if size < found.threads.get(axis, 1):
                 raise ValueError(
                     f"{self.signature.name} reads a tile of {found.threads[axis]} elements in shared memory, of which "
                     f"the {size} threads of a block along {'xyz'[axis]} fill only the first"
                 )
         for what, sizes_of, axes in zip(("threads", "blocks"), (threads, blocks), found.apart, strict=True):
-            for axis, size in enumerate(extent_of(sizes_of)):
+            for axis, size in enumerate(sizes_of):
                 if axis not in axes and size > 1:
                     raise ValueError(
                         f"{self.signature.name} does not tell apart the {size} {what} along {'xyz'[axis]}: they would "
@@ -453,12 +482,11 @@ class CudaKernel:
                     )
 
 
-def size_of(atom: Atom, blocks: Any, threads: Any) -> int:
+def size_of(atom: Atom, blocks: Extent, threads: Extent) -> int:
     """A size of a grid, by what part of it is meant."""
     kind, axis = atom
-    count, width = extent_of(blocks)[axis], extent_of(threads)[axis]
-    total = prod(extent_of(threads))
-    return {"blocks": count, "blocksize": width, "gridsize": count * width, "ranks": total}[kind]
+    count, width = blocks[axis], threads[axis]
+    return {"blocks": count, "blocksize": width, "gridsize": count * width, "ranks": prod(threads)}[kind]
 
 
 class Launch:
@@ -470,7 +498,8 @@ class Launch:
                 "a kernel is started as `kernel[blocks, threads](...)`, or with a stream as third"
             )
         self.of = of
-        self.blocks, self.threads, self.stream = (*configuration, 0)[:3]
+        blocks, threads, self.stream = (*configuration, 0)[:3]
+        self.blocks, self.threads = extent_of(blocks), extent_of(threads)
         self._start = start
 
     def __call__(self, *args: Any) -> None:

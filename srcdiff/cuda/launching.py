@@ -42,8 +42,6 @@ def allocate_tapes(
     placed: ThreadTapes, lengths: Any, known: Mapping[Value, Any], threads: int, at: Machine, stream: Any
 ) -> list[Any]:
     """The tapes that do not fit into the memory of a thread, with their last axis along the threads."""
-    if not placed.tapes:
-        return []
     found = iter(lengths(*(known[p] for p in placed.lengths.parameters)))
     return [
         at.empty(

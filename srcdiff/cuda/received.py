@@ -30,6 +30,7 @@ class DeviceArray:
     Attributes
     ----------
     bounds : the first byte of its memory, and that behind the last
+    described : its address, shape, strides and type as the interface has them
     """
 
     __slots__ = ("__cuda_array_interface__", "bounds", "dtype", "owner", "shape")
@@ -39,6 +40,11 @@ class DeviceArray:
         self.shape = tuple(interface["shape"])
         self.dtype: np.dtype[Any] = np.dtype(interface["typestr"])
         self.bounds = bounds_of(interface)
+
+    @property
+    def described(self) -> tuple[int, tuple[int, ...], tuple[int, ...] | None, str]:
+        interface = self.__cuda_array_interface__
+        return interface["data"][0], self.shape, interface.get("strides"), interface["typestr"]
 
 
 def bounds_of(interface: dict[str, Any]) -> tuple[int, int]:

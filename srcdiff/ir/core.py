@@ -75,7 +75,7 @@ class Op:
         )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Block:
     parameters: tuple[Value, ...]
     ops: tuple[Op, ...]

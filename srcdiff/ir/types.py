@@ -6,6 +6,7 @@ that came as a Numba dispatcher keep Numba's (the literal is a float64 or int64 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -159,6 +160,7 @@ def complex_of(type: Type) -> Type:
     return complex64 if type == float32 else complex128
 
 
+@functools.cache
 def numpy_dtype(type: Type) -> np.dtype[Any]:
     return np.dtype(numpy_support.as_dtype(type.dtype if is_array(type) else type))
 
@@ -195,6 +197,7 @@ def as_float(type: Type) -> Type:
     return float64
 
 
+@functools.cache
 def name_of(type: Type) -> str:
     """How the dump spells a type: `f64`, `i64`, `bool`, `f64[:, :]`, with `F` or `A` for the layout."""
     if is_array(type):

@@ -50,16 +50,14 @@ class Verifier:
         after = f"after `{self.stage}`: " if self.stage else ""
         raise InternalError(after + what, op.location if op is not None else None)
 
-    def require(self, holds: bool, what: str, op: Op | None) -> None:
-        if not holds:
-            self.fail(what, op)
-
     # ------------------------------------------------------------------------------------------- values
 
     def define(self, values: tuple[Value, ...], op: Op | None) -> None:
         for value in values:
-            self.require(not value.is_constant, f"{named(op)} defines the constant {value!r}", op)
-            self.require(value not in self.defined, f"{named(op)} defines {value!r} a second time", op)
+            if value.is_constant:
+                self.fail(f"{named(op)} defines the constant {value!r}", op)
+            if value in self.defined:
+                self.fail(f"{named(op)} defines {value!r} a second time", op)
             self.defined.add(value)
             self.scope.add(value)
 
@@ -69,7 +67,8 @@ class Verifier:
         elif self.ideal:
             self.pending.append((value, op))
         else:
-            self.require(value in self.scope, f"{named(op)} reads {value!r} where it is not defined", op)
+            if value not in self.scope:
+                self.fail(f"{named(op)} reads {value!r} where it is not defined", op)
             by = self.consumed.get(value)
             if by is not None:
                 self.fail(f"{named(op)} reads {value!r}, which {named(by)} has consumed", op)
@@ -85,7 +84,8 @@ class Verifier:
             if ty.is_float(type)
             else isinstance(number, complex) or not ty.is_complex(type)
         )
-        self.require(fits, f"{named(op)} reads the constant {number!r} of type {ty.name_of(type)}", op)
+        if not fits:
+            self.fail(f"{named(op)} reads the constant {number!r} of type {ty.name_of(type)}", op)
 
     def consume(self, version: Value, op: Op) -> None:
         if not self.ideal and not version.is_constant:
@@ -94,14 +94,17 @@ class Verifier:
     # -------------------------------------------------------------------------------------------- blocks
 
     def function(self, function: Function) -> None:
-        self.require(0 <= function.hidden <= len(function.parameters), "too many hidden parameters", None)
-        self.require(0 <= function.written <= len(function.results), "too many written results", None)
+        if not 0 <= function.hidden <= len(function.parameters):
+            self.fail("too many hidden parameters", None)
+        if not 0 <= function.written <= len(function.results):
+            self.fail("too many written results", None)
         self.define(function.parameters, None)
         self.block(function.body)
         for value in function.results:
             self.use(value, None)
         for value, op in self.pending:
-            self.require(value in self.defined, f"{named(op)} reads {value!r}, which nothing defines", op)
+            if value not in self.defined:
+                self.fail(f"{named(op)} reads {value!r}, which nothing defines", op)
 
     def block(self, block: Block) -> None:
         for op in block.ops:
@@ -114,7 +117,8 @@ class Verifier:
                     self.plain(op)
 
     def plain(self, op: Op) -> None:
-        self.require(not op.regions, f"{named(op)} has regions", op)
+        if op.regions:
+            self.fail(f"{named(op)} has regions", op)
         for value in op.operands:
             self.use(value, op)
         if op.primitive in (*IN_PLACE, "load"):
@@ -128,32 +132,40 @@ class Verifier:
     def memory(self, op: Op) -> None:
         """Elements are read and written at as many integers as the array has axes, parts at the first of them."""
         array, *rest = op.operands
-        self.require(ty.is_array(array.type), f"{named(op)} of {array!r}, which is no array", op)
+        if not ty.is_array(array.type):
+            self.fail(f"{named(op)} of {array!r}, which is no array", op)
         if op.primitive in IN_PLACE:
             self.same_array(array.type, op.result.type, op)
         if op.primitive in ("load", "store", "accum") and "slices" not in op.attributes:
             where = rest if op.primitive == "load" else rest[:-1]
             part = op.result if op.primitive == "load" else rest[-1]
             axes = array.type.ndim - (part.type.ndim if ty.is_array(part.type) else 0)
-            self.require(len(where) == axes, f"{named(op)} at {len(where)} indices of {axes} axes", op)
+            if len(where) != axes:
+                self.fail(f"{named(op)} at {len(where)} indices of {axes} axes", op)
             for index in where:
-                self.require(ty.is_integer(index.type), f"{named(op)} at {index!r}, no integer", op)
+                if not ty.is_integer(index.type):
+                    self.fail(f"{named(op)} at {index!r}, no integer", op)
         if op.primitive == "load":
             dtype = ty.element(op.result.type)
-            self.require(dtype == array.type.dtype, f"{named(op)} changes the type", op)
+            if dtype != array.type.dtype:
+                self.fail(f"{named(op)} changes the type", op)
 
     def same_array(self, a: Type, b: Type, op: Op) -> None:
         alike = ty.is_array(a) and ty.is_array(b) and a.dtype == b.dtype and a.ndim == b.ndim
-        self.require(alike, f"{named(op)} makes {ty.name_of(b)} of {ty.name_of(a)}", op)
+        if not alike:
+            self.fail(f"{named(op)} makes {ty.name_of(b)} of {ty.name_of(a)}", op)
 
     def branch(self, op: Op) -> None:
         shape = f"{named(op)} needs one boolean, two regions, and as many results as they yield"
-        self.require(len(op.operands) == 1 and len(op.regions) == 2, shape, op)
-        self.require(ty.is_boolean(op.operands[0].type), shape, op)
+        if len(op.operands) != 1 or len(op.regions) != 2:
+            self.fail(shape, op)
+        if not ty.is_boolean(op.operands[0].type):
+            self.fail(shape, op)
         self.use(op.operands[0], op)
         scope, before, after = set(self.scope), dict(self.consumed), dict(self.consumed)
         for region in op.regions:
-            self.require(not region.parameters and len(region.results) == len(op.results), shape, op)
+            if region.parameters or len(region.results) != len(op.results):
+                self.fail(shape, op)
             self.scope, self.consumed = set(scope), dict(before)
             self.block(region)
             for value, result in zip(region.results, op.results, strict=True):
@@ -168,7 +180,8 @@ class Verifier:
         for value in op.operands:
             self.use(value, op)
         for bound in op.operands[: len(op.operands) - len(carried(op))]:
-            self.require(ty.is_integer(bound.type), f"{named(op)} has the bound {bound!r}, no integer", op)
+            if not ty.is_integer(bound.type):
+                self.fail(f"{named(op)} has the bound {bound!r}, no integer", op)
         for initial, parameter, yielded, result in loop_slots(op):
             self.flows(initial, parameter, op)
             self.flows(yielded, parameter, op)
@@ -218,7 +231,8 @@ class Verifier:
             fits = ty.is_integer(op.results[0].type)
         if fits and op.primitive == "for":
             fits = ty.is_integer(loop_body(op).parameters[0].type)
-        self.require(fits, f"{named(op)} carries {n} values and does not have the shape for it", op)
+        if not fits:
+            self.fail(f"{named(op)} carries {n} values and does not have the shape for it", op)
 
     def flows(self, value: Value, into: Value, op: Op) -> None:
         """A value becomes what a slot or a result is: of the same type, but a layout may be forgotten."""
@@ -227,7 +241,8 @@ class Verifier:
             fits = a.dtype == b.dtype and a.ndim == b.ndim and b.layout in (a.layout, "A")
         else:
             fits = a == b
-        self.require(fits, f"{named(op)} takes {value!r}: {ty.name_of(a)} for {into!r}: {ty.name_of(b)}", op)
+        if not fits:
+            self.fail(f"{named(op)} takes {value!r}: {ty.name_of(a)} for {into!r}: {ty.name_of(b)}", op)
 
 
 def is_consumed(block: Block, version: Value) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -483,14 +484,22 @@ def simplified_adjoint(function: Function) -> Function:
     return simplified(fold(function, ideal=True))
 
 
+SETTLED: WeakSet[Block] = (
+    WeakSet()
+)  # where there is nothing to simplify: most passes change nothing most of the time
+
+
 def simplified(function: Function) -> Function:
     """Fold until nothing changes, at least not in size."""
     from .dce import eliminate_dead
 
+    if function.body in SETTLED:
+        return function
     size = -1
     for _ in range(6):
         before, function = function, eliminate_dead(fold(function))
         if function is before:
+            SETTLED.add(function.body)
             break
         now = count_ops(function.body)
         if now == size:

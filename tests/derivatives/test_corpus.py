@@ -6,6 +6,7 @@ The gradient itself is held against truth in tests/test_programs.py.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from srcdiff.arguments import flattened
 from tests.programs import PROGRAMS, Program
 from tests.truth import copied
 
-ROWS = [pytest.param(program, id=program.name) for program in PROGRAMS]
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
@@ -83,9 +83,13 @@ def first(value: Any) -> Any:
     return value[0] if isinstance(value, tuple) else value
 
 
-@pytest.mark.parametrize("program", ROWS)
-def test_tangent_is_the_gradient_along_a_direction(program: Program) -> None:
-    case = Case(program)
+@functools.lru_cache(maxsize=2)
+def case_of(name: str) -> Case:
+    """The checks of one program come one after the other, and share its derivatives."""
+    return Case(next(program for program in PROGRAMS if program.name == name))
+
+
+def tangent_is_the_gradient_along_a_direction(case: Case) -> None:
     tangents: list[Any] = [None] * len(case.args)
     for k, v in zip(case.wrt, case.direction, strict=True):
         tangents[k] = v
@@ -94,10 +98,8 @@ def test_tangent_is_the_gradient_along_a_direction(program: Program) -> None:
     assert_close(first(value), case.f.value_and_grad(*case.fresh())[0], case.tolerance)
 
 
-@pytest.mark.parametrize("program", ROWS)
-def test_pullback_is_the_gradient_times_the_cotangent(program: Program) -> None:
+def pullback_is_the_gradient_times_the_cotangent(case: Case) -> None:
     """Also when it is called again, and when the caller has changed the arguments meanwhile."""
-    case = Case(program)
     args = case.fresh()
     value, pullback = case.f.vjp(*args)
     for array in flattened(args):
@@ -111,10 +113,8 @@ def test_pullback_is_the_gradient_times_the_cotangent(program: Program) -> None:
         assert_close(got, cotangent * numbers(case.gradient), case.tolerance)
 
 
-@pytest.mark.parametrize("program", ROWS)
-def test_hessian_times_vector(program: Program) -> None:
+def hessian_times_vector(case: Case) -> None:
     """Forward over reverse, against differences of the gradient."""
-    case = Case(program)
     product = case.f.hvp(*case.fresh(), case.direction)
     if case.single:
         return
@@ -123,10 +123,22 @@ def test_hessian_times_vector(program: Program) -> None:
     assert_close(product, (4.0 * fine - coarse) / 3.0, 1e-5)
 
 
-@pytest.mark.parametrize("program", ROWS)
-def test_reverse_over_reverse_is_forward_over_reverse(program: Program) -> None:
-    case = Case(program)
+def reverse_over_reverse_is_forward_over_reverse(case: Case) -> None:
     product = case.f.hvp(*case.fresh(), case.direction)
     _, pullback = srcdiff.vjp(case.f.grad, *case.fresh())
     owed = pullback(case.direction)
     assert_close(tuple(owed[k] for k in case.wrt), product, max(case.tolerance, 1e-7))
+
+
+CHECKS = (
+    tangent_is_the_gradient_along_a_direction,
+    pullback_is_the_gradient_times_the_cotangent,
+    hessian_times_vector,
+    reverse_over_reverse_is_forward_over_reverse,
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", [program.name for program in PROGRAMS])
+def test_mode(name: str, check: Callable[[Case], None]) -> None:
+    check(case_of(name))

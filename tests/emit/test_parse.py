@@ -1,4 +1,4 @@
-"""The dump is read back as it was."""
+"""The dump is read back as it was; that of all stages in tests/ir/test_verify.py."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ import pytest
 from srcdiff.emit.parse import parse_ir
 from srcdiff.emit.show import show
 from srcdiff.ir import types as ty
-from tests.ir.stages import readable_programs, stages_of
-from tests.programs import Program
-
-
-@pytest.mark.parametrize("program", readable_programs(), ids=lambda program: program.name)
-def test_every_stage_of_the_corpus(program: Program) -> None:
-    for stage, function, _ in stages_of(program):
-        text = show(function)
-        assert show(parse_ir(text)) == text, stage
 
 
 def test_what_is_read() -> None:

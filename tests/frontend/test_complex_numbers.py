@@ -71,6 +71,7 @@ MOVED = ["damped_oscillator", "impedance_network", "escape_potential", "powers",
 
 
 @pytest.mark.parametrize("name", MOVED)
+@pytest.mark.usefixtures("inferred")
 def test_tangent_is_the_gradient_times_the_direction(name: str) -> None:
     program = next(p for p in complex_numbers.PROGRAMS if p.name == name)
     args, argnums = program.args[0], as_tuple(program.argnums)
@@ -94,6 +95,7 @@ SMOOTH = [
 
 
 @pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.usefixtures("inferred")
 def test_second_derivatives(name: str) -> None:
     """Those of a gradient along a direction, by tangents of it and by its own gradient, against differences."""
     program = next(p for p in complex_numbers.PROGRAMS if p.name == name)

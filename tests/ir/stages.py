@@ -15,7 +15,7 @@ __all__ = ["readable_programs", "stages_of"]
 
 
 def stages_of(program: Program, optimise: bool = True) -> Iterator[tuple[str, Function, bool]]:
-    """(stage, its outcome, whether that is ideal) of a program at its first arguments."""
+    """(stage, its outcome, whether that is ideal) of a program at its first arguments, for stages that change it."""
     function = differentiable(program.function)
     specs = function.specs(function.bind(program.args[0], {}))
     found = function.program(specs)
@@ -24,8 +24,12 @@ def stages_of(program: Program, optimise: bool = True) -> Iterator[tuple[str, Fu
     pipeline.gradient(found, wrt, optimise, lambda name, outcome: seen.append((name, outcome)))
     names = [name for name, _ in seen]
     first, last = names.index("adjoint"), names.index("residuals")
+    given: tuple[Function | None, bool] = (None, False)
     for k, (name, outcome) in enumerate(seen):
-        yield name, outcome, first <= k < last
+        ideal = first <= k < last
+        if (outcome, ideal) != given:
+            yield name, outcome, ideal
+        given = outcome, ideal
 
 
 @functools.cache

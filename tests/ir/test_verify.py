@@ -1,4 +1,7 @@
-"""The verifier accepts what the stages give, and names what is wrong with a function that breaks a rule."""
+"""The verifier accepts what the stages give, and names what is wrong with a function that breaks a rule.
+
+What the stages give is also read back from its dump.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from srcdiff.emit.parse import parse_ir
+from srcdiff.emit.show import show
 from srcdiff.errors import InternalError
 from srcdiff.ir import types as ty
 from srcdiff.ir.core import Block, Op, Value
@@ -46,6 +50,9 @@ def test_every_stage_of_the_corpus(program: Program) -> None:
     for optimise in (True, False):
         for stage, function, ideal in stages_of(program, optimise):
             verify(function, stage, ideal)
+            if optimise:
+                text = show(function)
+                assert show(parse_ir(text)) == text, stage
 
 
 def test_well_formed() -> None:

@@ -1,9 +1,9 @@
 """Random programs: the gradient equals complex step, to second order, and optimised equals unoptimised.
 
-A failure prints the program. The default run takes 190 of them and compiles 20; the others run as the generated text,
-in plain Python. `-m slow` takes 2,000 of each kind as plain Python, which is the same program without the hours that compiling
-takes, and compiles every 20th chunk of them. Hypothesis draws every decision, so it shrinks what fails; each parameter
-of a test is a chunk with a seed of its own, so that xdist spreads them.
+A failure prints the program. The default run takes 200 of them and compiles 20; the others run as generated text, in
+plain Python. `-m slow` takes 2,000 of each kind as plain Python, which is the same program without the hours that
+compiling takes, and compiles every 20th chunk of them. Hypothesis draws every decision, so it shrinks what fails; each
+parameter of a test is a chunk with a seed of its own, so that xdist spreads them.
 """
 
 from __future__ import annotations

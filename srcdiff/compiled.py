@@ -173,7 +173,7 @@ class Compiled:
         """The compiled function `name` of a generated module."""
         fastmath = self.options.fastmath
         if fastmath is None:
-            fastmath = {"reassoc"} if pipeline.reorders_sums(program) else False
+            fastmath = pipeline.freedoms(program) or False
         others = linking.other_functions(program)
         loaded: Callable[..., Any] = load_function(
             text,

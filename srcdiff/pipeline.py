@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .analysis.compensation import is_compensated
+from .analysis.compensation import cancels_products, is_compensated
 from .analysis.gathered import sums_only_looked_up
 from .analysis.length_checks import checks_lengths, fails_unwritten
 from .frontend.build import Reader, parse
@@ -498,9 +498,13 @@ def threaded_primal(function: Function, optimise: bool = True, hook: Hook = no_h
     return run(stages, function, optimise, hook)
 
 
-def reorders_sums(program: Program) -> bool:
-    """Whether the compiler may, and should, change the order of sums in this function and its derivatives."""
-    return not is_compensated(program.function) and not sums_only_looked_up(program.function)
+def freedoms(program: Program) -> set[str]:
+    """What the compiler may, and should, do in this function and its derivatives, as LLVM's flags: change the order of
+    sums, add a product to a sum before it is rounded."""
+    function = program.function
+    if is_compensated(function) or sums_only_looked_up(function):
+        return set()
+    return {"reassoc"} if cancels_products(function) else {"reassoc", "contract"}
 
 
 def tape_sizes(function: Function) -> tuple[Function, list[str]]:
@@ -522,13 +526,13 @@ __all__ = [
     "entries",
     "finish",
     "forward_jacobian",
+    "freedoms",
     "gradient",
     "own_results",
     "primal",
     "pullback",
     "read",
     "read_for_device",
-    "reorders_sums",
     "reverse_jacobian",
     "seeded_adjoint",
     "simplified",

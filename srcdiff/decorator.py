@@ -171,8 +171,8 @@ def differentiate(
         Keep compiled code on disk, for the next process.
     fastmath : bool or set of str, optional
         Passed to Numba. By default the compiler may reorder sums, unless the function does compensated arithmetic, and
-        add a product to a sum before it is rounded, unless the function adds products to each other; `False` keeps every
-        operation as written.
+        add a product to a sum before it is rounded, unless the function adds products to each other; `False` keeps
+        every operation as written.
     parallel
         Only False for now.
     target : "cpu" or "cuda"

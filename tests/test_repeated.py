@@ -89,6 +89,19 @@ def summed(full: Any, shape: Any) -> Any:
     return np.sum(full, axes, keepdims=True)
 
 
+def beside_two_lengths(x, a):
+    w = np.ones(3)
+    w += x
+    w[1:] += x
+    return np.sum(np.ones(4) * x) * np.sum(w * x * a)
+
+
+def test_one_argument_beside_two_lengths() -> None:
+    assert_gradient(beside_two_lengths, (np.array([1.7]), np.array([2.0, 3.0, 4.0])), (0, 1))
+    with pytest.raises(ValueError, match="different lengths"):
+        value_and_grad(beside_two_lengths)(np.ones(4), np.ones(3))
+
+
 def test_a_program_for_each_form_only() -> None:
     f = differentiate(product)
     for n in range(2, 6):

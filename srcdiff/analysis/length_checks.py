@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import DIFFERENT_LENGTHS, LONGER_THAN_ONE
 from ..ir import types as ty
+from ..ir.builder import constant
 from ..ir.core import IN_PLACE, Function, Op, Value, loop_slots, written_in_place
 from ..ir.walk import ops_of, ops_within
 
@@ -37,6 +38,9 @@ ARITHMETIC: dict[str, Callable[..., int]] = {
     "ge": operator.ge,
     "select": lambda condition, a, b: a if condition else b,
 }
+
+
+NEVER_EQUAL = constant(0, ty.int64), constant(1, ty.int64)
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,9 @@ def length_checks(function: Function) -> LengthChecks:
     checks = []
     for op in ops_within(function.body):
         if op.primitive == "require" and op.attributes["message"] == DIFFERENT_LENGTHS:
-            a, b = makers[op.operands[0]].operands
+            (condition,) = op.operands
+            # Where earlier checks make one fail in any case, they name the axes.
+            a, b = NEVER_EQUAL if condition.is_constant else makers[condition].operands
             checks.append(LengthCheck((a, b), axes((a, b))))
     return LengthChecks(tuple(checks), makers, before, places)
 

@@ -16,16 +16,16 @@ from ..errors import NotDifferentiable
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_slots
-from ..ir.operators import current_builder
+from ..ir.operators import current_builder, open_builders
 from ..primitives.custom import rules_of
+from .captures import fetched
 from .custom import attempted, derived
 from .describe import describe
-from .growing import ReadAgain
 from .library.structures import joined_name, thing_of, with_results
 from .loop_statements import LoopStatements
 from .program import Program, lengths_of, share_memory
 from .recursion import Reading, call_apart
-from .scope import Frame
+from .scope import Frame, ReadAgain
 from .source import FunctionSource
 from .things import ArrayView, Elementwise, Poison, Static, is_scalar, whole_view
 from .trees import Tree, parts_of
@@ -60,7 +60,7 @@ class Reader(LoopStatements):
     ) -> Program:
         """A function that is called, not put in place, read by a reader like this one."""
         reader = self.another()
-        reader.readings = readings
+        reader.readings, reader.written_inside = readings, []
         return parse(source, specs, reader)
 
     def blank(self) -> Reader:
@@ -72,6 +72,7 @@ class Reader(LoopStatements):
         reader.carried_float, reader.calls_large = self.carried_float, self.calls_large
         reader.large, reader.kept = self.large, self.kept
         reader.single_captures, reader.grown = self.single_captures, self.grown
+        reader.written_inside = self.written_inside
         return reader
 
     # ------------------------------------------------------------------------------------- parameters
@@ -207,7 +208,7 @@ def text_of(node: ast.expr) -> str:
 
 
 def parse(source: FunctionSource, specs: Sequence[Any], reader: Reader | None = None) -> Program:
-    """Read a function for the given argument types, as often as it takes to know its lists.
+    """Read a function for the given argument types, as often as it takes to know its lists and what it writes.
 
     Parameters
     ----------
@@ -241,8 +242,11 @@ def parse_once(source: FunctionSource, specs: Sequence[Any], reader: Reader) -> 
     with reader.prologue, Builder(reader.location(source.tree)) as builder:
         things = {name: reader.parameter(s, name, parameters) for name, s in zip(names, specs, strict=True)}
         reader.frame.env = dict(things)
+        reader.depth = len(open_builders.get())
         arguments = list(parameters)
         given = {reader.memory[root]: root for root in reader.memory}
+        for where, name in reader.written_inside:
+            reader.captured(fetched(where), where, name, None)
         reader.stack.append(source.function.__code__)
         reader.called.add(source.function)
         result = result_of(reader, source, list(things.values()))

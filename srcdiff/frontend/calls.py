@@ -45,6 +45,10 @@ from .trees import Tree
 class Calls(Callees):
     """Decides what a call means."""
 
+    def attribute(self, thing: Any, name: str, node: ast.AST) -> Any:
+        """What `thing.name` stands for; `expressions.py` has it."""
+        raise NotImplementedError
+
     # -------------------------------------------------------------------------------------- dispatch
 
     def call(self, function: Any, arguments: Arguments, keywords: Mapping[str, Any], node: ast.AST) -> Any:

@@ -29,6 +29,12 @@ class Captures:
         self.fetch: list[Where] = []
         self.statics: list[tuple[Where, Any]] = []
         self.roots: dict[Any, Root] = {}
+        self.met_inside: set[Root] = set()  # arrays that only a branch or a loop knows so far
+
+    def place_of(self, root: Root) -> tuple[Where, str]:
+        """Where a captured array is found, and its name."""
+        number, key = next((k, key) for k, key in enumerate(self.values) if self.roots.get(key) is root)
+        return self.fetch[number], self.values[key].name
 
     def know_code(self, function: FunctionType) -> None:
         """A function may be given other code, as tools do that load a module again."""

@@ -184,7 +184,7 @@ class Expressions(GrowingLists):
         keywords = {str(k.arg): thing for k, thing in zip(node.keywords, things[len(given) :], strict=True)}
         return self.call(function, tuple(arguments), keywords, node)
 
-    def attribute(self, thing: Any, name: str, node: ast.Attribute) -> Any:
+    def attribute(self, thing: Any, name: str, node: ast.AST) -> Any:
         if isinstance(thing, (ArrayView, Elementwise)):
             match name:
                 case "shape":

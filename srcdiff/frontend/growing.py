@@ -32,7 +32,7 @@ from .agreement import same
 from .captures import fetched
 from .describe import describe
 from .iteration import Iteration
-from .scope import Frame
+from .scope import Frame, ReadAgain
 from .things import (
     ArrayView,
     Axis,
@@ -54,10 +54,6 @@ from .trees import parts_of
 # A number, ("name", name), ("length", name, axis), ("captured", where, axis), or (primitive, *terms).
 Terms: TypeAlias = Any
 ARITHMETIC = ("add", "sub", "mul", "min", "max", "neg", "floordiv")
-
-
-class ReadAgain(Exception):
-    """A function has to be read again: more is known of a list that grows in it."""
 
 
 @dataclass
@@ -498,4 +494,4 @@ def holds(thing: Any, part: Any) -> bool:
     return thing is part or any(holds(one, part) for one in parts_of(thing) or ())
 
 
-__all__ = ["GrowingLists", "ReadAgain"]
+__all__ = ["GrowingLists"]

@@ -91,7 +91,7 @@ class KernelReader(Reader):
     def blank(self) -> KernelReader:
         return KernelReader(list(self.shared_arrays))
 
-    def attribute(self, thing: Any, name: str, node: ast.Attribute) -> Any:
+    def attribute(self, thing: Any, name: str, node: ast.AST) -> Any:
         if isinstance(thing, Static) and getattr(thing.value, "__name__", "") == "numba.cuda":
             thing = DeviceName("")
         if not isinstance(thing, DeviceName):

@@ -21,10 +21,11 @@ from ..errors import LONGER_THAN_ONE
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Value
-from .captures import Captures, outline, place
+from ..ir.operators import open_builders
+from .captures import Captures, Where, outline, place
 from .library.structures import is_structure, joined_name, thing_of
 from .reductions import Reductions
-from .scope import FLAG, Frame
+from .scope import FLAG, Frame, ReadAgain
 from .things import Length, Poison, Root, Static, whole_view
 from .trees import Tree, opened
 
@@ -40,6 +41,10 @@ class Names(Reductions):
         self.prologue = Builder()  # the lengths of parameters
         # Axes along which captured arrays are known to be of length 1.
         self.single_captures: Mapping[Any, tuple[int, ...]] = {}
+        self.written_inside: list[
+            tuple[Where, str]
+        ] = []  # captured arrays to be known from the start: inner blocks write them
+        self.depth = 0  # of builders where the function begins
 
     def lookup(self, name: str, node: ast.AST | None = None) -> Any:
         frame: Frame | None = self.frame
@@ -158,7 +163,8 @@ class Names(Reductions):
     def hidden(self, where: tuple[str, Any, str], type: Any, name: str) -> Any:
         self.check_number(type, name)
         key = place(where)
-        if key not in self.captures.values:
+        is_new = key not in self.captures.values
+        if is_new:
             self.captures.values[key] = Value(name, type)
             self.captures.fetch.append(where)
             if ty.is_array(type):
@@ -169,10 +175,19 @@ class Names(Reductions):
         value = self.captures.values[key]
         if ty.is_array(type):
             root = self.captures.roots[key]
-            if root not in self.memory:
+            if is_new or root not in self.memory:
                 self.memory[root] = value
+                inside = len(open_builders.get()) > self.depth
+                (self.captures.met_inside.add if inside else self.captures.met_inside.discard)(root)
             return whole_view(root)
         return value
+
+    def write(self, root: Root, version: Value, apart: Container[Root] = ()) -> None:
+        if root in self.captures.met_inside:
+            # What is around the branch or the loop has no version of the array that it could join.
+            self.written_inside.append(self.captures.place_of(root))
+            raise ReadAgain
+        super().write(root, version, apart)
 
     def lifted(self, value: Any, node: ast.AST | None = None) -> Any:
         """A Python value that is known when the function is read, as a thing."""

@@ -44,6 +44,10 @@ class Frame:
         return self.source.numba_rules
 
 
+class ReadAgain(Exception):
+    """A function has to be read again: more is known of its lists, or of captured arrays that it writes."""
+
+
 class Scope:
     """Names and memory. The subclasses join them at branches and loops, and read expressions and statements."""
 
@@ -141,4 +145,4 @@ class Scope:
         return root
 
 
-__all__ = ["FLAG", "Frame", "Scope"]
+__all__ = ["FLAG", "Frame", "ReadAgain", "Scope"]

@@ -514,3 +514,17 @@ def test_compiled():
     v = direction_of(PROGRAMS[1][1][0])
     np.testing.assert_allclose(numbers(gradient) @ numbers(v), along(network, PROGRAMS[1][1], v), rtol=1e-11)
     assert_same_structure(gradient, PROGRAMS[1][1][0])
+
+
+def test_attributes_that_are_asked_for() -> None:
+    class Point(NamedTuple):
+        x: float
+        y: float
+
+    def f(p):
+        known = p.x * 2.0 if hasattr(p, "x") and hasattr(p, "_replace") else p.y
+        return known * getattr(p, "y") * getattr(p, "z", 3.0) + (p.y if hasattr(p, "z") else p.x)  # noqa: B009
+
+    value, slope = value_and_grad(f)(Point(1.5, 2.0))
+    assert value == f(Point(1.5, 2.0))
+    assert slope == Point(13.0, 9.0)

@@ -181,8 +181,63 @@ def bits_and_shifts(x, n):
     return x * k + (x if ~n & 1 else x * x) + (n >> 1) * x
 
 
+def bound_in_some_trips(x):
+    for i in range(len(x)):
+        if x[i] < 0.5:
+            m = x[i] * x[0]
+            last = i
+    return m * x[1] + x[last]
+
+
+def bound_before_a_break(x):
+    i = 0
+    while True:
+        if i > 0 and x[i] > 0.5:
+            break
+        m = x[i] * 2.0
+        i += 1
+        if i == len(x):
+            break
+    for j in range(len(x)):
+        if x[j] < 0.0:
+            continue
+        n = m * x[j]
+    return n * m
+
+
+def bound_by_an_inner_loop(x):
+    s = 0.0
+    for i in range(len(x)):
+        for j in range(len(x) - 1 - i):
+            a = x[j] * x[i]
+            b = a * a
+        s += a
+    return s * b
+
+
+def ranges_of_floats(x):
+    b = np.arange(4.0)
+    b[1:3] = x[1:3]
+    b += np.arange(0, 4.0, 1) * x
+    c = np.zeros_like(np.arange(len(x) * 1.0))
+    c[2] = x[2]
+    return b.sum() * b[1] + c[2]
+
+
+def attributes_that_are_there(x):
+    a = x[0] if hasattr(x, "__len__") and not hasattr(x, "append") else x[1]
+    b = x.T[2] if hasattr(np, "sin") else x[3]
+    return a * b * getattr(x, "missing", 2.0) * (x[1] if isinstance(x[1], float) else x[2])
+
+
 A, W = numbers(4, seed=71), numbers(4, seed=72)
+UNEVEN = np.array([0.3, 0.9, 0.4, 0.7])
 PROGRAMS = [
+    case(bound_in_some_trips, (UNEVEN,)),
+    case(bound_before_a_break, (UNEVEN,), (-UNEVEN[::-1] + 1.0,)),
+    case(bound_by_an_inner_loop, (UNEVEN,)),
+    case(ranges_of_floats, (A,)),
+    case(attributes_that_are_there, (A,)),
     case(bound_in_every_arm, (0.7, 0), (0.7, 1), (0.7, 2)),
     case(bound_in_one_arm_and_used_there, (0.7, 0), (0.7, 1)),
     case(bound_in_loop_only, (0.7, 3), (0.7, 1)),

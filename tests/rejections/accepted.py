@@ -33,6 +33,11 @@ def case(*args, argnums=0):
 
 
 @case(1.5)
+def getattr_call(x):
+    return getattr(math, "sin")(x)
+
+
+@case(1.5)
 def dict_literal(x):
     d = {"a": x, "b": 2.0}
     return d["a"] * d["b"]

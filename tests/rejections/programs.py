@@ -1136,7 +1136,7 @@ def eval_call(x):
 
 @refused(1.5)
 def getattr_call(x):
-    return getattr(math, "sin")(x)
+    return getattr(math, f"s{'in'}")(x)
 
 
 @refused(1.5)
@@ -1622,3 +1622,21 @@ def special_function_not_known(x):
 @refused(X)
 def apply_along_axis(x):
     return np.sum(np.apply_along_axis(np.cumsum, 0, x))
+
+
+@refused(X)
+def numbers_of_numpy(x):
+    return x[0] if isinstance(x[0], np.floating) else x[1]
+
+
+@refused(X)
+def attribute_of_numbers_of_numpy(x):
+    return x[0] if hasattr(x[0], "dtype") else x[1]
+
+
+@refused(X)
+def tuple_bound_in_some_trips(x):
+    for i in range(3):
+        if x[i] < 0.5:
+            pair = x[i], x[0]
+    return pair[0] * pair[1]

@@ -15,6 +15,7 @@ from ...ir import types as ty
 from ...ir.core import Value
 from ...ir.operators import current_builder
 from ...runtime.marks import checkpoint, stop_gradient
+from ..describe import describe
 from ..things import (
     Elementwise,
     Enumerated,
@@ -28,7 +29,6 @@ from ..things import (
     Zipped,
     is_arraylike,
     is_number,
-    is_scalar,
 )
 from ..trees import Tree, kind_of
 from .axes import is_none
@@ -155,26 +155,73 @@ def divmod_(calls: Calls, a: Any, b: Any) -> tuple[Scalar, Scalar]:
 
 
 def isinstance_(calls: Calls, thing: Any, kinds: Any) -> bool:
-    kinds_tuple = kinds if isinstance(kinds, tuple) else (kinds,)
-    classes = tuple(k.value for k in kinds_tuple if isinstance(k, Static))
-    if is_arraylike(thing):
-        return any(issubclass(np.ndarray, k) for k in classes)
     if isinstance(thing, Static):
-        return isinstance(thing.value, classes)
+        known: tuple[Any, ...] = (type(thing.value),)
+    else:
+        known = classes_of(calls, thing, "isinstance")
+    classes = tuple(known_class(calls, kind) for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+    answers = {issubclass(kind, classes) for kind in known}
+    instead = "a test that both pass, such as `isinstance(x, (int, np.integer))`"
+    return agreed(calls, answers, f"`isinstance` of {describe(thing)}", instead)
+
+
+def known_class(calls: Calls, kind: Any) -> Any:
+    if not isinstance(kind, Static):
+        calls.refuse("`isinstance` of this", instead="the name of a class")
+    return kind.value
+
+
+def hasattr_(calls: Calls, thing: Any, name: Any) -> bool:
+    text = attribute_name(calls, name, "hasattr")
+    if isinstance(thing, Static):
+        return hasattr(thing.value, text)
+    if isinstance(thing, Tree) and not thing.is_dict and text in thing.names:
+        return True
+    answers = {hasattr(kind, text) for kind in classes_of(calls, thing, "hasattr")}
+    what = f"whether {describe(thing)} has the attribute `{text}`"
+    return agreed(calls, answers, what, "an array, which is known to have it")
+
+
+def getattr_(calls: Calls, thing: Any, name: Any, *default: Any) -> Any:
+    text = attribute_name(calls, name, "getattr")
+    if default and not hasattr_(calls, thing, name):
+        return default[0]
+    assert calls.current_node is not None
+    return calls.attribute(thing, text, calls.current_node)
+
+
+def attribute_name(calls: Calls, name: Any, of: str) -> str:
+    if not isinstance(name, Static) or not isinstance(name.value, str):
+        calls.refuse(f"`{of}` of a name that is computed", instead="the name as it is written")
+    return name.value
+
+
+def agreed(calls: Calls, answers: set[bool], what: str, instead: str) -> bool:
+    """The answer, if it is the same for all classes that something may be of."""
+    if len(answers) > 1:
+        calls.refuse(what, "it may be a number of Python or of NumPy, and the answers differ", instead)
+    return answers.pop()
+
+
+PYTHON_KINDS = ((bool, ty.is_boolean), (int, ty.is_integer), (float, ty.is_float), (complex, ty.is_complex))
+OF_PYTHON = (ty.boolean, ty.int64, ty.float64, ty.complex128)  # NumPy alone has the others
+
+
+def classes_of(calls: Calls, thing: Any, of: str) -> tuple[type, ...]:
+    """The classes of which something is that is not known as it is; of a number as two may be."""
+    if is_arraylike(thing):
+        return (np.ndarray,)
     if isinstance(thing, (tuple, Tree)):
-        kind = list if isinstance(thing, ListItems) else kind_of(thing)
-        return any(issubclass(kind, k) for k in classes)
-    if is_scalar(thing):
-        type = thing.type if isinstance(thing, Value) else calls.as_value(thing).type
-        kinds_of_numbers = {
-            bool: ty.is_boolean,
-            int: ty.is_integer,
-            float: ty.is_float,
-            complex: ty.is_complex,
-        }
-        python = next(python for python, holds in kinds_of_numbers.items() if holds(type))
-        return any(issubclass(python, k) for k in classes)
-    calls.refuse("`isinstance` of this")
+        return (list if isinstance(thing, ListItems) else kind_of(thing),)
+    if is_number(thing):
+        return (type(thing),)
+    if isinstance(thing, Value):
+        python = next(kind for kind, holds in PYTHON_KINDS if holds(thing.type))
+        if calls.frame.numba_rules:
+            return (python,)
+        numpy = ty.numpy_dtype(thing.type).type
+        return (python, numpy) if thing.type in OF_PYTHON else (numpy,)
+    calls.refuse(f"`{of}` of {describe(thing)}")
 
 
 def stopped(calls: Calls, thing: Any) -> Any:
@@ -206,5 +253,7 @@ CALLS: dict[Any, Any] = {
     checkpoint: checkpoint_,
     stop_gradient: stopped,
     isinstance: isinstance_,
+    hasattr: hasattr_,
+    getattr: getattr_,
     print: print_,
 }

@@ -216,6 +216,7 @@ def _arange(calls: Calls, *arguments: Any, dtype: Any = None) -> Elementwise:
             return calls.scalar("add", start, calls.scalar("mul", indices[0], step))
 
         elements = Elementwise((n,), at, frozenset())
+        type = type or ty.float64  # also of numbers in single precision
     return elements if type is None else calls.converted(elements, type)  # type: ignore[no-any-return]
 
 

@@ -145,6 +145,13 @@ row("take_along_axis", lambda m, v, w, t: np.take_along_axis(m, PLACES, axis=1),
 row("compress", lambda m, v, w, t: np.compress(MASK, v), empty=False)
 row("extract", lambda m, v, w, t: np.extract(MASK, v), empty=False)
 row("delete", lambda m, v, w, t: np.delete(w, 1))
+row(
+    "arange of floats",
+    lambda m, v, w, t: np.arange(4.0) * w + np.arange(0, 2.5)[2],
+    empty=False,
+    single=False,
+)
+row("arange float32", lambda m, v, w, t: np.arange(np.float32(3)) + np.arange(np.float32(1), 4), single=False)
 row("index arrays", lambda m, v, w, t: m[IDS, np.arange(4)], empty=False)
 row("index array and slice", lambda m, v, w, t: t[:, IDS, 1:], empty=False)
 row("index arrays apart", lambda m, v, w, t: t[IDS % 2, :, IDS], empty=False)

@@ -37,7 +37,7 @@ from .arrays import are_apart, dtype_of, is_array, is_read_only, known_dtype
 from .device import machine
 from .dlpack import NOT_ORDERED
 from .inspection import Report, report_of
-from .launching import add_up, allocate_tapes, host_function, is_current, parted, raise_failure
+from .launching import allocate_tapes, host_function, is_current, parted, raise_failure
 from .received import is_on_device, observed, received
 
 __all__ = ["Batch", "batch"]
@@ -351,13 +351,11 @@ class Batch:
             tapes = allocate_tapes(plan.placed, plan.lengths, known, blocks * self.threads, at, stream)
         status = [at.zeros((1,), np.int32, stream)] if plan.kernel.failures else []
         apart = [not self.is_column(self.signature.names[k], values[k]) for k in outputs]
-        taken = parted(list(outputs.values()), apart, blocks, at, stream)
-        arguments = [rows, *given, value, *taken.arguments, *tapes, *status]
-        if rows:
-            at.run(
-                plan.kernel.text, plan.kernel.name, blocks, self.threads, arguments, stream, wraparound=True
-            )
-        add_up(taken, at, stream)
+        with parted(list(outputs.values()), apart, blocks, at, stream) as taken:
+            arguments = [rows, *given, value, *taken, *tapes, *status]
+            if rows:
+                name = plan.kernel.name
+                at.run(plan.kernel.text, name, blocks, self.threads, arguments, stream, wraparound=True)
         if status:
             raise_failure(plan.kernel, int(at.host(status[0], stream)[0]), self.signature)
         on_device = any(is_on_device(v) for v in values)

@@ -14,9 +14,11 @@ import functools
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +42,7 @@ LaunchBounds = int | tuple[int, ...] | None
 # So many blocks add to one element in less time than it takes to start a kernel; partial sums of larger arrays are
 # fewer, to have this many elements at most.
 FEW_BLOCKS, PARTS, MOST_ELEMENTS = 1024, 256, 2**22
+MOST_KEPT = 2**16  # elements of memory that is kept for later launches
 
 
 class Machine(Protocol):
@@ -79,6 +82,9 @@ class Machine(Protocol):
 
     def empty(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
         """A new array there, for a kernel to fill."""
+
+    def scratch(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> AbstractContextManager[Any]:
+        """Zeros there, for what is started on a stream meanwhile: what is started later may get the same memory."""
 
     def copy(self, x: Any, stream: Any) -> Any:
         """A copy there of an array that is there."""
@@ -145,6 +151,9 @@ class Emulator:
     def empty(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
         return uninitialised(shape, dtype)
 
+    def scratch(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> AbstractContextManager[Any]:
+        return nullcontext(self.zeros(shape, dtype, stream))
+
     def copy(self, x: Any, stream: Any) -> Any:
         return np.array(self.array(x, stream))
 
@@ -190,6 +199,7 @@ class Gpu:
                 instead="`srcdiff.cuda.emulated()` runs them without a GPU, for tests",
             )
         self.own: type = self.cuda.cudadrv.devicearray.DeviceNDArray
+        self.kept = threading.local()
         multiprocessors = self.cuda.get_current_device().MULTIPROCESSOR_COUNT
         # Of few waves of blocks the last one leaves much of the device idle.
         self.blocks, self.resident = 256 * multiprocessors, 16 * multiprocessors
@@ -247,6 +257,20 @@ class Gpu:
 
     def empty(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Any:
         return self.cuda.device_array(shape, dtype, stream=stream)
+
+    @contextmanager
+    def scratch(self, shape: tuple[int, ...], dtype: Any, stream: Any) -> Iterator[Any]:
+        # Giving memory back waits, sooner or later, for all that was started: on the default stream it is kept. Each
+        # thread has its own, as it may have a default stream of its own.
+        if self.number(stream) != DEFAULT or prod(shape) > MOST_KEPT:
+            yield self.zeros(shape, dtype, stream)
+            return
+        key = self.cuda.get_current_device().id, shape, np.dtype(dtype)
+        kept = self.kept.__dict__.setdefault("scratch", {}).setdefault(key, [])
+        made = kept.pop() if kept else self.empty(shape, dtype, stream)
+        self.clear(made, stream)
+        yield made
+        kept.append(made)  # not after an error
 
     def copy(self, x: Any, stream: Any) -> Any:
         given = self.array(x, stream)

@@ -39,7 +39,7 @@ from .arrays import Extent, are_apart, dtype_of, extent_of, is_array, is_read_on
 from .dependences import check_dependences, written_by
 from .device import LaunchBounds, machine
 from .inspection import Report, report_of
-from .launching import add_up, allocate_tapes, is_current, parted, raise_failure
+from .launching import allocate_tapes, is_current, parted, raise_failure
 from .received import is_on_device, observed, received
 
 __all__ = ["CudaKernel", "kernel"]
@@ -235,11 +235,12 @@ class CudaKernel:
             if k in cleared:
                 at.clear(bar, stream)
         apart = [k in found.parted for k in found.wrt]
-        taken = parted(bars, apart, prod(blocks), at, stream)
-        arguments = [*given, *taken.arguments, *tapes, *status]
-        for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
-            at.run(chosen.text, name, blocks, threads, arguments, stream, launch_bounds=self.launch_bounds)
-        add_up(taken, at, stream)
+        with parted(bars, apart, prod(blocks), at, stream) as taken:
+            arguments = [*given, *taken, *tapes, *status]
+            for name in (chosen.name, chosen.clear) if chosen.clear else (chosen.name,):
+                at.run(
+                    chosen.text, name, blocks, threads, arguments, stream, launch_bounds=self.launch_bounds
+                )
         if status:
             raise_failure(found.kernel, int(at.host(status[0], stream)[0]), self.signature)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from math import prod
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..ir.core import Function, Value
 from ..optimise.thread_arrays import ThreadTapes
 from .device import Machine
 
-__all__ = ["Parted", "add_up", "allocate_tapes", "host_function", "is_current", "parted", "raise_failure"]
+__all__ = ["allocate_tapes", "host_function", "is_current", "parted", "raise_failure"]
 
 
 def is_current(program: Program) -> bool:
@@ -53,36 +53,30 @@ def allocate_tapes(
     ]
 
 
-@dataclass(frozen=True)
-class Parted:
-    """What a kernel takes for arrays that blocks add to, and the sums to be added to those arrays afterwards."""
+@contextmanager
+def parted(
+    arrays: Sequence[Any], is_parted: Sequence[bool], blocks: int, at: Machine, stream: Any
+) -> Iterator[list[Any]]:
+    """The arrays that a kernel writes as it takes them: those that blocks add to with a first axis of partial sums.
 
-    arguments: list[Any]
-    sums: list[tuple[Any, Any]]
-
-
-def parted(arrays: Sequence[Any], is_parted: Sequence[bool], blocks: int, at: Machine, stream: Any) -> Parted:
-    """The arrays that a kernel writes as it takes them: those that blocks add to with a first axis of partial sums."""
+    In the end those sums are added to their arrays.
+    """
     arguments, sums = [], []
-    for array, apart in zip(arrays, is_parted, strict=True):
-        if not apart:
-            arguments.append(array)
-            continue
-        count = at.parts(blocks, prod(array.shape))
-        given = at.lifted(array) if count == 1 else None
-        if given is None:
-            given = at.zeros((count, *array.shape), array.dtype, stream)
-            sums.append((given, array))
-        arguments.append(given)
-    return Parted(arguments, sums)
-
-
-def add_up(found: Parted, at: Machine, stream: Any) -> None:
-    """Add partial sums to their arrays."""
-    for parts, array in found.sums:
-        if elements := prod(array.shape):
-            source = add_parts_source(ty.from_dtype(np.dtype(array.dtype)), array.ndim)
-            at.run(source, "add_parts", elements, 32, [parts, array], stream)
+    with ExitStack() as held:
+        for array, apart in zip(arrays, is_parted, strict=True):
+            given = array
+            if apart:
+                count = at.parts(blocks, prod(array.shape))
+                given = at.lifted(array) if count == 1 else None
+                if given is None:
+                    given = held.enter_context(at.scratch((count, *array.shape), array.dtype, stream))
+                    sums.append((given, array))
+            arguments.append(given)
+        yield arguments
+        for parts, array in sums:
+            if elements := prod(array.shape):
+                source = add_parts_source(ty.from_dtype(np.dtype(array.dtype)), array.ndim)
+                at.run(source, "add_parts", elements, 32, [parts, array], stream)
 
 
 def raise_failure(kernel: Kernel, status: int, signature: Signature) -> None:

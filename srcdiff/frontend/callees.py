@@ -211,8 +211,16 @@ class Callees(OpaqueCalls):
         self.statements(canonicalise(tree.body))
         result = self.frame.env.get(RESULT, Static(None))
         if isinstance(result, Poison):
-            self.refuse(result.problem, instead=result.instead, kind=result.kind)
+            self.refuse(result.problem, instead=result.instead, node=a_return(tree), kind=result.kind)
         return result
+
+
+def a_return(tree: ast.AST) -> ast.AST:
+    """A `return` of a function, one inside a loop if there is any; else the function."""
+    loops = [node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While))]
+    return next(
+        (node for part in (*loops, tree) for node in ast.walk(part) if isinstance(node, ast.Return)), tree
+    )
 
 
 def is_readable(target: Any) -> bool:

@@ -433,6 +433,11 @@ class LoopJoin:
         parts = parts_of(thing)
         if parts is not None:
             return with_parts(thing, [self.expose(part, "" if is_scalar(part) else name) for part in parts])
+        if isinstance(thing, ArrayView) and name.startswith("$"):
+            return Poison(
+                "an array is returned from inside a loop",
+                "`break`, and return an array behind the loop that was made before it",
+            )
         if isinstance(thing, ArrayView):
             return Poison(
                 f"the array `{name}` is first named inside a loop and read behind it",

@@ -1640,3 +1640,17 @@ def tuple_bound_in_some_trips(x):
         if x[i] < 0.5:
             pair = x[i], x[0]
     return pair[0] * pair[1]
+
+
+def newton(x):
+    for _ in range(20):
+        step = (x * x - 2.0) / (2.0 * x)
+        x = x - step
+        if np.max(np.abs(step)) < 1e-9:
+            return x
+    return x
+
+
+@refused(X)
+def array_returned_from_a_loop(x):
+    return np.sum(newton(x + 2.0))

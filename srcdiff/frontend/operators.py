@@ -88,11 +88,13 @@ class Operators(Calls):
             if isinstance(a.value, str) and isinstance(b.value, str):
                 return Static(a.value + b.value)
         if isinstance(a, tuple) and isinstance(b, tuple) and name == "add":
-            return a + b
+            return ListItems(a + b) if isinstance(a, ListItems) and isinstance(b, ListItems) else a + b
         if is_dict(a) and is_dict(b) and name == "bitor":
             return joined_dicts(a, b)
+        if name == "mul" and isinstance(b, tuple) and is_scalar(a):  # the number may come first
+            a, b = b, a
         if isinstance(a, tuple) and isinstance(b, int) and name == "mul":
-            return a * b
+            return ListItems(a * b) if isinstance(a, ListItems) else a * b
         if (
             isinstance(a, ListItems)
             and len(a) == 1

@@ -224,6 +224,18 @@ def ranges_of_floats(x):
     return b.sum() * b[1] + c[2]
 
 
+def lists_repeated_and_joined(x):
+    v = [0.0] * 3
+    for i in range(3):
+        v[i] = x[i] * 2.0
+    w = 2 * [x[0]] + [1.0]
+    w[1] *= x[1]
+    n = len(x)
+    u = n * [0.0]
+    u[1] = w[0]
+    return v[0] * v[1] + v[2] * w[1] * w[2] + u[1] * x[3]
+
+
 def attributes_that_are_there(x):
     a = x[0] if hasattr(x, "__len__") and not hasattr(x, "append") else x[1]
     b = x.T[2] if hasattr(np, "sin") else x[3]
@@ -238,6 +250,7 @@ PROGRAMS = [
     case(bound_by_an_inner_loop, (UNEVEN,)),
     case(ranges_of_floats, (A,)),
     case(attributes_that_are_there, (A,)),
+    case(lists_repeated_and_joined, (A,)),
     case(bound_in_every_arm, (0.7, 0), (0.7, 1), (0.7, 2)),
     case(bound_in_one_arm_and_used_there, (0.7, 0), (0.7, 1)),
     case(bound_in_loop_only, (0.7, 3), (0.7, 1)),

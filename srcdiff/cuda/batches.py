@@ -317,9 +317,8 @@ class Batch:
         parameters = plan.program.function.parameters
         dtype = ty.numpy_dtype(plan.program.function.results[0].type)
         again = dict(zip((None, *plan.wrt), earlier, strict=False))
-        again = {
-            k: x for k, x in again.items() if not isinstance(x, (float, NoneType))
-        }  # sums given as numbers
+        # What was a number before, or was not asked for, is made anew.
+        again = {k: x for k, x in again.items() if not isinstance(x, (float, NoneType))}
         made: dict[int | None, tuple[tuple[int, ...], Any]] = {None: ((rows,), dtype)}
         assigned: set[int | None] = {None}
         for k in sorted(plan.wrt):

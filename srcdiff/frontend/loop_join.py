@@ -186,7 +186,8 @@ class LoopJoin:
         found = {}
         names = [n for n in self.parts.assigned if n not in env0 and n in after and n in self.parts.exposed]
         # What a trip need not bind is behind the loop what an earlier one has bound.
-        carried = [n for n in names if after.get(n + FLAG, True) is not True and is_scalar(after[n])]
+        uneven = [n for n in names if after.get(n + FLAG, True) is not True and not n.startswith("$")]
+        carried = [n for n in uneven if is_scalar(after[n])]
         if carried:
             self.widened.update({(EARLY, n): self.scope.as_value(after[n]).type for n in carried})
             raise Retry(self.widened)
@@ -194,14 +195,13 @@ class LoopJoin:
             found[name] = self.expose(after[name], name)
             if name.startswith("$"):
                 continue
-            flag = after.get(name + FLAG, True)
-            if flag is not True and not isinstance(found[name], Poison):
+            if name in uneven and not isinstance(found[name], Poison):
                 found[name] = Poison(
                     f"{said(name)} is not bound in every trip of a loop and read behind it",
                     f"give {said(name)} a value before the loop",
                 )
-            value = self.scope.as_value(flag)
-            found[name + FLAG] = self.slot(constant(False, ty.boolean), ty.boolean, "").close(value)
+            flag = self.scope.as_value(after.get(name + FLAG, True))
+            found[name + FLAG] = self.slot(constant(False, ty.boolean), ty.boolean, "").close(flag)
         return found
 
     def leave_memory(self, contents: dict[Root, Slot]) -> None:

@@ -41,9 +41,8 @@ class Names(Reductions):
         self.prologue = Builder()  # the lengths of parameters
         # Axes along which captured arrays are known to be of length 1.
         self.single_captures: Mapping[Any, tuple[int, ...]] = {}
-        self.written_inside: list[
-            tuple[Where, str]
-        ] = []  # captured arrays to be known from the start: inner blocks write them
+        # Captured arrays to be known from the start, because inner blocks write them.
+        self.written_inside: list[tuple[Where, str]] = []
         self.depth = 0  # of builders where the function begins
 
     def lookup(self, name: str, node: ast.AST | None = None) -> Any:

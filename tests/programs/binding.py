@@ -233,7 +233,8 @@ def lists_repeated_and_joined(x):
     n = len(x)
     u = n * [0.0]
     u[1] = w[0]
-    return v[0] * v[1] + v[2] * w[1] * w[2] + u[1] * x[3]
+    known = isinstance(v, list) and hasattr(u, "append") and not hasattr(u, "shape")
+    return v[0] * v[1] + v[2] * w[1] * w[2] + (u[1] * x[3] if known else 0.0)
 
 
 def attributes_that_are_there(x):

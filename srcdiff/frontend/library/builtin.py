@@ -28,6 +28,7 @@ from ..things import (
     Static,
     Zipped,
     is_arraylike,
+    is_list,
     is_number,
 )
 from ..trees import Tree, kind_of
@@ -209,10 +210,12 @@ OF_PYTHON = (ty.boolean, ty.int64, ty.float64, ty.complex128)  # NumPy alone has
 
 def classes_of(calls: Calls, thing: Any, of: str) -> tuple[type, ...]:
     """The classes of which something is that is not known as it is; of a number as two may be."""
+    if is_list(thing):
+        return (list,)
     if is_arraylike(thing):
         return (np.ndarray,)
     if isinstance(thing, (tuple, Tree)):
-        return (list if isinstance(thing, ListItems) else kind_of(thing),)
+        return (kind_of(thing),)
     if is_number(thing):
         return (type(thing),)
     if isinstance(thing, Value):

@@ -37,6 +37,7 @@ from tests.truth import (
 LARGEST = 1e5
 REFUSED = (
     "is first named inside a loop and read behind it",
+    "an array is returned from inside a loop",
     "this is one of two different arrays, or of parts of them",
     "its trips cannot be made again from what it carries",
     "may still be the part of an array that it names before the loop",

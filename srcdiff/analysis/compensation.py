@@ -14,6 +14,7 @@ from __future__ import annotations
 from ..ir import types as ty
 from ..ir.core import Function, Op, Value
 from ..ir.walk import ops_within
+from .structure import find_structure
 
 
 def is_compensated(function: Function) -> bool:
@@ -35,24 +36,51 @@ def is_compensated(function: Function) -> bool:
 
 
 def cancels_products(function: Function) -> bool:
-    """Whether two products are added or subtracted, other than squares; in a product of complex numbers they are."""
-    maker: dict[Value, Op] = {result: op for op in ops_within(function.body) for result in op.results}
+    """Whether two products are added or subtracted, other than squares; in a product of complex numbers they are.
 
-    def product(value: Value) -> Op | None:
-        made = maker.get(value)
-        if made is not None and made.primitive == "neg":
-            made = maker.get(made.operands[0])
-        return made if made is not None and made.primitive in ("mul", "square") else None
+    An element that a product was stored or added into is one: the compiler sees through memory.
+    """
+    ops = list(ops_within(function.body))
+    if any(ty.is_complex(ty.element(result.type)) for op in ops for result in op.results):
+        return True
+    structure = find_structure(function.body)
+    holding: set[Value] = set()  # memory with products in it
 
-    def is_square(made: Op) -> bool:
-        return made.primitive == "square" or made.operands[0] is made.operands[1]
+    def is_product(value: Value) -> bool:
+        made = structure.maker.get(value)
+        if made is None or value not in made.results:
+            return False
+        match made.primitive:
+            case "mul" | "square":
+                return True
+            case "neg" | "cast":
+                return is_product(made.operands[0])
+            case "add" | "sub":
+                return any(x.is_constant and x.constant == 0 for x in made.operands) and any(
+                    map(is_product, made.operands)
+                )
+            case "load":
+                return structure.storage(made.operands[0]) in holding
+        return False
 
-    for op in ops_within(function.body):
-        if any(ty.is_complex(ty.element(result.type)) for result in op.results):
-            return True
-        if op.primitive in ("add", "sub") and ty.is_differentiable(op.result.type):
-            a, b = map(product, op.operands)
-            if a is not None and b is not None:
-                if op.primitive == "sub" or not (is_square(a) and is_square(b)):
-                    return True
-    return False
+    written = [op for op in ops if op.primitive in ("store", "accum")]
+    known = -1
+    while known < len(holding):
+        known = len(holding)
+        holding |= {structure.storage(op.result) for op in written if is_product(op.operands[-1])}
+    stored = {structure.storage(op.result) for op in written if op.primitive == "store"} & holding
+
+    def is_square(value: Value) -> bool:
+        made = structure.maker[value]
+        return made.primitive == "square" or (
+            made.primitive == "mul" and made.operands[0] is made.operands[1]
+        )
+
+    def cancels(op: Op) -> bool:
+        if op.primitive == "accum":
+            return structure.storage(op.result) in stored and is_product(op.operands[-1])
+        if op.primitive not in ("add", "sub") or not all(map(is_product, op.operands)):
+            return False
+        return op.primitive == "sub" or not all(map(is_square, op.operands))
+
+    return any(map(cancels, ops))

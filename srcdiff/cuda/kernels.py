@@ -27,7 +27,7 @@ from ..analysis.threads import Atom, Threads
 from ..analysis.uniform import check_barriers
 from ..arguments import ArgNums, Signature
 from ..emit.cuda import Kernel
-from ..errors import AliasError, CrossThreadDependence, NotDifferentiable, OverwriteError
+from ..errors import NotDifferentiable, OverwriteError
 from ..frontend.captures import fetched
 from ..frontend.program import Program
 from ..frontend.source import read_source
@@ -35,10 +35,11 @@ from ..ir import types as ty
 from ..ir.core import Function, Value
 from ..optimise.fold import simplified
 from .adjoints import Adjoint, write_adjoint
-from .arrays import Extent, are_apart, dtype_of, extent_of, is_array, is_read_only, known_dtype, overlap
+from .arrays import Extent, dtype_of, extent_of, is_array, is_read_only, known_dtype
 from .dependences import check_dependences, written_by
 from .device import LaunchBounds, machine
 from .inspection import Report, report_of
+from .launch_checks import check_extent, check_shadows
 from .launching import allocate_tapes, is_current, parted, raise_failure
 from .received import is_on_device, observed, received
 
@@ -217,7 +218,7 @@ class CudaKernel:
         accumulate: bool = True,
     ) -> None:
         """Run an adjoint on values that are those from before the kernel."""
-        self.check_shadows(found, primals, shadows)
+        check_shadows(self.signature, found, primals, shadows)
         at = machine()
         hidden = [fetched(where) for where in found.program.fetch]
         given = [at.passed(x, stream) if is_array(x) else x for x in (*primals, *hidden)]
@@ -254,7 +255,7 @@ class CudaKernel:
         key = (blocks, threads, accumulate, *known)
         choice = found.choices.get(key)
         if choice is None:
-            self.check_extent(found, blocks, threads)
+            check_extent(self.signature, found, blocks, threads, self.launch_bounds)
             kernel, cleared = found.fitting(primals, blocks, threads), frozenset[int]()
             if not accumulate:
                 cleared = frozenset(found.wrt) - found.written
@@ -400,87 +401,6 @@ class CudaKernel:
                 raise TypeError(
                     f"the argument `{self.signature.names[k]}` is read-only, and the kernel writes it"
                 )
-
-    def check_shadows(self, found: Adjoint, primals: list[Any], shadows: list[Any]) -> None:
-        """That shadows are like their arguments, writable, and memory of their own."""
-        at = machine()
-        given = [s for s in shadows if s is not None]
-        for k, shadow, dtype in zip(found.wrt, given, found.dtypes, strict=True):
-            name = self.signature.names[k]
-            primal = primals[k]
-            if not is_array(shadow) or not at.can_write(shadow):
-                raise TypeError(
-                    f"the shadow of `{name}` is a {type(shadow).__name__}: kernels write into arrays of the device"
-                )
-            if is_read_only(shadow):
-                raise TypeError(f"the shadow of `{name}` is read-only")
-            shape = tuple(primal.shape) if is_array(primal) else (1,)
-            if tuple(shadow.shape) != shape or dtype_of(shadow) != dtype:
-                raise TypeError(
-                    f"the shadow of `{name}` has shape {tuple(shadow.shape)} and dtype {dtype_of(shadow)}; "
-                    f"it needs {shape} and {dtype}"
-                )
-        self.check_memory(found, primals, given)
-
-    def check_memory(self, found: Adjoint, primals: list[Any], shadows: list[Any]) -> None:
-        """That what is written shares no memory with anything else."""
-        written = [primals[k] for k in found.written]
-        others = [x for k, x in enumerate(primals) if is_array(x) and k not in found.written]
-        if are_apart([*written, *shadows], others):
-            return
-        arrays = [(self.signature.names[k], v) for k, v in enumerate(primals) if is_array(v)]
-        for k in found.written:
-            for name, array in arrays:
-                if name != self.signature.names[k] and overlap(array, primals[k]):
-                    raise AliasError(
-                        f"`{self.signature.names[k]}`, which the kernel writes, shares memory with `{name}`",
-                        definition=self.signature.definition,
-                        instead="an array of its own",
-                    )
-        for k, shadow in zip(found.wrt, shadows, strict=True):
-            name = self.signature.names[k]
-            for other, array in arrays:
-                if overlap(shadow, array):
-                    raise AliasError(
-                        f"the shadow of `{name}` shares memory with `{other}`",
-                        definition=self.signature.definition,
-                        instead="an array of its own",
-                    )
-            arrays.append((f"the shadow of `{name}`", shadow))
-
-    def check_extent(self, found: Adjoint, blocks: Extent, threads: Extent) -> None:
-        """That the grid is as plain additions and sums of blocks rely on."""
-        if found.alone is not None and prod(threads) > 1:
-            raise CrossThreadDependence(
-                "several threads of a block store into the same element",
-                found.alone.location,
-                "what is owed to it belongs to one thread",
-                "`if cuda.threadIdx.x == 0:` around it",
-            )
-        most = self.launch_bounds[0] if isinstance(self.launch_bounds, tuple) else self.launch_bounds
-        if most is not None and prod(threads) > most:
-            raise ValueError(f"{self.signature.name} has launch bounds of {most} threads in a block")
-        sizes = [b * t for b, t in zip(blocks, threads, strict=True)]
-        for name, how in found.accumulation.items():
-            for axis, size in enumerate(sizes):
-                if how.way == "plain" and axis not in how.axes and size > 1:
-                    raise ValueError(
-                        f"{self.signature.name} uses {len(how.axes)} axes of the grid, which has {size} threads along "
-                        f"{'xyz'[axis]}: they would all add to the same elements of the shadow of `{name}`"
-                    )
-        for axis, size in enumerate(threads):
-            if size < found.threads.get(axis, 1):
-                raise ValueError(
-                    f"{self.signature.name} reads a tile of {found.threads[axis]} elements in shared memory, of which "
-                    f"the {size} threads of a block along {'xyz'[axis]} fill only the first"
-                )
-        for what, sizes_of, axes in zip(("threads", "blocks"), (threads, blocks), found.apart, strict=True):
-            for axis, size in enumerate(sizes_of):
-                if axis not in axes and size > 1:
-                    raise ValueError(
-                        f"{self.signature.name} does not tell apart the {size} {what} along {'xyz'[axis]}: they would "
-                        "all store into the same elements"
-                    )
 
 
 def size_of(atom: Atom, blocks: Extent, threads: Extent) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LONGER_THAN_ONE
+from ..errors import LONGER_THAN_ONE, InternalError
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Value
@@ -184,7 +184,10 @@ class Names(Reductions):
     def write(self, root: Root, version: Value, apart: Container[Root] = ()) -> None:
         if root in self.captures.met_inside:
             # What is around the branch or the loop has no version of the array that it could join.
-            self.written_inside.append(self.captures.place_of(root))
+            where, name = self.captures.place_of(root)
+            if any(place(where) == place(known) for known, _ in self.written_inside):
+                raise InternalError(f"`{name}` is known from the start, and met inside", self.location())
+            self.written_inside.append((where, name))
             raise ReadAgain
         super().write(root, version, apart)
 

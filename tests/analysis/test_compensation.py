@@ -48,6 +48,53 @@ def norm(x):
     return x[0] * x[0] + x[1] ** 2
 
 
+def through_memory(x):
+    t = np.zeros(2)
+    t[0] = x[0] * x[1]
+    t[1] = x[2] * x[3]
+    d = t[0] - t[1]
+    return d if d != 0.0 else x[0] + 2.0 * x[1]
+
+
+def through_arrays(x):
+    p = x[:2] * x[2:4]
+    q = x[2:4] * x[:2]
+    return np.sum(p - q)
+
+
+def added_to_zero(x):
+    s = 0.0
+    s += x[0] * x[1]
+    return s - x[2] * x[3]
+
+
+def subtracted_in_place(x):
+    d = np.empty(1)
+    d[0] = x[0] * x[1]
+    d[0] -= x[2] * x[3]
+    return d[0]
+
+
+def eliminated(x):
+    a = np.outer(x, x) + 2.0 * np.eye(len(x))
+    for k in range(len(x)):
+        for i in range(k + 1, len(x)):
+            a[i, k] = a[i, k] / a[k, k]
+            for j in range(k + 1, len(x)):
+                a[i, j] = a[i, j] - a[i, k] * a[k, j]
+    return np.sum(a)
+
+
+def factorised(a):
+    b = a.copy()
+    for k in range(len(a)):
+        for i in range(k + 1, len(a)):
+            b[i, k] = b[i, k] / b[k, k]
+            for j in range(k + 1, len(a)):
+                b[i, j] -= b[i, k] * b[k, j]
+    return np.sum(b)
+
+
 BOTH = {"reassoc", "contract"}
 
 
@@ -58,6 +105,11 @@ BOTH = {"reassoc", "contract"}
         (determinant, {"reassoc"}),
         (negated, {"reassoc"}),
         (rotated, {"reassoc"}),
+        (through_memory, {"reassoc"}),
+        (through_arrays, {"reassoc"}),
+        (added_to_zero, {"reassoc"}),
+        (subtracted_in_place, {"reassoc"}),
+        (eliminated, {"reassoc"}),
         (summed, BOTH),
         (norm, BOTH),
     ],
@@ -66,9 +118,14 @@ def test_freedoms(f: Any, expected: set[str]) -> None:
     assert freedoms(differentiate(f).program_for(X)) == expected
 
 
-def test_equal_products_cancel() -> None:
+def test_a_factorisation_adds_to_sums() -> None:
+    assert freedoms(differentiate(factorised).program_for(np.eye(4))) == BOTH
+
+
+@pytest.mark.parametrize("cancelling", [determinant, through_memory])
+def test_equal_products_cancel(cancelling: Any) -> None:
     """With one product rounded and the other not, most of these differences are not zero."""
-    f = differentiate(determinant)
+    f = differentiate(cancelling)
     for a, b in np.random.default_rng(0).normal(size=(50, 2)):
         value, slope = f.value_and_grad(np.array([a, b, a, b]))
         assert value == a + 2.0 * b

@@ -11,7 +11,7 @@ eliminating one value after another, innermost first. Reads: affine forms, struc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..ir import types as ty
 from ..ir.core import Op, Value, indices_of, leaves_early, loop_body, loop_slots
@@ -216,12 +216,28 @@ class Ranges:
                     rest = form.scaled(abs(k)) - fact.scaled(abs(c))
                     if self.is_positive(rest, facts, depth - 1):
                         return True
+            for factor in self.factors_below(value, facts, depth - 1) if c > 0 else ():
+                if self.is_positive(form.replaced(value, factor), facts, depth - 1):
+                    return True
             cases = self.cases(value, c > 0)
             if cases and all(
                 self.is_positive(form.replaced(value, by), [*facts, *more], depth - 1) for by, more in cases
             ):
                 return True
         return False
+
+    def factors_below(self, value: Value, facts: list[Linear], depth: int) -> Iterator[Linear]:
+        """What a product of two that are not negative is at least: 0, and each of them if the other one is not 0."""
+        made = self.maker.get(value)
+        if made is None or made.primitive != "mul":
+            return
+        a, b = map(self.affine.form, made.operands)
+        if self.is_positive(a, facts, depth) and self.is_positive(b, facts, depth):
+            yield Linear()
+            if self.is_positive(b - ONE, facts, depth):
+                yield a
+            if self.is_positive(a - ONE, facts, depth):
+                yield b
 
     def cases(self, value: Value, least: bool) -> list[tuple[Linear, list[Linear]]]:
         """What a value may be, with what holds then; empty if that says nothing of its least (or largest)."""

@@ -53,6 +53,7 @@ def decided(block: Block, ranges: Ranges, known: dict[Value, Value], facts: Sequ
             if value is not None and value.type == op.result.type:
                 known[op.result] = value
                 continue
+        ranges.learn(op)
         ops.append(op)
     ranges.layers.pop()
     return replace(block, ops=tuple(ops))

@@ -6,7 +6,7 @@
 
 A negative index counts from the end. LLVM vectorises a loop only if it can show that no index does, which it does not
 see in a range that starts at a variable, nor in `i + r` where `i` goes down; here it is proven, and said by the type.
-A place on a tape is made of numbers of trips, which are none. Reads: structure, affine forms.
+A place on a tape is made of numbers of trips, which are none. Reads: structure, affine forms, ranges.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..analysis.affine import Affine
+from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
@@ -78,6 +79,10 @@ def unsigned(loop: Op, affine: Affine) -> Block:
     own = body.parameters[0] if loop.operands[0].is_constant else None
     moving = set(body.parameters[:1])
     known: dict[Value, Value] = {}
+    ranges = Ranges(affine)
+
+    def is_never_negative(index: Value, access: Op) -> bool:
+        return affine.is_never_negative(index) or ranges.implied(affine.form(index), ranges.at(access))
 
     def accessed(op: Op, builder: Builder) -> Op:
         """An access with unsigned indices, which `builder` makes."""
@@ -86,7 +91,7 @@ def unsigned(loop: Op, affine: Affine) -> Block:
         for i in where:
             if i not in moving or i in known or i is own or is_seen(i, loop, affine):
                 continue
-            if is_tape(op.operands[0], affine.structure) or affine.is_never_negative(i):
+            if is_tape(op.operands[0], affine.structure) or is_never_negative(i, op):
                 known[i] = builder.emit("cast", (i,), ty.uint64)
         where = tuple(known.get(i, i) for i in where)
         return replace(op, operands=(op.operands[0], *where, *op.operands[end:]))

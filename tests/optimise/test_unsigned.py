@@ -66,3 +66,41 @@ def test_places_on_a_flat_tape(uncompiled: None) -> None:
     text = differentiate(rows_below).gradient_source(TABLE[:4], 4)
     assert text.count("np.uint64(start + ") == 2 and "_tape[start" not in text
     assert_gradient(rows_below, (TABLE[:4], 4))
+
+
+def flat_rows(x, n, m):
+    y = x.copy()
+    for i in range(1, n):
+        for j in range(m):
+            y[i * m + j] = np.sin(x[(i - 1) * m + j]) * x[i * m + j - m]
+    return np.sum(y * y)
+
+
+def flat_from_the_end(x, n, m):
+    y = x.copy()
+    for i in range(n):
+        for j in range(m):
+            y[i * m + j] = np.sin(x[i * m + j - m]) * x[i * m + j]
+    return np.sum(y * y)
+
+
+def flat_with_a_step(x, n, step):
+    s = 0.0
+    for i in range(n):
+        for j in range(2):
+            s += x[i * step + j] ** 2
+    return s
+
+
+def test_rows_of_a_flat_array(uncompiled: None) -> None:
+    """The columns are at least one where there is an index of a column."""
+    text = differentiate(flat_rows).gradient_source(X, 2, 3)
+    assert text.count("np.uint64(") == 6 and "< -" not in text
+    assert_gradient(flat_rows, (X, 2, 3))
+
+
+def test_rows_of_a_flat_array_that_may_count_from_the_end(uncompiled: None) -> None:
+    for function, args in ((flat_from_the_end, (X, 2, 3)), (flat_with_a_step, (X, 3, -2))):
+        text = differentiate(function).gradient_source(*args)
+        assert "x[np.uint64(" not in text and "x_bar[np.uint64(" not in text
+        assert_gradient(function, args)

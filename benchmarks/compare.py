@@ -5,7 +5,8 @@
 The suite `kernels` are loops with an adjoint written by hand, `npbench` whole programs, each in NumPy slices and in
 loops, some with such an adjoint. All contenders of a kernel must agree before any is timed. The table gives the time of
 the primal (`numba.njit(primal, error_model="numpy")`), the ratios to it of the primal as srcdiff compiles it
-(`forward`) and of every gradient, and srcdiff against the hand-written adjoint and JAX.
+(`forward`) and of every gradient, and srcdiff against the hand-written adjoint and JAX. `lapack` is JAX where a routine
+of LAPACK stands for the whole program, whose own steps `jax` makes as the others do.
 """
 
 from __future__ import annotations
@@ -38,12 +39,17 @@ from timing import (
 )
 
 # Ratios of two contenders that the table gives besides those to the primal.
-PAIRS = {"srcdiff/hand": ("srcdiff", "hand"), "jax/srcdiff": ("jax", "srcdiff")}
+PAIRS = {
+    "srcdiff/hand": ("srcdiff", "hand"),
+    "jax/srcdiff": ("jax", "srcdiff"),
+    "lapack/srcdiff": ("lapack", "srcdiff"),
+}
 # What contenders look like in the plot: ours stands out, the yardstick is black.
 MARKS = {
     "hand": ("black", "|", 160),
     "srcdiff": ("#d62728", "o", 60),
     "jax": ("#1f77b4", "s", 36),
+    "lapack": ("#2ca02c", "D", 30),
     "torch": ("#ff7f0e", "^", 36),
     "autograd": ("#7f7f7f", "x", 36),
 }
@@ -89,10 +95,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     width = max(len(label(row)) for row in rows)
     columns = columns_of(rows)
     pairs = [pair for pair in PAIRS if any(pair in row["pairs"] for row in rows)]
-    lines = [" " * width + "".join(f"{cell:>13}" for cell in ["primal", *columns, *pairs])]
+    lines = [" " * width + "".join(f"{cell:>16}" for cell in ["primal", *columns, *pairs])]
 
     def line(title: str, cells: list[str]) -> str:
-        return title.ljust(width) + "".join(f"{cell:>13}" for cell in cells)
+        return title.ljust(width) + "".join(f"{cell:>16}" for cell in cells)
 
     def ratio(value: float | None) -> str:
         return "-" if value is None else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
@@ -144,7 +150,13 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         places = [place for place, row in enumerate(order) if column in row["ratios"]]
         color, marker, area = MARKS[column]
         values = [order[place]["ratios"][column] for place in places]
-        name = {"hand": "hand-written adjoint", "jax": "JAX", "torch": "PyTorch", "autograd": "Autograd"}
+        name = {
+            "hand": "hand-written adjoint",
+            "jax": "JAX",
+            "lapack": "JAX with LAPACK",
+            "torch": "PyTorch",
+            "autograd": "Autograd",
+        }
         linewidths = 2.5 if marker == "|" else 1.2
         axes.scatter(
             values, places, s=area, c=color, marker=marker, linewidths=linewidths,

@@ -197,15 +197,22 @@ def build_srcdiff(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Cont
     return first_call("srcdiff", lambda: gradient(*args), as_arrays)
 
 
-def build_jax(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
+def build_jax(kernel: ModuleType, style: str, args: tuple[Any, ...], name: str = "jax") -> Contender:
     import jax
 
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_enable_x64", True)
     counts = tuple(k for k, arg in enumerate(args) if isinstance(arg, int))
-    gradient = jax.jit(jax.value_and_grad(kernel.jax_loss, argnums=kernel.ARGNUMS), static_argnums=counts)
+    gradient = jax.jit(
+        jax.value_and_grad(getattr(kernel, NEEDS[name]), argnums=kernel.ARGNUMS), static_argnums=counts
+    )
     inputs = [arg if k in counts else jax.numpy.asarray(arg) for k, arg in enumerate(args)]
-    return first_call("jax", lambda: jax.block_until_ready(gradient(*inputs)), as_arrays)
+    return first_call(name, lambda: jax.block_until_ready(gradient(*inputs)), as_arrays)
+
+
+def build_lapack(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
+    """JAX with a routine of LAPACK in place of the program's own steps."""
+    return build_jax(kernel, style, args, "lapack")
 
 
 def build_torch(kernel: ModuleType, style: str, args: tuple[Any, ...]) -> Contender:
@@ -248,12 +255,13 @@ BUILDERS: dict[str, Callable[[ModuleType, str, tuple[Any, ...]], Contender]] = {
     "forward": build_forward,
     "hand": build_hand,
     "jax": build_jax,
+    "lapack": build_lapack,
     "srcdiff": build_srcdiff,
     "torch": build_torch,
     "autograd": build_autograd,
 }
 # What a contender needs of the kernel's module.
-NEEDS = {name: f"{name}_loss" for name in ("jax", "torch", "autograd")} | {"hand": "hand"}
+NEEDS = {name: f"{name}_loss" for name in ("jax", "lapack", "torch", "autograd")} | {"hand": "hand"}
 
 
 def build_contenders(

@@ -54,19 +54,15 @@ def jax_loss(r, weight):
     import jax
     import jax.numpy as jnp
 
-    n = r.shape[0]
-    backwards = jnp.flip(r)
-    # `backwards[n - k:]` is r[:k] reversed; both are rolled into place and cut off by a mask.
-    places = jnp.arange(n)
-
-    def step(state, k):
-        y, alpha, beta = state
+    # The solution so far and the same backwards, both with zeros behind: nothing is cut off in a step.
+    def step(state, given):
+        y, back, alpha, beta = state
+        right, k = given
         beta = beta * (1.0 - alpha * alpha)
-        kept = places < k
-        alpha = -(r[k] + jnp.sum(jnp.where(kept, jnp.roll(backwards, k) * y, 0.0))) / beta
-        y = y + jnp.where(kept, alpha * jnp.roll(jnp.flip(y), k), 0.0)
-        return (y.at[k].set(alpha), alpha, beta), None
+        alpha = -(right + r @ back) / beta
+        y, back = y + alpha * back, back + alpha * y
+        return (y.at[k].set(alpha), jnp.concatenate([alpha[None], back[:-1]]), alpha, beta), None
 
-    first = jnp.zeros(n).at[0].set(-r[0])
-    (y, _, _), _ = jax.lax.scan(step, (first, -r[0], 1.0), jnp.arange(1, n))
+    first = jnp.zeros_like(r).at[0].set(-r[0])
+    (y, *_), _ = jax.lax.scan(step, (first, first, -r[0], 1.0), (r[1:], jnp.arange(1, r.shape[0])))
     return jnp.sum(weight * y)

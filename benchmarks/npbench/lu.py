@@ -46,10 +46,10 @@ def jax_loss(a, weight):
 
     places = jnp.arange(a.shape[0])
 
-    def eliminate(k, a):
-        below = places > k
-        column = jnp.where(below, a[:, k] / a[k, k], 0.0)
-        a = a - jnp.outer(column, jnp.where(below, a[k], 0.0))
-        return a.at[:, k].set(jnp.where(below, column, a[:, k]))
+    def eliminate(rest, k):
+        row = jnp.where(places >= k, rest[k], 0.0)
+        column = jnp.where(places > k, rest[:, k] / rest[k, k], 0.0)
+        return rest - jnp.outer(column, row), (row, column)
 
-    return jnp.sum(weight * jax.lax.fori_loop(0, a.shape[0], eliminate, a))
+    _, (rows, columns) = jax.lax.scan(eliminate, a, places)
+    return jnp.sum(weight * (rows + columns.T))

@@ -6,12 +6,14 @@
             x[i + 1]          proved: n - 1 - (i + 1) >= 0
 
 A pass that walks a program opens a layer for each region and says what it meets; `proves` combines what is known by
-eliminating one value after another, innermost first. Reads: affine forms, structure. Edits nothing.
+eliminating one value after another, innermost first, in each of the cases that a check has left if there are several.
+Reads: affine forms, structure. Edits nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from ..ir import types as ty
 from ..ir.core import Op, Value, indices_of, leaves_early, loop_body, loop_slots
@@ -22,22 +24,38 @@ ORDER = {"lt": ("ge", -1, 1, -1), "le": ("gt", -1, 1, 0), "gt": ("le", 1, -1, -1
 ONE = Linear((), 1)
 
 
+@dataclass
+class Layer:
+    """What is known in a region: facts, and checks of which one of several cases holds, each with its facts."""
+
+    facts: list[Linear]
+    cases: list[list[list[Linear]]] = field(default_factory=list)
+
+
 class Ranges:
     """Layers of facts: one for each region that is open, outermost first."""
 
     def __init__(self, affine: Affine) -> None:
         self.affine, self.maker = affine, affine.structure.maker
-        self.layers: list[list[Linear]] = []
+        self.layers: list[Layer] = []
         self.steps = 0
+
+    def open(self, facts: Iterable[Linear] = ()) -> None:
+        """Enter a region, in each run of which facts hold."""
+        self.layers.append(Layer(list(facts)))
+
+    def close(self) -> list[Linear]:
+        """Leave a region; gives its facts."""
+        return self.layers.pop().facts
 
     def known(self, depth: int | None = None) -> list[Linear]:
         """All facts of the outermost `depth` layers."""
-        return [fact for layer in self.layers[:depth] for fact in layer]
+        return [fact for layer in self.layers[:depth] for fact in layer.facts]
 
     # ------------------------------------------------------------------------------------------ facts
 
     def assume(self, facts: Iterable[Linear]) -> None:
-        self.layers[-1].extend(facts)
+        self.layers[-1].facts.extend(facts)
 
     def follows(self, condition: Value, holds: bool) -> list[Linear]:
         """What a condition says about integers where it holds, or where it does not."""
@@ -61,6 +79,15 @@ class Ranges:
         _, of_a, of_b, constant = ORDER[name if holds else ORDER[name][0]]
         return [a.scaled(of_a) + b.scaled(of_b) + Linear((), constant)]
 
+    def cases_of(self, condition: Value, holds: bool) -> list[list[Linear]]:
+        """The cases in one of which a condition holds, or does not, with what each says."""
+        op = self.maker.get(condition)
+        if op is not None and op.primitive == "not":
+            return self.cases_of(op.operands[0], not holds)
+        if op is not None and op.primitive in ("and", "or") and holds == (op.primitive == "or"):
+            return [case for operand in op.operands for case in self.cases_of(operand, holds)]
+        return [self.follows(condition, holds)]
+
     def follows_branch(self, op: Op, condition: Value, holds: bool) -> list[Linear]:
         """`a and b` is an `if` that gives b or False, `a or b` one that gives True or b."""
         k = op.results.index(condition)
@@ -75,7 +102,11 @@ class Ranges:
         form = self.affine.form
         match op.primitive:
             case "require":
-                self.assume(self.follows(op.operands[0], True))
+                cases = self.cases_of(op.operands[0], True)
+                if len(cases) == 1:
+                    self.assume(cases[0])
+                elif all(cases):
+                    self.layers[-1].cases.append(cases)
             case "alloc":
                 self.assume(form(length) for length in op.operands)
             case "min" | "max" if ty.is_integer(op.result.type):
@@ -192,8 +223,18 @@ class Ranges:
 
     def proves(self, form: Linear, extra: Iterable[Linear] = (), depth: int | None = None) -> bool:
         """Whether a form is certainly not negative, by what the outermost `depth` layers and `extra` say."""
-        self.steps = STEPS
-        return self.is_positive(form, [*extra, *self.known(depth)], DEPTH)
+        facts = [*extra, *self.known(depth)]
+        return self.implied(form, facts) or any(
+            self.holds_in_each(form, cases, facts) for layer in self.layers[:depth] for cases in layer.cases
+        )
+
+    def holds_in_each(self, form: Linear, cases: list[list[Linear]], facts: list[Linear]) -> bool:
+        """Whether a form is not negative in each of several cases that is possible."""
+        return all(
+            self.implied(form, [*case, *facts])
+            or any(self.implied(fact.scaled(-1) - ONE, facts) for fact in case)
+            for case in cases
+        )
 
     def implied(self, form: Linear, facts: list[Linear]) -> bool:
         self.steps = STEPS

@@ -35,7 +35,7 @@ def assign_first(function: Function) -> Function:
 
 def assign(block: Block, ranges: Ranges) -> Block:
     structure = ranges.affine.structure
-    ranges.layers.append([])
+    ranges.open()
     kept: list[Op] = []
     assigned: set[Value] = set()
     pending: dict[
@@ -59,7 +59,7 @@ def assign(block: Block, ranges: Ranges) -> Block:
         if op.primitive == "release" and structure.origin(op.operands[0]) in assigned:
             continue
         kept.append(op)
-    ranges.layers.pop()
+    ranges.close()
     return replace(block, ops=tuple(kept))
 
 

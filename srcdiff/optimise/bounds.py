@@ -129,7 +129,7 @@ class Checker:
         level = Level(around, dict(self.levels[-1].latest) if self.levels else {})
         self.levels.append(level)
         self.consume(around)
-        self.ranges.layers.append(list(facts))
+        self.ranges.open(facts)
         self.enter(block.parameters)
         ops = []
         for k, op in enumerate(block.ops):
@@ -138,7 +138,7 @@ class Checker:
             self.enter(op.results)
         for anchor in sorted(level.anchors, key=lambda a: a.at, reverse=True):
             ops[anchor.at : anchor.at] = self.checks(anchor)
-        self.ranges.layers.pop()
+        self.ranges.close()
         self.levels.pop()
         return replace(block, ops=tuple(ops))
 
@@ -226,7 +226,7 @@ class Checker:
         if condition.guards:
             self.levels[depth - 1].guarded.append(condition)
         else:
-            self.ranges.layers[depth - 1].append(condition.form)
+            self.ranges.layers[depth - 1].facts.append(condition.form)
 
     def with_extremes(self, condition: Condition, depth: int) -> Condition:
         """A condition under an `if` in an innermost loop with the outcome for all trips, known before the loops."""

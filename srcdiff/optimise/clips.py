@@ -43,20 +43,42 @@ def latest(value: Value, known: dict[Value, Value]) -> Value:
 def decided(block: Block, ranges: Ranges, known: dict[Value, Value], facts: Sequence[Linear] = ()) -> Block:
     """The block without the ops whose outcome is known; `known` says what that is. `facts` hold in each run of it."""
     ops: list[Op] = []
-    ranges.layers.append(list(facts))
+    ranges.open(facts)
     for op in block.ops:
         if op.regions:
-            inside = ranges.in_each_trip(op) if op.primitive == "for" else ()
-            op = replace(op, regions=tuple(decided(region, ranges, known, inside) for region in op.regions))
+            regions = zip(op.regions, facts_inside(op, ranges), strict=True)
+            op = replace(op, regions=tuple(decided(r, ranges, known, inside) for r, inside in regions))
         elif op.primitive in (*DECIDED, "sub") and all(x.type == ty.int64 for x in op.operands):
             value = outcome(op, ranges)
             if value is not None and value.type == op.result.type:
                 known[op.result] = value
                 continue
+        elif op.primitive == "require" and holds(op.operands[0], ranges):
+            continue
         ranges.learn(op)
         ops.append(op)
-    ranges.layers.pop()
+    ranges.close()
     return replace(block, ops=tuple(ops))
+
+
+def holds(condition: Value, ranges: Ranges) -> bool:
+    """Whether a comparison made before is known to hold by now."""
+    made = ranges.affine.structure.maker.get(condition)
+    if made is None or made.primitive not in DECIDED or any(x.type != ty.int64 for x in made.operands):
+        return False
+    value = outcome(made, ranges)
+    return value is not None and value.constant is True
+
+
+def facts_inside(op: Op, ranges: Ranges) -> list[list[Linear]]:
+    """What holds in each run of the regions of an op."""
+    match op.primitive:
+        case "for":
+            return [ranges.in_each_trip(op)]
+        case "if":
+            return [ranges.follows(op.operands[0], taken) for taken in (True, False)]
+        case _:
+            return [[] for _ in op.regions]
 
 
 def outcome(op: Op, ranges: Ranges) -> Value | None:
@@ -86,7 +108,10 @@ def outcome(op: Op, ranges: Ranges) -> Value | None:
         case "eq" | "ne":
             if not difference.terms and not difference.constant:
                 return constant(op.primitive == "eq", ty.boolean)
-            if at_least(1) or at_most(-1):
+            low, high = at_least(0), at_most(0)
+            if low and high:
+                return constant(op.primitive == "eq", ty.boolean)
+            if (low and at_least(1)) or (high and at_most(-1)):
                 return constant(op.primitive == "ne", ty.boolean)
         case "lt" | "ge":
             if at_least(1) or at_most(0):

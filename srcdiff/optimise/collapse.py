@@ -196,7 +196,7 @@ class Collapser:
 
     def facts(self, loop: Op, forms: Iterable[Linear]) -> list[Linear]:
         """What is known in each trip of a loop, as far as these forms are concerned."""
-        self.ranges.layers = [[]]
+        self.ranges.open()
         facts = [*self.ranges.at(loop), *self.ranges.in_each_trip(loop)]
         seen: set[Value] = set()
         work = [v for form in (*facts, *forms) for v, _ in form.terms]
@@ -208,7 +208,7 @@ class Collapser:
             seen.add(value)
             self.ranges.learn(made)
             work += [v for x in made.operands if ty.is_integer(x.type) for v, _ in self.affine.form(x).terms]
-        return facts + self.ranges.layers.pop()
+        return facts + self.ranges.close()
 
     def sweep(self, loop: Op, made: Op, number: int) -> Sweep | None:
         """What of a loop only depends on what is the same at every place; None if it stores anything else."""

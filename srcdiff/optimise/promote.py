@@ -43,7 +43,7 @@ def promote_sums(function: Function) -> Function:
 
 def promote(block: Block, ranges: Ranges, facts: Sequence[Linear]) -> Block:
     """The block with the sums of its loops in numbers; `facts` hold in each run of it."""
-    ranges.layers.append(list(facts))
+    ranges.open(facts)
     with Builder() as builder:
         for op in block.ops:
             if op.regions:
@@ -55,7 +55,7 @@ def promote(block: Block, ranges: Ranges, facts: Sequence[Linear]) -> Block:
                 loop(builder, op, ranges)
             else:
                 builder.append(op)
-    ranges.layers.pop()
+    ranges.close()
     return replace(block, ops=tuple(builder.ops))
 
 

@@ -92,13 +92,13 @@ class Statements:
             for span in spans
         ]
         condition = joined(around, "and", runs)
-        self.scope.ranges.layers.append([span - ONE for span in spans])
+        self.scope.ranges.open(span - ONE for span in spans)
         self.guards = [*guards, *loops]
         try:
             with Builder(around.location) as self.arrays.builder:
                 yield results
         finally:
-            self.scope.ranges.layers.pop()
+            self.scope.ranges.close()
         then, self.arrays.builder, self.known, self.guards = self.builder, around, known, guards
         arms = then.block((), results), Block((), (), tuple(before))
         results[:] = [Value(v.name or old.name, v.type) for v, old in zip(results, before, strict=True)]

@@ -125,11 +125,11 @@ class Scope:
     def block(self, block: Block, facts: Iterable[Linear] = ()) -> Block:
         outer = dict(self.equal), dict(self.lengths), dict(self.allocated)
         self.allocated = {}
-        self.ranges.layers.append(list(facts))
+        self.ranges.open(facts)
         with Builder() as builder:
             for op in block.ops:
                 self.op(op, builder)
-        self.ranges.layers.pop()
+        self.ranges.close()
         self.equal, self.lengths, self.allocated = outer
         return replace(block, ops=tuple(builder.ops))
 

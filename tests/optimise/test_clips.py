@@ -85,3 +85,41 @@ def test_bounds_beyond_the_end_are_clipped(args: Any) -> None:
 @pytest.mark.parametrize("shape", [(0, 0), (1, 1), (2, 2), (2, 5), (3, 3)])
 def test_parts_of_small_arrays(shape: tuple[int, int]) -> None:
     assert_gradient(five_points, (np.random.default_rng(8).standard_normal(shape),))
+
+
+def factorised(a, w):
+    n = a.shape[0]
+    for i in range(n):
+        for j in range(i):
+            a[i, j] -= a[i, :j] @ a[:j, j]
+            a[i, j] /= a[j, j]
+        for j in range(i, n):
+            a[i, j] -= a[i, :i] @ a[:i, j]
+    return np.sum(w * a)
+
+
+def guarded(x, n, m):
+    s = 0.0
+    for k in range(m):
+        for i in range(n):
+            s += x[i] * np.sum(x[:i] ** 2)
+    return s
+
+
+def test_what_a_check_of_indices_shows_needs_no_other_check(uncompiled: None) -> None:
+    a, w = np.random.default_rng(3).standard_normal((4, 4)) + 3.0 * np.eye(4), M[:, :4]
+    source = srcdiff.differentiate(factorised).gradient_source(a, w)
+    assert "do not fit" not in source and "min(" not in source
+    assert source.count("raise IndexError") == 1
+    assert_gradient(factorised, (a, w))
+
+
+def test_what_a_check_shows_where_it_was_made(uncompiled: None) -> None:
+    """It is made only where `m` is not 0, as are the reads that rely on it."""
+    source = srcdiff.differentiate(guarded).gradient_source(A, 5, 2)
+    assert "if m > 0 and n > x.shape[0]:" in source or "if m > 0 and n > t1:" in source
+    assert "min(" not in source
+    assert_gradient(guarded, (A, 5, 2))
+    assert_gradient(guarded, (A, 9, 0))
+    with pytest.raises(IndexError):
+        srcdiff.differentiate(guarded).grad(A, 7, 1)

@@ -10,9 +10,9 @@ Prints:
     def formula_grad(x, z):
         \"\"\"formula and its gradient by x, z.\"\"\"
         # forward sweep
-        a = x * z  # line 40
-        b = math.log(x)  # line 41
-        t1 = math.exp(a)  # line 42
+        a = x * z  # line 38
+        b = math.log(x)  # line 39
+        t1 = math.exp(a)  # line 40
         t2 = a / b
         t3 = math.sin(b) / a
         t4 = t1 + t2 + t3
@@ -23,9 +23,7 @@ Prints:
         a_bar2 = -t5 * t3 + a_bar
         b_bar += -a_bar * t2
         a_bar = a_bar2 + t1
-        x_bar = b_bar / x
-        x_bar2 = a_bar * z
-        x_bar += x_bar2
+        x_bar = b_bar / x + a_bar * z
         z_bar = a_bar * x
         return t4, (x_bar, z_bar)
 """

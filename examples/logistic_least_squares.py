@@ -27,17 +27,15 @@ Prints:
     def regularised_grad(w, b, x, t, lam):
         \"\"\"regularised and its gradient by w, b.\"\"\"
         # forward sweep
-        z = w * x + b  # line 60
-        t1 = math.exp(-z)  # line 61
+        z = w * x + b  # line 58
+        t1 = math.exp(-z)  # line 59
         t2 = 1.0 + t1
         y = 1.0 / t2
-        t3 = y - t  # line 62
+        t3 = y - t  # line 60
         t4 = t3 ** 2 / 2.0 + lam * (w * w / 2.0)
         # reverse sweep
-        w_bar = lam * w
         z_bar = -(-(0.5 * (2.0 * t3) / t2) * y * t1)
-        w_bar2 = z_bar * x
-        w_bar += w_bar2
+        w_bar = lam * w + z_bar * x
         return t4, (w_bar, z_bar)
 
     L = 0.0675496773   dw = -0.0971340849   db = -0.0735670424

@@ -49,7 +49,7 @@ Prints:
         h_bar = np.zeros_like(h)
         for i in range(W2_bar.shape[0]):
             for j in range(hidden if i < t1 else 0, W2_bar.shape[1]):
-                W2_bar[i, j] = 0.0
+                W2_bar[i, np.uint64(j)] = 0.0
         t3 = np.empty(t1)
         total = 0.0
         for k in range(t1):

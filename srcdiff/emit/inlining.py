@@ -4,7 +4,7 @@
     y = add t1 z
 
 Such a value is used once, later in the same block, with nothing in between that writes what it reads. What the user
-has named, and what would make a long text, keeps its name.
+has named, and what would make a long text, keeps its name; a term that is added to a sum of its own name needs none.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Inlining:
             if by is not None and by.primitive in IN_PLACE and by.operands[0] is result:
                 continue  # what is written in place needs a name
             is_stored = by is not None and by.primitive in ("store", "accum") and by.operands[-1] is result
+            if by is not None and op.primitive not in ("select", "if"):
+                is_stored |= is_added_to_namesake(result, by)
             if result.name and (op.primitive == "numpy" or not is_stored):
                 continue
             if by is not None and by.primitive in ("opaque", "while"):
@@ -116,6 +118,11 @@ class Inlining:
                     found |= self.writes(inner)
             self.written[op] = found
         return self.written[op]
+
+
+def is_added_to_namesake(term: Value, op: Op) -> bool:
+    """Whether an op adds a term to a sum that has its name, as a share of a cotangent does."""
+    return op.primitive in ("add", "sub") and all(v.name == term.name for v in (*op.operands, op.result))
 
 
 def is_inlined(op: Op, inlined: dict[Value, Op]) -> bool:

@@ -21,7 +21,7 @@ Prints:
         b_bar = t5 * math.cos(b)
         a_bar = 1.0 / b
         a_bar2 = -t5 * t3 + a_bar
-        b_bar += -a_bar * t2
+        b_bar -= a_bar * t2
         a_bar = a_bar2 + t1
         x_bar = b_bar / x + a_bar * z
         z_bar = a_bar * x

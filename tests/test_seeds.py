@@ -47,7 +47,7 @@ def test_regularised_sums_what_is_owed_at_the_fan_out() -> None:
     assert (dw, db) == pytest.approx((-0.0971340849, -0.0735670424), abs=1e-10)
     source = regularised.gradient_source(0.5, -0.3, 2.0, 1.0, 0.1)
     assert source.splitlines()[-1].split() == ["return", "t4,", "(w_bar,", "z_bar)"]
-    assert "w_bar += " in source
+    assert "w_bar = lam * w + z_bar * x" in source
 
 
 # The chain rule and the formula.

@@ -79,9 +79,32 @@ class ExpressionPrinter:
         left, right = op.operands
         if op.primitive == "pow":
             return row.text.format(self.text(left, own + 1), self.text(right, own)), own
+        if op.primitive == "add" and self.is_minus(right):
+            return f"{self.text(left, own)} - {self.without_minus(right, own + 1)}", own
         # `a - (b - c)` and `a * (b * c)` keep their parentheses: rounding depends on the order.
         above_left = own + 1 if own == COMPARE else own
         return row.text.format(self.text(left, above_left), self.text(right, own + 1)), own
+
+    def is_minus(self, value: Value) -> bool:
+        """Whether what is added is a product whose first factor has a sign: `a + -b * c` is `a - b * c`."""
+        made = self.inlined.get(value)
+        if made is None or not (ty.is_float(value.type) or ty.is_complex(value.type)):
+            return False
+        if made.primitive == "neg":
+            return True
+        return made.primitive in ("mul", "div") and self.is_minus(made.operands[0])
+
+    def without_minus(self, value: Value, above: int = LOWEST) -> str:
+        """What `is_minus` finds, without the sign."""
+        made = self.inlined[value]
+        if made.primitive == "neg":
+            return self.text(made.operands[0], above)
+        row = REGISTRY[made.primitive]
+        first, second = made.operands
+        text = row.text.format(
+            self.without_minus(first, row.precedence), self.text(second, row.precedence + 1)
+        )
+        return text if row.precedence >= above else f"({text})"
 
     def whole(self, op: Op) -> tuple[str, int]:
         """An operation on whole arrays."""

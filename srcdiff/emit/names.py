@@ -167,6 +167,9 @@ class Variables:
         known = {v.name for v in (*self.group(a), *self.group(b)) if v in self.parameters}
         if known and any(v.name and v.name not in known for v in (*self.group(a), *self.group(b))):
             return  # a parameter keeps its name for itself
+        named = {is_cotangent(v.name) for v in (*self.group(a), *self.group(b)) if not is_made(v.name)}
+        if len(named) > 1:
+            return  # what is owed to a value is not called as another value is
         ours, theirs = ([self.liveness.interval(v) for v in self.group(x)] for x in (a, b))
         if any(s < f and t < e or (s == t) for s, e in ours for t, f in theirs):
             return
@@ -275,6 +278,11 @@ def kept_through(block: Block, parameter: Value, yielded: Value) -> list[Value]:
 def is_made(name: str) -> bool:
     """Whether a name is not the user's."""
     return not name or name.startswith("$")
+
+
+def is_cotangent(name: str) -> bool:
+    """Whether a name is that of what is owed to a value."""
+    return name.endswith("_bar")
 
 
 def clean(name: str) -> str:

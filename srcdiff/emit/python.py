@@ -261,6 +261,8 @@ class Printer(ExpressionPrinter):
         made = self.inlined.get(value)
         if made is not None and made.primitive == "neg":
             return "-", self.text(made.operands[0])
+        if self.is_minus(value):
+            return "-", self.without_minus(value)
         return "+", self.text(value)
 
     def assign(self, target: Value, text: str, op: Op | None = None) -> None:
@@ -270,19 +272,18 @@ class Printer(ExpressionPrinter):
         for operator in ("+", "-", "*"):
             head = f"{name} {operator} "
             if op is not None and op.primitive in ("add", "sub", "mul") and text.startswith(head):
-                if self.binds_alone(op):
+                if self.binds_alone(op, operator):
                     self.write(f"{name} {operator}= {text.removeprefix(head)}", op)
                     return
         self.write(f"{name} = {text}", op)
 
-    def binds_alone(self, op: Op) -> bool:
+    def binds_alone(self, op: Op, operator: str) -> bool:
         """Whether `x = x + (...)` may be written `x += ...`."""
         left = op.operands[0]
-        sign = {"add": "+", "sub": "-", "mul": "*"}[op.primitive]
         return (
             left not in self.inlined
             and not left.is_constant
-            and self.expression(op)[0].startswith(f"{self.text(left)} {sign} ")
+            and self.expression(op)[0].startswith(f"{self.text(left)} {operator} ")
         )
 
     def require(self, op: Op) -> None:

@@ -100,7 +100,7 @@ def factorised(a, w):
 
 def guarded(x, n, m):
     s = 0.0
-    for k in range(m):
+    for _ in range(m):
         for i in range(n):
             s += x[i] * np.sum(x[:i] ** 2)
     return s

@@ -34,7 +34,7 @@ Prints:
         t3 = y - t  # line 60
         t4 = t3 ** 2 / 2.0 + lam * (w * w / 2.0)
         # reverse sweep
-        z_bar = -(-(0.5 * (2.0 * t3) / t2) * y * t1)
+        z_bar = 0.5 * (2.0 * t3) / t2 * y * t1
         w_bar = lam * w + z_bar * x
         return t4, (w_bar, z_bar)
 

@@ -72,7 +72,7 @@ Prints:
         W1_bar = np.empty_like(W1)
         for i in range(hidden):
             t7 = exp_tape[i]
-            z_bar = -(-(h_bar[i] / (1.0 + t7)) * h[i] * t7)
+            z_bar = h_bar[i] / (1.0 + t7) * h[i] * t7
             for j in range(inputs):
                 W1_bar[i, j] = z_bar * x[j]
             b1_bar[i] += z_bar

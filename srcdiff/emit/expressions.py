@@ -18,6 +18,12 @@ from .literals import ATOM, COMPARE, LOWEST, SUM, caster, literal
 from .names import Variables
 
 
+def bound(printed: tuple[str, int], above: int) -> str:
+    """A text, in parentheses where it binds less than what is around it."""
+    text, precedence = printed
+    return text if precedence >= above else f"({text})"
+
+
 class ExpressionPrinter:
     """Prints operands: constants, variables, and the ops that are put where they are used."""
 
@@ -26,8 +32,7 @@ class ExpressionPrinter:
 
     def text(self, value: Value, above: int = LOWEST) -> str:
         """An operand, in parentheses where it binds less than what is around it."""
-        text, precedence = self.operand(value)
-        return text if precedence >= above else f"({text})"
+        return bound(self.operand(value), above)
 
     def operand(self, value: Value) -> tuple[str, int]:
         if value.is_constant:
@@ -75,12 +80,16 @@ class ExpressionPrinter:
             return text.format(*(self.text(x, above) for x in op.operands)), ATOM
         own = row.precedence
         if len(op.operands) == 1:
-            return row.text.format(self.text(op.operands[0], own)), own
+            (x,) = op.operands
+            if op.primitive == "neg" and self.is_minus(x):
+                return self.without_minus(x)
+            return row.text.format(self.text(x, own)), own
         left, right = op.operands
         if op.primitive == "pow":
             return row.text.format(self.text(left, own + 1), self.text(right, own)), own
-        if op.primitive == "add" and self.is_minus(right):
-            return f"{self.text(left, own)} - {self.without_minus(right, own + 1)}", own
+        if op.primitive in ("add", "sub") and self.is_minus(right):
+            sign = "-" if op.primitive == "add" else "+"
+            return f"{self.text(left, own)} {sign} {bound(self.without_minus(right), own + 1)}", own
         # `a - (b - c)` and `a * (b * c)` keep their parentheses: rounding depends on the order.
         above_left = own + 1 if own == COMPARE else own
         return row.text.format(self.text(left, above_left), self.text(right, own + 1)), own
@@ -94,17 +103,15 @@ class ExpressionPrinter:
             return True
         return made.primitive in ("mul", "div") and self.is_minus(made.operands[0])
 
-    def without_minus(self, value: Value, above: int = LOWEST) -> str:
+    def without_minus(self, value: Value) -> tuple[str, int]:
         """What `is_minus` finds, without the sign."""
         made = self.inlined[value]
         if made.primitive == "neg":
-            return self.text(made.operands[0], above)
+            return self.operand(made.operands[0])
         row = REGISTRY[made.primitive]
+        own = row.precedence
         first, second = made.operands
-        text = row.text.format(
-            self.without_minus(first, row.precedence), self.text(second, row.precedence + 1)
-        )
-        return text if row.precedence >= above else f"({text})"
+        return row.text.format(bound(self.without_minus(first), own), self.text(second, own + 1)), own
 
     def whole(self, op: Op) -> tuple[str, int]:
         """An operation on whole arrays."""

@@ -262,7 +262,7 @@ class Printer(ExpressionPrinter):
         if made is not None and made.primitive == "neg":
             return "-", self.text(made.operands[0])
         if self.is_minus(value):
-            return "-", self.without_minus(value)
+            return "-", self.without_minus(value)[0]
         return "+", self.text(value)
 
     def assign(self, target: Value, text: str, op: Op | None = None) -> None:

@@ -24,7 +24,7 @@ Prints:
         t2 = math.exp(-s)  # line 48
         t3 = 1.0 / (1.0 + t2)
         # reverse sweep
-        s_bar = -(-t3 * t3 * t2)
+        s_bar = t3 * t3 * t2
         w_bar = np.empty_like(w)
         x_bar = np.zeros_like(x)
         for i in range(t1):

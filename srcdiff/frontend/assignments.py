@@ -22,6 +22,7 @@ from .things import (
     Enumerated,
     Growing,
     ListItems,
+    Nested,
     Reversed,
     Scalar,
     Zipped,
@@ -88,7 +89,7 @@ class Assignments(Expressions):
 
     def bind_name(self, name: str, thing: Any) -> None:
         thing = self.settled(thing, name)
-        if isinstance(thing, (Enumerated, Zipped, Reversed)):
+        if isinstance(thing, (Enumerated, Zipped, Reversed, Nested)):
             self.refuse(f"{describe(thing)} kept in a variable", instead="use it in the `for` itself")
         self.suggest(name, thing)
         self.frame.env[name] = thing

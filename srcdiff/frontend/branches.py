@@ -208,9 +208,7 @@ class Joiner:
                 return version
             arm = self.otherwise if in_first else self.then
             with arm:
-                nothing = current_builder().emit(
-                    "alloc", [zero(ty.int64)] * version.type.ndim, ty.fresh(version.type), {"fill": "empty"}
-                )
+                nothing = self.scope.without_elements(version.type)
             v1, v2 = (version, nothing) if in_first else (nothing, version)
             type = join_array_types(v1.type, v2.type)
             if not thing.whole:

@@ -15,7 +15,7 @@ from ..ir.core import Value
 from .calls import NUMBER_METHODS
 from .describe import describe
 from .growing import GrowingLists
-from .library.builtin import range_elements
+from .library.builtin import range_elements, reversed_range
 from .library.complex_numbers import imag, real
 from .library.structures import attribute_of, is_dict, item_of, joined_dicts, key_of, known_range
 from .names import FROZEN_MODULES
@@ -292,6 +292,8 @@ class Expressions(GrowingLists):
             if is_scalar(item) and thing and all(is_scalar(x) for x in thing):
                 return self.subscript(self.array_of(thing), (item,))
             self.refuse("an item of a tuple at an index that is not constant", instead="an array")
+        if isinstance(thing, Range) and items == (Slice(None, None, -1),) and is_number(thing.step):
+            return reversed_range(self, thing)
         if not is_arraylike(thing):
             self.refuse(f"an index into {describe(thing)}", instead="an array or a tuple")
         return self.subscript(thing, items)

@@ -26,7 +26,7 @@ from ..ir.walk import rename, substitute
 from .agreement import compatible_arrays, join_array_types, join_types, same
 from .describe import describe, said
 from .scope import FLAG, Scope
-from .things import ArrayView, Growing, Poison, Root, is_number, is_scalar, whole_view
+from .things import ArrayView, Growing, Poison, Root, is_number, is_scalar, number_type, whole_view
 from .trees import alike, parts_of, with_parts
 
 EARLY = "bound by an earlier trip"
@@ -39,6 +39,24 @@ class Retry(Exception):
 
     def __init__(self, loop: dict[Any, Any]) -> None:
         self.loop = loop
+
+
+def kind_of_thing(thing: Any) -> Any:
+    """What to carry in the place of a thing that the first trip binds: its type, or a tuple of those of its parts; None
+    where nothing can be."""
+    if is_scalar(thing):
+        return thing.type if isinstance(thing, Value) else number_type(thing)
+    parts = parts_of(thing)
+    if parts is not None:
+        kinds = [kind_of_thing(part) for part in parts]
+        return None if any(kind is None for kind in kinds) else with_parts(thing, kinds)
+    if isinstance(thing, ArrayView) and thing.whole and not thing.root.is_list:
+        return thing.root.type
+    return None
+
+
+def holds_arrays(thing: Any) -> bool:
+    return isinstance(thing, ArrayView) or any(map(holds_arrays, parts_of(thing) or ()))
 
 
 @dataclass(eq=False)
@@ -105,6 +123,7 @@ class LoopJoin:
                 self.check_item(root, node, contents)
             after = scope.frame.env
             self.check_gone(env0, after)
+            self.check_kinds(after)
             behind = dict(env0)
             for name in names:
                 now = after.get(name, True) if name.endswith(FLAG) else after[name]
@@ -143,6 +162,15 @@ class LoopJoin:
                 and not isinstance(thing, Poison)
             ):
                 self.widened[GONE, name] = poison
+                raise Retry(self.widened)
+
+    def check_kinds(self, after: dict[str, Any]) -> None:
+        """What was read before it was known what binds it has been taken for a number."""
+        for name in self.parts.assigned:
+            kind = self.widened.get((EARLY, name))
+            found = None if kind is None or parts_of(kind) is not None else kind_of_thing(after.get(name))
+            if found is not None and (parts_of(found) is not None or ty.is_array(found) != ty.is_array(kind)):
+                self.widened[EARLY, name] = found
                 raise Retry(self.widened)
 
     def check_item(self, root: Root, node: ast.AST | None, contents: dict[Root, Slot]) -> None:
@@ -187,9 +215,10 @@ class LoopJoin:
         names = [n for n in self.parts.assigned if n not in env0 and n in after and n in self.parts.exposed]
         # What a trip need not bind is behind the loop what an earlier one has bound.
         uneven = [n for n in names if after.get(n + FLAG, True) is not True and not n.startswith("$")]
-        carried = [n for n in uneven if is_scalar(after[n])]
+        kinds = {n: kind_of_thing(after[n]) for n in names if n in uneven or holds_arrays(after[n])}
+        carried = {n: kind for n, kind in kinds.items() if kind is not None}
         if carried:
-            self.widened.update({(EARLY, n): self.scope.as_value(after[n]).type for n in carried})
+            self.widened.update({(EARLY, n): kind for n, kind in carried.items()})
             raise Retry(self.widened)
         for name in names:
             found[name] = self.expose(after[name], name)

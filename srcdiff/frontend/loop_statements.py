@@ -3,11 +3,13 @@
 for k in range(n): ...            a loop with the range as its bounds
 for w, b in layers: ...           each trip by itself, since the items may differ in type
 for k in checkpoint(range(n)):    a loop over segments around the loop over the trips of one
+for i, j in np.ndindex(n, m):     a loop over each range, one inside the other
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +25,7 @@ from .library.structures import has_items, known_range
 from .list_names import lists_in
 from .loop_join import LoopParts
 from .searches import halves_bracket
-from .things import ArrayView, Growing, ListItems, Range, Segmented
+from .things import ArrayView, Growing, ListItems, Nested, Range, Segmented
 
 
 class LoopStatements(Assignments):
@@ -56,14 +58,19 @@ class LoopStatements(Assignments):
         if isinstance(over, Segmented):
             self.segmented(over, parts)
             return
-        if isinstance(over, Range):
-            self.loop(replace(parts, bounds=self.range_of(over)))
+        if isinstance(over, Nested):
+            self.one_inside_the_other(over, parts, lambda items: self.bind_target(node.target, items))
             return
-        over = self.settled_iterable(over)
-        length, item = self.iteration(over)
-        bounds = (constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64))
+        bounds, item = self.bounds_and_items(self.settled_iterable(over))
         bind = lambda index: self.bind_target(node.target, item(index))  # noqa: E731
         self.loop(replace(parts, bounds=bounds, bind=bind))
+
+    def bounds_and_items(self, over: Any) -> tuple[tuple[Value, Value, Value], Callable[[Value], Any]]:
+        """The range of a loop over something, and what it comes to at an index."""
+        if isinstance(over, Range):
+            return self.range_of(over), lambda index: index
+        length, item = self.iteration(over)
+        return (constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64)), item
 
     def unrolled(self, node: ast.For, items: tuple[Any, ...]) -> None:
         """A loop over known items: they may differ in type, so each trip is read by itself."""
@@ -112,6 +119,36 @@ class LoopStatements(Assignments):
 
         around = replace(parts, body=segment, bounds=bounds, bind=current.append, index=index)
         self.loop(replace(around, checkpoint=True))
+
+    def one_inside_the_other(
+        self, over: Nested, parts: LoopParts, bind: Callable[[tuple[Any, ...]], None]
+    ) -> None:
+        """A loop over each of several things; `bind` takes what they are at in the innermost one."""
+        if parts.stop:
+            self.refuse(
+                "`break` or `return` in a loop over several ranges",
+                instead="loops one inside the other, or a condition around its body",
+            )
+        at: dict[int, Any] = {}
+
+        def inside(k: int) -> None:
+            if k == len(over.of):
+                bind(tuple(at[j] for j in range(k)))
+                parts.body()
+                return
+            thing = self.settled_iterable(over.of[k])
+            bounds, item = self.bounds_and_items(thing)
+            self.loop(
+                replace(
+                    parts,
+                    body=lambda: inside(k + 1),
+                    bounds=bounds,
+                    bind=lambda index: at.update({k: item(index)}),
+                    index="ijkl"[k : k + 1],
+                )
+            )
+
+        inside(0)
 
     def while_statement(self, node: ast.While) -> None:
         assigned = self.rebound(node.body)

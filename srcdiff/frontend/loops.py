@@ -16,9 +16,10 @@ from ..ir import types as ty
 from ..ir.builder import zero
 from ..ir.types import Type
 from .branches import Branches
-from .loop_join import EARLY, LoopJoin, LoopParts, Retry
+from .loop_join import EARLY, LoopJoin, LoopParts, Retry, kind_of_thing
 from .scope import FLAG, Frame
-from .things import is_scalar
+from .things import whole_view
+from .trees import parts_of, with_parts
 
 
 class Loops(Branches):
@@ -36,8 +37,9 @@ class Loops(Branches):
             times = [(made, dict(made.times)) for made in self.frame.lists.values()]
             for name in parts.assigned:
                 if (EARLY, name) in widened:
-                    self.frame.env[name] = zero(widened[EARLY, name])
-                    self.frame.env[name + FLAG] = False
+                    self.frame.env[name] = self.room_for(widened[EARLY, name], name)
+                    if not name.startswith("$"):
+                        self.frame.env[name + FLAG] = False
             self.loops.append((self.frame, parts, set(self.frame.env), widened))
             try:
                 LoopJoin(self, parts, widened).build()
@@ -58,13 +60,23 @@ class Loops(Branches):
         """A name is read that an earlier trip of a loop may have bound: build that loop again, carrying it."""
         for frame, parts, bound, widened in self.loops:
             if frame is self.frame and name in parts.assigned and name not in bound:
-                if thing is not None and not is_scalar(thing):
+                kind = ty.float64 if thing is None else kind_of_thing(thing)
+                if kind is None:
                     self.refuse(
                         f"`{name}` is bound in one trip of a loop and read in a later one",
                         instead=f"give `{name}` a value before the loop",
                     )
-                widened[EARLY, name] = self.as_value(thing).type if thing is not None else ty.float64
+                widened[EARLY, name] = kind
                 raise Retry(widened)
+
+    def room_for(self, kind: Any, name: str) -> Any:
+        """Something of a kind that nobody reads: zeros, and arrays without elements."""
+        parts = parts_of(kind)
+        if parts is not None:
+            return with_parts(kind, [self.room_for(part, name) for part in parts])
+        if ty.is_array(kind):
+            return whole_view(self.new_root(self.without_elements(kind, name)))
+        return zero(kind)
 
 
 __all__ = ["Loops"]

@@ -139,6 +139,12 @@ class Scope:
         """An array of its own with the elements of a view; `arrays.py` has it."""
         raise NotImplementedError
 
+    def without_elements(self, type: Type, name: str = "") -> Value:
+        """An array for a variable that nobody reads before it is bound to another one."""
+        return current_builder().emit(
+            "alloc", [constant(0, ty.int64)] * type.ndim, ty.fresh(type), {"fill": "empty"}, name
+        )
+
     def new_root(self, version: Value, shape: tuple[Any, ...] | None = None, is_list: bool = False) -> Root:
         root = Root(version.type, version.name, shape, is_list=is_list)
         self.memory[root] = version

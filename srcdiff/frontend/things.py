@@ -237,6 +237,13 @@ class Reversed:
 
 
 @dataclass(frozen=True)
+class Nested:
+    """Ranges and arrays that loops go over one inside the other, as `np.ndindex` and `itertools.product` say it."""
+
+    of: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Method:
     """`x.sum` before it is called."""
 

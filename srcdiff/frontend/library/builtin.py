@@ -6,6 +6,8 @@ for k, x in enumerate(xs)    ->    Enumerated(xs, 0)
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -21,6 +23,7 @@ from ..things import (
     Enumerated,
     Formatted,
     ListItems,
+    Nested,
     Range,
     Reversed,
     Scalar,
@@ -33,7 +36,7 @@ from ..things import (
 )
 from ..trees import Tree, kind_of
 from .axes import is_none
-from .reductions import any_all
+from .reductions import any_all, product_of
 from .structures import is_dict, known_items
 
 if TYPE_CHECKING:
@@ -81,10 +84,33 @@ def sum_(calls: Calls, thing: Any, start: Any = 0) -> Any:
     return total if start == 0 else calls.scalar("add", total, start)
 
 
+def product(calls: Calls, thing: Any, start: Any = 1) -> Any:
+    """`math.prod`."""
+    if isinstance(thing, tuple):
+        return functools.reduce(lambda a, b: calls.scalar("mul", a, b), thing, start)
+    thing = calls.as_array(thing)
+    if thing.ndim != 1:
+        calls.refuse("`math.prod` of a matrix", "it multiplies the rows", "`np.prod(x)`")
+    return calls.scalar("mul", start, product_of(calls, thing))
+
+
 def range_(calls: Calls, *arguments: Any) -> Range:
     arguments = tuple(calls.integer(x) for x in arguments)
     start, stop, step = (0, *arguments, 1) if len(arguments) == 1 else (*arguments, 1)[:3]
     return Range(start, stop, step)
+
+
+def reversed_range(calls: Calls, r: Range) -> Range:
+    """`r[::-1]`."""
+    last = calls.scalar("sub", range_length(calls, r), 1)
+    first = calls.scalar("add", r.start, calls.scalar("mul", last, r.step))
+    return Range(first, calls.scalar("sub", r.start, r.step), -r.step)
+
+
+def ndindex(calls: Calls, *shape: Any) -> Nested:
+    if len(shape) == 1 and isinstance(shape[0], tuple):
+        (shape,) = shape
+    return Nested(tuple(range_(calls, n) for n in shape))
 
 
 def checkpoint_(calls: Calls, steps: Any, every: Any = None) -> Segmented:
@@ -247,11 +273,14 @@ CALLS: dict[Any, Any] = {
     functools.reduce: reduce_,
     numba.typed.List: typed_list,
     numba.typed.List.empty_list: lambda calls, item_type, allocated=0: ListItems(()),
+    math.prod: product,
     range: range_,
     numba.prange: range_,
     type: lambda calls, thing: calls.type_of(thing),
     enumerate: lambda calls, thing, start=0: Enumerated(thing, start),
     zip: zip_,
+    np.ndindex: ndindex,
+    itertools.product: lambda calls, *things: Nested(things),
     reversed: reversed_,
     checkpoint: checkpoint_,
     stop_gradient: stopped,

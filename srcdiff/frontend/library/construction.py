@@ -266,6 +266,21 @@ def _logspace(
     )
 
 
+def _geomspace(calls: Calls, start: Any, stop: Any, num: Any = 50, endpoint: Any = True) -> Any:
+    """Both ends are exact, and what is between them has their sign."""
+    start, stop = (calls.as_value(calls.floating(x)) for x in (start, stop))
+    if ty.is_complex(start.type) or ty.is_complex(stop.type):
+        calls.refuse("`np.geomspace` of complex numbers", instead="powers of a base")
+    ratio = calls.scalar("div", stop, start)
+    shares = _linspace(calls, 0.0, 1.0, num, endpoint)
+
+    def at(share: Scalar) -> Scalar:
+        between = calls.scalar("mul", start, calls.scalar("pow", ratio, share))
+        return calls.scalar("select", calls.scalar("eq", share, 1.0), stop, between)
+
+    return calls.elementwise(at, shares)
+
+
 def _meshgrid(calls: Calls, *xi: Any, indexing: Any = "xy", sparse: Any = False, copy: Any = True) -> Any:
     vectors = tuple(calls.steady(calls.any_array(x)) for x in xi)
     if any(x.ndim > 1 for x in vectors):
@@ -357,6 +372,7 @@ CALLS: dict[Any, Any] = {
     np.arange: _arange,
     np.linspace: _linspace,
     np.logspace: _logspace,
+    np.geomspace: _geomspace,
     np.meshgrid: _meshgrid,
     np.ix_: _ix,
     np.triu_indices: _triangle_indices(upper=True),

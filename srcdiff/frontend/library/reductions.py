@@ -80,7 +80,7 @@ def mean_of(calls: Calls, thing: Any) -> Scalar:
     return _shared(calls, calls.total(thing), _count(calls, thing))
 
 
-def _product(calls: Calls, thing: Any) -> Scalar:
+def product_of(calls: Calls, thing: Any) -> Scalar:
     return calls.accumulate(
         1, calls.shape(thing), lambda p, i: calls.scalar("mul", p, calls.at(thing, i)), calls.sum_type(thing)
     )
@@ -359,7 +359,7 @@ def logsumexp(
 CALLS: dict[Any, Any] = {
     np.sum: reduction(total),
     np.mean: reduction(mean_of),
-    np.prod: reduction(_product),
+    np.prod: reduction(product_of),
     np.var: _spread(_variance_of, root=False),
     np.std: _spread(_variance_of, root=True),
     np.average: _average,

@@ -335,6 +335,7 @@ row("linspace", lambda m, v, w, t: np.linspace(w[0], w[1] * 2.0, 5), single=Fals
 row("linspace open", lambda m, v, w, t: np.linspace(w[0], 2.0, 4, endpoint=False), single=False)
 row("linspace of arrays", lambda m, v, w, t: np.linspace(w, 2.0 * w, 3), single=False)
 row("logspace", lambda m, v, w, t: np.logspace(w[0], w[1], 4), single=False)
+row("geomspace", lambda m, v, w, t: np.geomspace(np.exp(w[0]), np.exp(w[1]), 4), single=False)
 row("meshgrid", lambda m, v, w, t: np.meshgrid(v, w)[0] * np.meshgrid(v, w)[1])
 row("meshgrid ij", lambda m, v, w, t: np.meshgrid(v, w, indexing="ij")[0])
 row("eye", lambda m, v, w, t: np.eye(4, k=1) * w, single=False)

@@ -462,15 +462,13 @@ class LoopJoin:
         parts = parts_of(thing)
         if parts is not None:
             return with_parts(thing, [self.expose(part, "" if is_scalar(part) else name) for part in parts])
-        if isinstance(thing, ArrayView) and name.startswith("$"):
-            return Poison(
-                "an array is returned from inside a loop",
-                "`break`, and return an array behind the loop that was made before it",
-            )
         if isinstance(thing, ArrayView):
+            what = "list" if thing.root.is_list else "part of an array"
+            if name.startswith("$"):
+                return Poison(f"a {what} is returned from inside a loop", "a copy of it: `return x.copy()`")
             return Poison(
-                f"the array `{name}` is first named inside a loop and read behind it",
-                f"name an array `{name}` before the loop, or use it inside the loop",
+                f"the {what} `{name}` is first named inside a loop and read behind it",
+                f"`{name} = {name}.copy()` in the loop, or use it there only",
             )
         if isinstance(thing, Growing) and thing.items not in self.memory0:
             return Poison(

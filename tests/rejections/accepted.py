@@ -803,3 +803,34 @@ def slices_backwards_with_bounds(x, a, b):
     z[:] = z * x[0]
     y[:b:-3] += 1.0
     return np.sum(y * y) + np.sum(x[2:0:-1] * x[-2:-4:-1])
+
+
+@case(X, 3)
+@case(X, 1)
+def array_first_named_in_loop(x, n):
+    for i in range(n):
+        y = x * i
+    return np.sum(y)
+
+
+@case(X)
+@case(X - 1.0)
+def tuple_bound_in_some_trips(x):
+    for i in range(3):
+        if x[i] <= 0.7:
+            pair = x[i] + 1.0, x[0]
+    return pair[0] * pair[1]
+
+
+def newton(x):
+    for _ in range(20):
+        step = (x * x - 2.0) / (2.0 * x)
+        x = x - step
+        if np.max(np.abs(step)) < 1e-9:
+            return x
+    return x
+
+
+@case(X)
+def array_returned_from_a_loop(x):
+    return np.sum(newton(x + 2.0))

@@ -957,9 +957,9 @@ def ravel_written(m):
 
 
 @refused(X, 3)
-def array_first_named_in_loop(x, n):
+def part_first_named_in_loop(x, n):
     for i in range(n):
-        y = x * i
+        y = x[i:]
     return np.sum(y)
 
 
@@ -1635,22 +1635,20 @@ def attribute_of_numbers_of_numpy(x):
 
 
 @refused(X)
-def tuple_bound_in_some_trips(x):
+def part_in_a_tuple_bound_in_some_trips(x):
     for i in range(3):
         if x[i] < 0.5:
-            pair = x[i], x[0]
-    return pair[0] * pair[1]
+            pair = x[i:], x[0]
+    return pair[0][0] * pair[1]
 
 
-def newton(x):
-    for _ in range(20):
-        step = (x * x - 2.0) / (2.0 * x)
-        x = x - step
-        if np.max(np.abs(step)) < 1e-9:
-            return x
+def first_small(x):
+    for i in range(3):
+        if x[i] < 0.5:
+            return x[i:]
     return x
 
 
 @refused(X)
-def array_returned_from_a_loop(x):
-    return np.sum(newton(x + 2.0))
+def part_returned_from_a_loop(x):
+    return np.sum(first_small(x))

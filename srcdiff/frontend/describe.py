@@ -13,6 +13,7 @@ from .things import (
     ListItems,
     LocalFunction,
     NamedItems,
+    Nested,
     PulledBack,
     Static,
     is_number,
@@ -41,6 +42,8 @@ def describe(thing: Any) -> str:
             return "a function that is defined in this one"
         case Growing():
             return "a list that grows"
+        case Nested():
+            return "several ranges at once"
         case PulledBack():
             return "a pullback"
         case Static(value=str()):

@@ -83,7 +83,7 @@ class LoopParts:
     stop: str
     exposed: set[str]
     bounds: tuple[Value, Value, Value] | None = None
-    bind: Callable[[Value], None] | None = None
+    bind: Callable[[Any], None] | None = None
     condition: Callable[[], Value] | None = None
     index: str = ""  # what the index is called if the user has no name for it
     checkpoint: bool = False  # whether the reverse sweep makes its trips again
@@ -463,12 +463,17 @@ class LoopJoin:
         if parts is not None:
             return with_parts(thing, [self.expose(part, "" if is_scalar(part) else name) for part in parts])
         if isinstance(thing, ArrayView):
-            what = "list" if thing.root.is_list else "part of an array"
+            what, own = "part of an array", "{}.copy()"
+            if thing.root.is_list:
+                what, own = "list", "np.array({})"
             if name.startswith("$"):
-                return Poison(f"a {what} is returned from inside a loop", "a copy of it: `return x.copy()`")
+                return Poison(
+                    f"a {what} is returned from inside a loop",
+                    f"an array of its own: `return {own.format('x')}`",
+                )
             return Poison(
                 f"the {what} `{name}` is first named inside a loop and read behind it",
-                f"`{name} = {name}.copy()` in the loop, or use it there only",
+                f"`{name} = {own.format(name)}` in the loop, or use it there only",
             )
         if isinstance(thing, Growing) and thing.items not in self.memory0:
             return Poison(

@@ -59,7 +59,7 @@ class LoopStatements(Assignments):
             self.segmented(over, parts)
             return
         if isinstance(over, Nested):
-            self.one_inside_the_other(over, parts, lambda items: self.bind_target(node.target, items))
+            self.one_inside_the_other(over, parts)
             return
         bounds, item = self.bounds_and_items(self.settled_iterable(over))
         bind = lambda index: self.bind_target(node.target, item(index))  # noqa: E731
@@ -120,24 +120,23 @@ class LoopStatements(Assignments):
         around = replace(parts, body=segment, bounds=bounds, bind=current.append, index=index)
         self.loop(replace(around, checkpoint=True))
 
-    def one_inside_the_other(
-        self, over: Nested, parts: LoopParts, bind: Callable[[tuple[Any, ...]], None]
-    ) -> None:
-        """A loop over each of several things; `bind` takes what they are at in the innermost one."""
+    def one_inside_the_other(self, over: Nested, parts: LoopParts) -> None:
+        """A loop over each of several things, of which the innermost one binds where all of them are."""
         if parts.stop:
             self.refuse(
                 "`break` or `return` in a loop over several ranges",
                 instead="loops one inside the other, or a condition around its body",
             )
+        spans = [self.bounds_and_items(thing) for thing in over.of]
         at: dict[int, Any] = {}
 
         def inside(k: int) -> None:
-            if k == len(over.of):
-                bind(tuple(at[j] for j in range(k)))
+            if k == len(spans):
+                assert parts.bind is not None
+                parts.bind(tuple(at[j] for j in range(k)))
                 parts.body()
                 return
-            thing = self.settled_iterable(over.of[k])
-            bounds, item = self.bounds_and_items(thing)
+            bounds, item = spans[k]
             self.loop(
                 replace(
                     parts,

@@ -101,6 +101,61 @@ def test_loops_are_printed_one_inside_the_other(uncompiled: None) -> None:
     assert "    for i in range(t1):\n        for j in range(t2):\n" in source
 
 
+def written_by_the_loop(x, c):
+    s = 0.0
+    for u, v, w in itertools.product(x, x * c, (c, 2.0)):
+        x[0] = x[0] + u * v * w
+        s += u * v * x[0]
+    return s + x[0]
+
+
+def rows_of_two(x, y):
+    for a, i in itertools.product((x, y), range(2)):
+        a[i] = 0.0
+    return np.sum(x * y)
+
+
+def repeated(x, n):
+    s = 0.0
+    for i, j in itertools.product(range(n), repeat=2):
+        s += x[i] * x[j]
+    return s
+
+
+def spaced(a, b):
+    return np.sum(np.geomspace(a, b, 5) ** 2)
+
+
+def backwards_and_back(x, n):
+    s = 0.0
+    for i in range(1, n, 2)[::-1][::-1]:
+        s += x[i] ** 2 * len(range(n)[::-1])
+    return s
+
+
+def test_what_the_loop_writes_is_not_gone_over(uncompiled: None) -> None:
+    for argnum in (0, 1):
+        assert_gradient(written_by_the_loop, (X[:3], 0.5), argnum)
+    assert_gradient(backwards_and_back, (X, 5))
+    for argnum in (0, 1):
+        assert_gradient(spaced, (-0.5, -3.0), argnum)
+
+
+def test_refused(uncompiled: None) -> None:
+    with pytest.raises(UnsupportedConstruct, match=r"`itertools.product` of a tuple of 2"):
+        differentiate(rows_of_two).grad(X, X + 1.0)
+    with pytest.raises(UnsupportedConstruct, match="repeat"):
+        differentiate(repeated).grad(X, 2)
+
+
+def test_errors_of_numpy(uncompiled: None) -> None:
+    for function, args in ((kept_behind, (X, -2)), (spaced, (0.0, 1.0))):
+        with pytest.raises(ValueError, match=r"negative dimensions|cannot include zero"):
+            function(*args)
+        with pytest.raises(ValueError, match=r"negative dimensions|cannot include zero"):
+            differentiate(function).value_and_grad(*args)
+
+
 def left_early(x, n):
     s = 0.0
     for i, j in np.ndindex(n, n):

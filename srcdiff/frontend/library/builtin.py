@@ -19,6 +19,7 @@ from ...ir.operators import current_builder
 from ...runtime.marks import checkpoint, stop_gradient
 from ..describe import describe
 from ..things import (
+    ArrayView,
     Elementwise,
     Enumerated,
     Formatted,
@@ -33,10 +34,11 @@ from ..things import (
     is_arraylike,
     is_list,
     is_number,
+    is_scalar,
 )
 from ..trees import Tree, kind_of
 from .axes import is_none
-from .reductions import any_all, product_of
+from .reductions import any_all, product_of, total
 from .structures import is_dict, known_items
 
 if TYPE_CHECKING:
@@ -74,24 +76,20 @@ def range_length(calls: Calls, r: Range) -> Scalar:
     return calls.scalar("max", calls.scalar("floordiv", top, r.step), 0)
 
 
-def sum_(calls: Calls, thing: Any, start: Any = 0) -> Any:
-    if isinstance(thing, tuple):
-        return functools.reduce(lambda a, b: calls.scalar("add", a, b), thing, start)
-    thing = calls.as_array(thing)
-    if thing.ndim != 1:
-        calls.refuse("`sum` of a matrix", "it adds up the rows", "`np.sum(x, axis=0)`, or `np.sum(x)`")
-    total = calls.total(thing)
-    return total if start == 0 else calls.scalar("add", total, start)
+def folded(name: str, primitive: str, nothing: int, whole: Any) -> Any:
+    """`sum` or `math.prod`, which go over the rows of a matrix."""
 
+    def call(calls: Calls, thing: Any, start: Any = nothing) -> Any:
+        if isinstance(thing, tuple):
+            return functools.reduce(lambda a, b: calls.scalar(primitive, a, b), thing, start)
+        thing = calls.as_array(thing)
+        if thing.ndim != 1:
+            of_rows = f"`np.{name}(x, axis=0)`, or `np.{name}(x)`"
+            calls.refuse(f"`{name}` of a matrix", "it goes over the rows", of_rows)
+        result = whole(calls, thing)
+        return result if is_number(start) and start == nothing else calls.scalar(primitive, result, start)
 
-def product(calls: Calls, thing: Any, start: Any = 1) -> Any:
-    """`math.prod`."""
-    if isinstance(thing, tuple):
-        return functools.reduce(lambda a, b: calls.scalar("mul", a, b), thing, start)
-    thing = calls.as_array(thing)
-    if thing.ndim != 1:
-        calls.refuse("`math.prod` of a matrix", "it multiplies the rows", "`np.prod(x)`")
-    return calls.scalar("mul", start, product_of(calls, thing))
+    return call
 
 
 def range_(calls: Calls, *arguments: Any) -> Range:
@@ -110,7 +108,26 @@ def reversed_range(calls: Calls, r: Range) -> Range:
 def ndindex(calls: Calls, *shape: Any) -> Nested:
     if len(shape) == 1 and isinstance(shape[0], tuple):
         (shape,) = shape
+    for n in shape:
+        fits = True if calls.never_negative(n) else calls.scalar("ge", n, 0)
+        if fits is not True:
+            calls.require(fits, "ValueError", "negative dimensions are not allowed")
     return Nested(tuple(range_(calls, n) for n in shape))
+
+
+def product(calls: Calls, *things: Any) -> Nested:
+    """What it goes over is read before the first trip: that the loop writes is not seen."""
+    kept = []
+    for thing in things:
+        if is_arraylike(thing) and thing.ndim == 1:
+            thing = calls.copy(thing) if isinstance(thing, ArrayView) else calls.materialise(thing)
+        elif not isinstance(thing, Range) and not (isinstance(thing, tuple) and all(map(is_scalar, thing))):
+            calls.refuse(
+                f"`itertools.product` of {describe(thing)}",
+                instead="ranges, vectors and tuples of numbers, or loops one inside the other",
+            )
+        kept.append(thing)
+    return Nested(tuple(kept))
 
 
 def checkpoint_(calls: Calls, steps: Any, every: Any = None) -> Segmented:
@@ -266,21 +283,21 @@ def stopped(calls: Calls, thing: Any) -> Any:
 
 CALLS: dict[Any, Any] = {
     len: length,
-    sum: sum_,
+    sum: folded("sum", "add", 0, total),
     any: any_all("or", False),
     all: any_all("and", True),
     divmod: divmod_,
     functools.reduce: reduce_,
     numba.typed.List: typed_list,
     numba.typed.List.empty_list: lambda calls, item_type, allocated=0: ListItems(()),
-    math.prod: product,
+    math.prod: folded("prod", "mul", 1, product_of),
     range: range_,
     numba.prange: range_,
     type: lambda calls, thing: calls.type_of(thing),
     enumerate: lambda calls, thing, start=0: Enumerated(thing, start),
     zip: zip_,
     np.ndindex: ndindex,
-    itertools.product: lambda calls, *things: Nested(things),
+    itertools.product: product,
     reversed: reversed_,
     checkpoint: checkpoint_,
     stop_gradient: stopped,

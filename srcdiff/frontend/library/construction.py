@@ -271,6 +271,8 @@ def _geomspace(calls: Calls, start: Any, stop: Any, num: Any = 50, endpoint: Any
     start, stop = (calls.as_value(calls.floating(x)) for x in (start, stop))
     if ty.is_complex(start.type) or ty.is_complex(stop.type):
         calls.refuse("`np.geomspace` of complex numbers", instead="powers of a base")
+    for end in (start, stop):
+        calls.require(calls.scalar("ne", end, 0.0), "ValueError", "Geometric sequence cannot include zero")
     ratio = calls.scalar("div", stop, start)
     shares = _linspace(calls, 0.0, 1.0, num, endpoint)
 

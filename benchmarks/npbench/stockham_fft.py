@@ -60,6 +60,58 @@ def loops(re, im, radix, stages, roots, weight_re, weight_im):
     return total
 
 
+def hand(re, im, radix, stages, roots, weight_re, weight_im):
+    """Linear: the stages backwards with nothing recorded; a root is a product of two from smaller tables."""
+    n = re.shape[0]
+    y = np.empty(n, np.complex128)
+    new = np.empty(n, np.complex128)
+    transform = np.empty((radix, radix), np.complex128)
+    for q in range(radix):
+        for p in range(radix):
+            transform[q, p] = roots[q * p * (n // radix) % n]
+    for k in range(n):
+        y[k] = complex(re[k], im[k])
+    left = 1
+    right = n // radix
+    for _ in range(stages):
+        for i in range(left):
+            for q in range(radix):
+                to = (q * left + i) * right
+                for p in range(radix):
+                    root = transform[q, p] * roots[p * i * right]
+                    start = (i * radix + p) * right
+                    if p == 0:
+                        for r in range(right):
+                            new[to + r] = root * y[start + r]
+                    else:
+                        for r in range(right):
+                            new[to + r] += root * y[start + r]
+        y, new = new, y
+        left *= radix
+        right //= radix
+    total = 0.0
+    for k in range(n):
+        total += weight_re[k] * y[k].real + weight_im[k] * y[k].imag
+        y[k] = complex(weight_re[k], -weight_im[k])
+    for _ in range(stages):
+        left //= radix
+        right = n // (left * radix)
+        for i in range(left):
+            for p in range(radix):
+                start = (i * radix + p) * right
+                for q in range(radix):
+                    root = transform[q, p] * roots[p * i * right]
+                    to = (q * left + i) * right
+                    if q == 0:
+                        for r in range(right):
+                            new[start + r] = root * y[to + r]
+                    else:
+                        for r in range(right):
+                            new[start + r] += root * y[to + r]
+        y, new = new, y
+    return total, (y.real.copy(), -y.imag)
+
+
 def jax_loss(re, im, radix, stages, roots, weight_re, weight_im):
     import jax.numpy as jnp
 

@@ -27,6 +27,13 @@ ArgNums = int | str | Sequence[int | str]
 NUMBERS = (np.ndarray, np.generic, float, int, bool, complex)
 
 
+def has_own_operators(kind: type) -> bool:
+    """Whether a class of arrays changes what operators do: `np.matrix`, arrays with units."""
+    return any(
+        getattr(kind, name) is not getattr(np.ndarray, name) for name in ("__mul__", "__array_ufunc__")
+    )
+
+
 class Signature:
     """The parameters of a function that was read.
 
@@ -123,6 +130,13 @@ class Signature:
                 definition=self.definition,
                 reason="Numba does not know masked arrays",
                 instead="the array and its mask as two arguments",
+            )
+        if isinstance(value, np.ndarray) and has_own_operators(type(value)):
+            raise NotDifferentiable(
+                f"the argument `{name}` is a `{type(value).__name__}`",
+                definition=self.definition,
+                reason="its operators are not those of arrays",
+                instead="`np.asarray(...)` of it",
             )
         if isinstance(value, NUMBERS):
             try:

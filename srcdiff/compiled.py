@@ -24,7 +24,7 @@ from . import linking, pipeline
 from .analysis.length_checks import checks_lengths
 from .arguments import Around, Signature, Whole, fits_compiled_code, flattened, nested, nesting_of
 from .backend.cpu import compiled_for, load_adapter, load_function
-from .backend.dispatcher import MAKING, CompiledDispatcher, is_interpreted
+from .backend.dispatcher import MAKING, UNLIKE_ARRAYS, CompiledDispatcher, is_interpreted
 from .backend.provenance import mark_linked, provenance
 from .captured import passing, same_captured
 from .emit.adapter import leaves_of, print_adapter, unused
@@ -244,7 +244,7 @@ class Compiled:
             return self.call
         if types != specs:
             function, _ = self.adapted(types)
-            self.call_by(without_masks(self.dispatcher, self.call))
+            self.call_by(without_other_arrays(self.dispatcher, self.call))
         compiled: Callable[..., Any] = self.dispatcher.insert(function, types)
         return compiled
 
@@ -423,23 +423,23 @@ def layout(structure: Any) -> str:
     return f"({', '.join(map(layout, structure))}{',' * (len(structure) == 1)})"
 
 
-def without_masks(dispatcher: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
-    """Calls with tuples in them: C takes a masked array inside one for a plain array."""
+def without_other_arrays(dispatcher: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Calls with tuples in them: C takes a masked array or a matrix inside one for a plain array."""
 
     def call(*args: Any, **keywords: Any) -> Any:
-        if holds_masked(args) or (keywords and holds_masked(tuple(keywords.values()))):
+        if holds_other_arrays(args) or (keywords and holds_other_arrays(tuple(keywords.values()))):
             return otherwise(*args, **keywords)
         return dispatcher(*args, **keywords)
 
     return call
 
 
-def holds_masked(values: tuple[Any, ...]) -> bool:
+def holds_other_arrays(values: tuple[Any, ...]) -> bool:
     for value in values:
         if type(value) is tuple:
-            if holds_masked(value):
+            if holds_other_arrays(value):
                 return True
-        elif isinstance(value, np.ma.MaskedArray):
+        elif isinstance(value, UNLIKE_ARRAYS):
             return True
     return False
 
@@ -472,4 +472,12 @@ def forget_programs() -> None:
         known.call_by(known.first_call)
 
 
-__all__ = ["Compiled", "Options", "Specs", "flat_leaves", "forget_programs", "returned", "without_masks"]
+__all__ = [
+    "Compiled",
+    "Options",
+    "Specs",
+    "flat_leaves",
+    "forget_programs",
+    "returned",
+    "without_other_arrays",
+]

@@ -39,6 +39,7 @@ from ..ir.types import nb as types
 
 __all__ = [
     "MAKING",
+    "UNLIKE_ARRAYS",
     "CompiledDispatcher",
     "Owner",
     "another_object",
@@ -53,8 +54,11 @@ __all__ = [
 # Numba's compiler holds it when it asks for programs: beside another lock, two threads could wait for each other.
 MAKING = global_compiler_lock
 
-# Numba refuses masked arrays, but its C code takes one for the array below where code for that is there already.
-setattr(np.ma.MaskedArray, "__numba_array_subtype_dispatch__", True)  # noqa: B010 (unknown to type checkers)
+# Arrays whose operators mean something else. Numba refuses masked ones only, and its C code takes either for the array
+# below where code for that is there already.
+UNLIKE_ARRAYS = (np.ma.MaskedArray, np.matrix)
+for kind in UNLIKE_ARRAYS:
+    setattr(kind, "__numba_array_subtype_dispatch__", True)  # noqa: B010 (unknown to type checkers)
 
 
 def is_interpreted() -> bool:
@@ -118,9 +122,11 @@ class CompiledDispatcher(Dispatcher):
 
     def typeof_pyval(self, value: Any) -> Any:
         """The type of an argument that C does not know at sight."""
+        if isinstance(value, UNLIKE_ARRAYS):
+            return types.pyobject
         try:
             return super().typeof_pyval(value)
-        except (NumbaTypeError, NumbaValueError):  # a masked array, an array of long doubles
+        except (NumbaTypeError, NumbaValueError):  # an array of long doubles
             return types.pyobject
 
     def insert(self, function: Any, args: tuple[Any, ...]) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from typing import Any
 from .. import pipeline
 from ..arguments import ArgNums, Around, flattened, like, matching, nesting_of
 from ..backend.cpu import load_adapter
-from ..compiled import Compiled, Specs, flat_leaves, without_masks
+from ..compiled import Compiled, Specs, flat_leaves, without_other_arrays
 from ..emit.adapter import leaves_of, print_adapter, unused
 from ..errors import NotDifferentiable
 from ..frontend.captures import fetched
@@ -145,7 +145,7 @@ class Directional(Derivative):
         except NotDifferentiable:
             return self.call
         if any(map(ty.is_tuple, types)):
-            self.call_by(without_masks(self.dispatcher, self.call))
+            self.call_by(without_other_arrays(self.dispatcher, self.call))
         compiled: Callable[..., Any] = self.dispatcher.insert(adapter, types)
         return compiled
 

@@ -163,6 +163,31 @@ class Arrays(Slices):
 
     # ------------------------------------------------------------------------------- making arrays
 
+    def unpacked(self, array: Any, count: int) -> tuple[Any, ...]:
+        """The items of an array, which must be so many."""
+        array = self.settled(array)
+        length = self.length(array)
+        if is_number(length) and length != count:
+            self.refuse(f"unpacking {length} items into {count}", instead="a name for each")
+        if length is not count:
+            fits = self.scalar("eq", length, count)
+            self.require(fits, "ValueError", f"an array unpacked into {count} needs that length")
+        return tuple(self.subscript(array, (k,)) for k in range(count))
+
+    def as_list(self, thing: Any) -> ArrayView:
+        """The elements as Python's numbers in a list."""
+        own = self.copy(thing) if isinstance(thing, ArrayView) else self.materialise(thing)
+        own.root.is_list = True
+        return own
+
+    def columns(self, rows: Any) -> tuple[Any, ...]:
+        """What `zip(*rows)` goes over: a list for each place in a row."""
+        rows = self.settled(rows)
+        if rows.ndim != 2 or not is_number(count := self.length(rows, 1)):
+            self.refuse(f"`*` of {describe(rows)}", instead="its columns by index")
+        whole = Slice(None, None, None)
+        return tuple(self.as_list(self.subscript(rows, (whole, k))) for k in range(count))
+
     def array_of(self, parts: tuple[Any, ...], dtype: Type | None = None) -> ArrayView:
         """`np.array` of nested tuples of scalars."""
         shape: list[int] = []
@@ -200,7 +225,10 @@ class Arrays(Slices):
         return view
 
     def stacked(self, parts: tuple[Any, ...], dtype: Type | None = None) -> ArrayView:
+        parts = tuple(self.as_array(part) for part in parts)
         inner = self.shape(parts[0])
+        if any(part.ndim != len(inner) for part in parts):
+            self.refuse("an array of parts of different dimensions", instead="parts of one shape")
         type = dtype or functools.reduce(ty.promote, (self.dtype(part) for part in parts))
         view = self.allocate((len(parts), *inner), type)
         for k, part in enumerate(parts):
@@ -298,7 +326,14 @@ class Arrays(Slices):
 
         def put(indices: Indices) -> None:
             operand = self.at(thing, self.narrowed(thing, indices)) if is_arraylike(thing) else thing
-            self.store(view, indices, function(self.at(view, indices), operand))
+            new = function(self.at(view, indices), operand)
+            if ty.is_integer(self.dtype(view)) and ty.is_float(self.as_value(new).type):
+                self.refuse(
+                    "an array of integers that floats change in place",
+                    "NumPy would raise an error here",
+                    "floats",
+                )
+            self.store(view, indices, new)
 
         self.nest(extents, put)
 

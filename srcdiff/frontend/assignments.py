@@ -25,9 +25,9 @@ from .things import (
     Nested,
     Reversed,
     Scalar,
+    Slice,
     Zipped,
     is_arraylike,
-    is_number,
     is_scalar,
 )
 from .trees import Tree
@@ -110,23 +110,36 @@ class Assignments(Expressions):
 
     def unpack(self, target: ast.Tuple | ast.List, thing: Any) -> None:
         count = len(target.elts)
-        if any(isinstance(element, ast.Starred) for element in target.elts):
-            self.refuse("`*` in an assignment", instead="each item by index", node=target)
-        if is_arraylike(thing):
-            thing = self.settled(thing)
-            length = self.length(thing)
-            if is_number(length) and length != count:
-                self.refuse(f"unpacking {length} items into {count}", instead="a name for each", node=target)
-            fits = self.scalar("eq", length, count)
-            self.require(fits, "ValueError", f"an array unpacked into {count} needs that length")
-            thing = tuple(self.subscript(thing, (k,)) for k in range(count))
+        star = next((k for k, part in enumerate(target.elts) if isinstance(part, ast.Starred)), None)
+        if star is not None:
+            thing = self.with_rest(thing, star, count - 1 - star, target)
+        elif is_arraylike(thing):
+            thing = self.unpacked(thing, count)
         if not isinstance(thing, tuple):
             self.refuse(f"unpacking {describe(thing)}", instead=f"a tuple of {count}", node=target)
         if len(thing) != count:
             self.refuse(f"unpacking {len(thing)} items into {count}", instead="a name for each", node=target)
         thing = tuple(self.settled(part) for part in thing)
         for element, part in zip(target.elts, thing, strict=True):
-            self.bind_target(element, part)
+            self.bind_target(element.value if isinstance(element, ast.Starred) else element, part)
+
+    def with_rest(self, thing: Any, before: int, behind: int, node: ast.AST) -> tuple[Any, ...]:
+        """The items of something, those between the first and the last as a list."""
+        if isinstance(thing, tuple) and len(thing) >= before + behind:
+            end = len(thing) - behind
+            return (*thing[:before], ListItems(thing[before:end]), *thing[end:])
+        if not is_arraylike(thing) or thing.ndim != 1:
+            self.refuse(f"`*` in an assignment of {describe(thing)}", instead="each item by index", node=node)
+        array = self.settled(thing)
+        enough = self.scalar("ge", self.length(array), before + behind)
+        self.require(enough, "ValueError", "not enough values to unpack")
+        rest = self.as_list(self.subscript(array, (Slice(before, -behind if behind else None, None),)))
+        first, last = range(before), range(-behind, 0)
+        return (
+            *(self.subscript(array, (k,)) for k in first),
+            rest,
+            *(self.subscript(array, (k,)) for k in last),
+        )
 
     def bind_subscript(self, target: ast.Subscript, thing: Any) -> None:
         array = self.expression(target.value)

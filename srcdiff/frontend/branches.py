@@ -149,6 +149,7 @@ class Joiner:
         if isinstance(a, Static) and isinstance(b, Static):
             which = f"which of {describe(a)} and {describe(b)} {said(name)} is"
             what = f"{which} depends on a condition that is not constant"
+            return Poison(what, "a number that says which, and an `if` where it is used")
         return Poison(what, "give it one type in both")
 
     def join_views(self, a: ArrayView, b: ArrayView, name: str) -> Any:

@@ -9,8 +9,11 @@ expressions become ops (`expressions.py`, `arrays.py`, `calls.py`), called funct
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from ..errors import NotDifferentiable
 from ..ir import types as ty
@@ -18,6 +21,7 @@ from ..ir.builder import Builder, constant
 from ..ir.core import IN_PLACE, Block, Function, Op, Value, loop_slots
 from ..ir.operators import current_builder, open_builders
 from ..primitives.custom import rules_of
+from .agreement import same
 from .captures import fetched
 from .custom import attempted, derived
 from .describe import describe
@@ -40,13 +44,13 @@ REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
     ast.Global: ("`global`", "writes outside the function cannot be undone", "return the value"),
     ast.Nonlocal: ("`nonlocal`", "writes outside the function cannot be undone", "return the value"),
     ast.ClassDef: ("a class inside a function", "objects carry no derivative here", "arrays and numbers"),
-    ast.Import: ("an import inside a function", "", "import at the top of the module"),
-    ast.ImportFrom: ("an import inside a function", "", "import at the top of the module"),
     ast.AsyncFor: ("`async for`", "", "a plain loop"),
     ast.AsyncWith: ("`async with`", "", "the block without it"),
     ast.AsyncFunctionDef: ("an `async def`", "", "a plain function"),
     ast.Match: ("`match`", "", "`if` and `elif`"),
 }
+QUIET = ("ignore", "warn", "print", "log")
+STABLE_MODULES = ("math", "cmath", "numpy", "scipy", "itertools", "functools", "operator")
 
 
 class Reader(LoopStatements):
@@ -72,6 +76,7 @@ class Reader(LoopStatements):
         reader.carried_float, reader.calls_large = self.carried_float, self.calls_large
         reader.large, reader.kept = self.large, self.kept
         reader.single_captures, reader.grown = self.single_captures, self.grown
+        reader.first_trips = self.first_trips
         reader.written_inside = self.written_inside
         return reader
 
@@ -136,6 +141,10 @@ class Reader(LoopStatements):
             case ast.While():
                 self.while_statement(node)
                 self.mark_bisection(node)
+            case ast.With() if self.is_of_no_effect(node):
+                self.statements(node.body)
+            case ast.Import() | ast.ImportFrom():
+                self.import_statement(node)
             case ast.Assert():
                 self.assertion(node)
             case ast.Delete():
@@ -155,6 +164,35 @@ class Reader(LoopStatements):
                 what, why, instead = REFUSED_STATEMENTS.get(type(node), (f"`{type(node).__name__}`", "", ""))
                 verb = "are" if what.endswith("blocks") else "is"
                 self.refuse(f"{what} {verb} not supported", why, instead)
+
+    def is_of_no_effect(self, node: ast.With) -> bool:
+        """Whether a context is `np.errstate`, which changes no value, and does not make NumPy raise."""
+        return all(
+            isinstance(call := item.context_expr, ast.Call)
+            and item.optional_vars is None
+            and same(self.expression(call.func), Static(np.errstate))
+            and not call.args
+            and all(
+                k.arg and isinstance(k.value, ast.Constant) and k.value.value in QUIET for k in call.keywords
+            )
+            for item in node.items
+        )
+
+    def import_statement(self, node: ast.Import | ast.ImportFrom) -> None:
+        """Bind what is imported, if it is of a module that is there already and that nobody changes."""
+        name = node.module if isinstance(node, ast.ImportFrom) else ""
+        for alias in node.names:
+            path = name or alias.name
+            module = sys.modules.get(path) if path.split(".")[0] in STABLE_MODULES else None
+            if module is None or getattr(node, "level", False) or alias.name == "*":
+                self.refuse("an import inside a function", instead="import at the top of the module")
+            if isinstance(node, ast.ImportFrom):
+                found = getattr(module, alias.name, None) or sys.modules.get(f"{path}.{alias.name}")
+                if found is None:
+                    self.refuse(f"`{alias.name}` is not in `{path}`", "Python would raise an error here")
+            else:
+                found = module if alias.asname else sys.modules[path.split(".")[0]]
+            self.frame.env[alias.asname or alias.name.split(".")[0]] = self.lifted(found)
 
     # ---------------------------------------------------------------------------------------- control
 

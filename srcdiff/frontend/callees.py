@@ -17,12 +17,13 @@ from ..errors import DifferentiationError, SourceUnavailable
 from ..ir import types as ty
 from ..ir.operators import current_builder
 from .canonicalise import RESULT, canonicalise, count_reads
+from .describe import describe
 from .list_names import growing_names, shared_names
 from .opaque import Arguments, OpaqueCalls
 from .recursion import CallSites, Reading
 from .scope import Frame
 from .source import FunctionSource, read_source
-from .things import LocalFunction, Poison, Static, is_arraylike
+from .things import LocalFunction, Poison, Spread, Static, is_arraylike
 
 
 class Callees(OpaqueCalls):
@@ -60,6 +61,8 @@ class Callees(OpaqueCalls):
             self.refuse(error.problem, error.reason, error.instead, node=node, kind=type(error))
         arguments = (*(self.lifted(x) for x in source.partial_args), *arguments)
         keywords = {**{k: self.lifted(v) for k, v in source.partial_keywords.items()}, **keywords}
+        if source.kind in ("vectorize", "guvectorize"):
+            self.refuse_spread(arguments, node)
         if source.kind == "vectorize":
             return self.elementwise(
                 lambda *xs: self.enter(source, self.bind(source, xs, {}, node), node), *arguments
@@ -125,6 +128,7 @@ class Callees(OpaqueCalls):
         node: ast.AST | None,
     ) -> dict[str, Any]:
         names = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        arguments = self.spread_out(arguments, spec, [name for name in names if name not in keywords], node)
         if spec.kwarg is not None:
             self.refuse("`**` in a signature", instead="named parameters", node=node)
         if len(arguments) > len(names) and spec.vararg is None:
@@ -153,6 +157,32 @@ class Callees(OpaqueCalls):
             if name not in env:
                 self.refuse(f"a call without the argument `{name}`", "it has no default", node=node)
         return {name: self.settled(thing, name) for name, thing in env.items()}
+
+    def refuse_spread(self, arguments: Arguments, node: ast.AST) -> None:
+        for argument in arguments:
+            if isinstance(argument, Spread):
+                self.refuse(f"`*` of {describe(argument.of)}", instead="each argument by itself", node=node)
+
+    def spread_out(
+        self, arguments: Arguments, spec: ast.arguments, names: list[str], node: ast.AST | None
+    ) -> Arguments:
+        """The arguments with the items of an array in the place of `*x`, as many as there are parameters for."""
+        found: list[Any] = []
+        for argument in arguments:
+            if not isinstance(argument, Spread):
+                found.append(argument)
+            elif (
+                spec.vararg is not None or spec.defaults or sum(isinstance(x, Spread) for x in arguments) > 1
+            ):
+                self.refuse(
+                    f"`*` of {describe(argument.of)}",
+                    "how many arguments it is is not known",
+                    "its items by index, or a function whose parameters have no defaults",
+                    node=node,
+                )
+            else:
+                found += self.unpacked(argument.of, len(names) - len(arguments) + 1)
+        return tuple(found)
 
     def enter(self, source: FunctionSource, env: dict[str, Any], node: ast.AST) -> Any:
         self.files.add(source.file)

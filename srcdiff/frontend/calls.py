@@ -14,6 +14,7 @@ from ..errors import UnsupportedDtype
 from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
+from ..primitives import REGISTRY
 from ..primitives.custom import bare, rules_of
 from ..primitives.record import Primitive, row_of
 from .callees import Callees, is_readable
@@ -41,12 +42,18 @@ from .things import (
 )
 from .trees import Tree
 
+OF_BOOLEANS = {"add": "or", "mul": "and", "sub": "sub"}  # what NumPy's operators are of masks
+
 
 class Calls(Callees):
     """Decides what a call means."""
 
     def attribute(self, thing: Any, name: str, node: ast.AST) -> Any:
         """What `thing.name` stands for; `expressions.py` has it."""
+        raise NotImplementedError
+
+    def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
+        """`a + b` and its like; `operators.py` has it."""
         raise NotImplementedError
 
     # -------------------------------------------------------------------------------------- dispatch
@@ -56,6 +63,12 @@ class Calls(Callees):
             return self.call_method(function, arguments, dict(keywords), node)
         if isinstance(function, LocalFunction):
             return self.inline_local(function, arguments, dict(keywords), node)
+        if (
+            not isinstance(function, Static)
+            or rules_of(function.value)
+            or not self.reads_source(function.value)
+        ):
+            self.refuse_spread(arguments, node)
         if isinstance(function, PulledBack):
             return pull_back(self, function, arguments, keywords, node)
         if isinstance(function, (Tree, NamedItems)) and hasattr(function.kind, "__call__"):  # noqa: B004
@@ -108,6 +121,25 @@ class Calls(Callees):
             and is_readable(target)
         )
 
+    def of_booleans(self, name: str, *operands: Any) -> str:
+        """The primitive that an operator is of booleans: NumPy's `+` of masks is `or`."""
+        if name not in OF_BOOLEANS or not all(
+            (is_arraylike(x) or is_scalar(x)) and ty.is_boolean(self.dtype(x)) for x in operands
+        ):
+            return name
+        of_arrays = any(map(is_arraylike, operands))
+        if name == "sub" and of_arrays:
+            self.refuse("`-` of masks", "NumPy would raise an error here", "`a ^ b`")
+        if of_arrays or name == "mul":
+            return OF_BOOLEANS[name]
+        if not self.frame.numba_rules:
+            self.refuse(
+                f"`{REGISTRY[name].text.format('a', 'b')}` of booleans",
+                "those of Python are added as integers, those of NumPy joined by `or`",
+                "`int(a) + int(b)`",
+            )
+        return name
+
     def apply(
         self, row: Primitive, target: Any, arguments: Arguments, keywords: dict[str, Any], node: ast.AST
     ) -> Any:
@@ -150,6 +182,7 @@ class Calls(Callees):
                 "it takes one number",
                 f"`np.{name}`" if hasattr(np, name) else "a loop over the elements",
             )
+        name = self.of_booleans(name, *arguments)
         if isinstance(target, np.ufunc) or any(is_arraylike(x) for x in arguments):
             return self.elementwise(lambda *xs: self.scalar(name, *xs), *arguments)
         return self.scalar(name, *arguments)
@@ -224,6 +257,8 @@ class Calls(Callees):
             items = known_items(self, arguments[0] if arguments else ())
             if items is not None:
                 return ListItems(items) if target is list else items
+            if is_arraylike(arguments[0]) and arguments[0].ndim == 1:
+                return self.as_list(arguments[0])
         if issubclass(target, BaseException):
             return Static(target)
         if target in (np.finfo, np.iinfo) and len(arguments) == 1:
@@ -250,6 +285,8 @@ class Calls(Callees):
             self.refuse_method(name, node)
         if is_scalar(thing):
             return conjugate(self, thing) if name in NUMBER_METHODS else thing
+        if name in ("conj", "conjugate") and not is_complex(self, thing) and not arguments:
+            return thing  # no copy, other than `np.conj`
         if is_list(thing):
             if name == "copy" and not arguments and not keywords:
                 return self.list_slice(thing) if isinstance(thing, ArrayView) else self.materialise(thing)
@@ -261,6 +298,8 @@ class Calls(Callees):
         if name in OWN_METHODS:
             target = getattr(np.ndarray, name)
             return call_library(self, target, OWN_METHODS[name], (thing, *arguments), keywords)
+        if name == "tolist" and thing.ndim == 1:
+            return self.as_list(thing)
         if name == "fill":
             self.fill(thing, arguments[0])
             return Static(None)

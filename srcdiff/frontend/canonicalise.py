@@ -57,6 +57,8 @@ class Canonicaliser:
                     return done + [assign(name, True, statement) for name in jumps.skips]
                 case ast.Raise():
                     return [*done, statement]
+                case ast.While() if binds(statement.test) and not statement.orelse:
+                    return done + self.sequence([with_test_inside(statement), *rest], jumps)
                 case ast.For() | ast.While():
                     before, loop, after = self.loop(statement)
                     return done + before + [loop] + self.sequence(after + rest, jumps)
@@ -118,6 +120,18 @@ class Canonicaliser:
             tail = [guard(skip, [], others, statement)] if others else []
             return [assign(skip, False, statement), filled(new), *tail]
         return [filled(new)]
+
+
+def binds(test: ast.expr) -> bool:
+    return any(isinstance(node, ast.NamedExpr) for node in ast.walk(test))
+
+
+def with_test_inside(statement: ast.While) -> ast.While:
+    """`while x := f(): ...` as `while True: if not (x := f()): break; ...`."""
+    test = ast.copy_location(ast.UnaryOp(ast.Not(), statement.test), statement.test)
+    leave = ast.copy_location(ast.If(test, [ast.copy_location(ast.Break(), statement)], []), statement)
+    always = ast.copy_location(ast.Constant(True), statement.test)
+    return ast.copy_location(ast.While(always, [leave, *statement.body], []), statement)
 
 
 def filled(statement: ast.If) -> ast.If:

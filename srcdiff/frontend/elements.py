@@ -86,12 +86,6 @@ class Elements(Scalars):
             size = self.scalar("mul", size, n)
         return size
 
-    def require(self, condition: Scalar, error: str, message: str) -> None:
-        """Raise in the generated program unless the condition holds."""
-        if condition is True:
-            return
-        current_builder().effect("require", (self.as_value(condition),), {"error": error, "message": message})
-
     # ------------------------------------------------------------------------------------- reading
 
     def at(self, thing: Any, indices: Indices) -> Scalar:

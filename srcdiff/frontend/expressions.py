@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import enum
+import math
 import types
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,12 @@ from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Value
 from .calls import NUMBER_METHODS
+from .comprehensions import OVER, as_list, as_sum, mapped
 from .describe import describe
 from .growing import GrowingLists
 from .library.builtin import range_elements, reversed_range
 from .library.complex_numbers import imag, real
+from .library.joining import joined_by_index
 from .library.structures import attribute_of, is_dict, item_of, joined_dicts, key_of, known_range
 from .names import FROZEN_MODULES
 from .scope import Frame
@@ -32,7 +36,9 @@ from .things import (
     Range,
     Scalar,
     Slice,
+    Spread,
     Static,
+    Zipped,
     is_arraylike,
     is_number,
     is_scalar,
@@ -47,6 +53,10 @@ REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.Await: ("`await`", "a plain call"),
     ast.Starred: ("`*` unpacking", "each item by index"),
 }
+
+# What goes once over all items of a generator. After the first that decides, `any` and `all` of Python look at no more;
+# here they do.
+CONSUMERS = (sum, min, max, any, all, math.prod)
 
 
 class Expressions(GrowingLists):
@@ -84,7 +94,7 @@ class Expressions(GrowingLists):
             case ast.Dict():
                 return self.dict_of(node)
             case ast.DictComp():
-                return self.comprehension(node)
+                return self.dict_comprehension(node)
             case ast.Tuple():
                 return self.items(node.elts)
             case ast.List():
@@ -163,11 +173,19 @@ class Expressions(GrowingLists):
                 if frame and isinstance(frame.env[name], (ListItems, Growing)):
                     return self.pop(name, frame, node)
         function = self.expression(node.func)
-        if isinstance(function, Static) and function.value in (min, max, sum) and len(node.args) == 1:
-            if isinstance(node.args[0], ast.GeneratorExp):
-                argument = node.args[0]
-                listed = ast.copy_location(ast.ListComp(argument.elt, argument.generators), argument)
-                return self.call(function, (self.comprehension(listed),), {}, node)
+        if isinstance(function, Static) and function.value is map and len(node.args) > 1:
+            of = tuple(map(self.expression, node.args[1:]))
+            over = of[0] if len(of) == 1 else Zipped(of)
+            return self.made_list_of(mapped(node), self.settled_iterable(over))
+        if isinstance(function, Static) and len(node.args) == 1 and not node.keywords:
+            argument = node.args[0]
+            if isinstance(argument, ast.GeneratorExp) and function.value in CONSUMERS:
+                over = self.gone_over(argument.generators[0])
+                items = self.items_beforehand(argument, over)
+                if items is None and function.value is sum:
+                    return self.as_loops(as_sum(argument), over, argument)
+                listed = self.as_loops(as_list(argument), over, argument) if items is None else items
+                return self.call(function, (listed,), {}, node)
         for keyword in node.keywords:
             if keyword.arg is None:
                 self.refuse("`**` in a call", instead="each argument by name", node=keyword.value)
@@ -179,6 +197,11 @@ class Expressions(GrowingLists):
                 arguments.append(thing)
             elif isinstance(thing, tuple):
                 arguments += thing
+            elif is_arraylike(thing) and isinstance(function, Static) and function.value is zip:
+                return self.columns(thing)
+            elif is_arraylike(thing):
+                length = self.length(thing)
+                arguments += self.unpacked(thing, length) if is_number(length) else [Spread(thing)]
             else:
                 self.refuse(f"`*` of {describe(thing)}", instead="each argument by itself", node=item)
         keywords = {str(k.arg): thing for k, thing in zip(node.keywords, things[len(given) :], strict=True)}
@@ -271,6 +294,8 @@ class Expressions(GrowingLists):
     def pick(self, thing: Any, items: tuple[Any, ...]) -> Any:
         if is_dict(thing):
             return item_of(self, thing, items)
+        if isinstance(thing, Static) and thing.value in (np.r_, np.c_):
+            return joined_by_index(self, items, of_columns=thing.value is np.c_)
         if isinstance(thing, Static) and isinstance(thing.value, dict):
             self.refuse(
                 "a dict whose keys are no strings and integers",
@@ -312,41 +337,59 @@ class Expressions(GrowingLists):
 
     # --------------------------------------------------------------------- comprehensions, nested functions
 
-    def comprehension(self, node: ast.ListComp | ast.DictComp) -> Any:
-        if len(node.generators) != 1 or node.generators[0].ifs:
-            self.refuse(
-                "a list comprehension with a condition, or over two ranges",
-                "its length is not known beforehand",
-                "a loop that fills an array",
-                node=node,
-            )
+    def comprehension(self, node: ast.ListComp) -> Any:
+        return self.made_list_of(node, self.gone_over(node.generators[0]))
+
+    def gone_over(self, generator: ast.comprehension) -> Any:
+        return self.settled_iterable(self.expression(generator.iter))
+
+    def made_list_of(self, node: ast.ListComp | ast.GeneratorExp, over: Any) -> Any:
+        items = self.items_beforehand(node, over)
+        return self.as_loops(as_list(node), over, node) if items is None else items
+
+    def as_loops(self, tree: ast.FunctionDef, over: Any, node: ast.expr) -> Any:
+        return self.listed(
+            self.run(tree, Frame(self.frame.source, {OVER: over}, parent=self.frame), node, node)
+        )
+
+    def element(self, generator: ast.comprehension, item: Any, made: Callable[[], Any]) -> Any:
+        """What a comprehension makes of an item that it goes over."""
+        frame = self.frame
+        self.frame = Frame(frame.source, {}, frame.reads, parent=frame)
+        try:
+            self.bind_target(generator.target, item)
+            return made()
+        finally:
+            self.frame = frame
+
+    def dict_comprehension(self, node: ast.DictComp) -> Tree:
         generator = node.generators[0]
         over = self.expression(generator.iter)
-        frame = self.frame
+        items = known_range(over) if isinstance(over, Range) else self.written_out(over)
+        if items is None or len(node.generators) > 1 or generator.ifs:
+            self.refuse(
+                "a dict comprehension whose keys are not known beforehand",
+                instead="arrays filled in a loop",
+                node=node,
+            )
+
+        def entry() -> Tree:
+            key = key_of(self, self.expression(node.key))
+            return Tree(dict, (key,), (self.settled(self.expression(node.value)),))
+
+        return joined_dicts(Tree(dict, (), ()), *(self.element(generator, item, entry) for item in items))
+
+    def items_beforehand(self, node: ast.ListComp | ast.GeneratorExp, over: Any) -> Any:
+        """The items of a comprehension, or an array of them; None where their number or their shape is known only
+        when they are made."""
+        generator = node.generators[0]
+        if len(node.generators) > 1 or generator.ifs:
+            return None
 
         def element(item: Any) -> Any:
-            inner = Frame(frame.source, {}, frame.reads, parent=frame)
-            self.frame = inner
-            try:
-                self.bind_target(generator.target, item)
-                if isinstance(node, ast.DictComp):
-                    key = key_of(self, self.expression(node.key))
-                    return Tree(dict, (key,), (self.settled(self.expression(node.value)),))
-                return self.settled(self.expression(node.elt))
-            finally:
-                self.frame = frame
+            return self.element(generator, item, lambda: self.settled(self.expression(node.elt)))
 
         items = self.written_out(over)
-        if isinstance(node, ast.DictComp):
-            if isinstance(over, Range):
-                items = known_range(over)
-            if items is None:
-                self.refuse(
-                    "a dict comprehension whose keys are not known beforehand",
-                    instead="arrays filled in a loop",
-                    node=node,
-                )
-            return joined_dicts(Tree(dict, (), ()), *map(element, items))
         if items is not None:
             return ListItems(element(item) for item in items)
         length, item_at = self.iteration(over)
@@ -363,7 +406,7 @@ class Expressions(GrowingLists):
             shape = self.shape(sample) if is_arraylike(sample) else ()
         self.memory, self.frame.env = memory, env
         if any(isinstance(n, Value) for n in shape) or not (is_scalar(sample) or is_arraylike(sample)):
-            self.refuse(f"a list of {describe(sample)}", instead="an array filled in a loop")
+            return None
         listed = self.materialise(Elementwise((length, *shape), at, frozenset()))
         listed.root.is_list = True
         return listed
@@ -376,9 +419,9 @@ class Expressions(GrowingLists):
         return LocalFunction(
             node,
             self.frame,
-            tuple(self.expression(x) for x in spec.defaults),
+            tuple(self.settled(self.expression(x)) for x in spec.defaults),
             {
-                a.arg: self.expression(x)
+                a.arg: self.settled(self.expression(x))
                 for a, x in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
                 if x is not None
             },

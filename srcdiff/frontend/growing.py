@@ -25,14 +25,14 @@ from typing import Any, NoReturn, TypeAlias
 from ..errors import AliasError
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import IN_PLACE, Op, Value, loop_slots
-from ..ir.operators import current_builder, open_builders
+from ..ir.core import IN_PLACE, Value, loop_slots
+from ..ir.operators import current_builder
 from ..ir.types import Type
 from .agreement import same
 from .captures import fetched
 from .describe import describe
 from .iteration import Iteration
-from .scope import Frame, ReadAgain
+from .scope import Frame, ReadAgain, maker_of
 from .things import (
     ArrayView,
     Axis,
@@ -103,7 +103,7 @@ class GrowingLists(Iteration):
             return None
         name = targets[0].id
         site = self.frame.source.function.__code__, self.frame.path, node.lineno, node.col_offset
-        made = Made(site, current_builder(), len(self.loops), dict(self.frame.env), dict(self.memory))
+        made = Made(site, current_builder(), len(self.loops), self.frame.visible, dict(self.memory))
         self.frame.lists[name] = made
         known = self.grown.get(site)
         settled = self.settled(items)
@@ -129,7 +129,7 @@ class GrowingLists(Iteration):
         self.memory[count] = self.as_value(0, ty.int64)
         growing = Growing(root, count, is_open)
         for item in items:
-            self.put(growing, item, self.current_node)
+            self.put(growing, self.as_item(item), self.current_node)
         return growing
 
     def length_of(self, terms: Terms, made: Made) -> Length:
@@ -159,23 +159,34 @@ class GrowingLists(Iteration):
         for item in items:
             self.append(name, frame, self.settled(item), node)
 
+    def as_item(self, thing: Any) -> Any:
+        """An item of a list that has room: numbers of one kind in a tuple become a row."""
+        if not isinstance(thing, tuple) or not thing or not all(map(is_scalar, thing)):
+            return thing
+        types = [part.type for part in thing if isinstance(part, Value)]
+        if len({(ty.is_differentiable(type), ty.is_boolean(type)) for type in types}) > 1:
+            return thing
+        row = self.array_of(thing)
+        row.root.is_list = True
+        return row
+
     def append(self, name: str, frame: Frame, thing: Any, node: ast.AST) -> None:
         made, held = self.list_of(name, frame, node)
         if isinstance(held, Growing):
+            thing = self.as_item(thing)
             self.learn(made, thing, node)
             self.forget_lengths(held)
             self.put(held, thing, node)
         elif current_builder() is made.builder:
             made.held = frame.env[name] = ListItems((*held, thing))
         else:
-            for item in held:
-                self.learn(made, item, None)
-            self.learn(made, thing, node)
+            for item in (*held, thing):
+                self.learn(made, self.as_item(item), node if item is thing else None)
 
     def give_room(self, made: Made, items: ListItems) -> NoReturn:
         """Read the function again with a list of these items as one with room: what is done with it needs that."""
         for item in items:
-            self.learn(made, item, None)
+            self.learn(made, self.as_item(item), None)
         self.grown.setdefault(made.site, Grown(ty.float64, (), is_guess=True))
         raise ReadAgain
 
@@ -473,15 +484,6 @@ class GrowingLists(Iteration):
             else:
                 return None
         return "length", names[version], axis
-
-
-def maker_of(value: Value) -> Op | None:
-    """The op that made a value, in the blocks under construction."""
-    for builder in reversed(open_builders.get()):
-        for op in reversed(builder.ops):
-            if value in op.results:
-                return op
-    return None
 
 
 def is_place_in(items: ListItems, index: tuple[Any, ...]) -> bool:

@@ -16,7 +16,7 @@ from .describe import describe
 from .library.builtin import range_elements, range_length
 from .library.structures import known_items
 from .operators import Operators
-from .things import ArrayView, Elementwise, Enumerated, Range, Reversed, Scalar, Zipped, is_number
+from .things import ArrayView, Elementwise, Enumerated, Nested, Range, Reversed, Scalar, Zipped, is_number
 
 
 class Iteration(Operators):
@@ -69,6 +69,8 @@ class Iteration(Operators):
                 for other, _ in pairs[1:]:
                     n = n if n is other else self.scalar("min", n, other)
                 return n, lambda k: tuple(item(k) for _, item in pairs)
+            case Nested():
+                return self.counted_through(thing)
             case Reversed():
                 n, item = self.iteration(thing.of)
 
@@ -81,6 +83,22 @@ class Iteration(Operators):
                 return n, from_end
             case _:
                 self.refuse(f"a loop over {describe(thing)}", instead="a loop over `range(...)` or an array")
+
+    def counted_through(self, thing: Nested) -> tuple[Scalar, Any]:
+        """What several things go over, the last one fastest, at the number of the trip."""
+        spans = [self.iteration(part) for part in thing.of]
+
+        def at(k: Scalar) -> tuple[Any, ...]:
+            places: list[Any] = []
+            for n, item in reversed(spans):
+                place = self.scalar("mod", k, n)
+                self.never_below_zero(place)
+                k = self.scalar("floordiv", k, n)
+                self.never_below_zero(k)
+                places.insert(0, item(place))
+            return tuple(places)
+
+        return self.product(tuple(n for n, _ in spans)), at
 
     def counted(self, k: Scalar, start: Scalar) -> Scalar:
         return k if is_number(start) and start == 0 else self.scalar("add", k, start)

@@ -244,7 +244,9 @@ def orthogonalise(calls: Calls, a: Any, mode: Any = "reduced") -> Any:
 
 def power(calls: Calls, a: Any, n: Any) -> Any:
     """`np.linalg.matrix_power`, by squaring as NumPy does it."""
-    a = matrix(calls, a, "np.linalg.matrix_power")
+    given, a = a, matrix(calls, a, "np.linalg.matrix_power")
+    if n == 1 and isinstance(given, ArrayView):
+        return given
     if not isinstance(n, int):
         calls.refuse(
             "`np.linalg.matrix_power` with a power that is not a constant", instead="a loop of products"

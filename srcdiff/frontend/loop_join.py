@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from ..errors import AliasError
@@ -87,6 +87,8 @@ class LoopParts:
     condition: Callable[[], Value] | None = None
     index: str = ""  # what the index is called if the user has no name for it
     checkpoint: bool = False  # whether the reverse sweep makes its trips again
+    site: Any = None  # where it is in the source, if its first trip may be read apart
+    before: str = "before this loop"  # when what it carries is as it starts
 
 
 class LoopJoin:
@@ -378,20 +380,20 @@ class LoopJoin:
     def leave(self, initial: Any, parameter: Any, after: Any, name: str, path: Any) -> Any:
         """Close the slots of one name; gives what it stands for behind the loop."""
         scope = self.scope
-        changes = (
-            f"{said(name)} is {describe(initial)} before this loop and {describe(after)} after a trip of it"
-        )
+        changes = f"{said(name)} is {describe(initial)} {self.parts.before} and {describe(after)} after a trip of it"
         instead = "use another name"
         if isinstance(initial, ArrayView) and isinstance(after, ArrayView):
             kinds = [ty.name_of(x.root.type.dtype) for x in (initial, after)]
             if kinds[0] != kinds[1]:
-                changes = f"{said(name)} holds {kinds[0]} before this loop and {kinds[1]} after a trip of it"
+                changes = (
+                    f"{said(name)} holds {kinds[0]} {self.parts.before} and {kinds[1]} after a trip of it"
+                )
                 instead = "an array of the second type before the loop"
         match parameter, after:
             case Poison(), _:
                 return initial if same(initial, after) else parameter
             case _, Poison():
-                self.poison(path, after)
+                self.poison(path, after if after.loop else replace(after, loop=self.parts.site))
             case Value(), _ if is_scalar(after):
                 weak = is_number(initial) and path not in self.widened
                 type = join_types(initial if weak else parameter, after)
@@ -411,9 +413,10 @@ class LoopJoin:
                 return self.leave_array(initial, parameter.root, after.root, name, path)
             case ArrayView(), ArrayView() if not after.whole:
                 what = f"{said(name)} names a part of an array before this loop, and another one in it"
-                self.poison(path, Poison(what, "give it another name inside the loop"))
+                self.poison(path, Poison(what, "a copy of it, or another name inside the loop"))
             case _:
-                return initial if same(initial, after) else self.poison(path, Poison(changes, instead))
+                poison = Poison(changes, instead, loop=self.parts.site)
+                return initial if same(initial, after) else self.poison(path, poison)
 
     def leave_array(self, initial: ArrayView, parameter: Root, after: Root, name: str, path: Any) -> Any:
         slot = self.pointers[parameter]

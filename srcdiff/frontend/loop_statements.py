@@ -4,14 +4,24 @@ for k in range(n): ...            a loop with the range as its bounds
 for w, b in layers: ...           each trip by itself, since the items may differ in type
 for k in checkpoint(range(n)):    a loop over segments around the loop over the trips of one
 for i, j in np.ndindex(n, m):     a loop over each range, one inside the other
+
+Where a trip leaves something of another kind in a name than was there before the loop, and a later trip reads it, the
+first trip is read apart, before a loop over the others:
+
+    best = None                                best = None
+    for x in xs:                               if len(xs) > 0:
+        if best is None or x < best:     ->        best = xs[0]
+            best = x                               for x in xs[1:]:
+                                                       if x < best: best = x
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from ..ir import types as ty
 from ..ir.builder import constant
@@ -24,12 +34,18 @@ from .library.builtin import range_length
 from .library.structures import has_items, known_range
 from .list_names import lists_in
 from .loop_join import LoopParts
+from .scope import ReadAgain
 from .searches import halves_bracket
-from .things import ArrayView, Growing, ListItems, Nested, Range, Segmented
+from .things import ArrayView, Growing, ListItems, Nested, Poison, Range, Segmented, is_number
 
 
 class LoopStatements(Assignments):
     """Reads loops."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Loops whose first trip is read apart, each with what it binds and is read behind it.
+        self.first_trips: dict[Any, str] = {}
 
     def for_statement(self, node: ast.For) -> None:
         self.iterated += [(self.frame, name) for name in lists_in(node.iter)]
@@ -54,11 +70,12 @@ class LoopStatements(Assignments):
             stop,
             self.exposed(node),
             bind=lambda index: self.bind_target(node.target, index),
+            site=self.site(node),
         )
         if isinstance(over, Segmented):
             self.segmented(over, parts)
             return
-        if isinstance(over, Nested):
+        if isinstance(over, Nested) and not parts.stop:
             self.one_inside_the_other(over, parts)
             return
         bounds, item = self.bounds_and_items(self.settled_iterable(over))
@@ -79,17 +96,13 @@ class LoopStatements(Assignments):
         stop: str = getattr(node, "stop", "")
 
         def trips(k: int) -> None:
-            if k == len(items) or self.dead:
+            if k == len(items):
                 return
             self.bind_target(node.target, items[k])
             if stop:
                 self.frame.env[stop] = False
             self.statements(node.body)
-            stopped = self.frame.env.get(stop, False) if stop else False
-            if stopped is False:
-                trips(k + 1)
-            elif isinstance(stopped, Value):
-                self.branch(stopped, lambda: None, lambda: trips(k + 1))
+            self.unless(self.frame.env.get(stop, False), lambda: trips(k + 1))
 
         trips(0)
 
@@ -122,11 +135,6 @@ class LoopStatements(Assignments):
 
     def one_inside_the_other(self, over: Nested, parts: LoopParts) -> None:
         """A loop over each of several things, of which the innermost one binds where all of them are."""
-        if parts.stop:
-            self.refuse(
-                "`break` or `return` in a loop over several ranges",
-                instead="loops one inside the other, or a condition around its body",
-            )
         spans = [self.bounds_and_items(thing) for thing in over.of]
         at: dict[int, Any] = {}
 
@@ -167,8 +175,73 @@ class LoopStatements(Assignments):
                 stop,
                 self.exposed(node) | {name for name in test_names if name in assigned},
                 condition=condition,
+                site=self.site(node),
             )
         )
+
+    # ------------------------------------------------------------------------------------- first trips
+
+    def site(self, node: ast.AST) -> Any:
+        return self.frame.source.function.__code__, self.frame.path, node.lineno, node.col_offset  # type: ignore[attr-defined]
+
+    def read_first_trip_apart(self, site: Any, name: str) -> NoReturn:
+        behind = "" if any(parts.site == site for _, parts, _, _ in self.loops) else name
+        self.first_trips[site] = self.first_trips.get(site) or behind
+        raise ReadAgain
+
+    def loop(self, parts: LoopParts) -> None:
+        if parts.checkpoint or parts.site not in self.first_trips:
+            super().loop(parts)
+            return
+        runs, first, others = self.divided(parts)
+        trips = functools.partial(self.first_and_others, first, others)
+        if runs is True:
+            trips()
+        elif runs is not False and self.first_trips[parts.site]:
+            name = self.first_trips[parts.site]
+            message = f"a loop makes no trip, so that `{name}` stays what it was before it"
+            self.require(runs, "ValueError", message)
+            trips()
+        elif runs is not False:
+            self.branch(self.as_value(runs), trips, lambda: None)
+            for name in parts.assigned:
+                thing = self.frame.env.get(name)
+                if isinstance(thing, Poison):
+                    self.frame.env[name] = replace(thing, loop=parts.site)
+
+    def divided(self, parts: LoopParts) -> tuple[Any, LoopParts, LoopParts]:
+        """Whether a loop makes a trip, its first trip, and the loop over the others."""
+        others = replace(parts, site=None, before="after the first trip of this loop")
+        if parts.bounds is None:
+            assert parts.condition is not None
+            holds = parts.condition()
+            return holds.constant if holds.is_constant else holds, parts, others
+        start, stop, step = (bound.constant if bound.is_constant else bound for bound in parts.bounds)
+        if is_number(step):
+            runs = self.scalar("lt", *((start, stop) if step > 0 else (stop, start)))
+        else:
+            runs = self.scalar("lt", 0, range_length(self, Range(start, stop, step)))
+        second = self.scalar("add", start, step)
+        bind = parts.bind
+        first = replace(parts, bind=None if bind is None else lambda _: bind(start))
+        return runs, first, replace(others, bounds=self.range_of(Range(second, stop, step)))
+
+    def first_and_others(self, first: LoopParts, others: LoopParts) -> None:
+        if first.stop:
+            self.frame.env[first.stop] = False
+        if first.bind is not None:
+            first.bind(None)
+        first.body()
+        self.unless(self.frame.env.get(first.stop, False), lambda: self.loop(others))
+
+    def unless(self, stopped: Any, then: Callable[[], None]) -> None:
+        """Go on, unless a `break` or `return` has been met."""
+        if self.dead or stopped is True:
+            return
+        if stopped is False:
+            then()
+        else:
+            self.branch(stopped, lambda: None, then)
 
     def picks_parts(self, node: ast.For) -> bool:
         """Whether the index of a loop is one into items of known number that are no numbers: `Ws[k]`, `p.layers[k]`."""

@@ -13,7 +13,7 @@ import ast
 import builtins
 import types
 from collections.abc import Container, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class Names(Reductions):
             if name in frame.env:
                 thing = frame.env[name]
                 if isinstance(thing, Poison):
+                    if thing.loop is not None:
+                        self.read_first_trip_apart(thing.loop, name)
                     self.refuse(thing.problem, instead=thing.instead, node=node, kind=thing.kind)
                 flag = frame.env.get(name + FLAG, True)
                 if flag is not True:
@@ -61,6 +63,10 @@ class Names(Reductions):
             frame = frame.parent
         self.carried_from_trip_to_trip(name, None)
         return self.outside(name, node)
+
+    def read_first_trip_apart(self, site: Any, name: str) -> NoReturn:
+        """Read the function again, with the first trip of a loop that binds a name apart from the others."""
+        raise NotImplementedError
 
     def frame_of(self, name: str) -> Frame | None:
         """The function that is read whose variable a name is."""

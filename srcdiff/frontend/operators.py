@@ -10,24 +10,29 @@ Operands are read from left to right, and none may write what an earlier one has
 from __future__ import annotations
 
 import ast
+import functools
 from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..primitives import REGISTRY
-from .calls import Calls
+from .calls import OF_BOOLEANS, Calls
 from .describe import describe
 from .library.products import matmul
 from .library.structures import is_dict, joined_dicts
 from .things import (
     ArrayView,
     Elementwise,
+    Formatted,
     ListItems,
     Method,
     Poison,
+    Range,
     Scalar,
     Static,
     is_arraylike,
@@ -115,6 +120,9 @@ class Operators(Calls):
                     f"`{REGISTRY[name].text.format('a', 'b')}` with {describe(thing)}",
                     "only numbers and arrays carry a derivative",
                 )
+        if isinstance(a, bool) and isinstance(b, bool) and name in OF_BOOLEANS:
+            a, b = int(a), int(b)
+        name = self.of_booleans(name, a, b)
         return self.elementwise(lambda x, y: self.scalar(name, x, y), a, b)
 
     def repeated(self, item: Scalar, count: Value) -> ArrayView:
@@ -128,8 +136,10 @@ class Operators(Calls):
     def unary(self, op: ast.unaryop, thing: Any) -> Any:
         match op:
             case ast.UAdd():
-                return thing
+                return thing if is_scalar(thing) else self.call_here(Static(np.positive), thing)
             case ast.USub():
+                if is_arraylike(thing) and ty.is_boolean(self.dtype(thing)):
+                    self.refuse("`-` of a mask", "NumPy would raise an error here", "`~mask`")
                 return self.elementwise(lambda x: self.scalar("neg", x), thing)
             case ast.Invert():
                 if isinstance(thing, bool) or ty.is_boolean(self.dtype(thing)) and is_scalar(thing):
@@ -161,36 +171,22 @@ class Operators(Calls):
     def compare(self, node: ast.Compare) -> Any:
         things = self.in_order([node.left, *node.comparators])
         terms = [self.compare_two(op, *pair) for op, pair in zip(node.ops, pairwise(things), strict=True)]
-        result = terms[0]
-        for term in terms[1:]:
-            if result is False or term is False:
-                return False
-            result = term if result is True else result if term is True else self.scalar("and", result, term)
-        return result
+        return functools.reduce(self.both, terms)
 
     def compare_two(self, op: ast.cmpop, a: Any, b: Any) -> Any:
         match op:
+            case ast.Is() | ast.IsNot() if self.frame.numba_rules and all(map(self.may_be_boolean, (a, b))):
+                return self.compare_two(ast.Eq() if isinstance(op, ast.Is) else ast.NotEq(), a, b)
             case ast.Is() | ast.IsNot():
-                if not (isinstance(a, Static) or isinstance(b, Static) or is_number(a) or is_number(b)):
-                    self.refuse("`is` between values", instead="`==`")
-                x = a.value if isinstance(a, Static) else a
-                y = b.value if isinstance(b, Static) else b
-                return (x is y) == isinstance(op, ast.Is)
+                return self.identical(a, b) == isinstance(op, ast.Is)
+            case _ if isinstance(a, Formatted) or isinstance(b, Formatted):
+                self.refuse(
+                    "comparing an f-string", "what it comes to is not known", "its values by themselves"
+                )
             case ast.In() | ast.NotIn():
                 if isinstance(a, Static) and isinstance(b, Static) and isinstance(b.value, str):
                     return (a.value in b.value) == isinstance(op, ast.In)
-                if is_dict(b):
-                    b = tuple(map(self.lifted, b.names))
-                if not isinstance(b, tuple):
-                    self.refuse(f"`in` {describe(b)}", instead="`==`, or a loop")
-                hits = [self.compare_two(ast.Eq(), a, item) for item in b]
-                if any(hit is True for hit in hits):
-                    result: Any = True
-                else:
-                    result = False
-                    for hit in hits:
-                        if hit is not False:
-                            result = hit if result is False else self.scalar("or", result, hit)
+                result = self.contains(b, a)
                 return result if isinstance(op, ast.In) else self.unary(ast.Not(), result)
             case _:
                 name = COMPARE[type(op)]
@@ -205,18 +201,55 @@ class Operators(Calls):
                 return name == "ne"
             return (x == y) == (name == "eq")
         if isinstance(a, tuple) and isinstance(b, tuple) and name in ("eq", "ne"):
-            if len(a) != len(b):
+            if len(a) != len(b) or isinstance(a, ListItems) != isinstance(b, ListItems):
                 return name == "ne"
-            result = True
-            for x, y in zip(a, b, strict=True):
-                term = self.compare_two(ast.Eq(), x, y)
-                result = (
-                    term if result is True else result if term is True else self.scalar("and", result, term)
-                )
+            terms = [self.compare_two(ast.Eq(), x, y) for x, y in zip(a, b, strict=True)]
+            result = functools.reduce(self.both, terms, True)
             return result if name == "eq" else self.unary(ast.Not(), result)
         if isinstance(a, tuple) and isinstance(b, tuple) or is_list(a) or is_list(b):
             self.refuse("comparing lists or tuples", "they are compared item by item", "each item by itself")
         return self.elementwise(lambda x, y: self.scalar(name, x, y), a, b)
+
+    def contains(self, things: Any, thing: Any) -> Any:
+        """`thing in things`"""
+        if is_dict(things):
+            things = tuple(map(self.lifted, things.names))
+        if is_scalar(thing) and is_arraylike(things):
+            equal = self.elementwise(lambda x: self.scalar("eq", x, thing), things)
+            return self.call_here(Static(np.any), equal)
+        if is_scalar(thing) and isinstance(things, Range) and is_number(things.step) and things.step:
+            first, last = (things.start, things.stop) if things.step > 0 else (things.stop, things.start)
+            bounds = ("ge", "lt") if things.step > 0 else ("gt", "le")
+            within = [self.scalar(name, thing, end) for name, end in zip(bounds, (first, last), strict=True)]
+            from_start = self.scalar("mod", self.scalar("sub", thing, things.start), things.step)
+            return functools.reduce(self.both, (*within, self.scalar("eq", from_start, 0)))
+        if not isinstance(things, tuple):
+            self.refuse(f"`in` {describe(things)}", instead="`==`, or a loop")
+        hits = [self.compare_two(ast.Eq(), thing, item) for item in things]
+        if any(hit is True for hit in hits):
+            return True
+        open_hits = [hit for hit in hits if hit is not False]
+        return functools.reduce(lambda a, b: self.scalar("or", a, b), open_hits) if open_hits else False
+
+    def both(self, a: Any, b: Any) -> Any:
+        if a is False or b is False:
+            return False
+        return b if a is True else a if b is True else self.scalar("and", a, b)
+
+    def identical(self, a: Any, b: Any) -> bool:
+        """`a is b`, where Python and Numba say the same."""
+        known = [isinstance(thing, (Static, bool)) for thing in (a, b)]
+        if all(known):
+            x, y = (thing.value if isinstance(thing, Static) else thing for thing in (a, b))
+            return x is y
+        if not any(known) or all(map(self.may_be_boolean, (a, b))):
+            self.refuse(
+                "`is` between values", "equal ones may be one object or two", "`==`, or a boolean by itself"
+            )
+        return False
+
+    def may_be_boolean(self, thing: Any) -> bool:
+        return isinstance(thing, bool) or isinstance(thing, Value) and ty.is_boolean(thing.type)
 
     def logic(self, conjunction: bool, nodes: list[ast.expr]) -> Any:
         """`and` / `or`: the right side is evaluated only where Python would."""

@@ -14,6 +14,7 @@ from ..primitives.arithmetic import integer_power
 from ..primitives.record import number
 from .describe import describe
 from .loops import Loops
+from .scope import maker_of
 from .things import Scalar, is_number, is_scalar, number_type
 
 COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
@@ -162,12 +163,13 @@ class Scalars(Loops):
             return current_builder().emit("pow", (base, constant(exponent, kind)), type)
         types = self.operand_types((base, exponent))
         type = ty.promote(*types)
+        if isinstance(exponent, Value) and ty.is_integer(type) and not self.frame.numba_rules:
+            made = maker_of(exponent)
+            if made is not None and made.primitive == "neg":
+                return self.power(self.cast(self.as_value(base), ty.float64), exponent)
         if ty.is_integer(type) and not self.frame.numba_rules and not self.never_negative(exponent):
-            self.refuse(
-                "an integer to a power that may be negative",
-                "Python gives a float then, and an integer otherwise",
-                "`float(a) ** b`",
-            )
+            message = "an integer to a negative power, which is a float: write `float(a) ** b`"
+            self.require(self.scalar("ge", exponent, 0), "ValueError", message)
         if is_narrow(type):
             return self.narrow("pow", (base, exponent), type)
         if ty.is_complex(type):
@@ -183,6 +185,12 @@ class Scalars(Loops):
             operands = (base, constant(exponent, ty.int64))
             return self.cast(current_builder().emit("pow", operands, integer_power(base.type)), base.type)
         return current_builder().emit("pow", (base, beside(exponent, base.type)), base.type)
+
+    def require(self, condition: Scalar, error: str, message: str) -> None:
+        """Raise in the generated program unless the condition holds."""
+        if condition is True:
+            return
+        current_builder().effect("require", (self.as_value(condition),), {"error": error, "message": message})
 
     def truth(self, thing: Any) -> Value:
         """The truth of a scalar as a boolean value."""

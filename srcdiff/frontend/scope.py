@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 from ..errors import AliasError, DifferentiationError, Location, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.builder import constant
-from ..ir.core import Value
-from ..ir.operators import current_builder
+from ..ir.core import Op, Value
+from ..ir.operators import current_builder, open_builders
 from ..ir.types import Type
 from .describe import describe
 from .source import FunctionSource, location_of
@@ -43,9 +43,23 @@ class Frame:
     def numba_rules(self) -> bool:
         return self.source.numba_rules
 
+    @property
+    def visible(self) -> dict[str, Any]:
+        """What names stand for, those of the functions around this one too."""
+        return {**(self.parent.visible if self.parent is not None else {}), **self.env}
+
+
+def maker_of(value: Value) -> Op | None:
+    """The op that made a value, in the blocks under construction."""
+    for builder in reversed(open_builders.get()):
+        for op in reversed(builder.ops):
+            if value in op.results:
+                return op
+    return None
+
 
 class ReadAgain(Exception):
-    """A function has to be read again: more is known of its lists, or of captured arrays that it writes."""
+    """A function has to be read again: more is known of its lists, its loops, or captured arrays that it writes."""
 
 
 class Scope:
@@ -151,4 +165,4 @@ class Scope:
         return root
 
 
-__all__ = ["FLAG", "Frame", "ReadAgain", "Scope"]
+__all__ = ["FLAG", "Frame", "ReadAgain", "Scope", "maker_of"]

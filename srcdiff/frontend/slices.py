@@ -69,30 +69,41 @@ class Slices(Elements):
             return axis
         if axis is None:
             self.refuse("slicing an axis that `np.newaxis` made")
-        if not is_number(step):
-            self.refuse("a slice whose step is not a constant", instead="a loop over the index")
+        if same(step, 0):
+            self.refuse("a slice whose step is zero", "Python would raise an error here")
         n = self.length(view, k)
-        if step > 0:
-            start = 0 if item.start is None else self.clamped(item.start, n)
-            stop = n if item.stop is None else self.clamped(item.stop, n, upper=True)
-            extent = stop if same(start, 0) else self.scalar("sub", stop, start)
-            if step != 1:
-                extent = self.scalar("floordiv", self.scalar("add", extent, step - 1), step)
-            elif isinstance(extent, Value) and self.is_single(item):
-                self.at_most_one.add(extent)
+        self.require(self.scalar("ne", step, 0), "ValueError", "slice step cannot be zero")
+        if is_number(step) or self.never_negative(step):
+            start, span = self.span(item, n, not is_number(step) or step > 0)
+            size = abs(step) if is_number(step) else step
         else:
-            last = self.scalar("sub", n, 1)
-            start = last if item.start is None else self.clamped_to_last(item.start, n, last)
-            if item.stop is not None:
-                extent = self.scalar("sub", start, self.clamped_to_last(item.stop, n, last))
-            else:
-                extent = n if item.start is None else self.scalar("add", start, 1)
-            if step != -1:
-                extent = self.scalar("floordiv", self.scalar("add", extent, -step - 1), -step)
+            goes_up, size = self.scalar("gt", step, 0), self.scalar("abs", step)
+            ways = zip(self.span(item, n, True), self.span(item, n, False), strict=True)
+            start, span = (
+                up if same(up, down) else self.scalar("select", goes_up, up, down) for up, down in ways
+            )
+        extent = span
+        if not same(size, 1):
+            above = self.scalar("add", span, self.scalar("sub", size, 1))
+            extent = self.scalar("floordiv", above, size)
+        elif isinstance(extent, Value) and self.is_single(item):
+            self.at_most_one.add(extent)
         first = start if same(axis.step, 1) else self.scalar("mul", start, axis.step)
         first = first if same(axis.start, 0) else self.scalar("add", axis.start, first)
         stride = step if same(axis.step, 1) else self.scalar("mul", step, axis.step)
         return Axis(axis.of, first, stride, extent)
+
+    def span(self, item: Slice, n: Length, up: bool) -> tuple[Scalar, Scalar]:
+        """Where a slice of an axis starts, and how far it goes up or down from there."""
+        if up:
+            start = 0 if item.start is None else self.clamped(item.start, n)
+            stop = n if item.stop is None else self.clamped(item.stop, n, upper=True)
+            return start, stop if same(start, 0) else self.scalar("sub", stop, start)
+        last = self.scalar("sub", n, 1)
+        start = last if item.start is None else self.clamped_to_last(item.start, n, last)
+        if item.stop is not None:
+            return start, self.scalar("sub", start, self.clamped_to_last(item.stop, n, last))
+        return start, n if item.start is None else self.scalar("add", start, 1)
 
     def is_single(self, item: Slice) -> bool:
         """Whether a slice has one element, or none at the end: `:1`, `-1:`, `i : i + 1`."""

@@ -49,6 +49,7 @@ class Poison:
     problem: str
     instead: str = ""
     kind: type[DifferentiationError] = UnsupportedConstruct
+    loop: Any = None  # where the loop is whose first trip, read apart from the others, would make it readable
 
 
 @dataclass(eq=False)
@@ -241,6 +242,13 @@ class Nested:
     """Ranges and arrays that loops go over one inside the other, as `np.ndindex` and `itertools.product` say it."""
 
     of: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """`*x` in a call, where how many arguments it is shows from the function that is called."""
+
+    of: Any
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from tests.rejections.programs import Case
+from tests.rejections.programs import Case, square_of
 
 X = np.array([0.5, 1.5, 2.5])
 M = np.arange(6.0).reshape(2, 3) + 1.0
@@ -834,3 +834,197 @@ def newton(x):
 @case(X)
 def array_returned_from_a_loop(x):
     return np.sum(newton(x + 2.0))
+
+
+@case(1.5)
+def import_inside(x):
+    import math as m
+
+    return m.sin(x)
+
+
+@case(1.5)
+def from_import_inside(x):
+    from math import sin
+
+    return sin(x)
+
+
+@case(X)
+def starred_assignment(x):
+    first, *rest = x
+    return first
+
+
+@case(1.5)
+def walrus_in_while(x):
+    k = 0
+    while (k := k + 1) < 5:
+        x = x * 0.5
+    return x
+
+
+@case(X)
+def comprehension_with_condition(x):
+    return sum([v * v for v in x if v > 1.0])
+
+
+@case(M)
+def comprehension_over_two(m):
+    return sum([m[i, j] for i in range(2) for j in range(3)])
+
+
+@case(1.5, 3)
+def integer_power_behind_the_loop_where_it_is_known(x, n):
+    for i in range(n):
+        x = x * 2 ** (n - 1) + 2 ** (n - i - 1)
+    return x * 2 ** (n - 1)
+
+
+@case(X)
+def array_that_becomes_complex(x):
+    s = np.zeros(3)
+    for k in range(4):
+        s = s + x * 1j**k
+    return np.sum(np.abs(s))
+
+
+@case(X, 2)
+def slice_with_variable_step(x, step):
+    return np.sum(x[::step])
+
+
+@case(X, 3)
+def array_swapped_for_another_shape(x, n):
+    a = x
+    for i in range(n):
+        a = np.outer(x, x)
+    return np.sum(a)
+
+
+@case(1.5, 3)
+def number_becomes_array_in_loop(x, n):
+    y = x
+    for i in range(n):
+        y = np.array([x, x])
+    return np.sum(y)
+
+
+@case(X)
+def map_call(x):
+    return sum(map(square_of, x))
+
+
+@case(M)
+def builtin_sum_of_matrix(m):
+    return np.dot(sum(m), sum(m))
+
+
+@case(1.5, 1)
+def integer_to_a_negative_power(x, n):
+    return x * 2**-n
+
+
+@case(1.5)
+def starred_in_call_of_array(x):
+    return math.hypot(*np.array([x, x]))
+
+
+@case(X[1:])
+def sum_of_masks(x):
+    return np.sum(x * ((x > 0) + (x > 3.5)))
+
+
+@case(X[1:])
+def gathered_by_sum_of_masks(x):
+    return x[(x > 10) + (x > 3.5)].sum()
+
+
+@case(X[1:])
+def outer_sum_of_masks(x):
+    return np.sum(x * np.add.outer(x > 0, x > 0))
+
+
+@case(X[1:])
+def unary_plus_is_a_copy(x):
+    v = +x
+    v[0] = 5.0
+    return x[0] * x[1]
+
+
+@case(X[1:])
+def conj_is_a_copy(x):
+    v = np.conj(x)
+    v *= 2
+    return x[0] * x[1]
+
+
+@case(X[1:])
+def nan_to_num_in_place(x):
+    v = np.where(x > 3.5, np.inf, x)
+    np.nan_to_num(v, copy=False, posinf=7.0)
+    return np.sum(v * x)
+
+
+@case(X[1:])
+def first_matrix_power_is_the_matrix(x):
+    a = np.outer(x, x)
+    v = np.linalg.matrix_power(a, 1)
+    v[0] = 5.0
+    return a.sum()
+
+
+@case(X[1:])
+def default_of_lambda(x):
+    y = x.copy()
+    f = lambda v=y * 2: v.sum()
+    y *= 10
+    return f()
+
+
+@case(X[1:])
+def default_of_nested(x):
+    y = x.copy()
+
+    def f(i, v=np.sin(y)):
+        return v[i]
+
+    y[0] = 3 * y[1]
+    return f(0)
+
+
+@case(X[1:])
+def sum_of_true(x):
+    return x[0] * (True + True)
+
+
+@case(X[1:])
+def tuple_is_no_list(x):
+    return x[0] * 2 if x.shape == [2] else x[0] * 3
+
+
+@case(X[1:])
+def array_and_tuple(x):
+    return np.array([x, (1.0, 2.0)]).sum() * x[0]
+
+
+@case(X[1:])
+def array_and_list(x):
+    return np.array([x, [x[0], 2.0]]).sum()
+
+
+@case(X[1:])
+def blocks_of_arrays(x):
+    return np.array([[x, x], [x, 2 * x]]).sum()
+
+
+@case(X)
+def tolist(x):
+    return sum(x.tolist())
+
+
+@case(1.5, X)
+def in_array(x, values):
+    if x in values:
+        return x
+    return x * x

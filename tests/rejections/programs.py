@@ -131,20 +131,6 @@ def nonlocal_write(x):
     return total
 
 
-@refused(1.5)
-def import_inside(x):
-    import math as m
-
-    return m.sin(x)
-
-
-@refused(1.5)
-def from_import_inside(x):
-    from math import sin
-
-    return sin(x)
-
-
 @refused(1.5, 1)
 def match_statement(x, mode):
     match mode:
@@ -164,12 +150,6 @@ def attribute_write(x):
 def attribute_augmented(x):
     WEIGHTS.b += x
     return x * x
-
-
-@refused(X)
-def starred_assignment(x):
-    first, *rest = x
-    return first
 
 
 @refused(X)
@@ -206,14 +186,6 @@ def async_nested_function(x):
     async def f(y):
         return y
 
-    return x
-
-
-@refused(1.5)
-def walrus_in_while(x):
-    k = 0
-    while (k := k + 1) < 5:
-        x = x * 0.5
     return x
 
 
@@ -280,31 +252,6 @@ def set_comprehension(x):
 def f_string(x):
     name = f"{x:.3f}"
     return x * len(name)
-
-
-@refused(X)
-def comprehension_with_condition(x):
-    return sum([v * v for v in x if v > 1.0])
-
-
-@refused(M)
-def comprehension_over_two(m):
-    return sum([m[i, j] for i in range(2) for j in range(3)])
-
-
-@refused(1.5, 3)
-def integer_power_behind_the_loop_where_it_is_known(x, n):
-    for i in range(n):
-        x = x * 2 ** (n - 1) + 2 ** (n - i - 1)
-    return x * 2 ** (n - 1)
-
-
-@refused(X)
-def array_that_becomes_complex(x):
-    s = np.zeros(3)
-    for k in range(4):
-        s = s + x * 1j**k
-    return np.sum(np.abs(s))
 
 
 @refused(1.5)
@@ -422,13 +369,6 @@ def not_of_array(x):
     return x[0]
 
 
-@refused(1.5, X)
-def in_array(x, values):
-    if x in values:
-        return x
-    return x * x
-
-
 @refused(1.5, 1.5)
 def is_between_values(x, y):
     return x if x is y else y
@@ -448,11 +388,6 @@ def text_compared_by_order(x):
 @refused(1.5)
 def number_plus_text(x):
     return x + "1"
-
-
-@refused(1.5)
-def starred_in_call_of_array(x):
-    return math.hypot(*np.array([x, x]))
 
 
 @refused(1.5)
@@ -763,11 +698,6 @@ def array_of_floats_as_index(x, k):
     return np.sum(x[k])
 
 
-@refused(X, 2)
-def slice_with_variable_step(x, step):
-    return np.sum(x[::step])
-
-
 @refused(X)
 def too_many_indices(x):
     return x[0, 1]
@@ -851,11 +781,6 @@ def axis_out_of_range(x):
 @refused(X)
 def where_with_condition_alone(x):
     return np.sum(np.where(x > 1.0))
-
-
-@refused(X)
-def array_method_tolist(x):
-    return sum(x.tolist())
 
 
 @refused(X)
@@ -960,22 +885,6 @@ def ravel_written(m):
 def part_first_named_in_loop(x, n):
     for i in range(n):
         y = x[i:]
-    return np.sum(y)
-
-
-@refused(X, 3)
-def array_swapped_for_another_shape(x, n):
-    a = x
-    for i in range(n):
-        a = np.outer(x, x)
-    return np.sum(a)
-
-
-@refused(1.5, 3)
-def number_becomes_array_in_loop(x, n):
-    y = x
-    for i in range(n):
-        y = np.array([x, x])
     return np.sum(y)
 
 
@@ -1121,12 +1030,7 @@ def array_that_a_loop_left_written(a, c, n):
 
 @refused(X)
 def unknown_builtin(x):
-    return sorted(x)[0]
-
-
-@refused(X)
-def map_call(x):
-    return sum(map(square_of, x))
+    return x[0] * len(ascii(x))
 
 
 @refused(1.5)
@@ -1460,16 +1364,6 @@ def list_plus_list(x):
     return (values + values)[0]
 
 
-@refused(M)
-def builtin_sum_of_matrix(m):
-    return np.dot(sum(m), sum(m))
-
-
-@refused(1.5, 1)
-def integer_to_a_negative_power(x, n):
-    return x * 2**-n
-
-
 @refused(1.5, True)
 def invert_of_bool(x, flag):
     return x * (~flag)
@@ -1652,3 +1546,55 @@ def first_small(x):
 @refused(X)
 def part_returned_from_a_loop(x):
     return np.sum(first_small(x))
+
+
+@refused(1.5)
+def import_of_another_module(x):
+    import tests.truth as t
+
+    return t.real(x)
+
+
+@refused(1.5)
+def import_of_everything(x):
+    from . import truth
+
+    return truth.real(x)
+
+
+@refused(M)
+def starred_assignment_of_matrix(x):
+    first, *rest = x
+    return np.sum(first)
+
+
+@refused(1.5, True)
+def identical_booleans(x, flag):
+    return x * 2.0 if flag is True else x
+
+
+@refused(X)
+def sum_of_booleans(x):
+    return (x[0] > 1.0) + (x[1] > 1.0) + x[2]
+
+
+@refused(X)
+def difference_of_masks(x):
+    return np.sum(x * ((x > 1.0) - (x > 2.0)))
+
+
+@refused(X)
+def integers_changed_by_floats(x):
+    k = np.arange(3)
+    k *= 2.5
+    return np.sum(x * k)
+
+
+@refused(1.5, "a")
+def comparison_of_f_string(x, mode):
+    return x if f"{mode}" == "a" else 2.0 * x
+
+
+@refused(X)
+def slice_with_step_zero(x):
+    return np.sum(x[::0])

@@ -108,7 +108,10 @@ def test_borderline_construct_is_right_where_it_is_accepted(case: Case) -> None:
     except DifferentiationError as error:
         assert not isinstance(error, InternalError), error
     except ValueError as error:  # refused by what was compiled, before it computes anything
-        assert "to repeat an array of length 1" in str(error)
+        assert any(
+            text in str(error)
+            for text in ("to repeat an array of length 1", "an integer to a negative power")
+        )
 
 
 def test_edited_source_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ for k, x in enumerate(xs)    ->    Enumerated(xs, 0)
 
 from __future__ import annotations
 
+import ast
 import functools
 import itertools
 import math
@@ -29,6 +30,7 @@ from ..things import (
     Reversed,
     Scalar,
     Segmented,
+    Slice,
     Static,
     Zipped,
     is_arraylike,
@@ -37,8 +39,8 @@ from ..things import (
     is_scalar,
 )
 from ..trees import Tree, kind_of
-from .axes import is_none
-from .reductions import any_all, product_of, total
+from .axes import flag, is_none
+from .reductions import any_all, product_of, reduction, total
 from .structures import is_dict, known_items
 
 if TYPE_CHECKING:
@@ -70,24 +72,31 @@ def range_length(calls: Calls, r: Range) -> Scalar:
     if is_number(r.step) and r.step == 1:
         return calls.scalar("max", calls.scalar("sub", r.stop, r.start), 0)
     if not is_number(r.step):
-        calls.refuse("a range whose step is not a constant")
+        calls.require(calls.scalar("ne", r.step, 0), "ValueError", "range() arg 3 must not be zero")
+        size = calls.scalar("abs", r.step)
+        ways = calls.scalar("sub", r.stop, r.start), calls.scalar("sub", r.start, r.stop)
+        span = calls.scalar("select", calls.scalar("gt", r.step, 0), *ways)
+        above = calls.scalar("add", span, calls.scalar("sub", size, 1))
+        return calls.scalar("max", calls.scalar("floordiv", above, size), 0)
     away = r.step + (1 if r.step < 0 else -1)
     top = calls.scalar("add", calls.scalar("sub", r.stop, r.start), away)
     return calls.scalar("max", calls.scalar("floordiv", top, r.step), 0)
 
 
-def folded(name: str, primitive: str, nothing: int, whole: Any) -> Any:
+def folded(name: str, operator: ast.operator, nothing: int, whole: Any) -> Any:
     """`sum` or `math.prod`, which go over the rows of a matrix."""
 
     def call(calls: Calls, thing: Any, start: Any = nothing) -> Any:
         if isinstance(thing, tuple):
-            return functools.reduce(lambda a, b: calls.scalar(primitive, a, b), thing, start)
+            return functools.reduce(lambda a, b: calls.binary(operator, a, b), thing, start)
         thing = calls.as_array(thing)
-        if thing.ndim != 1:
-            of_rows = f"`np.{name}(x, axis=0)`, or `np.{name}(x)`"
-            calls.refuse(f"`{name}` of a matrix", "it goes over the rows", of_rows)
-        result = whole(calls, thing)
-        return result if is_number(start) and start == nothing else calls.scalar(primitive, result, start)
+        if thing.ndim == 1:
+            result = whole(calls, thing)
+        else:
+            some = calls.scalar("gt", calls.length(thing), 0)
+            calls.require(some, "ValueError", f"the {name} of no rows, which is a number")
+            result = reduction(whole)(calls, thing, axis=0)
+        return result if is_number(start) and start == nothing else calls.binary(operator, result, start)
 
     return call
 
@@ -198,6 +207,17 @@ def divmod_(calls: Calls, a: Any, b: Any) -> tuple[Scalar, Scalar]:
     return calls.scalar("floordiv", a, b), calls.scalar("mod", a, b)
 
 
+def sorted_(calls: Calls, iterable: Any, *, reverse: Any = False) -> Any:
+    if isinstance(iterable, tuple) and iterable and all(map(is_scalar, iterable)):
+        iterable = calls.array_of(iterable)
+    if not is_arraylike(iterable) or iterable.ndim != 1:
+        calls.refuse(f"`sorted` of {describe(iterable)}", instead="`np.sort`, or `np.argsort` and an index")
+    ordered = calls.call_here(Static(np.sort), iterable)
+    if flag(calls, reverse, "`reverse`"):
+        ordered = calls.subscript(ordered, (Slice(None, None, -1),))
+    return calls.as_list(ordered)
+
+
 def isinstance_(calls: Calls, thing: Any, kinds: Any) -> bool:
     if isinstance(thing, Static):
         known: tuple[Any, ...] = (type(thing.value),)
@@ -283,14 +303,14 @@ def stopped(calls: Calls, thing: Any) -> Any:
 
 CALLS: dict[Any, Any] = {
     len: length,
-    sum: folded("sum", "add", 0, total),
+    sum: folded("sum", ast.Add(), 0, total),
     any: any_all("or", False),
     all: any_all("and", True),
     divmod: divmod_,
     functools.reduce: reduce_,
     numba.typed.List: typed_list,
     numba.typed.List.empty_list: lambda calls, item_type, allocated=0: ListItems(()),
-    math.prod: folded("prod", "mul", 1, product_of),
+    math.prod: folded("prod", ast.Mult(), 1, product_of),
     range: range_,
     numba.prange: range_,
     type: lambda calls, thing: calls.type_of(thing),
@@ -299,6 +319,7 @@ CALLS: dict[Any, Any] = {
     np.ndindex: ndindex,
     itertools.product: product,
     reversed: reversed_,
+    sorted: sorted_,
     checkpoint: checkpoint_,
     stop_gradient: stopped,
     isinstance: isinstance_,

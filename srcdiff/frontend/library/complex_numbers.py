@@ -39,7 +39,7 @@ def part(name: str, of_real: Callable[[Any], Any], view: bool) -> Any:
         if isinstance(z, tuple):
             z = calls.array_of(z)
         if not is_complex(calls, z):
-            return of_real(z) if is_scalar(z) else calls.elementwise(of_real, z) if name == "imag" else z
+            return of_real(z) if is_scalar(z) else z if name == "real" else calls.elementwise(of_real, z)
         if is_scalar(z):
             return calls.scalar(name, z)
         found = calls.elementwise(lambda x: calls.scalar(name, x), z)

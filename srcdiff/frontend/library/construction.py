@@ -315,6 +315,12 @@ def _ix(calls: Calls, *xi: Any) -> Any:
     )
 
 
+def _diagonal_indices(calls: Calls, n: Any, ndim: Any = 2) -> tuple[ArrayView, ...]:
+    if not isinstance(ndim, int):
+        calls.refuse("`ndim` of `np.diag_indices` that is not constant")
+    return tuple(calls.materialise(_arange(calls, n)) for _ in range(ndim))
+
+
 def _triangle_indices(upper: bool) -> Any:
     """The rows and the columns of the elements on one side of a diagonal."""
 
@@ -377,6 +383,7 @@ CALLS: dict[Any, Any] = {
     np.geomspace: _geomspace,
     np.meshgrid: _meshgrid,
     np.ix_: _ix,
+    np.diag_indices: _diagonal_indices,
     np.triu_indices: _triangle_indices(upper=True),
     np.tril_indices: _triangle_indices(upper=False),
 }

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...ir import types as ty
-from ..things import Elementwise, Scalar, is_arraylike, is_scalar
-from .axes import is_none, whole_number
+from ..things import ArrayView, Elementwise, Scalar, is_arraylike, is_scalar
+from .axes import flag, is_none, whole_number
 from .construction import astype
 from .rearranging import CALLS as PICKING
 
@@ -96,7 +96,11 @@ def _nan_to_num(
         found = calls.scalar("select", calls.scalar("eq", v, math.inf), top, found)
         return calls.scalar("select", calls.scalar("eq", v, -math.inf), bottom, found)
 
-    return calls.elementwise(finite, x)
+    found = calls.elementwise(finite, x)
+    if flag(calls, copy, "`copy`") or not isinstance(x, ArrayView):
+        return found
+    calls.fill(x, found)
+    return x
 
 
 def _heaviside(calls: Calls, thing: Any, at_zero: Any) -> Any:

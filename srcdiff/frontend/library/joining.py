@@ -14,10 +14,11 @@ import numpy as np
 from ...ir import types as ty
 from ..agreement import same
 from ..describe import describe
-from ..things import ArrayView, Scalar, is_arraylike, is_number, is_scalar
+from ..things import ArrayView, Scalar, Slice, Static, is_arraylike, is_number, is_scalar
 from .axes import Indices, axis_of, is_none, replaced
+from .construction import CALLS as NUMBERS
 from .construction import array
-from .shapes import expanded
+from .shapes import expanded, moved
 
 if TYPE_CHECKING:
     from ..calls import Calls
@@ -86,9 +87,9 @@ def concatenate(calls: Calls, arrays: Any, axis: Any = 0, *, dtype: Any = None, 
 
 
 def _stack(calls: Calls, arrays: Any, axis: Any = 0, *, dtype: Any = None) -> Any:
-    rows = one_array(calls, arrays, dtype) if same(axis, 0) else None
+    rows = one_array(calls, arrays, dtype)
     if rows is not None:
-        return rows
+        return rows if same(axis, 0) else moved(calls, rows, 0, axis)
     parts = parts_of(calls, arrays, "np.stack")
     k = axis_of(calls, axis, parts[0].ndim + 1)
     return joined(calls, tuple(expanded(calls, x, (k,)) for x in parts), k, calls.dtype_of(dtype))
@@ -124,6 +125,26 @@ def _column(calls: Calls, x: Any) -> Any:
 
 def _deep(calls: Calls, x: Any) -> Any:
     return expanded(calls, x, {0: (0, 1, 2), 1: (0, 2), 2: (2,)}[x.ndim]) if x.ndim < 3 else x
+
+
+def joined_by_index(calls: Calls, items: tuple[Any, ...], of_columns: bool) -> Any:
+    """`np.r_[a, 0.0, 1:5]`, or with `of_columns` `np.c_[a, b]`."""
+
+    def part(item: Any) -> Any:
+        if isinstance(item, Slice):
+            start, step = (default if x is None else x for x, default in ((item.start, 0), (item.step, 1)))
+            if isinstance(step, complex):
+                return NUMBERS[np.linspace](calls, start, item.stop, int(abs(step)))
+            return NUMBERS[np.arange](calls, start, item.stop, step)
+        if isinstance(item, Static) or item is None or item is Ellipsis:
+            calls.refuse("`np.r_` or `np.c_` of this", instead="`np.concatenate`, or `np.stack`")
+        return calls.any_array(item)
+
+    parts = tuple(map(part, items))
+    if of_columns:
+        columns = tuple(_column(calls, x) for x in parts)
+        return joined(calls, columns, columns[0].ndim - 1)
+    return concatenate(calls, tuple(_line(calls, x) for x in parts), name="np.r_")
 
 
 def _append(calls: Calls, arr: Any, values: Any, axis: Any = None) -> Any:

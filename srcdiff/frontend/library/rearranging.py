@@ -336,7 +336,24 @@ def _delete(calls: Calls, arr: Any, obj: Any, axis: Any = None) -> Any:
     return concatenate(calls, (part(None, index), part(calls.scalar("add", index, 1), None)), k)
 
 
+def _unravel_index(calls: Calls, indices: Any, shape: Any, order: Any = "C") -> tuple[Scalar, ...]:
+    word(calls, order, "C")
+    lengths = tuple(calls.integer(n) for n in (shape if isinstance(shape, tuple) else (shape,)))
+    if not is_scalar(indices):
+        calls.refuse(f"`np.unravel_index` of {describe(indices)}", instead="one number")
+    place = calls.integer(indices)
+    inside = calls.scalar("lt", place, calls.product(lengths))
+    if not calls.never_negative(place):
+        inside = calls.scalar("and", inside, calls.scalar("ge", place, 0))
+    calls.require(inside, "ValueError", "an index that is not inside the shape")
+    found: tuple[Scalar, ...] = calls.unravelled(place, lengths)
+    for index in found:
+        calls.never_below_zero(index)
+    return found
+
+
 CALLS: dict[Any, Any] = {
+    np.unravel_index: _unravel_index,
     np.roll: _roll,
     np.repeat: _repeat,
     np.tile: _tile,

@@ -113,7 +113,9 @@ def key_of(calls: Calls, thing: Any) -> Any:
     if isinstance(key, (str, int, float, bool, bytes, type(None))):
         return key
     calls.refuse(
-        f"{describe(thing)} as a key", "which item it is must be known beforehand", "a string or an integer"
+        f"{describe(thing)} as a key",
+        "which item it is must be known beforehand",
+        "a string or an integer that is written out",
     )
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...ir import types as ty
 from ...primitives import BY_SPELLING
 from ..describe import describe
 from ..things import ArrayView, Elementwise, Scalar, Static, is_arraylike, is_scalar
-from .axes import Indices
+from .axes import Indices, inserted, lined_up, without
 from .reductions import CALLS as REDUCTIONS
-from .reductions import running
+from .reductions import logsumexp, running
 
 if TYPE_CHECKING:
     from ..calls import Calls
@@ -36,8 +37,12 @@ def ufunc_method(calls: Calls, target: Any) -> Any:
     shown = f"`np.{ufunc.__name__}.{name}`"
     if name == "reduce" and ufunc in REDUCE:
         return lambda calls, array, axis=0, **rest: REDUCTIONS[REDUCE[ufunc]](calls, array, axis, **rest)
+    if name == "reduce" and ufunc is np.logaddexp:
+        return lambda calls, array, axis=0, keepdims=False: logsumexp(calls, array, axis, keepdims=keepdims)
     if name == "accumulate" and ufunc in RUNNING:
         return RUNNING[ufunc]
+    if name == "accumulate" and row is not None and row.arity == 2:
+        return lambda calls, array, axis=0: _accumulate(calls, ufunc, row.name, array, axis)
     if row is not None and row.arity == 2 and name == "outer":
         return lambda calls, a, b: _outer(calls, row.name, a, b)
     if row is not None and row.arity == 2 and name == "at":
@@ -45,9 +50,29 @@ def ufunc_method(calls: Calls, target: Any) -> Any:
     calls.refuse(shown, "its derivative is not known", "a loop over the elements")
 
 
+def _accumulate(calls: Calls, ufunc: Any, name: str, a: Any, axis: Any) -> ArrayView:
+    """What has been made of the elements so far, at each place along an axis."""
+    a, k = lined_up(calls, a, axis)
+    if not ty.is_differentiable(calls.dtype(a)) and ufunc not in (np.maximum, np.minimum):
+        calls.refuse(f"`np.{ufunc.__name__}.accumulate` of integers", instead="`x.astype(float)`")
+    result = calls.copy(calls.steady(a))
+    shape = calls.shape(result)
+
+    def line(others: Indices) -> None:
+        def step(i: Scalar) -> None:
+            before, here = (inserted(others, k, place) for place in (i, calls.scalar("add", i, 1)))
+            calls.store(result, here, calls.scalar(name, calls.at(result, before), calls.at(result, here)))
+
+        calls.count_loop(calls.scalar("sub", shape[k], 1), step)
+
+    calls.nest(without(shape, k), line)
+    return result
+
+
 def _outer(calls: Calls, name: str, a: Any, b: Any) -> Any:
     """Every element of one with every element of the other."""
     a, b = (calls.steady(calls.any_array(x)) for x in (a, b))
+    name = calls.of_booleans(name, a, b)
 
     def at(i: Indices) -> Scalar:
         return calls.scalar(name, calls.at(a, i[: a.ndim]), calls.at(b, i[a.ndim :]))

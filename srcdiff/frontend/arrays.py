@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..ir import types as ty
+from ..ir.builder import Builder
 from ..ir.core import Value
-from ..ir.operators import current_builder
+from ..ir.operators import current_builder, open_builders
 from ..ir.types import Type
 from .agreement import same, same_axis
 from .describe import describe
@@ -26,6 +27,7 @@ from .things import (
     Elementwise,
     Indices,
     Length,
+    Root,
     Scalar,
     Slice,
     is_arraylike,
@@ -39,6 +41,11 @@ from .trees import parts_of, with_parts
 
 class Arrays(Slices):
     """Arrays as wholes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Where masks are true, with the version and the block for which that was found.
+        self.masks: dict[Root, tuple[Value | None, Builder | None, tuple[ArrayView, ...]]] = {}
 
     # ------------------------------------------------------------------------------------ indexing
 
@@ -99,6 +106,17 @@ class Arrays(Slices):
     def positions(self, mask: Any) -> tuple[ArrayView, ...]:
         """Where a mask is true: an array of integers for each of its axes."""
         return positions(self, mask)
+
+    def known_positions(self, mask: Any) -> tuple[ArrayView, ...]:
+        """The same arrays again, where a mask is still what it was; nobody else may have them."""
+        if not isinstance(mask, ArrayView) or not mask.whole:
+            return positions(self, mask)
+        version = self.version(mask.root)
+        known, builder, found = self.masks.get(mask.root, (None, None, ()))
+        if known is not version or not any(builder is one for one in open_builders.get()):
+            found = positions(self, mask)
+            self.masks[mask.root] = version, current_builder(), found
+        return found
 
     def scatter(
         self,

@@ -171,7 +171,9 @@ class Calls(Callees):
             return self.scalar("round_to", *arguments)
         if target is math.hypot and len(arguments) != 2:
             squares = [self.scalar("mul", x, x) for x in arguments]
-            return self.scalar("sqrt", functools.reduce(lambda a, b: self.scalar("add", a, b), squares))
+            return self.scalar(
+                "root_of_squares", functools.reduce(lambda a, b: self.scalar("add", a, b), squares)
+            )
         if target is int and not arguments:
             return 0
         module = getattr(target, "__module__", "")

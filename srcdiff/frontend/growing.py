@@ -64,6 +64,7 @@ class Grown:
     ----------
     dtype, lengths : of an item.
     is_guess : whether no item has been seen yet.
+    is_shared : whether arrays that became items have names too, so that items must not be written.
     room : for each place where it grows, and each time that it is read, how many items there are at most, which may
         differ from call to call of a function; None where that is not known.
     """
@@ -72,6 +73,7 @@ class Grown:
     lengths: tuple[Terms, ...]
     room: dict[Any, list[set[Terms | None]]] = field(default_factory=dict)
     is_guess: bool = False
+    is_shared: bool = False
 
 
 @dataclass(eq=False)
@@ -93,6 +95,7 @@ class GrowingLists(Iteration):
     def __init__(self) -> None:
         super().__init__()
         self.grown: dict[Any, Grown] = {}
+        self.known_of: dict[Root, Grown] = {}
         self.iterated: list[tuple[Frame, str]] = []  # names of what the loops that are read go over
 
     # ------------------------------------------------------------------------------------------ making
@@ -125,6 +128,8 @@ class GrowingLists(Iteration):
         attributes = {"fill": "empty", "trusted": (0,)}  # what is read is there: `place` sees to that
         version = current_builder().emit("alloc", map(self.as_value, shape), type, attributes, name)
         root = self.new_root(version, (None, *shape[1:]) if is_open else shape, is_list=True)
+        root.in_place_of = "an item of a list of arrays is written" if known.is_shared else ""
+        self.known_of[root] = known
         count = Root(ty.int64, f"{name}_count")
         self.memory[count] = self.as_value(0, ty.int64)
         growing = Growing(root, count, is_open)
@@ -330,10 +335,13 @@ class GrowingLists(Iteration):
                     self.require(fits, "ValueError", f"items of different lengths along axis {k}")
             # What the items are is not changed by one more.
             aliases, root.aliases = root.aliases, set()
-            root.in_place_of, root.of_arrays = "", not is_list(thing)
+            before, root.in_place_of, root.of_arrays = root.in_place_of, "", not is_list(thing)
             self.fill(place, thing)
-            root.in_place_of, root.aliases = "an item of a list of arrays is written", aliases
-            if isinstance(thing, ArrayView):
+            root.in_place_of, root.aliases = before, aliases
+            if isinstance(thing, ArrayView) and self.is_reached(thing.root):
+                if not root.in_place_of:  # an item may have been written before this
+                    self.known_of[root].is_shared = True
+                    raise ReadAgain
                 for other in {thing.root, *thing.root.aliases, *thing.root.links}:
                     if not other.is_list:
                         root.may_alias(other)
@@ -389,6 +397,20 @@ class GrowingLists(Iteration):
             for name, other in frame.env.items()
             if (frame, name) != but
         )
+
+    def is_reached(self, root: Root) -> bool:
+        """Whether the memory of an array that becomes an item has a name too, or is the caller's."""
+        same = {root, *root.aliases, *root.links}
+
+        def reaches(thing: Any) -> bool:
+            if isinstance(thing, ArrayView):
+                return not same.isdisjoint((thing.root, *thing.root.aliases))
+            if isinstance(thing, Growing):
+                return thing.items in same
+            return any(map(reaches, parts_of(thing) or ()))
+
+        things = (thing for frame in self.frames() for thing in frame.env.values())
+        return not self.given.isdisjoint(same) or any(map(reaches, things))
 
     def frames(self) -> Iterator[Frame]:
         """The functions that are being read: this one, those around it, and those that called them."""

@@ -82,7 +82,7 @@ def without_masks(arrays: Arrays, array: ArrayView, items: tuple[Any, ...]) -> t
             for k, n in enumerate(arrays.shape(item)):
                 fits = arrays.scalar("eq", n, arrays.length(array, first + k))
                 arrays.require(fits, "IndexError", "a mask of another length")
-        found += positions(arrays, item)
+        found += arrays.known_positions(item)
     return tuple(found)
 
 

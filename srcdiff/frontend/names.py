@@ -44,6 +44,7 @@ class Names(Reductions):
         # Captured arrays to be known from the start, because inner blocks write them.
         self.written_inside: list[tuple[Where, str]] = []
         self.depth = 0  # of builders where the function begins
+        self.given: set[Root] = set()  # arrays that are arguments or captured
 
     def lookup(self, name: str, node: ast.AST | None = None) -> Any:
         frame: Frame | None = self.frame
@@ -163,6 +164,7 @@ class Names(Reductions):
             self.prologue.effect("require", (fits,), {"error": "ValueError", "message": LONGER_THAN_ONE})
         root = Root(value.type, value.name, tuple(shape))
         self.memory[root] = value
+        self.given.add(root)
         return root
 
     def hidden(self, where: tuple[str, Any, str], type: Any, name: str) -> Any:

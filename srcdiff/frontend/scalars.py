@@ -141,7 +141,7 @@ class Scalars(Loops):
             return x  # of which the row takes a part, or the absolute value
         if not isinstance(x, Value):
             weak_integer = isinstance(x, int) and ty.is_float(type) and type == ty.float64
-            return constant(float(x) if weak_integer else x, type)
+            return self.as_value(float(x) if weak_integer else x, type)
         if type == ty.float32 and x.type != type:
             return self.cast(x, type)
         return x
@@ -149,6 +149,8 @@ class Scalars(Loops):
     def power(self, base: Scalar, exponent: Scalar) -> Scalar:
         """`base ** exponent`; an integer written in the source stays one, so that it is multiplied out."""
         if isinstance(exponent, (int, float)) and not isinstance(exponent, bool) and isinstance(base, Value):
+            if exponent == 0 and ty.is_differentiable(base.type):
+                return constant(1.0, base.type)  # also at zero, where the rule for powers would divide by it
             if ty.is_float(base.type):
                 whole = float(exponent).is_integer() and abs(exponent) < 64
                 value = constant(exponent, ty.int64 if whole else base.type)

@@ -105,7 +105,10 @@ class Scope:
         if isinstance(thing, Value):
             return thing
         if is_number(thing):
-            return constant(thing, type if type is not None else number_type(thing))
+            kind = type if type is not None else number_type(thing)
+            if ty.is_integer(kind) and not -(2**63) <= thing < 2 ** (63 + str(kind).startswith("u")):
+                self.refuse("an integer of more than 64 bits", "Numba has none", f"`{float(thing):g}`")
+            return constant(thing, kind)
         self.refuse(f"a number is needed here, not {describe(thing)}")
 
     def shifted(self, value: Value) -> tuple[Value | None, int]:

@@ -52,7 +52,7 @@ from .jammable import chooses_numbers
 PLAIN = (*ACCESSES, "cast", "shape")
 SHORT = 8  # trips: loops that make fewer are not worth being inner ones
 WAITS = 16  # accesses that stride: what a division that waits for the one before it is worth
-SLOW = ("div", "mod", "pow", "sqrt")
+SLOW = ("div", "mod", "pow", "sqrt", "root_of_squares")
 
 
 def interchange_loops(function: Function) -> Function:

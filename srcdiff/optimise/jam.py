@@ -93,18 +93,21 @@ def jam(builder: Builder, nest: Nest, affine: Affine) -> None:
             nest.loop,
             operands=(*pairs, *initials),
             regions=(two_trips(nest, affine),),
-            results=results,
+            results=results if rest is not None else nest.loop.results,
             attributes={k: v for k, v in nest.loop.attributes.items() if k != "descending"},
         )
     )
+    if rest is None:
+        return
     body = rename(loop_body(nest.loop), {})
     builder.append(replace(nest.loop, operands=(*rest, *results), regions=(body,)))
 
 
 def ranges_of_pairs(
     builder: Builder, loop: Op, affine: Affine
-) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+) -> tuple[tuple[Value, ...], tuple[Value, ...] | None]:
     """The range of the first of each two trips of a loop from 0, and that of the trip that may be left: the last one.
+    None if no trip is left.
 
     A loop that descends becomes one with a negative step.
     """
@@ -119,9 +122,10 @@ def ranges_of_pairs(
         if not affine.is_not_negative(affine.form(high)):
             start = builder.emit("max", (start, low), high.type)
             left = builder.emit("min", (left, builder.emit("max", (high, low), high.type)), high.type)
+    none_left = left.is_constant and left.constant == 0
     if loop.attributes.get("descending"):
-        return (last, low, constant(-2, high.type)), (low, left, one)
-    return (low, last, constant(2, high.type)), (start, high, one)
+        return (last, low, constant(-2, high.type)), None if none_left else (low, left, one)
+    return (low, last, constant(2, high.type)), None if none_left else (start, high, one)
 
 
 def two_trips(nest: Nest, affine: Affine) -> Block:

@@ -256,7 +256,7 @@ class Pair:
             attributes=attributes,
         )
         builder.append(both)
-        if is_idle(nest):
+        if rest is None or is_idle(nest):
             builder.ops[-1] = replace(both, results=nest.loop.results)
             return
         copy = rename_op(nest.loop, {})

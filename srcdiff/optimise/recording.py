@@ -18,7 +18,7 @@ from ..analysis.structure import has_states
 from ..errors import InternalError
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Op, Value, counts_trips, loop_body
+from ..ir.core import Op, Value, counts_trips, leaves_early, loop_body
 from ..ir.trips import trip_number
 from ..primitives import REGISTRY
 from .arrays import counts_known, recorded_lengths, tape_type
@@ -147,17 +147,32 @@ class Recording:
             return Tape(value, chain, loops, final, lengths=lengths, proven=proven)
         position: Value | None = None
         innermost = loops[-1]
+        nest = chain[chain.index(outermost) : chain.index(innermost) + 1]
         if len(loops) > 1:
-            if innermost not in self.plan.positions:
+            same = self.loops_of_same_trips(nest, loops)
+            nest = tuple(op for op in nest if op not in same)
+            key = innermost, same[0] if same else innermost
+            if key not in self.plan.positions:
                 start = Value("start", ty.int64)
-                self.structure.home[start] = self.structure.around[innermost]
-                self.plan.positions[innermost] = start
-            position = self.plan.positions[innermost]
-        nest = chain[: chain.index(innermost) + 1]
-        nest = nest[next(k for k, op in enumerate(nest) if op.primitive in LOOPS) :]
+                self.structure.home[start] = self.structure.around[key[1]]
+                self.plan.positions[key] = start
+            position = self.plan.positions[key]
         counted = nest if position is not None and can_be_counted(nest, self.structure) else ()
         final = Value(name, tape_type(value.type, 1))
         return Tape(value, chain, loops, final, False, position, counted, lengths, proven)
+
+    def loops_of_same_trips(self, nest: tuple[Op, ...], loops: tuple[Op, ...]) -> tuple[Op, ...]:
+        """The loops around the innermost one in each of whose trips it makes the same ones, with the same values: they
+        are recorded at the same place every time."""
+        innermost = loops[-1]
+        between = nest[nest.index(loops[-2]) + 1 : -1]
+        same = tuple(op for op in between if op.primitive in LOOPS)
+        if not same or innermost.primitive != "for" or leaves_early(innermost):
+            return ()
+        bounds = innermost.operands[:3]
+        if any(not bound.is_constant and same[0] in self.structure.home[bound] for bound in bounds):
+            return ()
+        return same
 
     def what_is(self, value: Value) -> str:
         """A word for a value that the user has not named: the function that makes it, or the array it is from."""

@@ -24,6 +24,7 @@ from ..ir.core import Block, Op, Value, leaves_early, loop_body
 from ..ir.nests import copy_elements, flatten_elements
 from ..ir.trips import trip_count, trip_number
 from ..ir.types import Type
+from ..ir.walk import ops_of
 from .arrays import Length, bounds_before, emitted_length, require_lengths
 from .count import count_trips
 
@@ -72,7 +73,9 @@ class Plan:
 
     tapes: dict[Value, Tape] = field(default_factory=dict)
     used: set[Value] = field(default_factory=set)
-    positions: dict[Op, Value] = field(default_factory=dict)
+    positions: dict[tuple[Op, Op], Value] = field(
+        default_factory=dict
+    )  # by innermost loop, and where it is the same
     shapes: dict[tuple[Value, int], Value] = field(default_factory=dict)
     starts: dict[Value, Value] = field(default_factory=dict)
 
@@ -107,17 +110,18 @@ class Recorder:
     def __init__(self, plan: Plan, structure: Structure, original: dict[Op, Op]) -> None:
         self.plan, self.structure, self.original = plan, structure, original
         self.of_value: dict[Value, Thread] = {}
-        self.positions: dict[Op, tuple[Value, Thread]] = {}
+        self.positions: dict[Op, list[tuple[Value, Thread, Op]]] = {}  # by the op before which they are known
         for tape in plan.tapes.values():
             self.of_value[tape.value] = Thread(tape.chain, tape.final.type, tape.final.name, tape.final, tape)
         self.filled = {t: Thread(t.chain, ty.int64, "filled", None) for t in plan.tapes.values() if t.ragged}
-        for loop, position in plan.positions.items():
+        for (innermost, around), position in plan.positions.items():
             tapes = [t for t in plan.tapes.values() if t.position is position]
             if tapes:
                 chain = tapes[0].chain
-                chain = chain[: chain.index(loop)]
-                self.positions[loop] = (position, Thread(chain, ty.int64, "start", None))
-        self.threads = [*self.of_value.values(), *(thread for _, thread in self.positions.values())]
+                thread = Thread(chain[: chain.index(around)], ty.int64, "start", None)
+                self.positions.setdefault(around, []).append((position, thread, innermost))
+        self.threads = [*self.of_value.values()]
+        self.threads += (thread for at in self.positions.values() for _, thread, _ in at)
         self.threads += self.filled.values()
         self.shapes: dict[Value, list[tuple[int, Value]]] = {}
         for (array, axis), value in plan.shapes.items():
@@ -125,7 +129,8 @@ class Recorder:
                 self.shapes.setdefault(array, []).append((axis, value))
         self.counters: dict[Op, Value] = {}
         self.totals: dict[tuple[Op, ...], Value] = {}
-        self.start_of: dict[Op, Value] = {}
+        self.start_of: dict[Value, Value] = {}  # positions, as they are in this trip
+        self.roomy: set[Thread] = set()  # growing tapes that have room for all trips of their innermost loop
         self.place: dict[Thread, Value] = {}  # where a growing tape is written in this trip
         self.state: dict[Thread, Value] = {}
         self.open: list[Op] = []
@@ -145,10 +150,16 @@ class Recorder:
         for thread in self.threads:
             if thread.starts is origin and thread not in self.state:
                 self.state[thread] = self.begin(builder, thread, op)
-        if origin in self.positions:
-            position, thread = self.positions[origin]
-            self.start_of[origin] = self.state[thread]
+        inside: list[tuple[Thread, Value | None]] = []
+        for position, thread, innermost in self.positions.get(origin, ()):
+            self.start_of[position] = self.state[thread]
             self.defined(builder, position, self.state[thread])
+            if innermost.primitive == "for" and not leaves_early(innermost):
+                trips = self.trips_inside(builder, op, innermost)
+                self.make_room_for(builder, position, trips)
+                inside.append((thread, trips))
+            else:
+                inside.append((thread, None))
         passing = [thread for thread in self.threads if origin in thread.chain]
         if op.primitive in LOOPS and "token" in op.attributes:
             op = self.loop(builder, op, origin, passing)
@@ -163,11 +174,16 @@ class Recorder:
         for thread in passing:
             if thread.tape is not None and thread.tape.last is not None and thread.tape.loops[-1] is origin:
                 self.add_last(builder, thread, origin)
-        if origin in self.positions:
-            _, thread = self.positions[origin]
-            trips = trips_made(builder, op)
+        for thread, known in inside:
+            made = trips_made(builder, op) if known is None else known
             with builder:
-                self.state[thread] = self.state[thread] + trips
+                self.state[thread] = self.state[thread] + made
+
+    def trips_inside(self, builder: Builder, around: Op, innermost: Op) -> Value:
+        """How many trips a loop makes each time that it is met, of which those around it are the same."""
+        return trip_count(
+            builder, next(op for op in ops_of(around) if self.original.get(op, op) is innermost)
+        )
 
     def begin(self, builder: Builder, thread: Thread, before: Op) -> Value:
         """What a thread is before its first loop, which has been placed as `before`."""
@@ -308,9 +324,10 @@ class Recorder:
         if tape.known:
             where = [self.trip(builder, loop) for loop in loops]
         elif tape.counted:
+            assert tape.position is not None
             trip = self.trip(builder, loops[-1])
             with builder:
-                where = [self.start_of[tape.loops[-1]] + trip]
+                where = [self.start_of[tape.position] + trip]
         else:
             where = [self.place[thread]]
         if not tape.proven:
@@ -340,25 +357,37 @@ class Recorder:
         self.state[thread] = flatten_elements(builder, roomy, start, array, lengths)
         self.state[filled] = end
 
+    def make_room_for(self, builder: Builder, position: Value, trips: Value) -> None:
+        """Let tapes grow before a loop whose trips are known, for all of them."""
+        for thread in self.of_value.values():
+            if thread.tape is not None and thread.tape.grows and thread.tape.position is position:
+                with builder:
+                    last = self.start_of[position] + (trips - 1)
+                self.ensure(builder, thread, last)
+                self.roomy.add(thread)
+
+    def ensure(self, builder: Builder, thread: Thread, where: Value) -> None:
+        begin = thread.starts
+        assert begin is not None
+        attributes = {"begin": begin.attributes["token"]}
+        self.state[thread] = builder.emit(
+            "ensure", (self.state[thread], where), thread.type, attributes, thread.name
+        )
+
     def make_room(self, builder: Builder, growing: Sequence[Thread]) -> None:
         """Let tapes grow at the start of a trip. Those that began together are full together."""
         places: dict[Value | None, Value] = {}
         for thread in growing:
-            tape, begin = thread.tape, thread.starts
-            assert tape is not None and begin is not None
+            tape = thread.tape
+            assert tape is not None
             if tape.position not in places:
                 with builder:
                     trip = self.trip(builder, self.open[-1])
-                    start = self.start_of[tape.loops[-1]] if tape.position is not None else None
+                    start = self.start_of[tape.position] if tape.position is not None else None
                     places[tape.position] = trip if start is None else start + trip
             where = self.place[thread] = places[tape.position]
-            self.state[thread] = builder.emit(
-                "ensure",
-                (self.state[thread], where),
-                thread.type,
-                {"begin": begin.attributes["token"]},
-                thread.name,
-            )
+            if thread not in self.roomy:
+                self.ensure(builder, thread, where)
 
     def trip(self, builder: Builder, loop: Op) -> Value:
         if loop.primitive == "while":

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..ir.types import float64
-from .arithmetic import by_series, floor, select
+from .arithmetic import Number, attach, by_series, floor, is_zero, select
 from .record import (
     UNARY_COMPLEX,
     ZERO,
@@ -24,6 +24,12 @@ from .record import (
 LN2 = math.log(2.0)
 LN10 = math.log(10.0)
 RADIANS_PER_DEGREE = math.pi / 180.0
+
+
+def at_kink(norm: Number, term: Number) -> Number:
+    """A term that divides by a norm: nothing where that is 0, but there it has no derivative of its own."""
+    return attach(select(is_zero(norm), 0.0, term), term)
+
 
 # ------------------------------------------------------------------------- exponential and logarithmic
 
@@ -92,6 +98,15 @@ sqrt = elementwise(
     lambda g, ans, x: 0.5 * g / ans,
     points=[(0.3,), (2.1,)],
     complex_points=UNARY_COMPLEX,
+    cost=6,
+)
+root_of_squares = elementwise(  # a norm, which has a kink where all that is squared is zero
+    "root_of_squares",
+    (),
+    "math.sqrt({})",
+    lambda g, ans, x: at_kink(ans, 0.5 * g / ans),
+    points=[(0.3,), (2.1,)],
+    evaluate=math.sqrt,
     cost=6,
 )
 cbrt = elementwise(
@@ -256,8 +271,8 @@ hypot = elementwise(
     "hypot",
     (math.hypot, np.hypot),
     "math.hypot({}, {})",
-    lambda g, ans, x, y: g * x / ans,
-    lambda g, ans, x, y: g * y / ans,
+    lambda g, ans, x, y: at_kink(ans, g * x / ans),
+    lambda g, ans, x, y: at_kink(ans, g * y / ans),
     points=[(0.3, 0.7)],
 )
 degrees = elementwise(

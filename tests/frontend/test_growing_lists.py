@@ -11,7 +11,7 @@ import pytest
 from numba import float64
 from numba.typed import List
 
-from srcdiff import AliasError, differentiate, grad, hessian, hvp
+from srcdiff import AliasError, UnsupportedConstruct, differentiate, grad, hessian, hvp
 from tests.truth import assert_gradient
 
 RNG = np.random.default_rng(11)
@@ -393,3 +393,97 @@ def test_another_name_for_a_copy(uncompiled: None) -> None:
         return sum(ys) * len(zs) + np.sum(a) + sum(xs)
 
     assert_gradient(f, (0.7, 4))
+
+
+def dp(x, y):
+    n, m = len(x), len(y)
+    D = [[0.0] * (m + 1) for _ in range(n + 1)]
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            D[i][j] = (x[i - 1] - y[j - 1]) ** 2 + 0.5 * (D[i - 1][j] + D[i][j - 1] * D[i - 1][j - 1])
+    return D[n][m]
+
+
+def rows_fresh(x):
+    rows = []
+    for _ in range(4):
+        rows.append(np.zeros(len(x)))
+    for i in range(4):
+        rows[i][i] = x[i] ** 2
+        rows[i] += x
+    return np.sum(np.array(rows) ** 2)
+
+
+def twice_same(x):
+    rows = []
+    for _ in range(2):
+        rows.append(x * 1.0)
+    r = rows[0]
+    r[0] = 7.0
+    rows[1][1] *= 2.0
+    return np.sum(np.array(rows) ** 2 * np.arange(len(x)))
+
+
+def inner_list(x):
+    rows = []
+    for i in range(3):
+        rows.append([x[i], 2.0])
+    rows[1][0] = x[0] * x[1]
+    return sum(r[0] * r[1] for r in rows)
+
+
+def test_items_without_another_name_are_written(uncompiled: None) -> None:
+    assert_gradient(dp, (numbers(4), numbers(5)))
+    for f in (rows_fresh, twice_same, inner_list):
+        assert_gradient(f, (numbers(9),))
+
+
+def held(x):
+    rows = []
+    v = x.copy()
+    for _ in range(2):
+        rows.append(v)
+    rows[0][0] = 5.0
+    return np.sum(np.array(rows) ** 2) + v[0]
+
+
+def given(x):
+    rows = []
+    for _ in range(2):
+        rows.append(x)
+    rows[0][0] = 5.0
+    return np.sum(np.array(rows) ** 2)
+
+
+def ident(v):
+    return v
+
+
+def through(x):
+    rows = []
+    y = x.copy()
+    for _ in range(2):
+        rows.append(ident(y))
+    rows[0][0] = 7.0
+    return np.sum(np.array(rows) ** 2) + y[0]
+
+
+def comp_held(X):
+    rows = [r for r in X if r[0] > 0.0]
+    rows[0][0] = 1.0
+    return np.sum(np.array(rows) ** 2)
+
+
+def reshaped(x):
+    y = x.copy()
+    rows = []
+    for _ in range(2):
+        rows.append(y.reshape(3, 3))
+    rows[0][0, 0] = 5.0
+    return np.sum(np.array(rows) ** 2) + y[0]
+
+
+@pytest.mark.parametrize("f", [held, given, through, comp_held, reshaped])
+def test_items_with_another_name_are_not(f: Any) -> None:
+    with pytest.raises(UnsupportedConstruct, match="an item of a list of arrays is written"):
+        differentiate(f).grad(numbers(3, 3) if f is comp_held else numbers(9))

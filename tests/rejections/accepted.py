@@ -1028,3 +1028,12 @@ def in_array(x, values):
     if x in values:
         return x
     return x * x
+
+
+@case(1.5)
+def item_that_is_an_array_written(x):
+    rows = []
+    for k in range(3):
+        rows.append(np.full(3, x))
+    rows[0][1] = 5.0
+    return np.sum(np.array(rows))

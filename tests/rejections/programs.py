@@ -651,15 +651,6 @@ def list_of_arrays_changed_by_the_next_trip(x):
 
 
 @refused(1.5)
-def item_that_is_an_array_written(x):
-    rows = []
-    for k in range(3):
-        rows.append(np.full(3, x))
-    rows[0][1] = 5.0
-    return np.sum(np.array(rows))
-
-
-@refused(1.5)
 def list_of_arrays_of_other_lengths(x):
     rows = []
     for k in range(3):
@@ -1598,3 +1589,9 @@ def comparison_of_f_string(x, mode):
 @refused(X)
 def slice_with_step_zero(x):
     return np.sum(x[::0])
+
+
+@refused(X)
+def integer_of_more_than_64_bits(x):
+    k = len(x)
+    return x[0] * (k % 2**64)

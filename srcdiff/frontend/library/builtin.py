@@ -203,6 +203,46 @@ def typed_list(calls: Calls, iterable: Any = ()) -> ListItems:
     return ListItems(items)
 
 
+def factorial(calls: Calls, n: Any) -> Scalar:
+    n = calls.integer(n)
+    if is_number(n):
+        return math.factorial(n)
+    calls.require(calls.scalar("ge", n, 0), "ValueError", "factorial() not defined for negative values")
+    fits = calls.scalar("le", n, 20)
+    calls.require(fits, "OverflowError", "a factorial of more than 64 bits: write `math.gamma(n + 1.0)`")
+
+    def step(product: Scalar, i: Any) -> Scalar:
+        return calls.scalar("mul", product, calls.scalar("add", i[0], 1))
+
+    found: Scalar = calls.accumulate(1, (n,), step, ty.int64)
+    return found
+
+
+def comb(calls: Calls, n: Any, k: Any) -> Scalar:
+    n, k = calls.integer(n), calls.integer(k)
+    if is_number(n) and is_number(k):
+        return math.comb(n, k)
+    for argument in (n, k):
+        calls.require(calls.scalar("ge", argument, 0), "ValueError", "n and k must be non-negative integers")
+    fits = calls.scalar("le", n, 60)  # what a step divides is at most 60 times the result
+    calls.require(fits, "OverflowError", "a binomial coefficient of more than 64 bits")
+    fewer = calls.scalar("min", k, calls.scalar("sub", n, k))
+
+    def step(product: Scalar, i: Any) -> Scalar:
+        more = calls.scalar("mul", product, calls.scalar("sub", n, i[0]))
+        return calls.scalar("floordiv", more, calls.scalar("add", i[0], 1))
+
+    found = calls.accumulate(1, (calls.scalar("max", fewer, 0),), step, ty.int64)
+    return calls.scalar("select", calls.scalar("le", k, n), found, 0)
+
+
+def distance(calls: Calls, p: Any, q: Any) -> Scalar:
+    """`math.dist`"""
+    return calls.call_here(
+        Static(np.linalg.norm), calls.binary(ast.Sub(), calls.as_array(p), calls.as_array(q))
+    )
+
+
 def divmod_(calls: Calls, a: Any, b: Any) -> tuple[Scalar, Scalar]:
     return calls.scalar("floordiv", a, b), calls.scalar("mod", a, b)
 
@@ -310,6 +350,9 @@ CALLS: dict[Any, Any] = {
     functools.reduce: reduce_,
     numba.typed.List: typed_list,
     numba.typed.List.empty_list: lambda calls, item_type, allocated=0: ListItems(()),
+    math.factorial: factorial,
+    math.comb: comb,
+    math.dist: distance,
     math.prod: folded("prod", ast.Mult(), 1, product_of),
     range: range_,
     numba.prange: range_,

@@ -99,7 +99,7 @@ def _spread(variance_of: Callable[[Calls, Any, Any], Scalar], root: bool) -> Any
     ) -> Any:
         def reduce(calls: Calls, x: Any) -> Scalar:
             variance = variance_of(calls, x, ddof)
-            return calls.scalar("sqrt", variance) if root else variance
+            return calls.scalar("root_of_squares", variance) if root else variance
 
         return reduced(calls, _of_type(calls, a, dtype), axis, keepdims, reduce)
 
@@ -252,7 +252,8 @@ def _magnitude(calls: Calls, x: Scalar) -> Scalar:
 
 
 def _euclidean(calls: Calls, thing: Any) -> Scalar:
-    return calls.scalar("sqrt", calls.total(calls.elementwise(functools.partial(_square, calls), thing)))
+    squares = calls.elementwise(functools.partial(_square, calls), thing)
+    return calls.scalar("root_of_squares", calls.total(squares))
 
 
 def _vector_norm(calls: Calls, order: Any) -> Reduce:

@@ -94,7 +94,7 @@ def test_norms_of_nothing_owe_nothing(uncompiled: None, function: Any) -> None:
 @pytest.mark.parametrize("function", [pairs, axisn, hyp])
 def test_second_derivatives_at_a_kink_are_not_made_up(function: Any) -> None:
     """They exist here, but not for every function of a norm."""
-    assert np.all(np.isnan(hvp(function)(M, M)))
+    assert np.all(np.isnan(hvp(function)(M, M)[:, :2]))  # `hyp` reads no more of it
 
 
 @pytest.mark.parametrize("function", [pow0, dist, cn])

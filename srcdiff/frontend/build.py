@@ -137,10 +137,8 @@ class Reader(LoopStatements):
                 self.if_statement(node)
             case ast.For():
                 self.for_statement(node)
-                self.mark_bisection(node)
             case ast.While():
                 self.while_statement(node)
-                self.mark_bisection(node)
             case ast.With() if self.is_of_no_effect(node):
                 self.statements(node.body)
             case ast.Import() | ast.ImportFrom():

@@ -89,6 +89,7 @@ class LoopParts:
     checkpoint: bool = False  # whether the reverse sweep makes its trips again
     site: Any = None  # where it is in the source, if its first trip may be read apart
     before: str = "before this loop"  # when what it carries is as it starts
+    behind: Callable[[], None] = lambda: None  # what is to be done behind the loop
 
 
 class LoopJoin:

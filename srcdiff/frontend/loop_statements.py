@@ -71,6 +71,7 @@ class LoopStatements(Assignments):
             self.exposed(node),
             bind=lambda index: self.bind_target(node.target, index),
             site=self.site(node),
+            behind=lambda: self.mark_bisection(node),
         )
         if isinstance(over, Segmented):
             self.segmented(over, parts)
@@ -128,7 +129,7 @@ class LoopStatements(Assignments):
                 first = self.as_value(self.scalar("add", start, self.scalar("mul", first, span)), ty.int64)
             beyond = self.scalar("add", first, span)
             end = self.as_value(self.scalar("min" if step.constant > 0 else "max", beyond, stop), ty.int64)
-            self.loop(replace(parts, bounds=(first, end, step)))
+            self.loop(replace(parts, bounds=(first, end, step), behind=lambda: None))
 
         around = replace(parts, body=segment, bounds=bounds, bind=current.append, index=index)
         self.loop(replace(around, checkpoint=True))
@@ -151,6 +152,7 @@ class LoopStatements(Assignments):
                     body=lambda: inside(k + 1),
                     bounds=bounds,
                     bind=lambda index: at.update({k: item(index)}),
+                    behind=(lambda: None) if k else parts.behind,
                     index="ijkl"[k : k + 1],
                 )
             )
@@ -176,6 +178,7 @@ class LoopStatements(Assignments):
                 self.exposed(node) | {name for name in test_names if name in assigned},
                 condition=condition,
                 site=self.site(node),
+                behind=lambda: self.mark_bisection(node),
             )
         )
 
@@ -192,6 +195,7 @@ class LoopStatements(Assignments):
     def loop(self, parts: LoopParts) -> None:
         if parts.checkpoint or parts.site not in self.first_trips:
             super().loop(parts)
+            parts.behind()
             return
         runs, first, others = self.divided(parts)
         trips = functools.partial(self.first_and_others, first, others)
@@ -284,7 +288,11 @@ class LoopStatements(Assignments):
         current_builder().location = self.location(node)
         for name, thing in self.frame.env.items():
             if isinstance(thing, Value) and thing in loop.results and ty.is_float(thing.type):
-                found = {"text": "a search by bisection"}
+                found = {
+                    "text": "a search by bisection",
+                    "why": "what it finds depends on what it reads through comparisons only",
+                    "instead": "`srcdiff.implicit`, given the equation that it solves",
+                }
                 self.frame.env[name] = current_builder().emit(
                     "bisection", (thing, *read), thing.type, found, name
                 )

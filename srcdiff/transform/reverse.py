@@ -388,8 +388,8 @@ def refuse(op: Op) -> NoReturn:
     raise NotDifferentiable(
         f"the derivative of `{str(what).partition('(')[0]}` is not known",
         op.location,
-        "an active value goes in and a float comes out",
-        "a function written in Python, or keep active values out of the call",
+        op.attributes.get("why", "an active value goes in and a float comes out"),
+        op.attributes.get("instead", "a function written in Python, or keep active values out of the call"),
     )
 
 

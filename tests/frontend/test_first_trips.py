@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srcdiff import UnsupportedConstruct, differentiate
+from srcdiff import NotDifferentiable, UnsupportedConstruct, differentiate
 from tests.programs.table import numbers
 from tests.truth import assert_gradient
 
@@ -301,3 +301,23 @@ def test_what_does_not_settle() -> None:
         UnsupportedConstruct, match="`last` is a number in one branch and `None` in the other"
     ):
         differentiate(bound_in_some_trips).grad(X)
+
+
+def halved(p, n):
+    low, high = 0.0, 2.0
+    last = None
+    for _ in range(n):
+        middle = 0.5 * (low + high)
+        if last is not None and abs(middle - last) < 1e-12:
+            break
+        if middle**3 + p * middle > 2.0:
+            high = middle
+        else:
+            low = middle
+        last = middle
+    return low * p
+
+
+def test_a_search_by_bisection_is_still_one() -> None:
+    with pytest.raises(NotDifferentiable, match="a search by bisection"):
+        differentiate(halved).grad(1.3, 60)

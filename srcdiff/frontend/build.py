@@ -190,7 +190,7 @@ class Reader(LoopStatements):
                     self.refuse(f"`{alias.name}` is not in `{path}`", "Python would raise an error here")
             else:
                 found = module if alias.asname else sys.modules[path.split(".")[0]]
-            self.frame.env[alias.asname or alias.name.split(".")[0]] = self.lifted(found)
+            self.bind_name(alias.asname or alias.name.split(".")[0], self.lifted(found))
 
     # ---------------------------------------------------------------------------------------- control
 

@@ -54,8 +54,7 @@ REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.Starred: ("`*` unpacking", "each item by index"),
 }
 
-# What goes once over all items of a generator. After the first that decides, `any` and `all` of Python look at no more;
-# here they do.
+# What goes once over the items of a generator. `any` and `all` go over all of them here, also after one that decides.
 CONSUMERS = (sum, min, max, any, all, math.prod)
 
 
@@ -181,10 +180,19 @@ class Expressions(GrowingLists):
             argument = node.args[0]
             if isinstance(argument, ast.GeneratorExp) and function.value in CONSUMERS:
                 over = self.gone_over(argument.generators[0])
+                before = dict(self.memory)
                 items = self.items_beforehand(argument, over)
                 if items is None and function.value is sum:
                     return self.as_loops(as_sum(argument), over, argument)
                 listed = self.as_loops(as_list(argument), over, argument) if items is None else items
+                if function.value in (any, all) and any(
+                    self.memory[root] is not v for root, v in before.items()
+                ):
+                    self.refuse(
+                        f"`{function.value.__name__}` of what writes an array",
+                        "Python stops at the first item that decides",
+                        "a loop with `break`",
+                    )
                 return self.call(function, (listed,), {}, node)
         for keyword in node.keywords:
             if keyword.arg is None:
@@ -192,12 +200,13 @@ class Expressions(GrowingLists):
         given = [item.value if isinstance(item, ast.Starred) else item for item in node.args]
         things = self.in_order([*given, *(keyword.value for keyword in node.keywords)], function)
         arguments: list[Any] = []
+        is_zip = isinstance(function, Static) and function.value is zip
         for item, thing in zip(node.args, things, strict=False):
             if not isinstance(item, ast.Starred):
                 arguments.append(thing)
             elif isinstance(thing, tuple):
                 arguments += thing
-            elif is_arraylike(thing) and isinstance(function, Static) and function.value is zip:
+            elif is_arraylike(thing) and is_zip and len(node.args) == 1:
                 return self.columns(thing)
             elif is_arraylike(thing):
                 length = self.length(thing)
@@ -294,7 +303,7 @@ class Expressions(GrowingLists):
     def pick(self, thing: Any, items: tuple[Any, ...]) -> Any:
         if is_dict(thing):
             return item_of(self, thing, items)
-        if isinstance(thing, Static) and thing.value in (np.r_, np.c_):
+        if isinstance(thing, Static) and (thing.value is np.r_ or thing.value is np.c_):
             return joined_by_index(self, items, of_columns=thing.value is np.c_)
         if isinstance(thing, Static) and isinstance(thing.value, dict):
             self.refuse(

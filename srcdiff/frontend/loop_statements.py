@@ -184,8 +184,8 @@ class LoopStatements(Assignments):
 
     # ------------------------------------------------------------------------------------- first trips
 
-    def site(self, node: ast.AST) -> Any:
-        return self.frame.source.function.__code__, self.frame.path, node.lineno, node.col_offset  # type: ignore[attr-defined]
+    def site(self, node: ast.stmt) -> Any:
+        return self.frame.source.function.__code__, self.frame.path, node.lineno, node.col_offset
 
     def read_first_trip_apart(self, site: Any, name: str) -> NoReturn:
         behind = "" if any(parts.site == site for _, parts, _, _ in self.loops) else name

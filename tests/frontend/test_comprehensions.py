@@ -259,7 +259,12 @@ def evaluated_once_by_max(x):
     return max(q * bump(y) for q in y * 2)
 
 
+def zip_of_spread_list(x):
+    return sum(a * b for a, b in zip(x, *[x * 2.0]))
+
+
 PROGRAMS: list[tuple[Any, Any]] = [
+    (zip_of_spread_list, (X,)),
     (comp2, (X,)),
     (compif, (X,)),
     (compifv, (X,)),

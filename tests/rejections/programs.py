@@ -1595,3 +1595,14 @@ def slice_with_step_zero(x):
 def integer_of_more_than_64_bits(x):
     k = len(x)
     return x[0] * (k % 2**64)
+
+
+def bumped(v):
+    v *= 1.5
+    return v[0]
+
+
+@refused(X)
+def any_of_what_writes(x):
+    y = x.copy()
+    return np.sum(y) if any(bumped(y) > 0.9 for _ in range(3)) else x[0]

@@ -222,9 +222,9 @@ class LoopStatements(Assignments):
             return holds.constant if holds.is_constant else holds, parts, others
         start, stop, step = (bound.constant if bound.is_constant else bound for bound in parts.bounds)
         if is_number(step):
-            runs = self.scalar("lt", *((start, stop) if step > 0 else (stop, start)))
+            runs = self.scalar("gt", *((stop, start) if step > 0 else (start, stop)))
         else:
-            runs = self.scalar("lt", 0, range_length(self, Range(start, stop, step)))
+            runs = self.scalar("gt", range_length(self, Range(start, stop, step)), 0)
         second = self.scalar("add", start, step)
         bind = parts.bind
         first = replace(parts, bind=None if bind is None else lambda _: bind(start))

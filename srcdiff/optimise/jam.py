@@ -33,6 +33,7 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_slots
 from ..ir.walk import rename, rename_op, substitute, substitute_in
 from .align import same
+from .hoist import defined_directly
 from .jammable import Nest, apart, axes, conflict, find_nest, is_fixed
 
 
@@ -83,8 +84,61 @@ class Versions:
 
 
 def jam(builder: Builder, nest: Nest, affine: Affine) -> None:
-    """Emit the loop of two trips at once, and that of the trip that may be left."""
+    """Emit the loop of two trips at once, and that of the trip that may be left.
+
+    Where elements are loaded in the inner loop that are the same in all its trips, that is under an `if` it makes any:
+    then they can be loaded before it.
+    """
     builder.location = nest.loop.location
+    low, high, _ = nest.inner.operands[:3]
+    inside = defined_directly([loop_body(nest.loop)])
+    if not only_inner_loop(nest) or {low, high} & inside or not same_elements(nest.inner):
+        append_loops(builder, nest, affine)
+        return
+    kept = replace(
+        nest, loop=replace(nest.loop, results=tuple(Value(r.name, r.type) for r in nest.loop.results))
+    )
+    with Builder(nest.loop.location) as arm:
+        append_loops(arm, kept, affine)
+    with Builder(nest.loop.location) as other:
+        pass
+    loops = [replace(op, regions=tuple(map(loads_first, op.regions))) for op in arm.ops]
+    initials = tuple(slot[0] for slot in loop_slots(nest.loop))
+    makes_trips = builder.emit("gt", (high, low), ty.boolean)
+    regions = Block((), tuple(loops), kept.loop.results), other.block((), initials)
+    builder.region("if", (makes_trips,), regions, nest.loop.results, location=nest.loop.location)
+
+
+def only_inner_loop(nest: Nest) -> bool:
+    """Whether a trip does nothing where the inner loop, whose range is the same in all of them, makes no trip."""
+    if nest.early or nest.late or nest.behind_time or nest.behind:
+        return False
+    passed_on = {result: initial for initial, _, _, result in loop_slots(nest.inner)}
+    slots = loop_slots(nest.loop)
+    stores = any(op.primitive in ("store", "accum") for op in nest.before)
+    return not stores and all(passed_on.get(yielded) is parameter for _, parameter, yielded, _ in slots)
+
+
+def same_elements(inner: Op) -> list[Op]:
+    """The loads of a loop that are the same in all of its trips."""
+    inside = defined_directly(list(inner.regions))
+    return [op for op in loop_body(inner).ops if op.primitive == "load" and not inside & {*op.operands}]
+
+
+def loads_first(block: Block) -> Block:
+    """The block with these loads before its inner loops."""
+    ops: list[Op] = []
+    for op in block.ops:
+        if op.primitive == "for":
+            moved = same_elements(op)
+            body = loop_body(op)
+            ops += moved
+            op = replace(op, regions=(replace(body, ops=tuple(o for o in body.ops if o not in moved)),))
+        ops.append(op)
+    return replace(block, ops=tuple(ops))
+
+
+def append_loops(builder: Builder, nest: Nest, affine: Affine) -> None:
     pairs, rest = ranges_of_pairs(builder, nest.loop, affine)
     initials = tuple(slot[0] for slot in loop_slots(nest.loop))
     results = tuple(Value(result.name, result.type) for result in nest.loop.results)

@@ -92,7 +92,7 @@ class DevicePrinter(Printer):
         if name in MISSING:
             refuse_operation(op)
         if name == "cast":
-            return f"{device_caster(op.result.type)}({self.text(op.operands[0])})", ATOM
+            return f"{device_caster(op.result.type, op.operands[0].type)}({self.text(op.operands[0])})", ATOM
         if name in LIBRARY and ty.is_float(op.operands[0].type):
             suffix = "f" if op.result.type == ty.float32 else ""
             arguments = ", ".join(self.text(x) for x in op.operands)
@@ -149,7 +149,10 @@ class DevicePrinter(Printer):
     def nothing(self) -> list[str]:
         """What a function gives that has failed."""
         count = len(self.function.results) - self.function.written
-        return [f"{device_caster(v.type)}({not_a_number(v.type)})" for v in self.function.results[:count]]
+        return [
+            f"{device_caster(v.type, ty.float64)}({not_a_number(v.type)})"
+            for v in self.function.results[:count]
+        ]
 
 
 def refuse_operation(op: Op) -> NoReturn:
@@ -166,9 +169,9 @@ def not_a_number(type: Type) -> str:
     return "math.nan" if ty.is_float(type) else "0"
 
 
-def device_caster(type: Type) -> str:
+def device_caster(type: Type, of: Type) -> str:
     """A device makes no `float` of a boolean, but an `np.float64`."""
-    return "np.float64" if type == ty.float64 else caster(type)
+    return "np.float64" if type == ty.float64 else caster(type, of)
 
 
 def array_of_constant_size(op: Op) -> str:

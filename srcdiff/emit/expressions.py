@@ -49,7 +49,7 @@ class ExpressionPrinter:
             case "shape":
                 return f"{self.text(op.operands[0], ATOM)}.shape[{op.attributes['axis']}]", ATOM
             case "cast":
-                return f"{caster(op.result.type)}({self.text(op.operands[0])})", ATOM
+                return f"{caster(op.result.type, op.operands[0].type)}({self.text(op.operands[0])})", ATOM
             case "unstack":
                 function = "np.array" if len(op.results) == 1 else "unstacked"
                 return f"{function}({self.text(op.operands[0])})", ATOM

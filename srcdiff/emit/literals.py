@@ -50,7 +50,10 @@ def zero_text(type: Type) -> str:
     return number_text(0.0, type)
 
 
-def caster(type: Type) -> str:
+def caster(type: Type, of: Type) -> str:
+    """What makes a number of one type of another; `int` of an unsigned one would leave it so in Numba."""
+    if type == ty.int64 and str(of).startswith("uint"):
+        return "np.int64"
     plain = {ty.float64: "float", ty.int64: "int", ty.boolean: "bool", ty.complex128: "complex"}
     return plain.get(type) or ty.dtype_spelling(type)
 

@@ -73,7 +73,7 @@ class Liveness:
             if op.results and op.results[0] in self.inlined:
                 continue
             self.tick()
-            for value in op.operands:
+            for value in op.operands[3:] if op.primitive == "for" else op.operands:
                 self.use(value, loops)
             if op.primitive in ("for", "while"):
                 counted = op.results[:1] if op.primitive == "while" or leaves_early(op) else ()
@@ -102,8 +102,14 @@ class Liveness:
         inside = (*loops, op)
         for region in op.regions:
             self.tick()
-            for value in region.parameters:
+            carried = region.parameters[1:] if op.primitive == "for" else region.parameters
+            for value in carried:
                 self.define(value, inside)
+            if op.primitive == "for":  # the bounds are read when what the loop carries has its first values
+                self.tick()
+                for value in op.operands[:3]:
+                    self.use(value, loops)
+                self.define(region.parameters[0], inside)
             self.block(region, inside)
             self.tick()
             for value in region.results:

@@ -20,6 +20,8 @@ from ..ir.types import Type
 from .agreement import same, same_axis
 from .describe import describe
 from .indexing import gathered, positions, scattered
+from .scalars import is_narrow
+from .scope import ReadAgain
 from .slices import Slices
 from .things import (
     ArrayView,
@@ -46,6 +48,10 @@ class Arrays(Slices):
         super().__init__()
         # Where masks are true, with the version and the block for which that was found.
         self.masks: dict[Root, tuple[Value | None, Builder | None, tuple[ArrayView, ...]]] = {}
+        self.given: set[Root] = set()  # arrays that are arguments or captured
+        # Whether the function makes arrays that lie in another order than C's, and whether one was taken to lie in it.
+        self.other_orders: set[str] = set()
+        self.relied_on_order = False
 
     # ------------------------------------------------------------------------------------ indexing
 
@@ -162,6 +168,14 @@ class Arrays(Slices):
         if ty.is_integer(type) and ty.is_float(self.dtype(thing)):
             thing = self.elementwise(lambda x: self.scalar("int", x), thing)
         return self.elementwise(lambda x: self.cast(self.as_value(x, type), type), thing)
+
+    def wide(self, thing: Any) -> Any:
+        """Integers of fewer bits than 64 as such of 64: what NumPy computes in floats does not wrap around."""
+        if is_arraylike(thing) and is_narrow(self.dtype(thing)):
+            return self.converted(thing, ty.int64)
+        if isinstance(thing, Value) and is_narrow(thing.type):
+            return self.cast(thing, ty.int64)
+        return thing
 
     def any_array(self, thing: Any) -> Any:
         """What NumPy takes as an array: also a number, as an array of no dimensions."""
@@ -381,8 +395,17 @@ class Arrays(Slices):
 
     # -------------------------------------------------------------------------------- other shapes
 
+    def has_other_order(self) -> None:
+        """Keep in mind that what is computed may lie in memory in another order than C's, as its operands do."""
+        known = bool(self.other_orders)
+        self.other_orders.add("F")
+        if self.relied_on_order and not known:
+            raise ReadAgain
+
     def transposed(self, thing: Any, axes: tuple[int, ...] | None = None) -> Any:
         order = axes if axes is not None else tuple(reversed(range(thing.ndim)))
+        if order != tuple(range(thing.ndim)):
+            self.has_other_order()
         if isinstance(thing, ArrayView):
             return replace(thing, axes=tuple(thing.axes[k] for k in order))
         shape = tuple(thing.shape[k] for k in order)
@@ -418,6 +441,9 @@ class Arrays(Slices):
     def alike(self, made: ArrayView, of: ArrayView, is_same: bool) -> None:
         """Say that a new array with the elements of a view, in C order, may be its memory, or that it is."""
         made.root.may_be(of.root)
+        if is_same and of.ndim > 1 and not of.root.in_c_order and of.root not in self.given:
+            is_same = not self.other_orders
+            self.relied_on_order = self.relied_on_order or is_same
         if not is_same or of.root.is_list or of.root.in_place_of:
             return
         shape, given = self.shape(made), self.shape(of)

@@ -28,6 +28,7 @@ from .things import (
     Slice,
     Zipped,
     is_arraylike,
+    is_list,
     is_scalar,
 )
 from .trees import Tree
@@ -61,7 +62,8 @@ class Assignments(Expressions):
             case [ast.Tuple(elts=elements)], ast.Tuple(elts=parts) if isinstance(thing, tuple) and len(
                 elements
             ) == len(parts) == len(thing):
-                for element, part, node in zip(elements, self.settled(thing), parts, strict=True):
+                things = self.as_they_are(self.settled(thing), elements)
+                for element, part, node in zip(elements, things, parts, strict=True):
                     self.assign([element], part, node)
                 return
         if len(targets) > 1:
@@ -120,8 +122,22 @@ class Assignments(Expressions):
         if len(thing) != count:
             self.refuse(f"unpacking {len(thing)} items into {count}", instead="a name for each", node=target)
         thing = tuple(self.settled(part) for part in thing)
+        thing = self.as_they_are(thing, target.elts)
         for element, part in zip(target.elts, thing, strict=True):
             self.bind_target(element.value if isinstance(element, ast.Starred) else element, part)
+
+    def as_they_are(self, things: tuple[Any, ...], targets: list[ast.expr]) -> tuple[Any, ...]:
+        """Things, of which items of lists are copied where a target may be the place of one of them."""
+        if not any(isinstance(target, ast.Subscript) for target in targets):
+            return things
+        found: list[Any] = []
+        for thing in things:
+            if isinstance(thing, ArrayView) and thing.root.is_list and thing.fixed:
+                is_a_list = is_list(thing)
+                thing = self.copy(thing)
+                thing.root.is_list = is_a_list
+            found.append(thing)
+        return tuple(found)
 
     def with_rest(self, thing: Any, before: int, behind: int, node: ast.AST) -> tuple[Any, ...]:
         """The items of something, those between the first and the last as a list."""
@@ -150,7 +166,7 @@ class Assignments(Expressions):
                 "a new one: `{**old, key: value}`",
                 node=target,
             )
-        items = self.index_items(target.slice)
+        items = self.index_beside(target.slice, thing)
         if self.replace_item(target.value, array, items, thing):
             return
         if isinstance(array, tuple):
@@ -162,6 +178,8 @@ class Assignments(Expressions):
             )
         if not isinstance(array, ArrayView):
             self.refuse(f"writing into {describe(array)}", "only arrays can be changed in place", node=target)
+        if self.replace_row(array, items, thing, target):
+            return
         if any(is_arraylike(item) for item in items):
             self.scatter(array, items, thing)
             return
@@ -236,6 +254,8 @@ class Assignments(Expressions):
                     self.scatter(array, items, self.binary(node.op, old, self.expression(node.value)))
                     return
                 place = self.place_of(array, items)
+                if is_list(place) and place.axes:
+                    self.refuse("`+=` on a list", "it makes it longer", "its elements by index")
                 if place.axes:
                     self.update(place, combine, self.expression(node.value))
                 else:

@@ -76,7 +76,7 @@ class Reader(LoopStatements):
         reader.carried_float, reader.calls_large = self.carried_float, self.calls_large
         reader.large, reader.kept = self.large, self.kept
         reader.single_captures, reader.grown = self.single_captures, self.grown
-        reader.first_trips = self.first_trips
+        reader.first_trips, reader.other_orders = self.first_trips, self.other_orders
         reader.written_inside = self.written_inside
         return reader
 

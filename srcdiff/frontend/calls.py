@@ -34,6 +34,7 @@ from .things import (
     Method,
     NamedItems,
     PulledBack,
+    Scalar,
     Static,
     is_arraylike,
     is_list,
@@ -286,7 +287,9 @@ class Calls(Callees):
         if isinstance(thing, tuple):
             self.refuse_method(name, node)
         if is_scalar(thing):
-            return conjugate(self, thing) if name in NUMBER_METHODS else thing
+            if name in NUMBER_METHODS:
+                return conjugate(self, thing)
+            return self.of_python(thing) if name == "item" else thing
         if name in ("conj", "conjugate") and not is_complex(self, thing) and not arguments:
             return thing  # no copy, other than `np.conj`
         if is_list(thing):
@@ -301,12 +304,12 @@ class Calls(Callees):
             target = getattr(np.ndarray, name)
             return call_library(self, target, OWN_METHODS[name], (thing, *arguments), keywords)
         if name == "tolist" and thing.ndim == 1:
-            return self.as_list(thing)
+            return self.as_list(self.elementwise(self.of_python, thing))
         if name == "fill":
             self.fill(thing, arguments[0])
             return Static(None)
         if name == "item" and not arguments:
-            return self.at(thing, (0,) * thing.ndim)
+            return self.of_python(self.at(thing, (0,) * thing.ndim))
         if name in ("sort", "partition"):
             axis = keywords.get("axis", arguments[0] if arguments and name == "sort" else -1)
             self.fill(thing, self.call(Static(np.sort), (thing, axis), {}, node))
@@ -319,6 +322,13 @@ class Calls(Callees):
             "a loop over the elements",
             node=node,
         )
+
+    def of_python(self, number: Scalar) -> Scalar:
+        """A number of NumPy as one of Python, whose integers and floats have one size each."""
+        type = self.as_value(number).type
+        if ty.is_integer(type):
+            return self.cast(self.as_value(number), ty.int64)
+        return self.cast(self.as_value(number), ty.float64) if ty.is_float(type) else number
 
     def refuse_method(self, name: str, node: ast.AST) -> NoReturn:
         self.refuse(

@@ -61,7 +61,9 @@ def describe(thing: Any) -> str:
 
 def said(name: str) -> str:
     """A variable in a message; names made here have meanings, not texts."""
-    return {"": "this", "=": "this", RESULT: "the result"}.get(name, f"`{name}`")
+    if name == RESULT:
+        return "the result"
+    return "this" if name in ("", "=") or name.startswith("$") else f"`{name}`"
 
 
 __all__ = ["describe", "said"]

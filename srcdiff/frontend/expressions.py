@@ -14,8 +14,10 @@ import numpy as np
 from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Value
+from .agreement import same
 from .calls import NUMBER_METHODS
-from .comprehensions import OVER, as_list, as_sum, mapped
+from .canonicalise import count_reads
+from .comprehensions import OVER, as_list, as_search, as_sum, bound_names, mapped
 from .describe import describe
 from .growing import GrowingLists
 from .library.builtin import range_elements, reversed_range
@@ -38,7 +40,6 @@ from .things import (
     Slice,
     Spread,
     Static,
-    Zipped,
     is_arraylike,
     is_number,
     is_scalar,
@@ -54,8 +55,8 @@ REFUSED_EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.Starred: ("`*` unpacking", "each item by index"),
 }
 
-# What goes once over the items of a generator. `any` and `all` go over all of them here, also after one that decides.
-CONSUMERS = (sum, min, max, any, all, math.prod)
+# What goes once over the items of a generator.
+CONSUMERS = (sum, min, max, any, all, math.prod, list, tuple)
 
 
 class Expressions(GrowingLists):
@@ -173,27 +174,11 @@ class Expressions(GrowingLists):
                     return self.pop(name, frame, node)
         function = self.expression(node.func)
         if isinstance(function, Static) and function.value is map and len(node.args) > 1:
-            of = tuple(map(self.expression, node.args[1:]))
-            over = of[0] if len(of) == 1 else Zipped(of)
-            return self.made_list_of(mapped(node), self.settled_iterable(over))
+            self.refuse("`map` kept or gone over", "what it calls would run later", "a list comprehension")
         if isinstance(function, Static) and len(node.args) == 1 and not node.keywords:
-            argument = node.args[0]
-            if isinstance(argument, ast.GeneratorExp) and function.value in CONSUMERS:
-                over = self.gone_over(argument.generators[0])
-                before = dict(self.memory)
-                items = self.items_beforehand(argument, over)
-                if items is None and function.value is sum:
-                    return self.as_loops(as_sum(argument), over, argument)
-                listed = self.as_loops(as_list(argument), over, argument) if items is None else items
-                if function.value in (any, all) and any(
-                    self.memory[root] is not v for root, v in before.items()
-                ):
-                    self.refuse(
-                        f"`{function.value.__name__}` of what writes an array",
-                        "Python stops at the first item that decides",
-                        "a loop with `break`",
-                    )
-                return self.call(function, (listed,), {}, node)
+            argument = self.as_generator(node.args[0])
+            if argument is not None and function.value in CONSUMERS:
+                return self.consumed(function, argument, node)
         for keyword in node.keywords:
             if keyword.arg is None:
                 self.refuse("`**` in a call", instead="each argument by name", node=keyword.value)
@@ -280,9 +265,22 @@ class Expressions(GrowingLists):
 
     def subscription(self, node: ast.Subscript) -> Any:
         thing = self.expression(node.value)
-        items = self.index_items(node.slice)
+        items = self.index_beside(node.slice, thing)
         self.picked_from_list(node.value, thing, items)
         return self.pick(thing, items)
+
+    def index_beside(self, node: ast.expr, thing: Any) -> tuple[Any, ...]:
+        """The items of an index, which must not write what another operand has yet to read."""
+        before = {root: self.memory.get(root) for root in self.reads(thing)} if is_arraylike(thing) else {}
+        items = self.index_items(node)
+        if isinstance(thing, Elementwise) and any(self.memory.get(r) is not v for r, v in before.items()):
+            self.refuse(
+                "an index that writes an array which the expression also reads",
+                "the order would matter",
+                "two statements",
+                node=node,
+            )
+        return items
 
     def index_items(self, node: ast.expr) -> tuple[Any, ...]:
         nodes = node.elts if isinstance(node, ast.Tuple) else [node]
@@ -346,15 +344,42 @@ class Expressions(GrowingLists):
 
     # --------------------------------------------------------------------- comprehensions, nested functions
 
+    def as_generator(self, node: ast.expr) -> ast.GeneratorExp | None:
+        """The generator expression that an argument is, or stands for: `map(f, x)`."""
+        if isinstance(node, ast.GeneratorExp):
+            return node
+        if isinstance(node, ast.Call) and len(node.args) > 1 and not node.keywords:
+            if isinstance(node.func, ast.Name) and same(self.lookup(node.func.id, node), Static(map)):
+                return mapped(node)
+        return None
+
+    def consumed(self, function: Static, node: ast.GeneratorExp, call: ast.Call) -> Any:
+        """A function of the items that a generator gives, which takes them one after the other."""
+        if function.value in (any, all):
+            return self.as_loops(as_search(node, function.value is any), self.gone_over(node), node)
+        over = self.gone_over(node)
+        items = self.items_beforehand(node, over)
+        if items is None and function.value is sum:
+            return self.as_loops(as_sum(node), over, node)
+        listed = self.as_loops(as_list(node), over, node) if items is None else items
+        return listed if function.value in (list, tuple) else self.call(function, (listed,), {}, call)
+
     def comprehension(self, node: ast.ListComp) -> Any:
-        return self.made_list_of(node, self.gone_over(node.generators[0]))
-
-    def gone_over(self, generator: ast.comprehension) -> Any:
-        return self.settled_iterable(self.expression(generator.iter))
-
-    def made_list_of(self, node: ast.ListComp | ast.GeneratorExp, over: Any) -> Any:
+        over = self.gone_over(node)
         items = self.items_beforehand(node, over)
         return self.as_loops(as_list(node), over, node) if items is None else items
+
+    def gone_over(self, node: ast.ListComp | ast.GeneratorExp) -> Any:
+        """What the first loop of a comprehension goes over, as it is now."""
+        inside = count_reads([node])
+        for name in bound_names(node):
+            if self.frame.reads.get(name, 0) != inside.get(name, 0):
+                self.refuse(
+                    f"`:=` in a comprehension that binds `{name}`, which is read outside of it",
+                    instead="a loop",
+                    node=node,
+                )
+        return self.settled_iterable(self.expression(node.generators[0].iter))
 
     def as_loops(self, tree: ast.FunctionDef, over: Any, node: ast.expr) -> Any:
         return self.listed(
@@ -415,6 +440,8 @@ class Expressions(GrowingLists):
             shape = self.shape(sample) if is_arraylike(sample) else ()
         self.memory, self.frame.env = memory, env
         if any(isinstance(n, Value) for n in shape) or not (is_scalar(sample) or is_arraylike(sample)):
+            return None
+        if isinstance(sample, ArrayView) and self.is_reached(sample.root):
             return None
         listed = self.materialise(Elementwise((length, *shape), at, frozenset()))
         listed.root.is_list = True

@@ -53,6 +53,7 @@ from .trees import parts_of
 
 # A number, ("name", name), ("length", name, axis), ("captured", where, axis), or (primitive, *terms).
 Terms: TypeAlias = Any
+ITEM_WRITTEN = "an item of a list of arrays is written"
 ARITHMETIC = ("add", "sub", "mul", "min", "max", "neg", "floordiv")
 
 
@@ -128,7 +129,7 @@ class GrowingLists(Iteration):
         attributes = {"fill": "empty", "trusted": (0,)}  # what is read is there: `place` sees to that
         version = current_builder().emit("alloc", map(self.as_value, shape), type, attributes, name)
         root = self.new_root(version, (None, *shape[1:]) if is_open else shape, is_list=True)
-        root.in_place_of = "an item of a list of arrays is written" if known.is_shared else ""
+        root.in_place_of = ITEM_WRITTEN if known.is_shared else ""
         self.known_of[root] = known
         count = Root(ty.int64, f"{name}_count")
         self.memory[count] = self.as_value(0, ty.int64)
@@ -178,6 +179,8 @@ class GrowingLists(Iteration):
     def append(self, name: str, frame: Frame, thing: Any, node: ast.AST) -> None:
         made, held = self.list_of(name, frame, node)
         if isinstance(held, Growing):
+            if isinstance(thing, ListItems) and self.is_held(thing):
+                self.share_items(held.items, node)
             thing = self.as_item(thing)
             self.learn(made, thing, node)
             self.forget_lengths(held)
@@ -329,24 +332,59 @@ class GrowingLists(Iteration):
         if is_scalar(thing):
             self.store(place, (), thing)
         else:
-            for k, (own, length) in enumerate(zip(self.shape(thing), self.shape(place), strict=True)):
-                if not same(own, length):
-                    fits = self.scalar("eq", own, length)
-                    self.require(fits, "ValueError", f"items of different lengths along axis {k}")
-            # What the items are is not changed by one more.
-            aliases, root.aliases = root.aliases, set()
-            before, root.in_place_of, root.of_arrays = root.in_place_of, "", not is_list(thing)
-            self.fill(place, thing)
-            root.in_place_of, root.aliases = before, aliases
-            if isinstance(thing, ArrayView) and self.is_reached(thing.root):
-                if not root.in_place_of:  # an item may have been written before this
-                    self.known_of[root].is_shared = True
-                    raise ReadAgain
-                for other in {thing.root, *thing.root.aliases, *thing.root.links}:
-                    if not other.is_list:
-                        root.may_alias(other)
-                        self.appended.append((other, node))
+            root.of_arrays = not is_list(thing)
+            self.put_item(place, thing, node)
         self.memory[growing.count] = self.as_value(self.scalar("add", count, 1), ty.int64)
+
+    def put_item(self, place: ArrayView, thing: Any, node: ast.AST | None) -> None:
+        """Let the elements of an item be those of an array, which may have other names."""
+        root = place.root
+        for k, (own, length) in enumerate(zip(self.shape(thing), self.shape(place), strict=True)):
+            if not same(own, length):
+                fits = self.scalar("eq", own, length)
+                self.require(fits, "ValueError", f"items of different lengths along axis {k}")
+        # What the other items are is not changed.
+        before, aliases = root.in_place_of, root.aliases
+        root.in_place_of, root.aliases = "", set()
+        self.fill(place, thing)
+        root.in_place_of, root.aliases = before, aliases
+        if isinstance(thing, ArrayView) and self.is_reached(thing.root):
+            self.share_items(root, node)
+            for other in {thing.root, *thing.root.aliases, *thing.root.links}:
+                root.may_alias(other)
+                self.appended.append((other, node))
+
+    def share_items(self, root: Root, node: ast.AST | None) -> None:
+        """From the start items must not be written: what has another name is one of them."""
+        if root.in_place_of:
+            return
+        known = self.known_of.get(root)
+        if known is not None:
+            known.is_shared = True
+            raise ReadAgain
+        if self.loops:
+            self.refuse("an item of a list that has another name too", instead="a copy of it", node=node)
+        root.in_place_of = ITEM_WRITTEN
+
+    def replace_row(self, array: ArrayView, items: tuple[Any, ...], thing: Any, node: ast.AST) -> bool:
+        """`xs[i] = item` for a list of lists, tuples or arrays; whether it is one. Python gives the place to another
+        object: names for the former item keep that."""
+        if not is_list(array) or array.ndim < 2 or len(items) != 1 or not is_scalar(items[0]):
+            return False
+        if isinstance(thing, ListItems) and self.is_held(thing):
+            self.share_items(array.root, node)
+        thing = self.as_item(self.settled(thing))
+        place = self.place_of(array, items)
+        if not is_arraylike(thing) or thing.ndim != place.ndim:
+            self.refuse(
+                f"{describe(thing)} as an item of this list", instead="one like the others", node=node
+            )
+        if isinstance(thing, ArrayView) and thing.root is array.root:
+            self.share_items(array.root, node)
+            thing = self.copy(thing)
+        self.put_item(place, thing, node)
+        self.forget(array.root, "this is an item of a list that has been replaced since", "only")
+        return True
 
     def count_of(self, growing: Growing) -> Value:
         count = self.memory[growing.count]
@@ -376,14 +414,19 @@ class GrowingLists(Iteration):
 
     def forget_lengths(self, growing: Growing, items: bool = False) -> None:
         """What else stands for the list as it was cannot be read any more, nor can `items` of it, which are arrays."""
-        gone = Poison("this is a list that has grown since", "the list by its name", AliasError)
+        self.forget(growing.items, "this is a list that has grown since", items)
+
+    def forget(self, root: Root, why: str, items: bool | str) -> None:
+        """Let names not be read that stand for a list, its items, or for its items `"only"`."""
+        gone = Poison(why, "the list by its name", AliasError)
 
         def goes_along(thing: Any) -> bool:
             parts = parts_of(thing)
             if parts is not None:
                 return any(map(goes_along, parts))
-            is_view = isinstance(thing, ArrayView) and thing.root is growing.items
-            return is_view and (items or any(axis is not None and axis.of == 0 for axis in thing.axes))
+            is_view = isinstance(thing, ArrayView) and thing.root is root
+            goes_over = is_view and any(axis is not None and axis.of == 0 for axis in thing.axes)
+            return is_view and (not goes_over if items == "only" else bool(items) or goes_over)
 
         for frame in self.frames():
             for name in [name for name, thing in frame.env.items() if goes_along(thing)]:

@@ -113,7 +113,9 @@ def place_in(arrays: Arrays, view: ArrayView, k: int, index: Scalar) -> Scalar:
 
 
 def gathered(arrays: Arrays, array: ArrayView, items: tuple[Any, ...]) -> Elementwise:
-    """`x[items]` with arrays among the items: a new array."""
+    """`x[items]` with arrays among the items: a new array, which NumPy may make in another order."""
+    if array.ndim > 1:
+        arrays.has_other_order()
     found = picked(arrays, array, items)
     reads = arrays.reads(found.base).union(*(arrays.reads(p) for p in found.picks if p is not None))
     return Elementwise(found.lengths(arrays), lambda i: arrays.at(found.base, found.place(arrays, i)), reads)

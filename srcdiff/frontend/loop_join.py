@@ -41,6 +41,10 @@ class Retry(Exception):
         self.loop = loop
 
 
+class Differs(Exception):
+    """The first trip of a loop leaves in a name something of another kind than was there before."""
+
+
 def kind_of_thing(thing: Any) -> Any:
     """What to carry in the place of a thing that the first trip binds: its type, or a tuple of those of its parts; None
     where nothing can be."""
@@ -88,6 +92,7 @@ class LoopParts:
     index: str = ""  # what the index is called if the user has no name for it
     checkpoint: bool = False  # whether the reverse sweep makes its trips again
     site: Any = None  # where it is in the source, if its first trip may be read apart
+    apart: bool = False  # whether it is now to be, where what it carries changes its kind
     before: str = "before this loop"  # when what it carries is as it starts
     behind: Callable[[], None] = lambda: None  # what is to be done behind the loop
 
@@ -393,8 +398,8 @@ class LoopJoin:
         match parameter, after:
             case Poison(), _:
                 return initial if same(initial, after) else parameter
-            case _, Poison():
-                self.poison(path, after if after.loop else replace(after, loop=self.parts.site))
+            case _, Poison() if not self.parts.apart:
+                self.poison(path, replace(after, loop=self.parts.site))
             case Value(), _ if is_scalar(after):
                 weak = is_number(initial) and path not in self.widened
                 type = join_types(initial if weak else parameter, after)
@@ -416,8 +421,11 @@ class LoopJoin:
                 what = f"{said(name)} names a part of an array before this loop, and another one in it"
                 self.poison(path, Poison(what, "a copy of it, or another name inside the loop"))
             case _:
-                poison = Poison(changes, instead, loop=self.parts.site)
-                return initial if same(initial, after) else self.poison(path, poison)
+                if same(initial, after):
+                    return initial
+                if self.parts.apart:
+                    raise Differs
+                self.poison(path, Poison(changes, instead, loop=self.parts.site))
 
     def leave_array(self, initial: ArrayView, parameter: Root, after: Root, name: str, path: Any) -> Any:
         slot = self.pointers[parameter]
@@ -486,4 +494,4 @@ class LoopJoin:
         return thing
 
 
-__all__ = ["EARLY", "LoopJoin", "LoopParts", "Retry"]
+__all__ = ["EARLY", "Differs", "LoopJoin", "LoopParts", "Retry"]

@@ -21,7 +21,7 @@ import ast
 import functools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 from ..ir import types as ty
 from ..ir.builder import constant
@@ -33,7 +33,7 @@ from .canonicalise import assigned_names, count_reads, read_names
 from .library.builtin import range_length
 from .library.structures import has_items, known_range
 from .list_names import lists_in
-from .loop_join import LoopParts
+from .loop_join import Differs, LoopParts
 from .scope import ReadAgain
 from .searches import halves_bracket
 from .things import ArrayView, Growing, ListItems, Nested, Poison, Range, Segmented, is_number
@@ -187,16 +187,26 @@ class LoopStatements(Assignments):
     def site(self, node: ast.stmt) -> Any:
         return self.frame.source.function.__code__, self.frame.path, node.lineno, node.col_offset
 
-    def read_first_trip_apart(self, site: Any, name: str) -> NoReturn:
-        behind = "" if any(parts.site == site for _, parts, _, _ in self.loops) else name
-        self.first_trips[site] = self.first_trips.get(site) or behind
-        raise ReadAgain
+    def read_first_trip_apart(self, poison: Poison, name: str) -> None:
+        inside = any(poison is thing for *_, widened in self.loops for thing in widened.values())
+        known = self.first_trips.get(poison.loop)
+        found = known or ("" if inside else name)
+        if found != known:
+            self.first_trips[poison.loop] = found
+            raise ReadAgain
 
     def loop(self, parts: LoopParts) -> None:
-        if parts.checkpoint or parts.site not in self.first_trips:
-            super().loop(parts)
+        apart = not parts.checkpoint and parts.site in self.first_trips
+        env, memory = dict(self.frame.env), dict(self.memory)
+        times = [(made, dict(made.times)) for made in self.frame.lists.values()]
+        try:
+            super().loop(replace(parts, apart=apart))
             parts.behind()
             return
+        except Differs:  # else its first trip is like the others, in this place of the program
+            self.frame.env, self.memory = env, memory
+            for made, seen in times:
+                made.times = seen
         runs, first, others = self.divided(parts)
         trips = functools.partial(self.first_and_others, first, others)
         if runs is True:

@@ -13,7 +13,7 @@ import ast
 import builtins
 import types
 from collections.abc import Container, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +44,6 @@ class Names(Reductions):
         # Captured arrays to be known from the start, because inner blocks write them.
         self.written_inside: list[tuple[Where, str]] = []
         self.depth = 0  # of builders where the function begins
-        self.given: set[Root] = set()  # arrays that are arguments or captured
 
     def lookup(self, name: str, node: ast.AST | None = None) -> Any:
         frame: Frame | None = self.frame
@@ -53,7 +52,7 @@ class Names(Reductions):
                 thing = frame.env[name]
                 if isinstance(thing, Poison):
                     if thing.loop is not None:
-                        self.read_first_trip_apart(thing.loop, name)
+                        self.read_first_trip_apart(thing, name)
                     self.refuse(thing.problem, instead=thing.instead, node=node, kind=thing.kind)
                 flag = frame.env.get(name + FLAG, True)
                 if flag is not True:
@@ -65,8 +64,9 @@ class Names(Reductions):
         self.carried_from_trip_to_trip(name, None)
         return self.outside(name, node)
 
-    def read_first_trip_apart(self, site: Any, name: str) -> NoReturn:
-        """Read the function again, with the first trip of a loop that binds a name apart from the others."""
+    def read_first_trip_apart(self, poison: Poison, name: str) -> None:
+        """Read the function again, with the first trip apart of a loop that leaves this name unreadable,
+        if it is not already."""
         raise NotImplementedError
 
     def frame_of(self, name: str) -> Frame | None:
@@ -165,6 +165,8 @@ class Names(Reductions):
         root = Root(value.type, value.name, tuple(shape))
         self.memory[root] = value
         self.given.add(root)
+        if value.type.ndim > 1 and value.type.layout != "C":
+            self.has_other_order()
         return root
 
     def hidden(self, where: tuple[str, Any, str], type: Any, name: str) -> Any:

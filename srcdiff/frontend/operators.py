@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import functools
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from .things import (
     Method,
     Poison,
     Range,
+    Root,
     Scalar,
     Static,
     is_arraylike,
@@ -169,9 +169,30 @@ class Operators(Calls):
         return None
 
     def compare(self, node: ast.Compare) -> Any:
-        things = self.in_order([node.left, *node.comparators])
-        terms = [self.compare_two(op, *pair) for op, pair in zip(node.ops, pairwise(things), strict=True)]
-        return functools.reduce(self.both, terms)
+        a, b = self.in_order([node.left, node.comparators[0]])
+        return self.compared_on(self.compare_two(node.ops[0], a, b), b, node.ops[1:], node.comparators[1:])
+
+    def compared_on(self, so_far: Any, last: Any, ops: list[ast.cmpop], nodes: list[ast.expr]) -> Any:
+        """`a < b < c`, of which `c` is read only where `a < b`."""
+        if not nodes or so_far is False:
+            return so_far
+        memory, env = dict(self.memory), dict(self.frame.env)
+        with Builder(current_builder().location) as builder:
+            thing = self.expression(nodes[0])
+        if so_far is not True and self.has_changed(memory, env):
+            self.memory, self.frame.env = memory, env
+            last = self.settled(last)
+
+            def rest() -> Any:
+                thing = self.expression(nodes[0])
+                return self.compared_on(self.compare_two(ops[0], last, thing), thing, ops[1:], nodes[1:])
+
+            result, _ = self.branch(self.truth(so_far), rest, lambda: False)
+            return result
+        for op in builder.ops:
+            current_builder().append(op)
+        both = self.both(so_far, self.compare_two(ops[0], last, thing))
+        return self.compared_on(both, thing, ops[1:], nodes[1:])
 
     def compare_two(self, op: ast.cmpop, a: Any, b: Any) -> Any:
         match op:
@@ -195,6 +216,12 @@ class Operators(Calls):
             y = b.value if isinstance(b, Static) else b
             if name not in ("eq", "ne"):
                 self.refuse(f"comparing {describe(a)} with {describe(b)}", "neither is a number")
+            if is_arraylike(a) or is_arraylike(b):
+                self.refuse(
+                    f"comparing {describe(a)} with {describe(b)}",
+                    "NumPy compares each element",
+                    "`is None`, say",
+                )
             if isinstance(x, (Value, ArrayView, Elementwise)) or isinstance(
                 y, (Value, ArrayView, Elementwise)
             ):
@@ -270,13 +297,12 @@ class Operators(Calls):
             right.append(self.logic(conjunction, nodes[1:]))
             known = self.known_truth(right[0])
             value = constant(known, ty.boolean) if known is not None else self.truth(right[0])
-        if is_scalar(right[0]) and not ty.is_boolean(self.as_value(right[0]).type):
+        is_number = is_scalar(right[0]) and not ty.is_boolean(self.as_value(right[0]).type)
+        if is_number or self.has_changed(memory, env):
             self.memory, self.frame.env = memory, env
             return self.logic_of_numbers(conjunction, left, nodes[1:])
         if known is not None:
             return left if known == conjunction else (not conjunction)
-        if any(self.memory.get(root) is not version for root, version in memory.items()):
-            self.refuse("a condition that writes an array", instead="the call before the `if`")
         name = "and" if conjunction else "or"
         if all(op.primitive in REGISTRY and REGISTRY[op.primitive].cost <= 2 for op in builder.ops):
             for op in builder.ops:
@@ -290,8 +316,16 @@ class Operators(Calls):
         current_builder().region("if", (left,), regions, (result,))
         return result
 
+    def has_changed(self, memory: dict[Root, Any], env: dict[str, Any]) -> bool:
+        """Whether an operand that was read has written an array or bound a name."""
+        changed = any(self.memory.get(root) is not version for root, version in memory.items())
+        now = self.frame.env
+        return (
+            changed or now.keys() != env.keys() or any(now[name] is not thing for name, thing in env.items())
+        )
+
     def logic_of_numbers(self, conjunction: bool, first: Value, nodes: list[ast.expr]) -> Any:
-        """`x or y` of numbers is one of the numbers."""
+        """`x or y` of numbers is one of the numbers; also where the second operand changes something."""
 
         def rest() -> Any:
             return self.logic(conjunction, nodes)

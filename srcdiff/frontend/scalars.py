@@ -75,6 +75,10 @@ class Scalars(Loops):
                 values[1:] = (self.cast(x, type) for x in values[1:])
         elif name in COMPARISONS:
             type = ty.boolean
+            if any(map(is_number, operands)) and any(map(is_narrow, types)):
+                # An integer of Python is not wrapped around to fit.
+                operands = tuple(x if is_number(x) else self.cast(x, ty.int64) for x in operands)
+                types = self.operand_types(operands)
             values = [self.as_value(x, t) for x, t in zip(operands, types, strict=True)]
         elif name in LOGIC:
             type = ty.boolean

@@ -17,7 +17,7 @@ from ..ir.builder import constant
 from ..ir.core import Op, Value
 from ..ir.operators import current_builder, open_builders
 from ..ir.types import Type
-from .describe import describe
+from .describe import describe, said
 from .source import FunctionSource, location_of
 from .things import ArrayView, Poison, Root, is_number, number_type
 
@@ -146,8 +146,7 @@ class Scope:
         for other in root.aliases:
             if other in self.memory and other not in apart:
                 self.memory[other] = Poison(
-                    f"`{other.name or 'an array'}` may or may not share its memory with `{root.name or 'an array'}`, "
-                    "which was written",
+                    f"{said(other.name)} may or may not share its memory with {said(root.name)}, which was written",
                     instead="make one of them a copy: `x = y.copy()`",
                     kind=AliasError,
                 )

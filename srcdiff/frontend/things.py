@@ -56,10 +56,10 @@ class Poison:
 class Root:
     """The storage of one array.
 
-    `aliases` are roots that may be the same memory; `links` are those of them that certainly are, with the place there
-    of each element, so that a store is made in both; `is_list` marks a Python list, `of_arrays` one whose items are
-    arrays; `in_place_of` says what a copy stands in for where Python has a view: it must not be written, since that
-    would not be seen there.
+    `aliases` are roots that may be the same memory; `links` are those of them that certainly are, with the place
+    there of each element, so that a store is made in both; `is_list` marks a Python list, `of_arrays` one whose items
+    are arrays; `in_c_order` that NumPy made it so whatever it was made from; `in_place_of` says what a copy stands in
+    for where Python has a view: it must not be written, since that would not be seen there.
     """
 
     type: Type
@@ -67,6 +67,7 @@ class Root:
     shape: tuple[Length, ...] | None = None
     is_list: bool = False
     of_arrays: bool = False
+    in_c_order: bool = False
     in_place_of: str = ""
     aliases: set[Root] = field(default_factory=set)
     links: dict[Root, Place] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from tests.rejections.programs import Case, square_of
+from tests.rejections.programs import Case, bumped, square_of, writes_and_compares
 
 X = np.array([0.5, 1.5, 2.5])
 M = np.arange(6.0).reshape(2, 3) + 1.0
@@ -1037,3 +1037,17 @@ def item_that_is_an_array_written(x):
         rows.append(np.full(3, x))
     rows[0][1] = 5.0
     return np.sum(np.array(rows))
+
+
+@case(X)
+def condition_writes(x):
+    a = x.copy()
+    if x[1] > 0.0 and writes_and_compares(a):
+        return a[0]
+    return a[1]
+
+
+@case(X)
+def any_of_what_writes(x):
+    y = x.copy()
+    return np.sum(y) if any(bumped(y) > 0.9 for _ in range(3)) else x[0]

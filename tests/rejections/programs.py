@@ -203,14 +203,6 @@ def while_condition_writes(x):
     return s
 
 
-@refused(X)
-def condition_writes(x):
-    a = x.copy()
-    if x[1] > 0.0 and writes_and_compares(a):
-        return a[0]
-    return a[1]
-
-
 # ----------------------------------------------------------------------------------------- expressions
 
 
@@ -1600,9 +1592,3 @@ def integer_of_more_than_64_bits(x):
 def bumped(v):
     v *= 1.5
     return v[0]
-
-
-@refused(X)
-def any_of_what_writes(x):
-    y = x.copy()
-    return np.sum(y) if any(bumped(y) > 0.9 for _ in range(3)) else x[0]

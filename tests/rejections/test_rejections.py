@@ -16,7 +16,7 @@ import pytest
 from srcdiff import value_and_grad
 from srcdiff.errors import DifferentiationError, InternalError
 from tests.golden_plugin import compare_text, orphans
-from tests.rejections import programs
+from tests.rejections import programs, semantics
 from tests.rejections.accepted import ACCEPTED
 from tests.rejections.programs import CASES, Case
 from tests.truth import assert_gradient, copied
@@ -98,6 +98,9 @@ def test_message_helps(case: Case) -> None:
     if carets:
         shown, marks = lines[carets[0] - 1], lines[carets[0]]
         assert shown[marks.index("^")] != " "
+
+
+assert semantics.case.__module__ == "tests.rejections.accepted"  # its cases are in the same table
 
 
 @pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case.name)

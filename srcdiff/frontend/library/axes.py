@@ -48,8 +48,8 @@ def word(calls: Calls, thing: Any, *allowed: str) -> str:
 
 def check_order(calls: Calls, order: Any) -> None:
     """`order=` of a new array, whose values it does not change: arrays made here lie in C order in memory."""
-    if not is_none(order):
-        word(calls, order, "C", "F", "A", "K")
+    if not is_none(order) and word(calls, order, "C", "F", "A", "K") != "C":
+        calls.has_other_order()
 
 
 def axis_of(calls: Calls, axis: Any, ndim: int) -> int:

@@ -19,6 +19,7 @@ from ...ir.core import Value
 from ...ir.operators import current_builder
 from ...runtime.marks import checkpoint, stop_gradient
 from ..describe import describe
+from ..scalars import is_narrow
 from ..things import (
     ArrayView,
     Elementwise,
@@ -90,6 +91,8 @@ def folded(name: str, operator: ast.operator, nothing: int, whole: Any) -> Any:
         if isinstance(thing, tuple):
             return functools.reduce(lambda a, b: calls.binary(operator, a, b), thing, start)
         thing = calls.as_array(thing)
+        if is_narrow(calls.dtype(thing)):
+            calls.refuse(f"`{name}` of integers of less than 64 bits", "it would wrap around", f"`np.{name}`")
         if thing.ndim == 1:
             result = whole(calls, thing)
         else:

@@ -66,9 +66,9 @@ def _difference(calls: Calls, a: Any, k: int, name: str) -> Elementwise:
 
 
 def _gradient(calls: Calls, f: Any, *varargs: Any, axis: Any = None, edge_order: Any = 1) -> Any:
-    f = calls.steady(calls.as_array(f))
+    f = calls.steady(calls.wide(calls.as_array(f)))
     axes = tuple(range(f.ndim)) if is_none(axis) else axes_of(calls, axis, f.ndim)
-    spacing = varargs or (1.0,)
+    spacing = tuple(map(calls.wide, varargs)) or (1.0,)
     if len(spacing) == 1:
         spacing = spacing * len(axes)
     if len(spacing) != len(axes):
@@ -191,7 +191,8 @@ def _interp(
     """Linear between the points, constant beyond them."""
     if not is_none(period):
         calls.refuse("`period`", instead="`x % period`, with points that cover a period")
-    xp, fp = calls.steady(calls.as_array(xp)), calls.steady(calls.as_array(fp))
+    x = calls.wide(x)
+    xp, fp = (calls.steady(calls.wide(calls.as_array(points))) for points in (xp, fp))
     calls.broadcast([calls.shape(xp), calls.shape(fp)], 1)
     n = calls.length(xp)
     calls.require(calls.scalar("gt", n, 0), "ValueError", "array of sample points is empty")
@@ -223,7 +224,9 @@ def _interp(
 
 def _polyval(calls: Calls, p: Any, x: Any) -> Any:
     """Horner's rule; the coefficient of the highest power comes first."""
-    p = calls.steady(calls.as_array(p))
+    p, x = calls.steady(calls.wide(calls.as_array(p))), calls.wide(x)
+    if p.ndim != 1:
+        calls.refuse("`np.polyval` of a matrix of coefficients", instead="a vector of them")
     if is_arraylike(x):
         x = calls.steady(x)
         type = ty.promote(calls.dtype(p), calls.dtype(x))
@@ -255,7 +258,7 @@ def _polyfit(calls: Calls, x: Any, y: Any, deg: Any) -> Any:
 
 
 def _vander(calls: Calls, x: Any, N: Any = None, increasing: Any = False) -> Any:
-    x = calls.steady(calls.as_array(x))
+    x = calls.steady(calls.wide(calls.as_array(x)))
     n = calls.length(x) if is_none(N) else calls.integer(N)
     upwards = flag(calls, increasing, "`increasing`")
     type = ty.promote(calls.dtype(x), ty.int64)

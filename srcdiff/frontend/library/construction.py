@@ -52,7 +52,9 @@ def _lengths(calls: Calls, shape: Any) -> tuple[Any, ...]:
 def _filled(fill: str) -> Any:
     def make(calls: Calls, shape: Any, dtype: Any = None, order: Any = None) -> ArrayView:
         check_order(calls, order)
-        return calls.allocate(_lengths(calls, shape), calls.dtype_of(dtype) or ty.float64, fill)
+        made = calls.allocate(_lengths(calls, shape), calls.dtype_of(dtype) or ty.float64, fill)
+        made.root.in_c_order = is_none(order) or word(calls, order, "C", "F") == "C"
+        return made
 
     return make
 
@@ -151,6 +153,8 @@ def _asarray(calls: Calls, thing: Any, dtype: Any = None, order: Any = None) -> 
     if wanted in ("K", "A") or thing.whole and thing.ndim < 2:
         return thing
     known = order_of(calls, thing)
+    if thing.root not in calls.given and not (thing.root.in_c_order and known == "C"):
+        known = "A"  # NumPy may have made it in another order
     if known == wanted:
         return thing
     made = calls.materialise(thing)
@@ -216,6 +220,8 @@ def _arange(calls: Calls, *arguments: Any, dtype: Any = None) -> Elementwise:
             return calls.scalar("add", start, calls.scalar("mul", indices[0], step))
 
         elements = Elementwise((n,), at, frozenset())
+        if type is not None and not ty.is_float(type):
+            calls.refuse("`np.arange` of floats as integers", "NumPy rounds the steps", "`.astype(int)`")
         type = type or ty.float64  # also of numbers in single precision
     return elements if type is None else calls.converted(elements, type)  # type: ignore[no-any-return]
 
@@ -230,7 +236,7 @@ def _linspace(
     dtype: Any = None,
     axis: Any = 0,
 ) -> Any:
-    start, stop = (calls.steady(x) if is_arraylike(x) else x for x in (start, stop))
+    start, stop = (calls.steady(x) if is_arraylike(x) else x for x in map(calls.wide, (start, stop)))
     closed, num = flag(calls, endpoint, "`endpoint`"), calls.integer(num)
     top = calls.scalar("sub", num, 1) if closed else num
     steps = calls.elementwise(
@@ -253,7 +259,11 @@ def _linspace(
         return calls.scalar("select", last, bound(stop), value) if last is not False else value
 
     points: Any = Elementwise(inserted(around, k, num), at, calls.reads(start) | calls.reads(stop))
-    points = points if is_none(dtype) else calls.converted(points, calls.dtype_of(dtype))
+    if not is_none(dtype):
+        type = calls.dtype_of(dtype)
+        if ty.is_integer(type) and ty.is_float(calls.dtype(points)):
+            points = calls.elementwise(lambda x: calls.scalar("floor", x), points)
+        points = calls.converted(points, type)
     return (points, steps) if flag(calls, retstep, "`retstep`") else points
 
 
@@ -287,6 +297,8 @@ def _meshgrid(calls: Calls, *xi: Any, indexing: Any = "xy", sparse: Any = False,
     vectors = tuple(calls.steady(calls.any_array(x)) for x in xi)
     if any(x.ndim > 1 for x in vectors):
         calls.refuse("`np.meshgrid` of arrays that are not vectors", instead="`x.ravel()`")
+    if not flag(calls, copy, "`copy`"):
+        calls.refuse("`np.meshgrid` without copies", "the grids would be the vectors' memory", "the default")
     n = len(vectors)
     places = list(range(n))
     if word(calls, indexing, "xy", "ij") == "xy" and n > 1:

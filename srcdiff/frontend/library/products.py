@@ -94,7 +94,7 @@ def _one_operand(calls: Calls, a: Any, labels: str, result: str) -> Any:
     a = calls.steady(a)
     lengths = _labelled(calls, ((labels, a),))
     summed = [c for c in dict.fromkeys(labels) if c not in result]
-    return _summed(
+    found = _summed(
         calls,
         lengths,
         result,
@@ -102,6 +102,9 @@ def _one_operand(calls: Calls, a: Any, labels: str, result: str) -> Any:
         lambda given: calls.at(a, tuple(given[c] for c in labels)),
         calls.dtype(a),
     )
+    if isinstance(found, ArrayView) and isinstance(a, ArrayView) and not summed:
+        found.root.may_be(a.root)  # a diagonal, which is a view in NumPy
+    return found
 
 
 # ------------------------------------------------------------------------------------------------- einsum

@@ -43,6 +43,8 @@ def _roll(calls: Calls, a: Any, shift: Any, axis: Any = None) -> Any:
         return calls.reshaped(_roll(calls, calls.raveled(a), shift), calls.shape(a))
     axes = axis if isinstance(axis, tuple) else (0 if is_none(axis) else axis,)
     shifts = shift if isinstance(shift, tuple) else (shift,) * len(axes)
+    if len(shifts) != len(axes):
+        calls.refuse("`np.roll` by several shifts along one axis", instead="their sum, or an axis for each")
     for by, along in zip(shifts, axes, strict=True):
         a = _rolled(calls, a, calls.integer(by), axis_of(calls, along, a.ndim))
     return a
@@ -268,7 +270,13 @@ def _take(calls: Calls, a: Any, indices: Any, axis: Any = None, mode: Any = "rai
     word(calls, mode, "raise")
     a, k = lined_up(calls, a, axis)
     indices = calls.array_of(indices) if isinstance(indices, tuple) else indices
+    _no_mask(calls, indices, "np.take")
     return calls.subscript(a, (*(EVERYTHING,) * k, indices))
+
+
+def _no_mask(calls: Calls, indices: Any, name: str) -> None:
+    if is_arraylike(indices) and ty.is_boolean(calls.dtype(indices)):
+        calls.refuse(f"`{name}` by booleans", "NumPy takes them for 0 and 1", "a mask as index: `x[mask]`")
 
 
 def _take_along_axis(calls: Calls, arr: Any, indices: Any, axis: Any = -1) -> ArrayView:
@@ -294,6 +302,8 @@ def _put_along_axis(calls: Calls, arr: Any, indices: Any, values: Any, axis: Any
         calls.refuse(f"writing into {describe(arr)}", instead="an array")
     k, indices = axis_of(calls, axis, arr.ndim), calls.steady(calls.as_array(indices))
     values = calls.materialise(values) if is_arraylike(values) else values
+    for n, m in zip(*(without(calls.shape(x), k) for x in (indices, arr)), strict=True):
+        calls.require(calls.scalar("eq", n, m), "ValueError", "indices of another shape than the array")
 
     def put(i: Indices) -> None:
         index = calls.wrapped(calls.at(indices, i), lambda: calls.length(arr, k))
@@ -307,6 +317,7 @@ def _put_along_axis(calls: Calls, arr: Any, indices: Any, values: Any, axis: Any
 def _put(calls: Calls, a: Any, ind: Any, v: Any) -> Static:
     if not isinstance(a, ArrayView) or a.ndim != 1:
         calls.refuse("`np.put` of more than one dimension", instead="a store: `a[i, j] = v`")
+    _no_mask(calls, ind, "np.put")
     calls.scatter(a, (calls.array_of((ind,)) if is_scalar(ind) else calls.as_array(ind),), v)
     return Static(None)
 
@@ -370,7 +381,9 @@ CALLS: dict[Any, Any] = {
     np.put_along_axis: _put_along_axis,
     np.put: _put,
     np.compress: _compress,
-    np.extract: lambda calls, condition, arr: _compress(calls, condition, arr),
+    np.extract: lambda calls, condition, arr: _compress(
+        calls, calls.raveled(calls.any_array(condition)), calls.raveled(calls.any_array(arr))
+    ),
     np.nonzero: _nonzero,
     np.flatnonzero: lambda calls, a: calls.positions(calls.raveled(calls.any_array(a)))[0],
     np.delete: _delete,

@@ -175,6 +175,8 @@ def _searchsorted(calls: Calls, a: Any, v: Any, side: Any = "left", sorter: Any 
 def _bincount(calls: Calls, x: Any, weights: Any = None, minlength: Any = 0) -> ArrayView:
     """How often each integer occurs, or the sum of the weights of its places."""
     x = calls.steady(calls.as_array(x))
+    if ty.is_boolean(calls.dtype(x)):
+        x = calls.converted(x, ty.int64)
     weights = None if is_none(weights) else calls.steady(calls.as_array(weights))
     if weights is not None:
         calls.broadcast([calls.shape(x), calls.shape(weights)], 1)

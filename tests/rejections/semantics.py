@@ -1,0 +1,432 @@
+"""Where Python's meaning is easily missed: each is refused, or gives what Python gives. All were once silently wrong."""
+
+# Odd code is the point.
+# ruff: noqa
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tests.rejections.accepted import case
+
+V = np.array([0.5, -0.7, 1.3, 0.9])
+N = np.array([[0.5, -1.1, 0.7], [1.3, 0.2, -0.6], [0.9, 1.7, -0.3]])
+
+
+@case(1.3, 4)
+def loop_bound_and_counter(x, n):
+    s = n * 1
+    n = 0
+    for i in range(s):
+        n += i * i
+    s = n
+    n = 0
+    for i in range(s):
+        n += i % 3
+    return x * n
+
+
+@case(V)
+def comprehension_over_comprehension(x):
+    u = [t * 2 for t in x if t > 0]
+    r = [v for v in u if v > 2]
+    return sum(r)
+
+
+def positives(x, k):
+    n = 0
+    for i in range(k):
+        if x[i] > 0:
+            n += 1
+    return n
+
+
+@case(V)
+def helper_on_its_own_result(x):
+    return x[0] * positives(x, positives(x, 4))
+
+
+@case(V)
+def slice_as_bound(x):
+    n = 0
+    for v in x:
+        if v > 0:
+            n += 1
+    m = n
+    n = 5
+    for v in x[:m]:
+        if v > 0:
+            n -= 1
+    return x[n] * n
+
+
+@case(1.3)
+def walrus_behind_or(x):
+    if x > 0 or (x := (x * 2)) < -100:
+        return x * 3
+    return x
+
+
+@case(1.3)
+def walrus_behind_and(x):
+    if x < 0 and (x := (x * 2)) < -1:
+        return x * 3
+    return x
+
+
+@case(1.3)
+def walrus_in_condition_of_while(x):
+    i = 0
+    while (i := (i + 1)) < 3 or (x := (x * 1.5)) < 10:
+        pass
+    return x * i
+
+
+@case(-1.3)
+def walrus_in_chain(x):
+    y = 1.0
+    if 0 < x < (y := (x * 2)) < 5:
+        x += 1
+    return x * y
+
+
+def poke(a, i):
+    a[i] = a[i] * 2.0
+    return a[i]
+
+
+@case(V)
+def chain_that_writes(x):
+    a = x.copy()
+    if 0 < x[0] < x[1] < poke(a, 1):
+        return np.sum(a * a)
+    return np.sum(a)
+
+
+@case(V)
+def any_that_writes(x):
+    a = x.copy()
+    t = any((poke(a, i) > 2 for i in range(len(a))))
+    return np.sum(a * a) if t else np.sum(a)
+
+
+@case(V)
+def all_that_writes(x):
+    a = x.copy()
+    t = all((poke(a, i) > 0 for i in range(len(a))))
+    return np.sum(a * a) if t else np.sum(a)
+
+
+def check(v):
+    if v < 0:
+        raise ValueError("neg")
+    return v > 0.4
+
+
+@case(V)
+def any_that_raises(x):
+    return 1.0 * any((check(v) for v in x)) * x[0]
+
+
+@case(V)
+def walrus_in_comprehension(x):
+    y = 0.0
+    t = [(y := (y + v)) for v in x]
+    return y * sum(t)
+
+
+@case(V)
+def walrus_in_any(x):
+    y = 0.0
+    t = any(((y := v) > 0.8 for v in x))
+    return y * 2 if t else y
+
+
+@case(V)
+def new_walrus_in_comprehension(x):
+    t = [(y := (v * v)) for v in x if v > -5]
+    return y * sum(t)
+
+
+@case(V)
+def swapped_items(x):
+    D = [x * (i + 1) for i in range(3)]
+    D[0], D[1] = (D[1], D[0])
+    return np.sum(D[1] * x) + 3 * np.sum(D[0])
+
+
+@case(V)
+def swapped_items_by_hand(x):
+    D = [x * (i + 1) for i in range(3)]
+    t = D[0]
+    D[0] = D[1]
+    D[1] = t
+    return np.sum(D[1] * x) + 3 * np.sum(D[0])
+
+
+@case(V)
+def swapped_tuples(x):
+    l = []
+    for v in x:
+        l.append((v, v * v))
+    l[0], l[1] = (l[1], l[0])
+    return l[0][0] * 3 + l[1][1] * 5 + sum((q for _, q in l)) * x[0]
+
+
+@case(N)
+def pivoted_determinant(A):
+    M = [[A[i, j] for j in range(3)] for i in range(3)]
+    d = 1.0
+    for c in range(3):
+        p = c
+        for r in range(c, 3):
+            if abs(M[r][c]) > abs(M[p][c]):
+                p = r
+        if p != c:
+            M[c], M[p] = (M[p], M[c])
+            d = -d
+        d *= M[c][c]
+        for r in range(c + 1, 3):
+            f = M[r][c] / M[c][c]
+            for k in range(c, 3):
+                M[r][k] -= f * M[c][k]
+    return d
+
+
+@case(V)
+def item_replaced_behind_its_name(x):
+    D = [x * (i + 1) for i in range(3)]
+    r = D[0]
+    D[0] = x * 7
+    return np.sum(r * x)
+
+
+@case(V)
+def tuple_replaced_behind_its_name(x):
+    l = []
+    for v in x:
+        l.append((v, v * v))
+    t = l[0]
+    l[0] = (7.0, 8.0)
+    return t[0] * t[1] + l[0][0] * x[1]
+
+
+@case(V)
+def item_twice_in_a_list(x):
+    D = [x * i for i in range(3)]
+    D[0] = D[1]
+    D[0][0] = 100.0
+    return np.sum(D[1] * x)
+
+
+@case(V)
+def named_item_written(x):
+    D = [np.zeros(3) for _ in range(3)]
+    r = x[:3] * 2
+    D[1] = r
+    r[0] = 8.0
+    return D[1][0] * x[1]
+
+
+@case(V)
+def item_written_that_has_a_name(x):
+    D = [np.zeros(3) for _ in range(3)]
+    r = x[:3] * 2
+    D[1] = r
+    D[1][0] = 8.0
+    return r[0] * x[1]
+
+
+@case(V)
+def one_list_in_all_places(x):
+    r = [0.0] * 3
+    D = [r for _ in range(3)]
+    D[0][1] = x[0]
+    return D[1][1] * x[1]
+
+
+@case(V)
+def appended_then_written(x):
+    D = []
+    for i in range(3):
+        r = [0.0] * 3
+        D.append(r)
+        r[1] = x[i]
+    return D[1][1] * x[1]
+
+
+@case(V)
+def one_row_appended_again(x):
+    row = [0.0] * 3
+    D = []
+    for i in range(3):
+        row[i] = x[i]
+        D.append(row)
+    return D[0][1] * D[1][2] + sum(D[2])
+
+
+@case(V)
+def items_in_two_lists(x):
+    D = [x * i for i in range(3)]
+    E = [d for d in D]
+    D[1][0] = 7.0
+    return np.sum(E[1]) * x[0]
+
+
+@case(V)
+def map_gone_over_twice(x):
+    m = map(lambda v: v + 1, x)
+    return sum(m) + sum(m) * x[0]
+
+
+@case(V)
+def map_sees_later_writes(x):
+    y = x.copy()
+    k = 2.0
+    m = map(lambda v: v * k, y)
+    k = 5.0
+    y[0] = 9.0
+    return sum(m)
+
+
+@case(V)
+def closest_pair(x):
+    best = None
+    for i in range(len(x)):
+        for j in range(i + 1, len(x)):
+            d = (x[i] - 1.01 * x[j]) ** 2
+            if best is None or d < best:
+                best = d
+    return best
+
+
+def bumped(v, i):
+    v[i] = v[i] * 2.0
+    return 0
+
+
+@case(V)
+def walrus_in_while_with_and(x):
+    s, i = 0.0, 0
+    while i < len(x) and (v := x[i]) > -1.5:
+        s += v * v
+        i += 1
+    return s
+
+
+@case(V)
+def walrus_in_if_with_and(x):
+    r = 0.0
+    for v in x:
+        if v > 0 and (q := math.sqrt(abs(v))) > 0.7:
+            r += q
+    return r
+
+
+@case(V)
+def lazy_operand_of_an_index_that_writes(x):
+    y = x.copy()
+    return (y * 2.0)[bumped(y, 0)] * x[1]
+
+
+@case(V)
+def lazy_value_of_a_store_whose_index_writes(x):
+    y, r = x.copy(), np.zeros(4)
+    r[bumped(y, 0) :] = y * 2
+    return np.sum(r * x)
+
+
+@case(N)
+def raveled_transpose(a):
+    y = a.T * 2
+    z = y.ravel()
+    z[1] = 5.0
+    return np.sum(y * a)
+
+
+@case(N)
+def raveled_fancy(a):
+    y = a[:, [0, 1]]
+    z = y.ravel()
+    z[1] = 5.0
+    return np.sum(y * a[:, 1:])
+
+
+@case(N)
+def raveled_copy_of_transpose(a):
+    y = np.copy(a.T)
+    z = y.reshape(9)
+    z[1] = 5.0
+    return np.sum(y * a)
+
+
+@case(N)
+def diagonal_by_einsum(a):
+    y = a.copy()
+    d = np.einsum("ii->i", y)
+    d[:] = 0.5
+    return np.sum(y * a)
+
+
+@case(N)
+def fortran_of_fortran(a):
+    y = np.asfortranarray(np.asfortranarray(a))
+    z = np.ascontiguousarray(y)
+    z[0, 1] = 5.0
+    return np.sum(y * a)
+
+
+@case(N)
+def extract_of_matrix(a):
+    return np.sum(np.extract(a > 0, a) ** 2)
+
+
+@case(V)
+def taken_by_mask(x):
+    return np.sum(np.take(x, x > 0))
+
+
+@case(V)
+def narrow_comparison(x):
+    h = np.array([200, 3, 250, 7], dtype=np.uint8)
+    return np.sum(x * (h < 300)) + np.sum(x * (h > -1)) + (h[0] == 456) * x[0]
+
+
+@case(V)
+def narrow_item(x):
+    h = np.array([200, 3, 250, 7], dtype=np.uint8)
+    return x[0] * (h[0].item() * 2) + x[1] * h.tolist()[2] * 2
+
+
+@case(V)
+def narrow_gradient(x):
+    h = np.array([200, 3, 250, 7], dtype=np.uint8)
+    return (
+        np.sum(x * np.gradient(h))
+        + np.interp(0.5, np.arange(4), h) * x[0]
+        + np.sum(np.linspace(h[0], h[1], 4) * x)
+    )
+
+
+@case(V)
+def narrow_sum(x):
+    h = np.array([200, 3, 250, 7], dtype=np.uint8)
+    return x[0] * sum(h)
+
+
+@case(V)
+def floored_linspace(x):
+    return np.sum(x * np.linspace(-5, 0, 4, dtype=int))
+
+
+@case(V)
+def compared_with_none(x):
+    return np.sum(x != None) * x[0]
+
+
+@case(V)
+def rolled_twice(x):
+    return np.sum(np.roll(x, (1, 2)) * x)

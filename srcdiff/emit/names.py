@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections.abc import Iterator, Sequence
 
 from ..analysis.structure import find_structure
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots, written_in_place
@@ -34,6 +35,9 @@ class Liveness:
         self.ends: dict[Op, int] = {}
         self.counters: set[Value] = set()  # numbers of trips
         self.idle: set[Value] = set()  # those that nobody reads: they are no variables
+        self.apart: set[tuple[Value, Value]] = (
+            set()
+        )  # a bound that a loop carries too, and what else it carries
         self.pending: list[tuple[Value, int, tuple[Op, ...]]] = []
         for value in function.parameters:
             self.define(value, ())
@@ -56,17 +60,21 @@ class Liveness:
         self.depth_loops[value] = loops
 
     def use(self, value: Value, loops: tuple[Op, ...]) -> None:
+        self.pending += ((read, self.clock, loops) for read in self.read_by(value))
+
+    def read_by(self, value: Value) -> Iterator[Value]:
+        """The variables that are read where a value is used."""
         if value.is_constant:
             return
         maker = self.inlined.get(value)
-        if maker is not None:
-            for operand in maker.operands:
-                self.use(operand, loops)
-            for region in maker.regions:
-                for inner in region.results:
-                    self.use(inner, loops)
+        if maker is None:
+            yield value
             return
-        self.pending.append((value, self.clock, loops))
+        for operand in maker.operands:
+            yield from self.read_by(operand)
+        for region in maker.regions:
+            for inner in region.results:
+                yield from self.read_by(inner)
 
     def block(self, block: Block, loops: tuple[Op, ...]) -> None:
         for op in block.ops:
@@ -105,16 +113,25 @@ class Liveness:
             carried = region.parameters[1:] if op.primitive == "for" else region.parameters
             for value in carried:
                 self.define(value, inside)
-            if op.primitive == "for":  # the bounds are read when what the loop carries has its first values
-                self.tick()
-                for value in op.operands[:3]:
-                    self.use(value, loops)
+            if op.primitive == "for":
+                self.bounds(op, carried, loops)
                 self.define(region.parameters[0], inside)
             self.block(region, inside)
             self.tick()
             for value in region.results:
                 self.use(value, inside)
         self.ends[op] = self.tick()
+
+    def bounds(self, op: Op, carried: Sequence[Value], loops: tuple[Op, ...]) -> None:
+        """The bounds of a loop are read when what it carries has its first values."""
+        self.tick()
+        initials = op.operands[3:]
+        for value in (read for bound in op.operands[:3] for read in self.read_by(bound)):
+            if value in initials:  # it may be carried under the same name, but nothing else may
+                others = zip(carried, initials, strict=True)
+                self.apart.update((value, parameter) for parameter, initial in others if initial is not value)
+            else:
+                self.pending.append((value, self.clock, loops))
 
     def interval(self, value: Value) -> Interval:
         start = self.defined[value]
@@ -176,8 +193,10 @@ class Variables:
         named = {is_cotangent(v.name) for v in (*self.group(a), *self.group(b)) if not is_made(v.name)}
         if len(named) > 1:
             return  # what is owed to a value is not called as another value is
-        ours, theirs = ([self.liveness.interval(v) for v in self.group(x)] for x in (a, b))
-        if any(s < f and t < e or (s == t) for s, e in ours for t, f in theirs):
+        times = [[self.liveness.interval(v) for v in self.group(x)] for x in (a, b)]
+        if any(s < f and t < e or (s == t) for s, e in times[0] for t, f in times[1]):
+            return
+        if any({self.find(v), self.find(w)} == {a, b} for v, w in self.liveness.apart):
             return
         self.unite(a, b)
 

@@ -158,6 +158,7 @@ class Assignments(Expressions):
         )
 
     def bind_subscript(self, target: ast.Subscript, thing: Any) -> None:
+        self.without_order.add(target.value)
         array = self.expression(target.value)
         if isinstance(array, Tree):
             self.refuse(
@@ -231,6 +232,7 @@ class Assignments(Expressions):
                 else:
                     self.bind_name(identifier, self.binary(node.op, thing, value))
             case ast.Subscript():
+                self.without_order.add(node.target.value)
                 array = self.expression(node.target.value)
                 items = self.index_items(node.target.slice)
                 if isinstance(array, Tree) and isinstance(part := self.pick(array, items), ArrayView):

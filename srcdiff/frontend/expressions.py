@@ -60,6 +60,10 @@ CONSUMERS = (sum, min, max, any, all, math.prod, list, tuple)
 
 
 class Expressions(GrowingLists):
+    def __init__(self) -> None:
+        super().__init__()
+        self.without_order: set[ast.AST] = set()  # operands whose order in memory no other array takes over
+
     # ----------------------------------------------------------------------------------- expressions
 
     def expression(self, node: ast.expr) -> Any:
@@ -76,6 +80,8 @@ class Expressions(GrowingLists):
             case ast.Name():
                 return self.listed(self.lookup(node.id, node))
             case ast.BinOp():
+                if isinstance(node.op, ast.MatMult):
+                    self.without_order.update((node.left, node.right))
                 return self.binary(node.op, *self.in_order([node.left, node.right]))
             case ast.UnaryOp():
                 return self.unary(node.op, self.expression(node.operand))
@@ -211,8 +217,10 @@ class Expressions(GrowingLists):
                 case "ndim":
                     return thing.ndim
                 case "T":
+                    self.has_transposed(node)
                     return self.transposed(thing)
                 case "mT":
+                    self.has_transposed(node)
                     return self.transposed(thing, (*range(thing.ndim - 2), thing.ndim - 1, thing.ndim - 2))
                 case "dtype":
                     return Static(ty.numpy_dtype(self.dtype(thing)))
@@ -262,6 +270,11 @@ class Expressions(GrowingLists):
         self.refuse(
             f"the attribute `{name}` of {describe(thing)}", "its meaning is not known here", node=node
         )
+
+    def has_transposed(self, node: ast.AST) -> None:
+        """A transpose is read: other arrays take over its order, unless it is a factor, or where something is stored."""
+        if node not in self.without_order:
+            self.has_other_order()
 
     def subscription(self, node: ast.Subscript) -> Any:
         thing = self.expression(node.value)

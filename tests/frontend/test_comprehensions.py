@@ -161,11 +161,6 @@ def mp(x):
     return sum(map(lambda v: v * v, x)) + sum(map(math.sin, x)) + sum(map(lambda a, b: a * b, x, x[::-1]))
 
 
-def mp2(x):
-    a, b = map(math.exp, (x[0], x[1]))
-    return a * b
-
-
 def zipstar(x):
     pts = []
     for v in x:
@@ -295,7 +290,6 @@ PROGRAMS: list[tuple[Any, Any]] = [
     (tupcomp, (X,)),
     (idx, (X,)),
     (mp, (X,)),
-    (mp2, (X,)),
     (zipstar, (X,)),
     (growing_pairs, (X,)),
     (simpson, (X,)),

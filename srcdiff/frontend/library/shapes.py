@@ -68,6 +68,8 @@ def _transpose_method(calls: Calls, a: Any, *axes: Any) -> Any:
 
 
 def permuted(calls: Calls, a: Any, order: tuple[int, ...]) -> Any:
+    if order != tuple(sorted(order)):
+        calls.has_other_order()
     return calls.transposed(a, order)
 
 

@@ -272,7 +272,7 @@ class Expressions(GrowingLists):
         )
 
     def has_transposed(self, node: ast.AST) -> None:
-        """A transpose is read: other arrays take over its order, unless it is a factor, or where something is stored."""
+        """A transpose is read: other arrays take over its order, but where it is a factor or is stored into."""
         if node not in self.without_order:
             self.has_other_order()
 

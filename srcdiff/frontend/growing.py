@@ -135,6 +135,7 @@ class GrowingLists(Iteration):
         self.memory[count] = self.as_value(0, ty.int64)
         growing = Growing(root, count, is_open)
         for item in items:
+            self.share_if_held(root, item, self.current_node)
             self.put(growing, self.as_item(item), self.current_node)
         return growing
 
@@ -179,8 +180,7 @@ class GrowingLists(Iteration):
     def append(self, name: str, frame: Frame, thing: Any, node: ast.AST) -> None:
         made, held = self.list_of(name, frame, node)
         if isinstance(held, Growing):
-            if isinstance(thing, ListItems) and self.is_held(thing):
-                self.share_items(held.items, node)
+            self.share_if_held(held.items, thing, node)
             thing = self.as_item(thing)
             self.learn(made, thing, node)
             self.forget_lengths(held)
@@ -354,6 +354,11 @@ class GrowingLists(Iteration):
                 root.may_alias(other)
                 self.appended.append((other, node))
 
+    def share_if_held(self, root: Root, thing: Any, node: ast.AST | None) -> None:
+        """The same for a list of items known one by one, which as an item is a copy."""
+        if isinstance(thing, ListItems) and self.is_held(thing):
+            self.share_items(root, node)
+
     def share_items(self, root: Root, node: ast.AST | None) -> None:
         """From the start items must not be written: what has another name is one of them."""
         if root.in_place_of:
@@ -371,8 +376,7 @@ class GrowingLists(Iteration):
         object: names for the former item keep that."""
         if not is_list(array) or array.ndim < 2 or len(items) != 1 or not is_scalar(items[0]):
             return False
-        if isinstance(thing, ListItems) and self.is_held(thing):
-            self.share_items(array.root, node)
+        self.share_if_held(array.root, thing, node)
         thing = self.as_item(self.settled(thing))
         place = self.place_of(array, items)
         if not is_arraylike(thing) or thing.ndim != place.ndim:

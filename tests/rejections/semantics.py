@@ -430,3 +430,34 @@ def compared_with_none(x):
 @case(V)
 def rolled_twice(x):
     return np.sum(np.roll(x, (1, 2)) * x)
+
+
+@case(V)
+def first_item_that_has_a_name(x):
+    r = [x[0], 2.0]
+    D = [r]
+    for i in range(2):
+        D.append([x[i], 1.0])
+    D[0][1] = 5.0
+    return r[1] * x[0] + D[0][1] * x[1]
+
+
+@case(V)
+def one_known_list_appended_again(x):
+    r = [x[0], 2.0]
+    D = []
+    for i in range(2):
+        D.append(r)
+    D[0][1] = 5.0
+    return r[1] * x[0] + D[1][1] * x[1]
+
+
+@case(V)
+def items_replaced_and_swapped(x):
+    D = [[x[0], 2.0]]
+    for i in range(2):
+        D.append([x[i], 1.0])
+    D[0][1] = 5.0
+    D[1] = [x[2], x[3]]
+    D[0], D[2] = (D[2], D[0])
+    return sum((p * q for p, q in D)) + D[0][0] * D[2][1]

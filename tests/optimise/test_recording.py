@@ -104,7 +104,7 @@ def power_iteration(x):
     l = 0.0
     for it in range(50):
         w = A @ v
-        n = np.linalg.norm(w)
+        n = np.sqrt(np.sum(w * w))
         if abs(n - l) < 1e-09:
             break
         l = n

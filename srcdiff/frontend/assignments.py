@@ -109,6 +109,11 @@ class Assignments(Expressions):
                 self.names.setdefault(version, name)
             if not thing.root.name:
                 thing.root.name = name
+        elif isinstance(thing, ArrayView) and thing.root.name.startswith("$"):  # what a comprehension made
+            version = self.memory[thing.root]
+            if isinstance(version, Value) and version.name == thing.root.name:
+                self.names.setdefault(version, name)
+            thing.root.name = name
 
     def unpack(self, target: ast.Tuple | ast.List, thing: Any) -> None:
         count = len(target.elts)

@@ -381,7 +381,7 @@ def named(block: Block, names: dict[Value, str]) -> Block:
                 name
                 and ty.is_array(version.type)
                 and not version.is_constant
-                and not definition(version).name
+                and definition(version).name in ("", first.name)
             ):
                 mapping[version] = Value(name, version.type)
 

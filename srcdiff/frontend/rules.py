@@ -25,7 +25,7 @@ from .describe import describe
 from .library.structures import thing_of
 from .linalg import require_equal
 from .program import Program
-from .scope import Frame
+from .scope import Frame, ReadAgain
 from .source import location_of, read_source
 from .things import ArrayView, Static, is_arraylike, is_number, is_scalar
 from .trees import Tree, parts_of, with_parts
@@ -44,7 +44,24 @@ def named_after(thing: Any, ending: str) -> str:
 
 def read_vjp(op: Op) -> Program:
     """The program of the vjp rules: what is owed to each of the channels of a call."""
-    reading = Reading(op, "vjp")
+    return as_often_as_it_takes(op, "vjp", shares_of)
+
+
+def read_jvp(op: Op) -> Program:
+    """The program of the jvp rules: the tangents of the results, for tangents of the channels."""
+    return as_often_as_it_takes(op, "jvp", tangents_of)
+
+
+def as_often_as_it_takes(op: Op, mode: str, read: Callable[[Reading], Program]) -> Program:
+    reader = Reader()
+    while True:
+        try:
+            return read(Reading(op, mode, reader))
+        except ReadAgain:
+            reader = reader.another()
+
+
+def shares_of(reading: Reading) -> Program:
     rules = reading.rules
     ans, args = reading.call_values()
     g = reading.cotangents(ans)
@@ -64,13 +81,11 @@ def read_vjp(op: Op) -> Program:
     return reading.program(shares)
 
 
-def read_jvp(op: Op) -> Program:
-    """The program of the jvp rules: the tangents of the results, for tangents of the channels."""
-    reading = Reading(op, "jvp")
+def tangents_of(reading: Reading) -> Program:
     rules = reading.rules
     ans, args = reading.call_values()
     total: Any = None
-    place = len(op.results)
+    place = len(reading.op.results)
     with reading:
         assert rules.jvp is not None
         for k, rule in enumerate(rules.jvp):
@@ -88,11 +103,10 @@ def read_jvp(op: Op) -> Program:
 class Reading:
     """A reader for the rules of one call."""
 
-    def __init__(self, op: Op, mode: str) -> None:
-        self.op, self.mode = op, mode
+    def __init__(self, op: Op, mode: str, reader: Reader) -> None:
+        self.op, self.mode, self.reader = op, mode, reader
         self.call: RuledCall = op.attributes["call"]
         self.rules = self.call.rules
-        self.reader = Reader()
         self.directions: list[Value] = []  # cotangents or tangents
         self.values: list[Value] = []
         self.builder = Builder(op.location)

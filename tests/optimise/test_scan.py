@@ -90,10 +90,10 @@ SCANNED = [
     (matrix, MATRICES),
     (none_taken, VECTORS),
     (set_where, VECTORS),
+    (two_readers, VECTORS),
     (mask_computed_from_what_is_stored, VECTORS),
 ]
 LISTED = [
-    (two_readers, VECTORS),
     (set_and_scaled, VECTORS),
     (mask_changed_behind, VECTORS),
     (by_number, VECTORS),

@@ -35,9 +35,8 @@ class Liveness:
         self.ends: dict[Op, int] = {}
         self.counters: set[Value] = set()  # numbers of trips
         self.idle: set[Value] = set()  # those that nobody reads: they are no variables
-        self.apart: set[tuple[Value, Value]] = (
-            set()
-        )  # a bound that a loop carries too, and what else it carries
+        # Bounds that a loop carries too, each with something else that it carries.
+        self.apart: set[tuple[Value, Value]] = set()
         self.pending: list[tuple[Value, int, tuple[Op, ...]]] = []
         for value in function.parameters:
             self.define(value, ())
@@ -193,8 +192,8 @@ class Variables:
         named = {is_cotangent(v.name) for v in (*self.group(a), *self.group(b)) if not is_made(v.name)}
         if len(named) > 1:
             return  # what is owed to a value is not called as another value is
-        times = [[self.liveness.interval(v) for v in self.group(x)] for x in (a, b)]
-        if any(s < f and t < e or (s == t) for s, e in times[0] for t, f in times[1]):
+        ours, theirs = ([self.liveness.interval(v) for v in self.group(x)] for x in (a, b))
+        if any(s < f and t < e or (s == t) for s, e in ours for t, f in theirs):
             return
         if any({self.find(v), self.find(w)} == {a, b} for v, w in self.liveness.apart):
             return

@@ -222,6 +222,10 @@ class Assignments(Expressions):
             case ast.Name(id=identifier):
                 thing = self.lookup(identifier, node.target)
                 value = self.expression(node.value)
+                if self.lookup(identifier, node.target) is not thing:
+                    self.refuse(
+                        f"`:=` that binds `{identifier}`, which is being updated", instead="two statements"
+                    )
                 frame = self.frame_of(identifier)
                 if isinstance(thing, (ListItems, Growing)) and frame and identifier in frame.lists:
                     self.grow(identifier, frame, value, node)

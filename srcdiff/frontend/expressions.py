@@ -181,9 +181,9 @@ class Expressions(GrowingLists):
         function = self.expression(node.func)
         if isinstance(function, Static) and function.value is map and len(node.args) > 1:
             self.refuse("`map` kept or gone over", "what it calls would run later", "a list comprehension")
-        if isinstance(function, Static) and len(node.args) == 1 and not node.keywords:
-            argument = self.as_generator(node.args[0])
-            if argument is not None and function.value in CONSUMERS:
+        if isinstance(function, Static) and any(function.value is known for known in CONSUMERS):
+            argument = self.as_generator(node.args[0]) if len(node.args) == 1 and not node.keywords else None
+            if argument is not None:
                 return self.consumed(function, argument, node)
         for keyword in node.keywords:
             if keyword.arg is None:
@@ -284,16 +284,8 @@ class Expressions(GrowingLists):
 
     def index_beside(self, node: ast.expr, thing: Any) -> tuple[Any, ...]:
         """The items of an index, which must not write what another operand has yet to read."""
-        before = {root: self.memory.get(root) for root in self.reads(thing)} if is_arraylike(thing) else {}
-        items = self.index_items(node)
-        if isinstance(thing, Elementwise) and any(self.memory.get(r) is not v for r, v in before.items()):
-            self.refuse(
-                "an index that writes an array which the expression also reads",
-                "the order would matter",
-                "two statements",
-                node=node,
-            )
-        return items
+        with self.yet_to_be_read((thing,), "an index", node):
+            return self.index_items(node)
 
     def index_items(self, node: ast.expr) -> tuple[Any, ...]:
         nodes = node.elts if isinstance(node, ast.Tuple) else [node]
@@ -375,6 +367,8 @@ class Expressions(GrowingLists):
         if items is None and function.value is sum:
             return self.as_loops(as_sum(node), over, node)
         listed = self.as_loops(as_list(node), over, node) if items is None else items
+        if function.value is tuple and isinstance(listed, ListItems):
+            return tuple(listed)
         return listed if function.value in (list, tuple) else self.call(function, (listed,), {}, call)
 
     def comprehension(self, node: ast.ListComp) -> Any:

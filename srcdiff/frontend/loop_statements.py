@@ -196,14 +196,17 @@ class LoopStatements(Assignments):
             raise ReadAgain
 
     def loop(self, parts: LoopParts) -> None:
-        apart = not parts.checkpoint and parts.site in self.first_trips
+        if parts.checkpoint or parts.site not in self.first_trips:
+            super().loop(parts)
+            parts.behind()
+            return
         env, memory = dict(self.frame.env), dict(self.memory)
         times = [(made, dict(made.times)) for made in self.frame.lists.values()]
         try:
-            super().loop(replace(parts, apart=apart))
-            parts.behind()
+            super().loop(replace(parts, apart=True))
+            parts.behind()  # its first trip is like the others in this place of the program
             return
-        except Differs:  # else its first trip is like the others, in this place of the program
+        except Differs:
             self.frame.env, self.memory = env, memory
             for made, seen in times:
                 made.times = seen

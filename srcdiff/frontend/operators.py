@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -73,17 +75,23 @@ class Operators(Calls):
         things: list[Any] = []
         first = first.of if isinstance(first, Method) else first
         for node in nodes:
-            read = frozenset().union(*(self.reads(x) for x in (first, *things) if isinstance(x, Elementwise)))
-            before = {root: self.memory.get(root) for root in read}
-            things.append(self.expression(node))
-            if any(self.memory.get(root) is not version for root, version in before.items()):
-                self.refuse(
-                    "an operand that writes an array which the expression also reads",
-                    "the order would matter",
-                    "two statements",
-                    node=node,
-                )
+            with self.yet_to_be_read((first, *things), "an operand", node):
+                things.append(self.expression(node))
         return things
+
+    @contextmanager
+    def yet_to_be_read(self, things: Iterable[Any], what: str, node: ast.AST) -> Iterator[None]:
+        """Within it, nothing is written that elementwise expressions have not read yet."""
+        read = frozenset().union(*(self.reads(x) for x in things if isinstance(x, Elementwise)))
+        before = {root: self.memory.get(root) for root in read}
+        yield
+        if any(self.memory.get(root) is not version for root, version in before.items()):
+            self.refuse(
+                f"{what} that writes an array which the expression also reads",
+                "the order would matter",
+                "two statements",
+                node=node,
+            )
 
     def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
         if isinstance(op, ast.MatMult):

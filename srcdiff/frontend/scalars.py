@@ -207,7 +207,7 @@ class Scalars(Loops):
 
     def never_negative(self, thing: Scalar) -> bool:
         if isinstance(thing, Value) and not thing.is_constant:
-            return thing in self.nonnegative or str(thing.type).startswith("uint")
+            return thing in self.nonnegative or ty.is_unsigned(thing.type)
         return bool((thing.constant if isinstance(thing, Value) else thing) >= 0)
 
     def never_below_zero(self, thing: Scalar) -> None:

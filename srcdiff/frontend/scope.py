@@ -106,7 +106,7 @@ class Scope:
             return thing
         if is_number(thing):
             kind = type if type is not None else number_type(thing)
-            if ty.is_integer(kind) and not -(2**63) <= thing < 2 ** (63 + str(kind).startswith("u")):
+            if ty.is_integer(kind) and not -(2**63) <= thing < 2 ** (63 + ty.is_unsigned(kind)):
                 self.refuse("an integer of more than 64 bits", "Numba has none", f"`{float(thing):g}`")
             return constant(thing, kind)
         self.refuse(f"a number is needed here, not {describe(thing)}")

@@ -110,6 +110,10 @@ def is_integer(type: Type) -> bool:
     return isinstance(type, nb_types.Integer)
 
 
+def is_unsigned(type: Type) -> bool:
+    return is_integer(type) and str(type).startswith("uint")
+
+
 def is_boolean(type: Type) -> bool:
     return isinstance(type, nb_types.Boolean)
 

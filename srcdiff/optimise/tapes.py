@@ -73,9 +73,8 @@ class Plan:
 
     tapes: dict[Value, Tape] = field(default_factory=dict)
     used: set[Value] = field(default_factory=set)
-    positions: dict[tuple[Op, Op], Value] = field(
-        default_factory=dict
-    )  # by innermost loop, and where it is the same
+    # By innermost loop, and the outermost one around it in all trips of which its trips are the same, or itself.
+    positions: dict[tuple[Op, Op], Value] = field(default_factory=dict)
     shapes: dict[tuple[Value, int], Value] = field(default_factory=dict)
     starts: dict[Value, Value] = field(default_factory=dict)
 
@@ -120,9 +119,8 @@ class Recorder:
                 chain = tapes[0].chain
                 thread = Thread(chain[: chain.index(around)], ty.int64, "start", None)
                 self.positions.setdefault(around, []).append((position, thread, innermost))
-        self.threads = [*self.of_value.values()]
-        self.threads += (thread for at in self.positions.values() for _, thread, _ in at)
-        self.threads += self.filled.values()
+        places = (thread for at in self.positions.values() for _, thread, _ in at)
+        self.threads = [*self.of_value.values(), *places, *self.filled.values()]
         self.shapes: dict[Value, list[tuple[int, Value]]] = {}
         for (array, axis), value in plan.shapes.items():
             if value in plan.tapes:

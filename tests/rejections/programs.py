@@ -1592,3 +1592,8 @@ def integer_of_more_than_64_bits(x):
 def bumped(v):
     v *= 1.5
     return v[0]
+
+
+@refused(X)
+def running_comparison(x):
+    return np.sum(np.greater.accumulate(x) * x)

@@ -461,3 +461,27 @@ def items_replaced_and_swapped(x):
     D[1] = [x[2], x[3]]
     D[0], D[2] = (D[2], D[0])
     return sum((p * q for p, q in D)) + D[0][0] * D[2][1]
+
+
+@case(V)
+def narrow_powers(x):
+    h = np.array([200, 3, 250, 7], dtype=np.uint8)
+    return np.sum(x * np.vander(h, 3)[:, 0]) + x[0] * np.polyval(h, 2)
+
+
+@case(V)
+def update_of_a_name_that_the_value_binds(x):
+    y = x.copy()
+    y += (y := y + 1.0)
+    return np.sum(y * x)
+
+
+@case(V)
+def tuple_of_a_generator(x):
+    pair = tuple(v * 2.0 for v in (x[0], x[1])) + (x[2],)
+    return pair[0] * pair[2] + len(pair)
+
+
+@case(V)
+def running_difference(x):
+    return np.sum(np.subtract.accumulate(x) * np.hypot.accumulate(x))

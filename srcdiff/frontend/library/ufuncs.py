@@ -61,7 +61,10 @@ def _accumulate(calls: Calls, ufunc: Any, name: str, a: Any, axis: Any) -> Array
     def line(others: Indices) -> None:
         def step(i: Scalar) -> None:
             before, here = (inserted(others, k, place) for place in (i, calls.scalar("add", i, 1)))
-            calls.store(result, here, calls.scalar(name, calls.at(result, before), calls.at(result, here)))
+            new = calls.scalar(name, calls.at(result, before), calls.at(result, here))
+            if calls.as_value(new).type != calls.dtype(result):
+                calls.refuse(f"`np.{ufunc.__name__}.accumulate`", "its type is another one", "a loop")
+            calls.store(result, here, new)
 
         calls.count_loop(calls.scalar("sub", shape[k], 1), step)
 

@@ -119,6 +119,22 @@ def read_through_copies(function: Function) -> Function:
     return function if read is function else hoist_invariants(simplified(read))
 
 
+def multiply(function: Function) -> Function:
+    """The function with products of matrices for loops that are some, of lengths that checks have shown to be equal."""
+    multiplied = multiply_matrices(function)
+    return function if multiplied is function else simplified(use_checks(simplified(multiplied)))
+
+
+def join_until_none(function: Function) -> Function:
+    """The function with loops joined, also those that can be once arrays between others are gone."""
+    for _ in range(3):
+        before, function = function, join_loops(function)
+        if function is before:
+            break
+        function = simplified(function)
+    return function
+
+
 def join_and_collapse(function: Function) -> Function:
     """The function without axes that can be dropped, also once loops are joined and need no arrays between them."""
     if not holds_sweeps(function):
@@ -139,14 +155,15 @@ FUSE: list[Stage] = [
     (OPTIONAL, "hoist", hoist_invariants),
     (OPTIONAL, "elide", elide_copies),
     (OPTIONAL, "collapse", join_and_collapse),
-    (OPTIONAL, "multiply", lambda f: simplified(multiply_matrices(f))),
+    (OPTIONAL, "multiply", multiply),
+    (OPTIONAL, "zeros", lambda f: elide_copies(simplified(assign_first(f)))),
     (OPTIONAL, "columns", keep_columns),
     (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
     (OPTIONAL, "start", start_sums),
     (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
     (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
     (OPTIONAL, "extend", lambda f: simplified(extend_loops(f))),
-    (OPTIONAL, "join", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "join", join_until_none),
     (OPTIONAL, "rows", share_rows),
     (OPTIONAL, "lines", lambda f: simplified(keep_lines(f))),
     (OPTIONAL, "contract", contract_arrays),

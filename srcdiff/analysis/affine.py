@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..ir import types as ty
-from ..ir.core import Op, Value, loop_body
+from ..ir.core import Op, Value, is_number, loop_body
 from ..primitives import ARRAYS
 from .structure import Structure, index_of, induction
 
@@ -258,6 +258,35 @@ class Affine:
 
     def is_never_negative(self, value: Value) -> bool:
         return self.is_not_negative(self.form(value))
+
+    def digits(self, value: Value) -> tuple[Linear, Linear, Linear] | None:
+        """(i, j, n) of an index `i * n + j` with j certainly from 0 to n - 1, which no other i and j have."""
+        form = self.form(value)
+        for v, c in form.terms:
+            made = self.structure.maker.get(v)
+            if c != 1 or made is None or made.primitive != "mul" or v not in made.results:
+                continue
+            low = form - Linear(((v, 1),))
+            for a, b in (made.operands, made.operands[::-1]):
+                radix = self.form(b)
+                if self.is_not_negative(low) and self.is_positive(radix - low):
+                    return self.form(a), low, radix
+        return None
+
+    def goes_over(self, index: Value, outer: Op, inner: Op, length: Value) -> bool:
+        """Whether `i * m + j`, in a loop over i from 0 to n around one over j from 0 to m, takes each value below a
+        length of `n * m`, of which not both are negative."""
+        digits, made = self.digits(index), self.structure.maker.get(length)
+        if digits is None or made is None or made.primitive != "mul":
+            return False
+        loops = (outer, inner)
+        if not all(is_number(op.operands[0], 0) and is_number(op.operands[2], 1) for op in loops):
+            return False
+        n, m = (self.form(op.operands[1]) for op in loops)
+        i, j = (self.form(loop_body(op).parameters[0]) for op in loops)
+        if digits != (i, j, m) or not any(map(self.is_not_negative, (n, m))):
+            return False
+        return list(map(self.form, made.operands)) in ([n, m], [m, n])
 
     def is_in_range(self, array: Value, where: Sequence[Value]) -> bool:
         """Whether an element certainly exists, at indices that do not count from the end."""

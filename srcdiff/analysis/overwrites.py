@@ -9,7 +9,7 @@ Two accesses are apart if some axis differs for any trips in which both run; the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from ..ir import types as ty
 from ..ir.core import Op, Value, indices_of, leaves_early, loop_body, loop_slots
@@ -36,7 +36,7 @@ class Overwrites:
         stores = [x for x in s.stores.get(s.storage(array), []) if x.primitive != "barrier"]
         if s.is_in_shared_memory(array):
             return not any(self.may_follow(op, store, array) for store in stores)
-        if stores and not all(self.affine.is_never_negative(i) for i in where):
+        if stores and not self.counts_up(op, where):
             return False
         for store in stores:
             if store.primitive in ("accumulate_array", "ensure"):
@@ -48,7 +48,7 @@ class Overwrites:
                 if not self.apart(op, where, op, where, within):
                     return False
                 continue
-            if not all(self.affine.is_never_negative(i) for i in target):
+            if not self.counts_up(store, target):
                 return False
             if not self.apart(op, where, store, target, within):
                 return False
@@ -98,13 +98,13 @@ class Overwrites:
         array, *where = load.operands
         if s.is_mixed(array) or s.is_in_shared_memory(array):
             return False
-        if not all(self.affine.is_never_negative(i) for i in where):
+        if not self.counts_up(load, where):
             return False
         for store in s.stores.get(s.storage(array), []):
             if loop not in s.around[store]:
                 continue
             target = store.operands[1:-1]
-            if store.primitive != "store" or not all(self.affine.is_never_negative(i) for i in target):
+            if store.primitive != "store" or not self.counts_up(store, target):
                 return False
             if not self.apart(store, target, load, tuple(where), within=loop):
                 return False
@@ -117,12 +117,12 @@ class Overwrites:
         if s.is_mixed(array) or s.is_in_shared_memory(array) or loop in s.home[s.origin(array)]:
             return False
         stores = [store for store in s.stores.get(s.storage(array), []) if loop in s.around[store]]
-        if stores and not all(self.affine.is_never_negative(i) for i in where):
+        if stores and not self.counts_up(load, where):
             return False
         within = next((op for op in reversed(s.around[loop]) if op.primitive in ("for", "while")), None)
         for store in stores:
             target = store.operands[1:-1]
-            if store.primitive != "store" or not all(self.affine.is_never_negative(i) for i in target):
+            if store.primitive != "store" or not self.counts_up(store, target):
                 return False
             apart = self.apart(store, target, load, tuple(where), within)
             if not apart or not self.apart(load, tuple(where), store, target, within):
@@ -138,11 +138,11 @@ class Overwrites:
             return None
         if s.stores.get(s.storage(made.operands[0])):
             return None
-        if not all(self.affine.is_never_negative(i) for i in where):
+        if not self.counts_up(load, where):
             return None
         for store in s.stores.get(s.storage(array), []):
             target = store.operands[1:-1]
-            if store.primitive != "store" or not all(self.affine.is_never_negative(i) for i in target):
+            if store.primitive != "store" or not self.counts_up(store, target):
                 return None
             if not self.apart(store, target, load, tuple(where)):
                 return None
@@ -273,7 +273,7 @@ class Overwrites:
         as the loops around that one stay in the same trip."""
         s = self.structure
         where, target = indices_of(op), indices_of(later)
-        if s.is_mixed(op.operands[0]) or not (self.counts_up(op) and self.counts_up(later)):
+        if s.is_mixed(op.operands[0]) or not (self.counts_up(op, where) and self.counts_up(later, target)):
             return False
         loops = [op for op in s.around[later] if op.primitive in ("for", "while")]
         primes: dict[Value, Value] = {}
@@ -284,9 +284,9 @@ class Overwrites:
         level = loops.index(loop)
         return self.disjoint(where, target, loops[: level + 1], level, primes, later)
 
-    def counts_up(self, access: Op) -> bool:
+    def counts_up(self, access: Op, where: Iterable[Value]) -> bool:
         """Whether no index of an access, in the trips that make it, counts from the end of its axis."""
-        unsure = [i for i in indices_of(access) if not self.affine.is_never_negative(i)]
+        unsure = [i for i in where if not self.affine.is_never_negative(i)]
         facts = self.ranges.at(access) if unsure else []
         return all(self.ranges.implied(self.affine.form(i), facts) for i in unsure)
 
@@ -338,8 +338,7 @@ class Overwrites:
             found = self.affine.limits_of(origins.get(value, value), below)
             return list(map(of_later, found)) if value in origins else found
 
-        for i, j in zip(where, target, strict=False):  # a part has leading indices only
-            mine, theirs = self.affine.form(i), of_later(self.affine.form(j))
+        for mine, theirs in self.places(where, target, of_later):
             limits: dict[Value, tuple[Linear, Linear]] = {}
             for index, prime in primes.items():
                 ends = self.affine.bounds(index)
@@ -372,6 +371,17 @@ class Overwrites:
             ):
                 return True
         return False
+
+    def places(
+        self, where: tuple[Value, ...], target: tuple[Value, ...], of_later: Callable[[Linear], Linear]
+    ) -> Iterator[tuple[Linear, Linear]]:
+        """The forms of two indices along each axis, the second one's as `of_later` they are; of `i * n + j` in a flat
+        array those of `i` and `j`."""
+        for i, j in zip(where, target, strict=False):  # a part has leading indices only
+            mine, theirs = self.affine.digits(i), self.affine.digits(j)
+            if mine and theirs and of_later(theirs[2]) - mine[2] == Linear():
+                yield from ((a, of_later(b)) for a, b in zip(mine[:2], theirs[:2], strict=True))
+            yield self.affine.form(i), of_later(self.affine.form(j))
 
     def always_positive(
         self,

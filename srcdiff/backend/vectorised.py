@@ -5,9 +5,9 @@
     for i in range(n):                          for i in range(n):
         s = math.exp(-s)                            s = math.exp(-s)
 
-The text that is shown and kept has `math` in both: the results differ in the last place at most. A loop counts if it
-is innermost, leaves by its end only, calls nothing that stays scalar, and carries nothing but sums from trip to trip:
-else the C library is faster. Reads: `vector_math`.
+The text that is shown and kept has `math` and `np` in both: the results differ in the last place at most. A loop counts
+if it is innermost, leaves by its end only, calls nothing that stays scalar, and carries nothing but sums and extremes
+from trip to trip: else the C library is faster. Reads: `vector_math`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from numba.core import config
 
 from ..runtime import vector_math
 
-SUBSTITUTES = ("exp", "log", "tanh")
-VECTORISED = {*SUBSTITUTES, "sqrt", "fabs", "floor", "ceil", "copysign"}  # LLVM's own, and ours
+EXTREMES = ("np.maximum", "np.minimum")
+SUBSTITUTES = ("math.exp", "math.log", "math.tanh", *EXTREMES)
+OWN = ("math.sqrt", "math.fabs", "math.floor", "math.ceil", "math.copysign")  # LLVM has them
 BUILTINS = {"abs", "max", "min", "int", "float", "bool"}
 LOOPS = (ast.For, ast.While)
 
 
 def use_vector_math(module: ModuleType, text: str) -> bool:
     """Define the functions of a module anew where loops in it call for it; tell whether that was so."""
-    if getattr(config, "DISABLE_JIT", False) or not any(f"math.{name}(" in text for name in SUBSTITUTES):
+    if getattr(config, "DISABLE_JIT", False) or not any(f"{name}(" in text for name in SUBSTITUTES):
         return False
     tree = ast.parse(text)
     called = [
@@ -35,7 +36,7 @@ def use_vector_math(module: ModuleType, text: str) -> bool:
         for loop in ast.walk(tree)
         if isinstance(loop, ast.For) and vectorises(loop)
         for function in functions_called(loop)
-        if is_of_math(function, SUBSTITUTES)
+        if ast.unparse(function) in SUBSTITUTES
     ]
     name = "vector_math"
     while name in text:  # a variable of the user
@@ -55,23 +56,13 @@ def functions_called(loop: ast.For) -> list[ast.expr]:
     ]
 
 
-def is_of_math(function: ast.expr, names: tuple[str, ...] | set[str]) -> bool:
-    return (
-        isinstance(function, ast.Attribute)
-        and isinstance(function.value, ast.Name)
-        and function.value.id == "math"
-        and function.attr in names
-    )
-
-
 def vectorises(loop: ast.For) -> bool:
     """Whether LLVM can run several trips of a loop at once, as far as its text tells."""
     inside = [node for statement in loop.body for node in ast.walk(statement)]
     if any(isinstance(node, (*LOOPS, ast.Raise, ast.Break, ast.Return, ast.Continue)) for node in inside):
         return False
     for function in functions_called(loop):
-        plain = isinstance(function, ast.Name) and function.id in BUILTINS
-        if not plain and not is_of_math(function, VECTORISED) and not is_cast(function):
+        if ast.unparse(function) not in (*BUILTINS, *SUBSTITUTES, *OWN) and not is_cast(function):
             return False
     stored = {
         name.id: set[str]()
@@ -85,7 +76,7 @@ def vectorises(loop: ast.For) -> bool:
         if name is not None and name.id in stored:
             assert isinstance(node, ast.Subscript)
             stored[name.id].add(ast.unparse(node.slice))
-    return all(len(places) == 1 for places in stored.values()) and carries_only_sums(loop.body)
+    return all(len(places) == 1 for places in stored.values()) and carries_only_totals(loop.body)
 
 
 def is_cast(function: ast.expr) -> bool:
@@ -100,15 +91,15 @@ def array_of(node: ast.AST) -> ast.Name | None:
     return node.value if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) else None
 
 
-def carries_only_sums(body: list[ast.stmt]) -> bool:
-    """Whether a trip reads no name that the trip before it assigned, but for sums that nothing else reads."""
+def carries_only_totals(body: list[ast.stmt]) -> bool:
+    """Whether a trip reads no name that the trip before it assigned, but for sums and extremes that nothing else
+    reads."""
     assigned = {
         node.id
         for statement in body
         for node in ast.walk(statement)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
-    sums: set[str] = set()
     read: set[str] = set()
 
     def run(statements: list[ast.stmt], known: set[str]) -> set[str]:
@@ -122,7 +113,11 @@ def carries_only_sums(body: list[ast.stmt]) -> bool:
                     name not in known
                 ):
                     note(value, known)
-                    sums.add(name)
+                case ast.Assign(
+                    targets=[ast.Name(id=name)],
+                    value=ast.Call(func=function, args=[ast.Name(id=first), value]),
+                ) if first == name and name not in known and ast.unparse(function) in EXTREMES:
+                    note(value, known)
                 case ast.AugAssign(target=target, value=value):
                     note(value, known)
                     note(target, known)

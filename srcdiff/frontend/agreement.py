@@ -18,6 +18,8 @@ def same(a: Any, b: Any) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, (tuple, Tree)):
+        if isinstance(a, Tree) and a.identities != b.identities:
+            return False
         return alike(a, b) and all(map(same, parts_of(a), parts_of(b)))  # type: ignore[arg-type]
     if isinstance(a, ArrayView):
         return (

@@ -145,7 +145,7 @@ class Arrays(Slices):
 
     def elementwise(self, function: Callable[..., Scalar], *operands: Any) -> Any:
         """Apply a scalar function over broadcast operands."""
-        operands = tuple(self.as_array(x) if isinstance(x, tuple) else x for x in operands)
+        operands = self.agreed(tuple(self.as_array(x) if isinstance(x, tuple) else x for x in operands))
         arrays = [x for x in operands if is_arraylike(x)]
         if not arrays:
             return function(*operands)

@@ -13,8 +13,9 @@ from typing import Any
 
 from ..ir import types as ty
 from ..ir.core import Value
+from .changing_dicts import ChangingDicts
 from .describe import describe
-from .expressions import Expressions
+from .library.structures import is_dict
 from .operators import BINARY
 from .scope import FLAG
 from .things import (
@@ -34,7 +35,7 @@ from .things import (
 from .trees import Tree
 
 
-class Assignments(Expressions):
+class Assignments(ChangingDicts):
     """Binds names, and stores into arrays."""
 
     def __init__(self) -> None:
@@ -166,12 +167,8 @@ class Assignments(Expressions):
         self.without_order.add(target.value)
         array = self.expression(target.value)
         if isinstance(array, Tree):
-            self.refuse(
-                f"writing into {describe(array)}",
-                "only arrays can be changed in place",
-                "a new one: `{**old, key: value}`",
-                node=target,
-            )
+            self.assign_key(target, array, thing)
+            return
         items = self.index_beside(target.slice, thing)
         if self.replace_item(target.value, array, items, thing):
             return
@@ -238,6 +235,8 @@ class Assignments(Expressions):
                     )
                 if isinstance(thing, ArrayView):
                     self.update(thing, combine, value)
+                elif is_dict(thing) and isinstance(node.op, ast.BitOr):
+                    self.join_dict(node.target, thing, value)
                 else:
                     self.bind_name(identifier, self.binary(node.op, thing, value))
             case ast.Subscript():
@@ -246,6 +245,10 @@ class Assignments(Expressions):
                 items = self.index_items(node.target.slice)
                 if isinstance(array, Tree) and isinstance(part := self.pick(array, items), ArrayView):
                     self.update(part, combine, self.expression(node.value))
+                    return
+                if is_dict(array) and is_scalar(part := self.pick(array, items)):
+                    value = self.binary(node.op, part, self.expression(node.value))
+                    self.assign_key(node.target, array, value)
                     return
                 if isinstance(array, ListItems) and self.made_of(node.target.value, array) is not None:
                     self.picked_from_list(node.target.value, array, items)
@@ -274,6 +277,6 @@ class Assignments(Expressions):
                     value = self.expression(node.value)
                     if is_arraylike(value):
                         self.refuse("an array added to an element", instead="one number")
-                    self.store(place, (), self.stored(combine(old, value), place))
+                    self.store(place, (), self.stored(combine(*self.agreed((old, value))), place))
             case _:
                 self.refuse("writing an attribute", instead="a local variable")

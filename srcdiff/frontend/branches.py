@@ -25,7 +25,7 @@ from .agreement import compatible_arrays, join_array_types, join_types, same, sa
 from .describe import describe, said
 from .scope import FLAG, Scope
 from .things import ArrayView, Growing, Poison, Root, Static, is_scalar, whole_view
-from .trees import alike, parts_of, with_parts
+from .trees import alike, joined_identities, parts_of, with_parts
 
 
 class Branches(Scope):
@@ -137,12 +137,12 @@ class Joiner:
                 v for v in (v1, v2) if v.is_constant and v.constant >= 0
             }:
                 self.scope.nonnegative.add(result)
-            return result
+            return self.scope.as_weak(result) if self.scope.is_weak(a) and self.scope.is_weak(b) else result
         if self.dead1 or self.dead2:
             return self.join_with_nothing(b if self.dead1 else a, self.dead2, name)
         if alike(a, b):
             pairs = zip(parts_of(a) or (), parts_of(b) or (), strict=True)
-            return with_parts(a, [self.join(x, y, "") for x, y in pairs])
+            return joined_identities(with_parts(a, [self.join(x, y, "") for x, y in pairs]), b)
         if isinstance(a, ArrayView) and isinstance(b, ArrayView):
             return self.join_views(a, b, name)
         what = f"{said(name)} is {describe(a)} in one branch and {describe(b)} in the other"
@@ -201,7 +201,8 @@ class Joiner:
         if isinstance(thing, Value):
             nothing = zero(thing.type)
             v1, v2 = (thing, nothing) if in_first else (nothing, thing)
-            return self.result(v1, v2, name or thing.name, thing.type)
+            result = self.result(v1, v2, name or thing.name, thing.type)
+            return self.scope.as_weak(result) if self.scope.is_weak(thing) else result
         if isinstance(thing, ArrayView) and thing.root not in self.memory_before:
             memory = self.memory1 if in_first else self.memory2
             version = memory[thing.root]

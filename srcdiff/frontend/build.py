@@ -49,6 +49,7 @@ REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
     ast.AsyncFunctionDef: ("an `async def`", "", "a plain function"),
     ast.Match: ("`match`", "", "`if` and `elif`"),
 }
+OF_PYTHON = (ty.int64, ty.float64, ty.complex128)  # the types of Python's numbers
 QUIET = ("ignore", "warn", "print", "log")
 STABLE_MODULES = ("math", "cmath", "numpy", "scipy", "itertools", "functools", "operator")
 
@@ -77,7 +78,7 @@ class Reader(LoopStatements):
         reader.large, reader.kept = self.large, self.kept
         reader.single_captures, reader.grown = self.single_captures, self.grown
         reader.first_trips, reader.other_orders = self.first_trips, self.other_orders
-        reader.written_inside = self.written_inside
+        reader.written_inside, reader.dicts_change = self.written_inside, self.dicts_change
         return reader
 
     # ------------------------------------------------------------------------------------- parameters
@@ -106,7 +107,9 @@ class Reader(LoopStatements):
         value = Value(name, ty.plain(spec))
         parameters.append(value)
         is_array = ty.is_array(spec)
-        return whole_view(self.parameter_root(value, ty.single_axes(spec))) if is_array else value
+        if is_array:
+            return whole_view(self.parameter_root(value, ty.single_axes(spec)))
+        return self.as_weak(value) if value.type in OF_PYTHON else value
 
     # ------------------------------------------------------------------------------------- statements
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import UnsupportedDtype
 from ..ir import types as ty
+from ..ir.builder import constant
 from ..ir.core import Value
 from ..ir.types import Type
 from ..primitives import REGISTRY
@@ -20,13 +21,15 @@ from ..primitives.record import Primitive, row_of
 from .callees import Callees, is_readable
 from .custom import call_with_rules
 from .describe import describe
-from .library import METHODS, OWN_METHODS, call_library, entry_of, written
+from .library import METHODS, OWN_METHODS, call_library, entry_of
+from .library import written as written_into
 from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
 from .library.structures import call_method_of, known_items, made_structure
 from .nested import call_derivative, is_derivative, is_maker, make_derivative, pull_back
 from .opaque import Arguments
 from .recursion import is_hashable
+from .texts import errors_refused, is_method_of_text, is_text, is_written, written
 from .things import (
     ArrayView,
     ListItems,
@@ -109,6 +112,9 @@ class Calls(Callees):
             return call_derivative(self, target, arguments, keywords, node)
         if is_maker(target):
             return make_derivative(self, target, arguments, keywords, node)
+        if is_method_of_text(target) and all(map(is_written, arguments)) and not keywords:
+            with errors_refused(self):
+                return self.lifted(target(*map(written, arguments)), node)
         if is_readable(target):
             return self.inline(target, arguments, dict(keywords), node)
         return self.opaque(target, arguments, keywords, node)
@@ -121,6 +127,10 @@ class Calls(Callees):
             and not isinstance(target, type)
             and is_readable(target)
         )
+
+    def update_dict(self, node: ast.AST, held: Tree, items: Tree) -> None:
+        """`d.update(items)`; `changing_dicts.py` has it."""
+        raise NotImplementedError
 
     def of_booleans(self, name: str, *operands: Any) -> str:
         """The primitive that an operator is of booleans: NumPy's `+` of masks is `or`."""
@@ -151,7 +161,7 @@ class Calls(Callees):
             if len(arguments) == row.arity + 1:
                 *arguments, out = arguments  # type: ignore[assignment]
             if not is_none(out):
-                return written(self, out, self.apply(row, target, tuple(arguments), keywords, node))
+                return written_into(self, out, self.apply(row, target, tuple(arguments), keywords, node))
         if keywords:
             out_too = ", and `out`" if isinstance(target, np.ufunc) else ""
             self.refuse(f"keyword arguments of `{name}`", instead=f"its operands alone{out_too}", node=node)
@@ -177,6 +187,9 @@ class Calls(Callees):
             )
         if target is int and not arguments:
             return 0
+        if target is int and is_text(arguments[0]):
+            with errors_refused(self):
+                return int(written(arguments[0]))
         module = getattr(target, "__module__", "")
         if module in ("math", "builtins") and target not in (abs, pow) and any(map(is_arraylike, arguments)):
             called = f"{module}.{getattr(target, '__name__', name)}"
@@ -187,8 +200,11 @@ class Calls(Callees):
             )
         name = self.of_booleans(name, *arguments)
         if isinstance(target, np.ufunc) or any(is_arraylike(x) for x in arguments):
-            return self.elementwise(lambda *xs: self.scalar(name, *xs), *arguments)
-        return self.scalar(name, *arguments)
+            result = self.elementwise(lambda *xs: self.scalar(name, *xs), *arguments)
+            return constant(result, ty.float64) if isinstance(result, float) else result
+        result = self.scalar(name, *arguments)
+        is_python = module == "math" or target is int or all(map(self.is_weak, arguments))
+        return self.as_weak(result) if is_python else result
 
     def floating(self, thing: Any) -> Any:
         """A number as a float."""
@@ -205,7 +221,7 @@ class Calls(Callees):
                 if self.as_array(thing).ndim != 1:
                     self.refuse(f"`{name}` of a matrix", "it compares the rows", f"`np.{name}(x)`")
                 self.require_elements(thing, f"`{name}`")
-                return self.extreme(self.as_array(thing), name)
+                return self.extreme(self.as_array(thing), name, nan_wins=False)
             arguments = thing
         if not arguments:
             self.refuse(f"`{name}` of nothing", instead="a first value: `max(0.0, ...)`, say")
@@ -232,8 +248,9 @@ class Calls(Callees):
         if target in (float, np.float64, np.float32) and not keywords:
             type = ty.float32 if target is np.float32 else ty.float64
             thing = arguments[0] if arguments else 0.0
-            if isinstance(thing, Static) and isinstance(thing.value, str):
-                return float(thing.value)
+            if is_text(thing):
+                with errors_refused(self):
+                    return float(written(thing))
             if is_arraylike(thing):
                 if target is float:
                     self.refuse(
@@ -243,7 +260,11 @@ class Calls(Callees):
                     return self.elementwise(lambda x: self.cast(self.as_value(x, type), type), thing)
             if is_number(thing) and target is float:
                 return float(thing)
-            return self.cast(self.as_value(thing, type), type)
+            value = self.as_value(thing, type)
+            if target is float and ty.is_float(value.type):
+                return self.of_python(value)
+            result = self.cast(value, type)
+            return self.as_weak(result) if target is float else self.strong(result)
         if issubclass(target, np.complexfloating) and len(arguments) == 1 and not keywords:
             type = ty.from_dtype(np.dtype(target))
             return self.elementwise(lambda x: self.cast(self.as_value(x, type), type), arguments[0])
@@ -252,7 +273,7 @@ class Calls(Callees):
             value = self.as_value(arguments[0])
             if not ty.is_integer(value.type):
                 value = self.scalar("int", value)
-            result = self.cast(value, type)
+            result = self.strong(self.cast(value, type))
             if self.never_negative(value):
                 self.nonnegative.add(result)
             return result
@@ -262,6 +283,8 @@ class Calls(Callees):
                 return ListItems(items) if target is list else items
             if is_arraylike(arguments[0]) and arguments[0].ndim == 1:
                 return self.as_list(arguments[0])
+        if target is str and len(arguments) == 1 and not keywords and is_written(arguments[0]):
+            return Static(str(written(arguments[0])))
         if issubclass(target, BaseException):
             return Static(target)
         if target in (np.finfo, np.iinfo) and len(arguments) == 1:
@@ -325,10 +348,13 @@ class Calls(Callees):
 
     def of_python(self, number: Scalar) -> Scalar:
         """A number of NumPy as one of Python, whose integers and floats have one size each."""
-        type = self.as_value(number).type
-        if ty.is_integer(type):
-            return self.cast(self.as_value(number), ty.int64)
-        return self.cast(self.as_value(number), ty.float64) if ty.is_float(type) else number
+        value = self.as_value(number)
+        type = (
+            ty.int64 if ty.is_integer(value.type) else ty.float64 if ty.is_float(value.type) else value.type
+        )
+        if value.is_constant:
+            return ty.numpy_dtype(value.type).type(value.constant).item()  # type: ignore[no-any-return]
+        return number if value.type == type else self.as_weak(self.cast(value, type))
 
     def refuse_method(self, name: str, node: ast.AST) -> NoReturn:
         self.refuse(

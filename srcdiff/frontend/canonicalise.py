@@ -234,6 +234,18 @@ def assigned_names(statements: list[ast.stmt], updates: bool = True) -> list[str
     return list(names)
 
 
+def names_stored_into(statements: list[ast.stmt]) -> list[str]:
+    """The names of what the statements store items into: `d[key] = ...`, `d.update(...)`."""
+    return [
+        node.value.id
+        for statement in statements
+        for node in ast.walk(statement)
+        if (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store))
+        or (isinstance(node, ast.Attribute) and node.attr == "update")
+        if isinstance(node.value, ast.Name)
+    ]
+
+
 def count_reads(nodes: Iterable[ast.AST]) -> dict[str, int]:
     """How often each name is read in the nodes; `name += ...` reads it too."""
     counts: dict[str, int] = {}

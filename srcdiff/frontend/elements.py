@@ -8,6 +8,7 @@ Indices are in range and not negative here; `slices.py` makes them so.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -119,6 +120,21 @@ class Elements(Scalars):
         if is_scalar(thing):
             return self.as_value(thing).type
         return self.element_ops(thing)[0].type
+
+    def agreed(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Operands of which numbers of Python are in single precision if all others are."""
+        weak = [isinstance(x, Value) and x in self.weak for x in operands]
+        if self.frame.numba_rules or not any(weak):
+            return operands
+        types = [self.dtype(x) for x, one in zip(operands, weak, strict=True) if not one and not is_number(x)]
+        common = functools.reduce(ty.promote, types) if types else None
+        if common not in (ty.float32, ty.complex64):
+            return operands
+        self.gave_way += 1
+        return tuple(
+            self.cast(x, ty.complex64 if ty.is_complex(x.type) else ty.float32) if one else x
+            for x, one in zip(operands, weak, strict=True)
+        )
 
     def element_ops(self, thing: Elementwise) -> tuple[Value, list[Op]]:
         """An element, and the ops that compute it; nothing is appended."""

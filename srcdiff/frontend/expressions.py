@@ -26,6 +26,7 @@ from .library.joining import joined_by_index
 from .library.structures import attribute_of, is_dict, item_of, joined_dicts, key_of, known_range
 from .names import FROZEN_MODULES
 from .scope import Frame
+from .texts import errors_refused, is_text, is_written, part_of_text, written
 from .things import (
     ArrayView,
     Elementwise,
@@ -123,17 +124,38 @@ class Expressions(GrowingLists):
                 what, instead = REFUSED_EXPRESSIONS.get(type(node), (f"`{type(node).__name__}`", ""))
                 self.refuse(f"{what} is not supported", instead=instead)
 
-    def formatted(self, node: ast.JoinedStr) -> Formatted:
-        """An f-string for `print`: its texts, each without the spaces that `print` puts around it, and its values."""
+    def text_of(self, part: ast.expr, thing: Any) -> str:
+        """A part of an f-string, of which the value is known."""
+        value = written(thing)
+        if not isinstance(part, ast.FormattedValue):
+            return str(value)
+        spec = part.format_spec.values if isinstance(part.format_spec, ast.JoinedStr) else []
+        given = [
+            self.text_of(inner, self.expression(inner)) for inner in spec if isinstance(inner, ast.Constant)
+        ]
+        if len(given) < len(spec):
+            self.refuse("a format in an f-string that is computed", instead="a format that is written out")
+        texts: dict[int, Callable[[Any], str]] = {ord("r"): repr, ord("s"): str, ord("a"): ascii}
+        return format(texts[part.conversion](value) if part.conversion in texts else value, "".join(given))
+
+    def formatted(self, node: ast.JoinedStr) -> Static | Formatted:
+        """An f-string: text if its values are known; else what `print` writes, its texts, each without the spaces that
+        `print` puts around it, and its values."""
         parts: list[Any] = []
         count = len(node.values)
-        for k, part in enumerate(node.values):
+        things = [
+            self.expression(part.value if isinstance(part, ast.FormattedValue) else part)
+            for part in node.values
+        ]
+        if all(map(is_written, things)):
+            with errors_refused(self):
+                return Static("".join(map(self.text_of, node.values, things)))
+        for k, (part, thing) in enumerate(zip(node.values, things, strict=True)):
             if isinstance(part, ast.FormattedValue):
                 if part.format_spec is not None or part.conversion not in (-1, ord("s")):
                     self.refuse("a format in an f-string", "Numba has none for floats", '`print("x =", x)`')
                 if k and isinstance(node.values[k - 1], ast.FormattedValue):
                     self.refuse("an f-string whose values touch", "Numba prints a space between", "a space")
-                thing = self.expression(part.value)
                 parts.append(self.materialise(thing) if is_arraylike(thing) else thing)
                 continue
             text = ast.literal_eval(part)
@@ -211,9 +233,9 @@ class Expressions(GrowingLists):
         if isinstance(thing, (ArrayView, Elementwise)):
             match name:
                 case "shape":
-                    return self.shape(thing)
+                    return tuple(map(self.as_weak, self.shape(thing)))
                 case "size":
-                    return self.product(self.shape(thing))
+                    return self.as_weak(self.product(self.shape(thing)))
                 case "ndim":
                     return thing.ndim
                 case "T":
@@ -308,6 +330,8 @@ class Expressions(GrowingLists):
             return item_of(self, thing, items)
         if isinstance(thing, Static) and (thing.value is np.r_ or thing.value is np.c_):
             return joined_by_index(self, items, of_columns=thing.value is np.c_)
+        if is_text(thing) and len(items) == 1 and (part := part_of_text(self, thing, items[0])) is not None:
+            return part
         if isinstance(thing, Static) and isinstance(thing.value, dict):
             self.refuse(
                 "a dict whose keys are no strings and integers",
@@ -336,7 +360,7 @@ class Expressions(GrowingLists):
         return self.subscript(thing, items)
 
     def dict_of(self, node: ast.Dict) -> Tree:
-        """`{"W": W, **others}`: the keys must be known; it can be looked up, not changed."""
+        """`{"W": W, **others}`: the keys must be known."""
         made = Tree(dict, (), ())
         for key, value in zip(node.keys, node.values, strict=True):
             thing = self.settled(self.expression(value))
@@ -345,7 +369,7 @@ class Expressions(GrowingLists):
             elif not is_dict(thing):
                 self.refuse(f"`**` of {describe(thing)}", instead="a dict with known keys", node=value)
             made = joined_dicts(made, thing)
-        return made
+        return self.new_dict(made)
 
     # --------------------------------------------------------------------- comprehensions, nested functions
 
@@ -418,7 +442,8 @@ class Expressions(GrowingLists):
             key = key_of(self, self.expression(node.key))
             return Tree(dict, (key,), (self.settled(self.expression(node.value)),))
 
-        return joined_dicts(Tree(dict, (), ()), *(self.element(generator, item, entry) for item in items))
+        entries = (self.element(generator, item, entry) for item in items)
+        return self.new_dict(joined_dicts(Tree(dict, (), ()), *entries))
 
     def items_beforehand(self, node: ast.ListComp | ast.GeneratorExp, over: Any) -> Any:
         """The items of a comprehension, or an array of them; None where their number or their shape is known only

@@ -50,7 +50,7 @@ class Iteration(Operators):
                     value = elements.at((k,))
                     if ascending and isinstance(value, Value):
                         self.nonnegative.add(value)
-                    return value
+                    return self.as_weak(value)
 
                 return range_length(self, thing), number_at
             case ArrayView() | Elementwise():
@@ -101,7 +101,7 @@ class Iteration(Operators):
         return self.product(tuple(n for n, _ in spans)), at
 
     def counted(self, k: Scalar, start: Scalar) -> Scalar:
-        return k if is_number(start) and start == 0 else self.scalar("add", k, start)
+        return self.as_weak(k if is_number(start) and start == 0 else self.scalar("add", k, start))
 
     def range_of(self, r: Range) -> tuple[Value, Value, Value]:
         return (

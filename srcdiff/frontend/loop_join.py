@@ -26,12 +26,13 @@ from ..ir.walk import rename, substitute
 from .agreement import compatible_arrays, join_array_types, join_types, same
 from .describe import describe, said
 from .scope import FLAG, Scope
-from .things import ArrayView, Growing, Poison, Root, is_number, is_scalar, number_type, whole_view
-from .trees import alike, parts_of, with_parts
+from .things import ArrayView, Growing, Poison, Root, is_scalar, number_type, whole_view
+from .trees import alike, joined_identities, parts_of, with_parts
 
 EARLY = "bound by an earlier trip"
 ALIASES = "what an array may be from the second trip on"
 GONE = "what a trip leaves unreadable"
+STRONG = "not a number of Python after a trip"
 
 
 class Retry(Exception):
@@ -113,6 +114,7 @@ class LoopJoin:
         self.memory0 = scope.memory
         self.location = current_builder().location
         self.moved = False
+        self.gave_way = scope.gave_way
 
     def build(self) -> None:
         """Build the loop, and let the scope go on behind it."""
@@ -349,11 +351,14 @@ class LoopJoin:
             first = scope.carried_float if isinstance(thing, float) else scope.as_value(thing).type
             type = self.widened.get(path) or first
             initial = scope.cast(scope.as_value(thing, type), type)
-            return self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
+            parameter = self.slot(initial, type, "" if name.endswith(FLAG) else name).parameter
+            is_weak = scope.is_weak(thing) and (STRONG, path) not in self.widened
+            return scope.as_weak(parameter) if is_weak else parameter
         parts = parts_of(thing)
         if parts is not None:
             inner = [self.parameter(part, "", (*path, k), memory) for k, part in enumerate(parts)]
-            return with_parts(thing, inner) if inner else thing
+            carried = with_parts(thing, inner) if inner else thing
+            return joined_identities(carried, self.widened.get((ALIASES, path), carried))
         if isinstance(thing, ArrayView):
             version = memory[thing.root]
             if isinstance(version, Poison):
@@ -401,16 +406,23 @@ class LoopJoin:
             case _, Poison() if not self.parts.apart:
                 self.poison(path, replace(after, loop=self.parts.site))
             case Value(), _ if is_scalar(after):
-                weak = is_number(initial) and path not in self.widened
-                type = join_types(initial if weak else parameter, after)
-                if type != parameter.type:
+                weak = scope.is_weak(initial) and path not in self.widened
+                type = self.carried_type(initial, after) if weak else join_types(parameter, after)
+                becomes_strong = parameter in scope.weak and not scope.is_weak(after)
+                if type != parameter.type or (becomes_strong and scope.gave_way > self.gave_way):
                     self.widened[path] = type
+                    if becomes_strong:
+                        self.widened[STRONG, path] = type
                     raise Retry(self.widened)
-                return self.slots[parameter].close(scope.cast(scope.as_value(after, type), type))
+                result = self.slots[parameter].close(scope.cast(scope.as_value(after, type), type))
+                return scope.as_weak(result) if scope.is_weak(parameter) and scope.is_weak(after) else result
             case _ if alike(parameter, after):
                 triples = zip(*(parts_of(x) or () for x in (initial, parameter, after)), strict=True)
                 left = [self.leave(i, p, a, name, (*path, k)) for k, (i, p, a) in enumerate(triples)]
-                return with_parts(initial, left)
+                if joined_identities(parameter, after) is not parameter:
+                    self.widened[ALIASES, path] = after
+                    raise Retry(self.widened)
+                return joined_identities(with_parts(initial, left), parameter)
             case ArrayView(), ArrayView() if (
                 after.whole
                 and compatible_arrays(after.root.type, parameter.root.type)
@@ -426,6 +438,12 @@ class LoopJoin:
                 if self.parts.apart:
                     raise Differs
                 self.poison(path, Poison(changes, instead, loop=self.parts.site))
+
+    def carried_type(self, initial: Any, after: Any) -> Type:
+        """The type of a name that is a number of Python before the loop."""
+        if isinstance(initial, Value) and not self.scope.is_weak(after):
+            return ty.promote_weak(after.type, initial.type)
+        return join_types(initial, after)
 
     def leave_array(self, initial: ArrayView, parameter: Root, after: Root, name: str, path: Any) -> Any:
         slot = self.pointers[parameter]

@@ -29,13 +29,14 @@ from ..ir.core import Value
 from ..ir.operators import current_builder
 from ..ir.walk import free_values_of
 from .assignments import Assignments
-from .canonicalise import assigned_names, count_reads, read_names
+from .canonicalise import assigned_names, count_reads, names_stored_into, read_names
 from .library.builtin import range_length
-from .library.structures import has_items, known_range
-from .list_names import lists_in
+from .library.structures import has_items, is_dict, known_range
+from .list_names import dicts_in, lists_in
 from .loop_join import Differs, LoopParts
 from .scope import ReadAgain
 from .searches import halves_bracket
+from .texts import makes_text
 from .things import ArrayView, Growing, ListItems, Nested, Poison, Range, Segmented, is_number
 
 
@@ -48,11 +49,14 @@ class LoopStatements(Assignments):
         self.first_trips: dict[Any, str] = {}
 
     def for_statement(self, node: ast.For) -> None:
-        self.iterated += [(self.frame, name) for name in lists_in(node.iter)]
+        names, read_late = lists_in(node.iter), dicts_in(node.iter)
+        self.iterated += [(self.frame, name) for name in names]
+        self.read_late += [(self.frame, name) for name in read_late]
         try:
             self.loop_over(self.expression(node.iter), node)
         finally:
-            del self.iterated[len(self.iterated) - len(lists_in(node.iter)) :]
+            del self.iterated[len(self.iterated) - len(names) :]
+            del self.read_late[len(self.read_late) - len(read_late) :]
 
     def loop_over(self, over: Any, node: ast.For) -> None:
         items = self.written_out(over)
@@ -86,7 +90,7 @@ class LoopStatements(Assignments):
     def bounds_and_items(self, over: Any) -> tuple[tuple[Value, Value, Value], Callable[[Value], Any]]:
         """The range of a loop over something, and what it comes to at an index."""
         if isinstance(over, Range):
-            return self.range_of(over), lambda index: index
+            return self.range_of(over), self.as_weak
         length, item = self.iteration(over)
         return (constant(0, ty.int64), self.as_value(length, ty.int64), constant(1, ty.int64)), item
 
@@ -261,14 +265,19 @@ class LoopStatements(Assignments):
             self.branch(stopped, lambda: None, then)
 
     def picks_parts(self, node: ast.For) -> bool:
-        """Whether the index of a loop is one into items of known number that are no numbers: `Ws[k]`, `p.layers[k]`."""
+        """Whether the index of a loop is one into items of known number that are no numbers: `Ws[k]`, `p.layers[k]`,
+        `p["W" + str(k)]`."""
         index = {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
         for inner in (n for statement in node.body for n in ast.walk(statement)):
             if isinstance(inner, ast.Subscript) and not index.isdisjoint(read_names([ast.Expr(inner.slice)])):
                 whole: ast.expr = inner.value
                 while isinstance(whole, (ast.Subscript, ast.Attribute)):
                     whole = whole.value
-                if isinstance(whole, ast.Name) and has_items(self.frame.env.get(whole.id)):
+                thing = self.frame.visible.get(whole.id) if isinstance(whole, ast.Name) else None
+                if has_items(thing) or is_dict(thing):
+                    return True
+            if isinstance(inner, ast.Assign) and makes_text(inner.value):
+                if not index.isdisjoint(read_names([ast.Expr(inner.value)])):
                     return True
         return False
 
@@ -276,11 +285,13 @@ class LoopStatements(Assignments):
         """The names that the body of a loop may bind to something else; `a += b` leaves an array where it is."""
         others = set(assigned_names(body, updates=False))
         kept = (ArrayView, Growing, ListItems)
-        return [
+        bound = [
             name
             for name in assigned_names(body)
             if name in others or not isinstance(self.frame.env.get(name), kept)
         ]
+        dicts = [name for name in names_stored_into(body) if is_dict(self.frame.env.get(name))]
+        return list(dict.fromkeys([*bound, *dicts]))
 
     def exposed(self, node: ast.For | ast.While) -> set[str]:
         """Names that are read somewhere outside this loop's body."""

@@ -109,7 +109,8 @@ class Names(Reductions):
             if frozen:
                 type = ty.typeof(value)
                 return constant(value.item() if isinstance(value, np.generic) else value, type)
-            return self.hidden(where, ty.typeof(value), name)
+            number = self.hidden(where, ty.typeof(value), name)
+            return number if isinstance(value, np.generic) else self.as_weak(number)
         if isinstance(value, np.ndarray):
             return self.hidden(where, self.array_type(value, node), name)
         if is_structure(value) and not frozen:

@@ -26,6 +26,7 @@ from .calls import OF_BOOLEANS, Calls
 from .describe import describe
 from .library.products import matmul
 from .library.structures import is_dict, joined_dicts
+from .texts import filled_in, is_text
 from .things import (
     ArrayView,
     Elementwise,
@@ -100,10 +101,12 @@ class Operators(Calls):
         if isinstance(a, Static) and isinstance(b, Static) and name == "add":
             if isinstance(a.value, str) and isinstance(b.value, str):
                 return Static(a.value + b.value)
+        if is_text(a) and name == "mod" and (text := filled_in(self, a, b)) is not None:
+            return text
         if isinstance(a, tuple) and isinstance(b, tuple) and name == "add":
             return ListItems(a + b) if isinstance(a, ListItems) and isinstance(b, ListItems) else a + b
         if is_dict(a) and is_dict(b) and name == "bitor":
-            return joined_dicts(a, b)
+            return self.new_dict(joined_dicts(a, b))
         if name == "mul" and isinstance(b, tuple) and is_scalar(a):  # the number may come first
             a, b = b, a
         if isinstance(a, tuple) and isinstance(b, int) and name == "mul":
@@ -131,7 +134,11 @@ class Operators(Calls):
         if isinstance(a, bool) and isinstance(b, bool) and name in OF_BOOLEANS:
             a, b = int(a), int(b)
         name = self.of_booleans(name, a, b)
-        return self.elementwise(lambda x, y: self.scalar(name, x, y), a, b)
+        return self.of_same_kind(self.elementwise(lambda x, y: self.scalar(name, x, y), a, b), a, b)
+
+    def of_same_kind(self, result: Any, *operands: Any) -> Any:
+        """What an operator makes, which is a number of Python if all operands are."""
+        return self.as_weak(result) if all(map(self.is_weak, operands)) else result
 
     def repeated(self, item: Scalar, count: Value) -> ArrayView:
         """`[item] * count`"""
@@ -148,7 +155,7 @@ class Operators(Calls):
             case ast.USub():
                 if is_arraylike(thing) and ty.is_boolean(self.dtype(thing)):
                     self.refuse("`-` of a mask", "NumPy would raise an error here", "`~mask`")
-                return self.elementwise(lambda x: self.scalar("neg", x), thing)
+                return self.of_same_kind(self.elementwise(lambda x: self.scalar("neg", x), thing), thing)
             case ast.Invert():
                 if isinstance(thing, bool) or ty.is_boolean(self.dtype(thing)) and is_scalar(thing):
                     self.refuse("`~` of a boolean", instead="`not`")
@@ -360,5 +367,6 @@ class Operators(Calls):
             if all(not region.ops for region in op.regions) and op.results == (result,):
                 current_builder().ops.pop()
                 (then,), (otherwise,) = (region.results for region in op.regions)
-                return current_builder().emit("select", (condition, then, otherwise), result.type)
+                chosen = current_builder().emit("select", (condition, then, otherwise), result.type)
+                return self.as_weak(chosen) if self.is_weak(result) else chosen
         return result

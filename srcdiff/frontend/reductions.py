@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -89,18 +88,12 @@ class Reductions(Arrays):
         self.nest(shape[:-1], lambda indices: self.nest(within, lambda others: add(indices, others)))
         return result
 
-    def largest(self, thing: Any, name: str = "max") -> Value:
-        """The largest element (or smallest), NaN if there is one; it has no derivative."""
+    def largest(self, thing: Any, name: str = "max", nan_wins: bool = True) -> Value:
+        """The largest element (or smallest), NaN if there is one, or if the first is; it has no derivative."""
         shape, type = self.shape(thing), self.dtype(thing)
         first = self.at(thing, (0,) * thing.ndim)
-        best = self.accumulate(first, shape, lambda m, i: self.scalar(name, m, self.at(thing, i)), type)
-        if ty.is_float(type):
-            # Counted in a loop of its own: comparisons that let NaN through cannot be vectorised.
-            def count(n: Scalar, i: Indices) -> Scalar:
-                return self.scalar("add", n, self.scalar("cast_int", self.scalar("isnan", self.at(thing, i))))
-
-            missing = self.accumulate(0, shape, count, ty.int64)
-            best = self.scalar("select", self.scalar("eq", missing, 0), best, math.nan)
+        larger = {"max": "maximum", "min": "minimum"}[name] if ty.is_float(type) and nan_wins else name
+        best = self.accumulate(first, shape, lambda m, i: self.scalar(larger, m, self.at(thing, i)), type)
         return self.detached(best)
 
     def require_elements(self, thing: Any, what: str) -> None:
@@ -108,11 +101,12 @@ class Reductions(Arrays):
             if not (is_number(n) and n > 0):
                 self.require(self.scalar("gt", n, 0), "ValueError", f"{what} of an empty array")
 
-    def extreme(self, thing: Any, name: str) -> Scalar:
-        """`np.max` (or min): among several equal extremes each gets an equal share of the derivative."""
+    def extreme(self, thing: Any, name: str, nan_wins: bool = True) -> Scalar:
+        """`np.max` (or min), or Python's, in which NaN wins only as the first element: among several equal extremes
+        each gets an equal share of the derivative."""
         thing = self.steady(self.any_array(thing))
         shape = self.shape(thing)
-        best = self.largest(thing, name)
+        best = self.largest(thing, name, nan_wins)
         if not ty.is_float(best.type):
             return best
 

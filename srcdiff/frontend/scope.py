@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from ..errors import AliasError, DifferentiationError, Location, UnsupportedConstruct
@@ -20,6 +20,7 @@ from ..ir.types import Type
 from .describe import describe, said
 from .source import FunctionSource, location_of
 from .things import ArrayView, Poison, Root, is_number, number_type
+from .trees import Tree
 
 FLAG = "?"  # `name?` tells whether a name is bound, where that is not certain
 
@@ -75,6 +76,10 @@ class Scope:
         self.shifts: dict[Value, tuple[Value | None, int]] = {}  # sums of an integer and a constant
         self.least: dict[Value, int] = {}  # lower bounds of integers
         self.at_most_one: set[Value] = set()  # lengths of slices such as `x[i : i + 1]`
+        # Numbers of Python, which are in single precision beside those of NumPy (NEP 50), and how often one was.
+        self.weak: set[Value] = set()
+        self.gave_way = 0
+        self.dicts_change = False  # whether an item of a dict is assigned, so that dicts are told apart
         self.starts: dict[Value, Value] = {}  # what loops carry, and what it is before them
         # Arrays that became items of lists, so that they must stay as they are, and where they did.
         self.appended: list[tuple[Root, ast.AST | None]] = []
@@ -111,6 +116,20 @@ class Scope:
             return constant(thing, kind)
         self.refuse(f"a number is needed here, not {describe(thing)}")
 
+    def is_weak(self, thing: Any) -> bool:
+        """Whether a thing is a number of Python."""
+        return is_number(thing) or isinstance(thing, Value) and thing in self.weak
+
+    def as_weak(self, thing: Any) -> Any:
+        """A thing that is a number of Python if it is a number."""
+        if isinstance(thing, Value) and not thing.is_constant:
+            self.weak.add(thing)
+        return thing
+
+    def strong(self, value: Value) -> Value:
+        """A number as one of NumPy."""
+        return current_builder().emit("cast", (value,), value.type) if value in self.weak else value
+
     def shifted(self, value: Value) -> tuple[Value | None, int]:
         """An integer as another one and what is added to it; None for zero."""
         return (None, value.constant) if value.is_constant else self.shifts.get(value, (value, 0))
@@ -129,6 +148,12 @@ class Scope:
         if ty.is_boolean(value.type) and ty.is_differentiable(type):
             value = self.cast(value, ty.int64)  # Numba has no `float` of a boolean
         return current_builder().emit("cast", (value,), type)
+
+    # ----------------------------------------------------------------------------------------- dicts
+
+    def new_dict(self, tree: Tree) -> Tree:
+        """A dict that is made by the expression that is being read."""
+        return replace(tree, identities=frozenset([self.current_node])) if self.dicts_change else tree
 
     # ----------------------------------------------------------------------------------------- memory
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 DICTS = (dict, OrderedDict)
@@ -30,11 +30,14 @@ class Tree:
         The keys, the names of the fields, or the indices.
     parts : tuple
         One for each name.
+    identities : frozenset
+        Where a dict that is read may have been made, if that matters.
     """
 
     kind: type
     names: tuple[Any, ...]
     parts: tuple[Any, ...]
+    identities: frozenset[Any] = field(default=frozenset(), compare=False)
 
     @property
     def is_dict(self) -> bool:
@@ -62,7 +65,7 @@ def opened(value: Any) -> Tree | None:
     if kind is list:
         return Tree(kind, tuple(range(len(value))), tuple(value))
     if is_dataclass(kind):
-        names = tuple(field.name for field in fields(kind))
+        names = tuple(one.name for one in fields(kind))
         return Tree(kind, names, tuple(getattr(value, name) for name in names))
     if is_named_tuple(kind):
         return Tree(kind, kind._fields, tuple(value))
@@ -98,8 +101,15 @@ def parts_of(node: Any) -> tuple[Any, ...] | None:
 def with_parts(node: Any, parts: Sequence[Any]) -> Any:
     """The tuple or tree with other parts."""
     if isinstance(node, Tree):
-        return Tree(node.kind, node.names, tuple(parts))
+        return replace(node, parts=tuple(parts))
     return node.with_parts(parts) if hasattr(node, "with_parts") else type(node)(parts)
+
+
+def joined_identities(tree: Any, other: Any) -> Any:
+    """A thing that may be another one as well."""
+    if not isinstance(tree, Tree) or not other.identities - tree.identities:
+        return tree
+    return replace(tree, identities=tree.identities | other.identities)
 
 
 def mapped(function: Callable[[Any], Any], node: Any) -> Any:
@@ -133,6 +143,7 @@ __all__ = [
     "all_leaves",
     "closed",
     "is_named_tuple",
+    "joined_identities",
     "kind_of",
     "mapped",
     "opened",

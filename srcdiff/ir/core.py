@@ -144,6 +144,11 @@ def counts_trips(op: Op) -> bool:
     return op.primitive == "while" or leaves_early(op) or not op.operands[2].is_constant
 
 
+def makes_zeros(op: Op) -> bool:
+    """Whether an op makes an array of zeros."""
+    return op.primitive == "zeros_like" or op.attributes.get("fill") == "zeros"
+
+
 def loop_body(op: Op) -> Block:
     return op.regions[-1]
 

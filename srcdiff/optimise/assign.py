@@ -5,10 +5,11 @@
         x_bar[i] += g * c[i]                 x_bar[i] = g * c[i]
 
 Only where the first thing that is done with the array is a nest of loops over all its elements, in which the first
-thing that a trip does with it is to add to the element of the loops' own indices. If the nest is under an `if`, the
-other arm makes the array zero. Of a matrix the nest may also leave the ends of rows and whole rows, which are made zero
-before: a matrix as large as the function goes over is written once then instead of cleared, read and written. An array
-that trips of a loop share needs not be left full of zeros then. Reads: structure, affine forms, ranges.
+thing that a trip does with it is to add to the element of the loops' own indices, or to store into it. What a trip
+reads of that element before is zero, also where the nest does not go over all of them. If the nest is under an `if`,
+the other arm makes the array zero. Of a matrix the nest may also leave the ends of rows and whole rows, which are made
+zero before: a matrix as large as the function goes over is written once then instead of cleared, read and written. An
+array that trips of a loop share needs not be left full of zeros then. Reads: structure, affine forms, ranges.
 """
 
 from __future__ import annotations
@@ -20,9 +21,19 @@ from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant, zero
-from ..ir.core import Block, Function, Op, Value, is_number, leaves_early, loop_body, loop_slots
+from ..ir.core import (
+    Block,
+    Function,
+    Op,
+    Value,
+    is_number,
+    leaves_early,
+    loop_body,
+    loop_slots,
+    makes_zeros,
+)
 from ..ir.nests import index_along, nest_over
-from ..ir.walk import defined_in, free_values_of, ops_within, substitute_in, uses_in
+from ..ir.walk import defined_in, free_values_of, ops_within, substitute, substitute_in, uses_in
 from .reorder import own_elements
 
 Ends = tuple[Value | None, ...]  # of nested loops, one an axis; None where they cover it
@@ -51,6 +62,7 @@ def assign(block: Block, ranges: Ranges) -> Block:
             stored = (with_arm_stored if op.primitive == "if" else with_loop_stored)(op, version, ranges)
             if stored is not None:
                 op, before = stored
+            if stored is not None and before is not None:
                 kept += before
                 kept[at] = of_anything(kept[at])
                 assigned.add(version)
@@ -63,10 +75,6 @@ def assign(block: Block, ranges: Ranges) -> Block:
     return replace(block, ops=tuple(kept))
 
 
-def makes_zeros(op: Op) -> bool:
-    return op.primitive == "zeros_like" or (op.primitive == "alloc" and op.attributes.get("fill") == "zeros")
-
-
 def of_anything(zeros: Op) -> Op:
     """The same allocation without the zeros."""
     if zeros.primitive == "zeros_like":
@@ -74,20 +82,27 @@ def of_anything(zeros: Op) -> Op:
     return replace(zeros, attributes={**zeros.attributes, "fill": "empty"})
 
 
-def with_loop_stored(op: Op, version: Value, ranges: Ranges) -> tuple[Op, list[Op]] | None:
-    """The loop with the first additions stores, and what makes zero before it what it does not reach."""
+def with_loop_stored(op: Op, version: Value, ranges: Ranges) -> tuple[Op, list[Op] | None] | None:
+    """The loop with the first additions stores, and what makes zero before it what it does not reach: None if the array
+    has to be zero as a whole."""
     stored = with_first_stored(op, version, (), ranges)
-    if stored is None or not any(stored[1]):
-        return stored and (stored[0], [])
+    if stored is None:
+        return None
     loop, ends = stored
-    if len(ends) < 2 or any(end in defined_in(loop_body(loop)) for end in ends if end is not None):
+    if ends is None or not any(ends):
+        return loop, None if ends is None else []
+    if (
+        loop is op
+        or len(ends) < 2
+        or any(end in defined_in(loop_body(loop)) for end in ends if end is not None)
+    ):
         return None
     with Builder(op.location) as builder:
         cleared = rest_made_zero(builder, version, ends, ())
     return substitute_in(loop, {version: cleared}), builder.ops
 
 
-def with_arm_stored(op: Op, version: Value, ranges: Ranges) -> tuple[Op, list[Op]] | None:
+def with_arm_stored(op: Op, version: Value, ranges: Ranges) -> tuple[Op, list[Op] | None] | None:
     """The `if` with an arm that stores first and another that makes zero what it left as it was; None if it has no
     such arms."""
     if any(sum(v is version for v in uses_in(arm)) != 1 for arm in op.regions):
@@ -105,7 +120,7 @@ def with_arm_stored(op: Op, version: Value, ranges: Ranges) -> tuple[Op, list[Op
             continue
         first = next(inner for inner in arm.ops if version in free_values_of(inner))
         stored = with_first_stored(first, version, (), ranges)
-        if stored is None or any(stored[1]):
+        if stored is None or stored[1] is None or any(stored[1]):
             return None
         arms.append(replace(arm, ops=tuple(stored[0] if inner is first else inner for inner in arm.ops)))
     return replace(op, regions=tuple(arms)), []
@@ -152,9 +167,9 @@ def rest_made_zero(builder: Builder, array: Value, ends: Ends, around: tuple[Val
 
 def with_first_stored(
     op: Op, version: Value, indices: tuple[Value, ...], ranges: Ranges
-) -> tuple[Op, Ends] | None:
+) -> tuple[Op, Ends | None] | None:
     """The loop with the first addition to every element a store, and where it ends along the axes that it does not
-    cover; None if it does not start with such additions.
+    cover: None instead if it stores nothing into some of them. None if it does not start with own elements.
 
     `indices` are those of the loops around that go over the leading axes of the array.
     """
@@ -172,24 +187,22 @@ def with_first_stored(
         return None
     indices = (*indices, body.parameters[0])
     if len(indices) == version.type.ndim:
-        first = first_addition(body, parameter, yielded, indices)
-        stored: tuple[Op, Ends] | None = (
-            (replace(first, primitive="store"), ()) if first is not None else None
-        )
+        found = from_zero(body, parameter, yielded, indices)
+        if found is None:
+            return None
+        new = found[0]
+        ends: Ends | None = () if found[1] else None
     else:
-        users = [inner for inner in body.ops if parameter in free_values_of(inner)]
-        first = users[0] if users else None
+        first = next((inner for inner in body.ops if parameter in free_values_of(inner)), None)
         stored = with_first_stored(first, parameter, indices, ranges) if first is not None else None
-        if (
-            stored is not None
-            and yielded not in stored[0].results
-            and ranges.affine.structure.is_mixed(version)
-        ):
+        if stored is None:
+            return None
+        if yielded not in stored[0].results and ranges.affine.structure.is_mixed(version):
             return None  # the next trip may find another array
-    if first is None or stored is None:
-        return None
-    new = replace(body, ops=tuple(stored[0] if inner is first else inner for inner in body.ops))
-    return replace(op, regions=(new,)), (end, *stored[1])
+        new, ends = body, stored[1]
+        if stored[0] is not first:
+            new = replace(body, ops=tuple(stored[0] if inner is first else inner for inner in body.ops))
+    return op if new is body else replace(op, regions=(new,)), None if ends is None else (end, *ends)
 
 
 def stays_at(body: Block, array: Value, axis: int, structure: Structure) -> bool:
@@ -206,18 +219,30 @@ def stays_at(body: Block, array: Value, axis: int, structure: Structure) -> bool
     return True
 
 
-def first_addition(body: Block, start: Value, end: Value, indices: tuple[Value, ...]) -> Op | None:
-    """The addition to the element of the loops' indices that comes first in every trip."""
+def from_zero(body: Block, start: Value, end: Value, indices: tuple[Value, ...]) -> tuple[Block, bool] | None:
+    """The body with zero for what it reads of the element of the loops' indices while that is as it was, and a store
+    for an addition that is the first to change it; and whether one op in every trip is that. None if it is the same."""
     if not own_elements(body, start, end, indices[-1]):
         return None
-    first = next(op for op in body.ops if start in free_values_of(op))
-    return first if first.primitive == "accum" and first.operands[1:-1] == indices else None
+    known: dict[Value, Value] = {}
+    for op in body.ops:
+        if start not in free_values_of(op):
+            continue
+        if op.primitive == "load":
+            known[op.result] = zero(op.result.type)
+        elif op.primitive == "accum":
+            new = replace(body, ops=tuple(replace(o, primitive="store") if o is op else o for o in body.ops))
+            return substitute(new, known), True
+        else:
+            stores = op.primitive == "store"
+            return (substitute(body, known) if known else body, stores) if known or stores else None
+    return None
 
 
 def covers(op: Op, array: Value, axis: int, ranges: Ranges) -> bool:
     """Whether a loop from 0 runs over all indices of an axis."""
-    rest = ranges.affine.length(array, axis) - ranges.affine.form(op.operands[1])
-    return ranges.proves(rest.scaled(-1))
+    length, end = ranges.affine.length(array, axis), ranges.affine.form(op.operands[1])
+    return any(ranges.proves(end - n) for n in (length, ranges.affine.unclipped(length)))
 
 
 __all__ = ["assign_first"]

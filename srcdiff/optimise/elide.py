@@ -8,8 +8,9 @@
         y[i] = t[i]
     ... y ...
 
-Reshapes and assignments make such copies. The copied array is made in the same trip of the loops around, and has the
-copy's lengths, as checks before may say; nothing else reads it from then on. Reads: structure, affine forms.
+Reshapes and assignments make such copies, and sums in loops that became products. The copied array is made in the same
+trip of the loops around, and has the copy's lengths, as checks before may say; nothing else reads it from then on.
+Reads: structure, affine forms.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..analysis.affine import Affine
+from ..analysis.affine import Affine, Linear
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, is_number, loop_body, loop_slots
 from ..ir.walk import exchanged, ops_within, substitute, uses_in
+from ..primitives import ARRAYS
 from .align import same
 from .interchange import is_plain_loop
 
@@ -85,7 +87,9 @@ class Copies:
         structure = self.structure
         ((initial, *_),) = loop_slots(nest)
         made, own = (structure.maker.get(structure.origin(v)) for v in (initial, source))
-        if made is None or own is None or made.primitive != "alloc" or own.primitive != "alloc":
+        if made is None or own is None or made.primitive != "alloc":
+            return False
+        if own.primitive != "alloc" and own.primitive not in ARRAYS:
             return False
         if (
             made.result is not initial
@@ -100,11 +104,12 @@ class Copies:
             or structure.around[own] != structure.around[nest]
         ):
             return False
-        lengths = [op.operands[1] for op in (nest, *ops_within(loop_body(nest))) if op.primitive == "for"]
+        ends = [op.operands[1] for op in (nest, *ops_within(loop_body(nest))) if op.primitive == "for"]
+        form = self.affine.form
         return all(
-            self.is_same(made.operands[axis], own.operands[axis], before)
-            and self.is_same(made.operands[axis], length, before)
-            for axis, length in enumerate(lengths)
+            self.is_same(form(made.operands[axis]), self.affine.length(source, axis), before)
+            and self.is_same(form(made.operands[axis]), form(end), before)
+            for axis, end in enumerate(ends)
         )
 
     def as_long(self, source: Value, nest: Op, block: Block) -> dict[Op, list[Op]]:
@@ -112,24 +117,27 @@ class Copies:
         they and the checks are there before."""
         structure = self.structure
         own, made = (structure.maker[structure.origin(v)] for v in (source, loop_slots(nest)[0][0]))
+        if own.primitive != "alloc":
+            return {}
         before = block.ops[: block.ops.index(own)]
         inside = {v for op in block.ops[len(before) :] for v in op.results}
         if not inside.isdisjoint(made.operands):
             return {}
-        if not all(self.is_same(a, b, before) for a, b in zip(made.operands, own.operands, strict=True)):
+        form = self.affine.form
+        pairs = zip(made.operands, own.operands, strict=True)
+        if not all(self.is_same(form(a), form(b), before) for a, b in pairs):
             return {}
         return {own: [replace(own, operands=made.operands)]}
 
-    def is_same(self, a: Value, b: Value, before: tuple[Op, ...]) -> bool:
+    def is_same(self, a: Linear, b: Linear, before: tuple[Op, ...]) -> bool:
         """Whether two lengths are the same, by what they are or by a check."""
-        form = self.affine.form
-        if same(form(a), form(b)):
+        if same(a, b):
             return True
         for op in before:
             test = self.structure.maker.get(op.operands[0]) if op.primitive == "require" else None
             if test is not None and test.primitive == "eq":
-                x, y = map(form, test.operands)
-                if (same(x, form(a)) and same(y, form(b))) or (same(x, form(b)) and same(y, form(a))):
+                x, y = map(self.affine.form, test.operands)
+                if (same(x, a) and same(y, b)) or (same(x, b) and same(y, a)):
                     return True
         return False
 

@@ -124,7 +124,9 @@ class Parting:
         slot = next((s for s in loop_slots(root) if self.structure.storage(s[1]) is storage), None)
         if slot is None or self.privatiser.allocation(slot[0]) is not made:
             return False
-        return self.privatiser.ends_here(slot) and filled_first(loop_body(root), slot[1], made, self.affine)
+        return self.privatiser.ends_here(slot) and filled_first(
+            loop_body(root), slot[1], made, self.overwrites.ranges
+        )
 
     def parted(self, root: Op, start: int, nest: Op) -> Expanded | None:
         """The body with a loop parted behind the first ops of its trips; None where that may not be."""
@@ -157,7 +159,7 @@ class Parting:
                 made = self.structure.maker[self.structure.origin(storage)]
                 between = last_version(first, storage, self.structure)
                 if made in first or not filled_first(
-                    Block((), tuple(second), ()), between, made, self.affine
+                    Block((), tuple(second), ()), between, made, self.overwrites.ranges
                 ):
                     rows[storage] = made
                 continue

@@ -10,6 +10,7 @@ A rewrite changes no result beyond what reordering a sign does: `x * 0.0` stays 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
@@ -18,7 +19,7 @@ import numpy as np
 
 from ..analysis.bounds import counting_slot
 from ..ir import types as ty
-from ..ir.builder import constant
+from ..ir.builder import constant, zero
 from ..ir.core import (
     Block,
     Function,
@@ -29,8 +30,10 @@ from ..ir.core import (
     is_number,
     leaves_early,
     loop_slots,
+    makes_zeros,
+    written_in_place,
 )
-from ..ir.walk import same, shared
+from ..ir.walk import ops_within, same, shared
 from ..primitives import ARRAYS, REGISTRY
 from ..primitives.record import number
 
@@ -48,7 +51,7 @@ def fold(function: Function, ideal: bool = False) -> Function:
     In an `ideal` adjoint the reverse sweep takes an expensive result of the forward sweep, `cos(x)` where `sin(x)`
     is reversed, instead of computing it again: it may read what closed loops computed.
     """
-    folder = Folder(ideal)
+    folder = Folder(ideal, function)
     body = folder.block(function.body, {})
     return function if body is function.body else replace(function, body=body)
 
@@ -67,8 +70,8 @@ def counted(op: Op, ops: list[Op]) -> Op:
 
 
 class Folder:
-    def __init__(self, ideal: bool = False) -> None:
-        self.ideal = ideal
+    def __init__(self, ideal: bool, function: Function) -> None:
+        self.ideal, self.function = ideal, function
         self.everywhere: dict[
             Any, tuple[Value, tuple[int, ...]]
         ] = {}  # dear results, and the loops around them
@@ -150,9 +153,11 @@ class Folder:
         )
 
     def stored(self, op: Op) -> Value | None:
-        """What an element holds that was just stored, or stored before stores into other constant elements."""
+        """What an element holds that was just stored, or that nothing was stored into."""
         array, *where = op.operands
         made = self.made.get(array)
+        if made is not None and makes_zeros(made):
+            return zero(op.result.type)
         if made is None or made.primitive != "store" or not self.same_values(made.operands[1:-1], where):
             return None
         value = made.operands[-1]
@@ -270,8 +275,8 @@ class Folder:
 
     def canonical(self, op: Op) -> Op:
         """Signs outwards: `a + -b` as `a - b`, `a * -1.0` as `-a`; `n - 1 - 1` as `n - 2`."""
-        if op.primitive == "shape" and self.ideal:
-            return self.traced(op)
+        if op.primitive == "shape":
+            return self.traced(op) if self.ideal else self.of_original(op)
         if op.primitive == "mul" and ty.is_float(op.result.type):
             for x, other in (op.operands, op.operands[::-1]):
                 if is_number(other, -1) and x.type == op.result.type:
@@ -324,6 +329,20 @@ class Folder:
         shift += inner.constant if made.primitive == "add" else -inner.constant
         moved = constant(abs(shift), ty.int64)
         return replace(op, primitive="add" if shift > 0 else "sub", operands=(base, moved))
+
+    def of_original(self, op: Op) -> Op:
+        """The length of the argument that an array is a copy of."""
+        made = self.made.get(op.operands[0])
+        if made is None or made.primitive != "copy" or made.operands[0] not in self.read_only:
+            return op
+        return replace(op, operands=made.operands)
+
+    @functools.cached_property
+    def read_only(self) -> set[Value]:
+        """The parameters that nothing is stored into."""
+        carried_on = (v for op in ops_within(self.function.body) if op.regions for v in carried(op))
+        stored = (v for op in ops_within(self.function.body) for v, _ in written_in_place(op))
+        return set(self.function.body.parameters).difference(carried_on, stored)
 
     def traced(self, op: Op) -> Op:
         """The length of what a whole array was computed from, which was there before."""
@@ -474,7 +493,7 @@ class Folder:
             return made.operands[axis]
         if made.primitive == "custom":
             return self.length(replace(op, operands=(made.operands[made.results.index(array)],)))
-        if made.primitive == "zeros_like":
+        if made.primitive in ("zeros_like", "empty_like"):
             return self.length(replace(op, operands=made.operands))
         return None
 

@@ -125,16 +125,14 @@ def share_work_arrays(function: Function) -> Function:
     return replace(function, body=share(function.body))
 
 
-def released_arrays(block: Block) -> set[Value]:
+def released_arrays(block: Block, structure: Structure) -> set[Value]:
     """The first versions of the arrays that a block releases at its end."""
-    structure = find_structure(block)
     return {structure.origin(op.operands[0]) for op in block.ops if op.primitive == "release"}
 
 
-def kept_for_a_trip(block: Block) -> set[Value]:
+def kept_for_a_trip(block: Block, structure: Structure) -> set[Value]:
     """The arrays that a block allocates with nothing in them and does not yield: what a trip of a loop works with, and
     the tapes of a derivative of lower order."""
-    structure = find_structure(block)
     yielded = {structure.storage(v) for v in block.results if ty.is_array(v.type)}
     return {
         op.result
@@ -146,6 +144,17 @@ def kept_for_a_trip(block: Block) -> set[Value]:
     }
 
 
+def like_first_made(op: Op, structure: Structure, inside: set[Value]) -> Op:
+    """The allocation of an array as long as another one, of which the first version is there before the loop."""
+    if op.primitive not in ("empty_like", "zeros_like") or structure.is_mixed(op.operands[0]):
+        return op
+    first = structure.origin(op.operands[0])
+    made = structure.maker.get(first)
+    if made is None or made.primitive != "alloc" or first in inside:
+        return op
+    return replace(op, operands=(first,))
+
+
 def share(block: Block) -> Block:
     ops: list[Op] = []
     for op in block.ops:
@@ -153,14 +162,17 @@ def share(block: Block) -> Block:
             regions = [share(region) for region in op.regions]
             if op.primitive in ("for", "while"):
                 inside = defined_directly(regions)
-                released, own = released_arrays(regions[-1]), kept_for_a_trip(regions[-1])
-                kept = []
+                structure = find_structure(regions[-1])
+                released = released_arrays(regions[-1], structure)
+                own = kept_for_a_trip(regions[-1], structure)
+                kept: list[Op] = []
                 for inner in regions[-1].ops:
+                    first = like_first_made(inner, structure, inside)
                     clean = inner.attributes.get("shared") or inner.attributes.get("fill") == "empty"
                     work = inner.attributes.get("work") and (clean or inner.result in released)
                     kept_inside = any(result in own for result in inner.results)
-                    if (work or kept_inside) and not any(v in inside for v in inner.operands):
-                        ops.append(replace(inner, attributes={**inner.attributes, "shared": True}))
+                    if (work or kept_inside) and not any(v in inside for v in first.operands):
+                        ops.append(replace(first, attributes={**inner.attributes, "shared": True}))
                         inside.difference_update(inner.results)
                     else:
                         kept.append(inner)

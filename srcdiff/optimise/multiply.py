@@ -24,6 +24,7 @@ band is not worth it. Reads: structure, affine forms.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
@@ -106,7 +107,7 @@ def with_product(body: Block, refused: set[Op], copies: dict[Hashable, Value]) -
 def with_expanded_product(body: Block, refused: set[Op], copies: dict[Hashable, Value]) -> Block | None:
     """The body with a product of what a loop around the sum has made before; `refused` are nests that have none."""
     for expanded in expansions(body, refused):
-        overwrites = Overwrites(find_structure(expanded.body))
+        overwrites = behind_checks(expanded.body, expanded.second)
         for loop in loops_of(expanded.nest):
             made = with_sum(expanded.body, overwrites, expanded.second, loop, copies)
             if made is not None:
@@ -117,12 +118,21 @@ def with_expanded_product(body: Block, refused: set[Op], copies: dict[Hashable, 
 def with_separated_product(body: Block, refused: set[Op], copies: dict[Hashable, Value]) -> Block | None:
     """The body with a product that a nest adds besides other things; `refused` are stores that add none."""
     for separated in separations(body, refused):
-        overwrites = Overwrites(find_structure(separated.body))
+        overwrites = behind_checks(separated.body, separated.rest)
         for loop in loops_of(separated.nest):
             made = with_sum(separated.body, overwrites, separated.nest, loop, copies, separated.rest)
             if made is not None:
                 return made
     return None
+
+
+def behind_checks(body: Block, root: Op) -> Overwrites:
+    """What is known of a body where one of its ops runs."""
+    overwrites = Overwrites(find_structure(body))
+    for op in itertools.takewhile(lambda op: op is not root, body.ops):
+        if op.primitive == "require":
+            overwrites.affine.learn(op)
+    return overwrites
 
 
 def with_sum(

@@ -7,8 +7,9 @@
         for j in range(d):                       for j in range(d):
             s += q[j] * q[j]                         s += q[j] * q[j]
 
-An array that every trip fills before it reads it carries nothing from trip to trip. Saying so lets the sweeps of the
-loop fuse. The allocation is marked as `work` and moved out of the loop again at the end. Reads: structure.
+An array that every trip fills before it reads it carries nothing from trip to trip; while it is filled, elements that
+are may be read. Saying so lets the sweeps of the loop fuse. The allocation is marked as `work` and moved out of the
+loop again at the end. Reads: structure, ranges.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..analysis.affine import Affine, Linear
+from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.core import (
@@ -46,7 +48,7 @@ class Privatiser:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.structure: Structure = find_structure(function.body)
-        self.affine = Affine(self.structure)
+        self.ranges = Ranges(Affine(self.structure))
         self.readers: dict[Value, int] = {}
         for value in uses_in(function.body):
             self.readers[value] = self.readers.get(value, 0) + 1
@@ -66,7 +68,7 @@ class Privatiser:
                 made = self.allocation(slot[0])
                 if made is None or not self.ends_here(slot):
                     continue
-                if not filled_first(loop_body(op), slot[1], made, self.affine):
+                if not filled_first(loop_body(op), slot[1], made, self.ranges):
                     continue
                 return replace(self.function, body=self.rewritten(self.function.body, op, slot, made))
         return None
@@ -133,14 +135,14 @@ def without(values: tuple[Value, ...], k: int) -> tuple[Value, ...]:
     return values[:k] + values[k + 1 :]
 
 
-def filled_first(body: Block, start: Value, made: Op, affine: Affine) -> bool:
+def filled_first(body: Block, start: Value, made: Op, ranges: Ranges) -> bool:
     """Whether a trip stores into all elements of an array before it does anything else with it."""
-    length = affine.form(made.operands[0])
+    length = ranges.affine.form(made.operands[0])
     version, filled = start, Linear()  # of the first axis, what lies below `filled` is stored
     for op in body.ops:
         if not reads(op, version):
             continue
-        found = stored_range(op, version, made.operands, affine)
+        found = stored_range(op, version, made.operands, ranges)
         if found is None:
             return False
         version, low, high = found
@@ -167,12 +169,21 @@ def accesses(op: Op, store: Op, affine: Affine) -> Iterator[Op]:
                 yield inner
 
 
-def reads_behind(op: Op, store: Op, depth: int, affine: Affine) -> bool:
+def reads_behind(op: Op, store: Op, loops: list[Op], ranges: Ranges) -> bool:
     """Whether an op reads an element that this trip of a loop or an earlier one stored."""
-    if op.primitive != "load" or depth != 1 or len(store.operands) != 3:
+    if op.primitive != "load" or len(loops) != 1 or len(store.operands) != 3:
         return False
-    behind = affine.form(op.operands[1]) - affine.form(store.operands[1])
-    return not behind.terms and behind.constant <= 0 and affine.is_never_negative(op.operands[1])
+    index = ranges.affine.form(op.operands[1])
+    behind = index - ranges.affine.form(store.operands[1])
+    if behind.terms or behind.constant > 0 or (behind.constant == 0 and not is_before(store, op, loops[0])):
+        return False
+    return ranges.affine.is_not_negative(index) or ranges.implied(index, ranges.at(op))
+
+
+def is_before(store: Op, op: Op, loop: Op) -> bool:
+    """Whether a store comes before another op in the trip that makes both."""
+    ops = list(ops_within(loop_body(loop)))
+    return ops.index(store) < ops.index(op)
 
 
 def at_most(a: Linear, b: Linear) -> bool:
@@ -184,11 +195,17 @@ def reads(op: Op, version: Value) -> bool:
     return version in op.operands or any(version in set(uses_in(region)) for region in op.regions)
 
 
+def writes(op: Op, version: Value) -> bool:
+    """Whether an op makes the next version of an array."""
+    return version in op.operands and any(ty.is_array(result.type) for result in op.results)
+
+
 def stored_range(
-    op: Op, start: Value, lengths: tuple[Value, ...], affine: Affine
+    op: Op, start: Value, lengths: tuple[Value, ...], ranges: Ranges
 ) -> tuple[Value, Linear, Linear] | None:
     """The version that an op leaves and the range of the first axis that it stores all elements of; None if it is
     not an op that only stores."""
+    affine = ranges.affine
     loops: list[Op] = []
     inner, version = op, start
     while inner.primitive == "for" and not leaves_early(inner):
@@ -202,15 +219,13 @@ def stored_range(
             return None
         loops.append(inner)
         version = slot[1]
-        following = next((o for o in loop_body(inner).ops if reads(o, version)), None)
+        following = next((o for o in loop_body(inner).ops if writes(o, version)), None)
         if following is None or (following.primitive == "store" and following.result is not slot[2]):
             return None
         inner = following
     if inner.primitive != "store" or inner.operands[0] is not version:
         return None
-    if loops and not all(
-        reads_behind(other, inner, len(loops), affine) for other in accesses(op, inner, affine)
-    ):
+    if loops and not all(reads_behind(other, inner, loops, ranges) for other in accesses(op, inner, affine)):
         return None
     first, *others = inner.operands[1:-1]
     if first.is_constant:
@@ -218,6 +233,9 @@ def stored_range(
         high = low + Linear((), 1)
     elif loops and first is loop_body(loops[0]).parameters[0]:
         low, high = (affine.form(end) for end in loops.pop(0).operands[:2])
+    elif len(loops) > 1 and affine.goes_over(first, loops[0], loops[1], lengths[0]):
+        low, high = Linear(), affine.form(lengths[0])
+        del loops[:2]
     else:
         return None
     if len(loops) != len(others):

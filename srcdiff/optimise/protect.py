@@ -7,6 +7,7 @@ def f_grad(y, n):            def f_grad(y, n):
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from ..analysis.structure import find_structure
@@ -17,7 +18,8 @@ from ..ir.walk import ops_within, substitute
 
 
 def protect_arguments(function: Function) -> Function:
-    """Work on copies of the parameters that are stored into."""
+    """Work on copies of the parameters that are stored into; lengths that are read first are those of the parameters,
+    so that a copy can take the name."""
     structure = find_structure(function.body)
     copies: dict[Value, Value] = {}
     with Builder() as builder:
@@ -26,8 +28,12 @@ def protect_arguments(function: Function) -> Function:
                 copies[parameter] = builder.emit(
                     "copy", (parameter,), ty.owned(parameter.type), name=parameter.name
                 )
-    body = substitute(function.body, copies)
-    return replace(function, body=replace(body, ops=(*builder.ops, *body.ops)))
+    body = function.body
+    if not copies:
+        return function
+    lengths = tuple(itertools.takewhile(lambda op: op.primitive == "shape", body.ops))
+    rest = substitute(replace(body, ops=body.ops[len(lengths) :]), copies)
+    return replace(function, body=replace(rest, ops=(*lengths, *builder.ops, *rest.ops)))
 
 
 def drop_copies(function: Function) -> Function:

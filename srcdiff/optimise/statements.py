@@ -21,9 +21,8 @@ from ..analysis.affine import Linear
 from ..analysis.ranges import ONE
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Op, Value, indices_of, is_number, loop_body, loop_slots
+from ..ir.core import Block, Op, Value, indices_of, is_number, loop_body, loop_slots, makes_zeros
 from ..ir.types import Type
-from .assign import makes_zeros
 from .bounds import joined
 from .expressions import ATOM, Axis, Elements, Expressions, trimmed
 from .independence import Access, Nest, StaysLoop
@@ -443,13 +442,12 @@ class Statements:
 
     def extreme(self, result: Value) -> None:
         """The largest or smallest of all elements, NaN if one of them is."""
-        fold, kept = self.scope.extremes[result]
+        fold = self.scope.extremes[result]
         part = self.lowered(fold.element)
         if set(part.axes) != set(fold.loops) or not all(map(self.nest.runs, fold.loops)):
             raise StaysLoop  # of no elements there is no largest one, but `fold.initial`
-        largest = self.arrays.numpy(f"np.{fold.primitive}({{}})", (part.value,), result.type, name=kept.name)
+        largest = self.arrays.numpy(f"np.{fold.name}({{}})", (part.value,), result.type, name=result.name)
         self.known[result] = Elements(largest, ())
-        self.scope.became[kept] = largest
 
     def reduced(self, value: Value, over: tuple[Op, ...]) -> Elements:
         """The sum of a number over trips of some loops."""

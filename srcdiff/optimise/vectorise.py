@@ -114,7 +114,7 @@ class Scope:
         self.became: dict[Value, Value] = {}
         self.allocated: dict[Value, Op] = {}
         self.extremes = find_extremes(function.body, self.structure)
-        self.folds = {part for fold, _ in self.extremes.values() for part in fold.parts}
+        self.folds = {part for fold in self.extremes.values() for part in fold.parts}
         self.written, self.results = versions_written(function.body), set(function.results)
 
     def final(self, value: Value) -> Value:

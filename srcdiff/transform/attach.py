@@ -15,13 +15,13 @@ from ..ir.walk import substitute
 
 
 def drop_attachments(function: Function) -> Function:
-    """The function with the first operand in place of the result of each `attach`."""
+    """The function with the first operand in place of the result of each `attach`, and of what stops derivatives."""
     replaced: dict[Value, Value] = {}
 
     def visit(block: Block) -> Block:
         kept = []
         for op in block.ops:
-            if op.primitive == "attach":
+            if op.primitive in ("attach", "stop_gradient"):
                 value = op.operands[0]
                 replaced[op.result] = replaced.get(value, value)
                 continue

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from ..analysis.structure import find_structure
 from ..ir import types as ty
-from ..ir.core import Block, Op, Value
+from ..ir.core import Block, Op, Value, makes_zeros
 from ..ir.walk import ops_of
 
 MOVES = ("load", "store", "accum", "shape", "for", "while", "if")
@@ -33,7 +33,7 @@ def made_in_row(
     made = structure.maker.get(first)
     if made is None or made not in ops or structure.is_mixed(array):
         return None
-    if made.primitive != "zeros_like" and made.attributes.get("fill") != "zeros":
+    if not makes_zeros(made):
         return None
     if any(ty.is_array(v.type) and structure.storage(v) is storage for v in others):
         return None

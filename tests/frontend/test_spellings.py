@@ -288,3 +288,20 @@ def test_what_is_not_known(uncompiled: None) -> None:
             differentiate(function).grad(X[:2])
     with pytest.raises(UnsupportedConstruct, match="`\\*` of an array of 2 dimensions"):
         differentiate(columns_of_any_number).grad(M)
+
+
+def variance_of_a_row(x):
+    return np.cov(x[None]) * 2.0
+
+
+def covariance_of_rows(m):
+    return np.sum(np.cov(m) ** 2)
+
+
+def test_covariance_of_one_row(uncompiled: None) -> None:
+    """It is a number, where the row is known to be alone."""
+    assert differentiate(variance_of_a_row)(X) == pytest.approx(variance_of_a_row(X), rel=1e-14)
+    own = differentiate(covariance_of_rows)
+    assert own(M) == pytest.approx(covariance_of_rows(M), rel=1e-14)
+    with pytest.raises(ValueError, match="one variable"):
+        own(M[:1])

@@ -123,3 +123,30 @@ def test_the_next_trip_of_a_loop_around() -> None:
   }
   return s.9"""
     assert stores_left(text) == 1
+
+
+@pytest.mark.parametrize(("end", "left"), [("k", 1), ("l", 2)])
+def test_in_a_flat_array(end: str, left: int) -> None:
+    """`i * k + j` is another element for any other i and j, if j ends at k; at k + 1 it is not."""
+    text = f"""\
+  k0 = shape axis=0 x
+  l0 = add k0 1
+  n0 = mul k0 l0
+  u.0 = alloc fill='empty' n0
+  u.3 = for 0 n0 1 u.0 {{ (j.1 u.1)
+    u.2 = store u.1 j.1 1.0
+    yield u.2
+  }}
+  u.9 s.9 = for 0 k0 1 u.3 0.0 {{ (i u.4 s)
+    u.8 s.8 = for 0 {end}0 1 u.4 s {{ (j u.5 s.1)
+      p = mul i k0
+      q = add p j
+      g = load u.5 q
+      u.6 = store u.5 q 0.0
+      s.2 = add s.1 g
+      yield u.6 s.2
+    }}
+    yield u.8 s.8
+  }}
+  return s.9"""
+    assert stores_left(text) == left

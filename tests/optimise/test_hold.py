@@ -15,7 +15,7 @@ from tests.truth import assert_gradient
 def both_products(a, x):
     m, n = a.shape
     s = np.zeros(n)
-    q = np.zeros(m)
+    q = np.ones(m)
     for i in range(m):
         for j in range(n):
             s[j] += x[i] * a[i, j]
@@ -106,4 +106,4 @@ def test_held(f: Any) -> None:
 
 
 def test_without_a_trip() -> None:
-    assert differentiate(both_products, argnums=(0, 1)).value_and_grad(numbers(3, 0), numbers(5))[0] == 0.0
+    assert differentiate(both_products, argnums=(0, 1)).value_and_grad(numbers(3, 0), numbers(5))[0] == 3.0

@@ -226,7 +226,7 @@ def dict_without_the_key(parameters):
 @refused(1.5)
 def dict_that_grows(x):
     d = {}
-    d.update({"a": x})
+    d.setdefault("a", x)
     return d["a"]
 
 
@@ -1023,7 +1023,7 @@ def eval_call(x):
 
 @refused(1.5)
 def getattr_call(x):
-    return getattr(math, f"s{'in'}")(x)
+    return getattr(math, f"s{x}")(x)
 
 
 @refused(1.5)
@@ -1575,7 +1575,7 @@ def integers_changed_by_floats(x):
 
 @refused(1.5, "a")
 def comparison_of_f_string(x, mode):
-    return x if f"{mode}" == "a" else 2.0 * x
+    return x if f"{x}" == mode else 2.0 * x
 
 
 @refused(X)

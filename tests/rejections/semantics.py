@@ -485,3 +485,38 @@ def tuple_of_a_generator(x):
 @case(V)
 def running_difference(x):
     return np.sum(np.subtract.accumulate(x) * np.hypot.accumulate(x))
+
+
+NANS = np.array([1.3, np.nan, 2.5])
+
+
+@case(NANS)
+def largest_in_python_with_nan(x):
+    return max(x) * x[0] - min(x[::-1]) * x[2]
+
+
+@case(np.array([np.nan, 1.0, 2.0]))
+def largest_in_python_with_nan_first(x):
+    return 1.0 if np.isnan(max(x)) else x[1]
+
+
+@case(np.full(3, np.nan))
+def largest_of_nan_alone(x):
+    return 1.0 if np.isnan(np.nanmax(x)) and np.isnan(np.nanmin(x)) else 2.0
+
+
+@case(V)
+def parts_of_infinity(x):
+    big = len(x) * np.inf
+    return x[0] * (np.modf(big)[0] + math.modf(-big)[0] + 1.0) + math.modf(x[2])[0] * math.modf(x[2])[1]
+
+
+@case(1.3)
+def step_of_one_point(x):
+    points, step = np.linspace(x, 2 * x, num=1, retstep=True)
+    return points[0] if np.isnan(step) else 2.0
+
+
+@case(1.3)
+def single_precision_of_a_constant(x):
+    return x * float(np.float32(0.1))

@@ -57,7 +57,7 @@ def length(calls: Calls, thing: Any) -> Any:
         return len(thing.names)
     if is_arraylike(thing) and thing.ndim == 0:
         calls.refuse("`len` of an array of no dimensions", "NumPy would raise an error here")
-    return calls.length(thing)
+    return calls.as_weak(calls.length(thing))
 
 
 def range_elements(calls: Calls, r: Range) -> Elementwise:
@@ -246,6 +246,13 @@ def distance(calls: Calls, p: Any, q: Any) -> Scalar:
     )
 
 
+def modf_(calls: Calls, x: Any) -> tuple[Scalar, Scalar]:
+    """`math.modf`"""
+    if is_arraylike(x):
+        calls.refuse("`math.modf` of an array", "it takes one number", "`np.modf`")
+    return calls.call_here(Static(np.modf), calls.floating(x))  # type: ignore[no-any-return]
+
+
 def divmod_(calls: Calls, a: Any, b: Any) -> tuple[Scalar, Scalar]:
     return calls.scalar("floordiv", a, b), calls.scalar("mod", a, b)
 
@@ -356,6 +363,7 @@ CALLS: dict[Any, Any] = {
     math.factorial: factorial,
     math.comb: comb,
     math.dist: distance,
+    math.modf: modf_,
     math.prod: folded("prod", ast.Mult(), 1, product_of),
     range: range_,
     numba.prange: range_,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...ir import types as ty
 from ..linalg import least_squares, product
-from ..things import Elementwise, Scalar, Static, is_arraylike, is_scalar
+from ..things import Elementwise, Scalar, Static, is_arraylike, is_number, is_scalar
 from .axes import (
     Indices,
     axes_of,
@@ -285,6 +285,12 @@ def _cov(calls: Calls, m: Any, y: Any = None, rowvar: Any = True, bias: Any = Fa
     rows = [calls.any_array(x) for x in (m, y) if not is_none(x)]
     flip = not flag(calls, rowvar, "`rowvar`")
     single = len(rows) == 1 and rows[0].ndim == 1
+    if len(rows) == 1 and not single:
+        variables = calls.length(rows[0], 1 if flip else 0)
+        single = is_number(variables) and variables == 1
+        if not single:
+            several = calls.scalar("ne", variables, 1)
+            calls.require(several, "ValueError", "NumPy gives a number for one variable: give it as a vector")
     rows = [expanded(calls, x, (0,)) if x.ndim == 1 else calls.transposed(x) if flip else x for x in rows]
     x = concatenate(calls, tuple(rows), 0) if len(rows) > 1 else calls.steady(rows[0])
     means = calls.steady(calls.along(x, 1, lambda v: mean_of(calls, v), True))

@@ -5,6 +5,7 @@ np.linspace(a, b, 5)    ->    the elementwise rule  i -> a + i * (b - a) / 4
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -264,7 +265,10 @@ def _linspace(
         if ty.is_integer(type) and ty.is_float(calls.dtype(points)):
             points = calls.elementwise(lambda x: calls.scalar("floor", x), points)
         points = calls.converted(points, type)
-    return (points, steps) if flag(calls, retstep, "`retstep`") else points
+    if not flag(calls, retstep, "`retstep`"):
+        return points
+    has_steps = calls.scalar("gt", top, 0)
+    return points, calls.elementwise(lambda step: calls.scalar("select", has_steps, step, math.nan), steps)
 
 
 def _logspace(

@@ -146,7 +146,11 @@ def _modf(calls: Calls, x: Any) -> Any:
     x = calls.steady(x) if is_arraylike(x) else x
     whole = calls.elementwise(lambda v: calls.scalar("trunc", v), x)
     whole = calls.steady(whole) if is_arraylike(whole) else whole
-    return calls.elementwise(lambda v, w: calls.scalar("sub", v, w), x, whole), whole
+
+    def fraction(v: Scalar, w: Scalar) -> Scalar:
+        return calls.scalar("select", calls.scalar("isinf", v), 0.0, calls.scalar("sub", v, w))
+
+    return calls.elementwise(fraction, x, whole), whole
 
 
 def _isclose(calls: Calls, a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any:

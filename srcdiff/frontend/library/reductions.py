@@ -195,8 +195,14 @@ def _nanvar_of(calls: Calls, thing: Any, ddof: Any) -> Scalar:
 
 def _nan_extreme(name: str) -> Reduce:
     def reduce(calls: Calls, thing: Any) -> Scalar:
+        thing = calls.steady(thing)
+        calls.require_elements(thing, f"`np.nan{name}`")
         worst = -math.inf if name == "max" else math.inf
-        return extreme(name)(calls, _nan_as(calls, calls.steady(thing), worst))
+        best = calls.extreme(_nan_as(calls, thing, worst), name, nan_wins=False)
+        if not ty.is_float(calls.dtype(thing)):
+            return best
+        present = calls.total(_present(calls, thing))
+        return calls.scalar("select", calls.scalar("eq", present, 0), math.nan, best)
 
     return reduce
 

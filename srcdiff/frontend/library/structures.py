@@ -4,7 +4,8 @@
     {k: v - rate * slope[k] for k, v in params.items()}      # a new dict
 
 Their parts are read, iterated over (each trip by itself) and put into new ones; arrays among them are written in place
-like any others. What would change the structure itself is refused: other names of it would have to see that.
+like any others. What would change the structure itself is refused, since other names of it would have to see that, but
+for dicts that have one name only (`changing_dicts.py`).
 """
 
 from __future__ import annotations
@@ -223,10 +224,14 @@ def call_method_of(
         case "items", 0:
             return tuple(zip(map(calls.lifted, thing.names), thing.parts, strict=True))
         case "copy", 0:
-            return thing
+            return calls.new_dict(Tree(thing.kind, thing.names, thing.parts))
         case "get", 1 | 2:
             default = arguments[1] if len(arguments) == 2 else Static(None)
             return thing.part(key) if (key := key_of(calls, arguments[0])) in thing.names else default
+        case "update", 0 | 1 if is_dict(thing):
+            items = made_structure(calls, dict, arguments, keywords, node)
+            calls.update_dict(node, thing, items)
+            return Static(None)
         case "_replace", 0:
             return replaced(calls, thing, keywords)
         case "_asdict", 0:
@@ -278,7 +283,7 @@ def made_structure(
     """`Params(w, b=b)`, `dict(w=w, b=b)`; None for other classes."""
     if kind is dict:
         start = dict_from(calls, arguments[0], node) if arguments else Tree(dict, (), ())
-        return joined_dicts(start, Tree(dict, tuple(keywords), tuple(keywords.values())))
+        return calls.new_dict(joined_dicts(start, Tree(dict, tuple(keywords), tuple(keywords.values()))))
     if is_named_tuple(kind):
         defaults = {name: Static(value) for name, value in kind._field_defaults.items()}  # type: ignore[attr-defined]
         fields = bound_fields(calls, kind, kind._fields, arguments, keywords, node)  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
 from .things import ArrayView, Axis, Static, is_number, number_type
-from .trees import Tree, alike, parts_of
+from .trees import Tree, alike, identities_of, parts_of
 
 
 def same(a: Any, b: Any) -> bool:
@@ -18,7 +18,7 @@ def same(a: Any, b: Any) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, (tuple, Tree)):
-        if isinstance(a, Tree) and a.identities != b.identities:
+        if identities_of(a) != identities_of(b):
             return False
         return alike(a, b) and all(map(same, parts_of(a), parts_of(b)))  # type: ignore[arg-type]
     if isinstance(a, ArrayView):

@@ -128,6 +128,7 @@ class Reader(LoopStatements):
                 pass
             case ast.Expr():
                 if not isinstance(node.value, ast.Constant):
+                    self.stands_alone = node.value
                     self.expression(node.value)
             case ast.Assign():
                 self.assign(node.targets, self.expression(node.value), node.value)

@@ -21,15 +21,14 @@ from ..primitives.record import Primitive, row_of
 from .callees import Callees, is_readable
 from .custom import call_with_rules
 from .describe import describe
-from .library import METHODS, OWN_METHODS, call_library, entry_of
-from .library import written as written_into
+from .library import METHODS, OWN_METHODS, call_library, entry_of, written
 from .library.axes import is_none
 from .library.complex_numbers import conjugate, is_complex
 from .library.structures import call_method_of, known_items, made_structure
 from .nested import call_derivative, is_derivative, is_maker, make_derivative, pull_back
 from .opaque import Arguments
 from .recursion import is_hashable
-from .texts import errors_refused, is_method_of_text, is_text, is_written, written
+from .texts import errors_refused, has_known_value, is_method_of_text, is_text, known_value
 from .things import (
     ArrayView,
     ListItems,
@@ -112,9 +111,10 @@ class Calls(Callees):
             return call_derivative(self, target, arguments, keywords, node)
         if is_maker(target):
             return make_derivative(self, target, arguments, keywords, node)
-        if is_method_of_text(target) and all(map(is_written, arguments)) and not keywords:
+        if is_method_of_text(target) and all(map(has_known_value, arguments)) and not keywords:
             with errors_refused(self):
-                return self.lifted(target(*map(written, arguments)), node)
+                found = target(*map(known_value, arguments))
+            return self.lifted(found, node)
         if is_readable(target):
             return self.inline(target, arguments, dict(keywords), node)
         return self.opaque(target, arguments, keywords, node)
@@ -161,7 +161,7 @@ class Calls(Callees):
             if len(arguments) == row.arity + 1:
                 *arguments, out = arguments  # type: ignore[assignment]
             if not is_none(out):
-                return written_into(self, out, self.apply(row, target, tuple(arguments), keywords, node))
+                return written(self, out, self.apply(row, target, tuple(arguments), keywords, node))
         if keywords:
             out_too = ", and `out`" if isinstance(target, np.ufunc) else ""
             self.refuse(f"keyword arguments of `{name}`", instead=f"its operands alone{out_too}", node=node)
@@ -189,7 +189,7 @@ class Calls(Callees):
             return 0
         if target is int and is_text(arguments[0]):
             with errors_refused(self):
-                return int(written(arguments[0]))
+                return int(known_value(arguments[0]))
         module = getattr(target, "__module__", "")
         if module in ("math", "builtins") and target not in (abs, pow) and any(map(is_arraylike, arguments)):
             called = f"{module}.{getattr(target, '__name__', name)}"
@@ -250,7 +250,7 @@ class Calls(Callees):
             thing = arguments[0] if arguments else 0.0
             if is_text(thing):
                 with errors_refused(self):
-                    return float(written(thing))
+                    return float(known_value(thing))
             if is_arraylike(thing):
                 if target is float:
                     self.refuse(
@@ -283,8 +283,8 @@ class Calls(Callees):
                 return ListItems(items) if target is list else items
             if is_arraylike(arguments[0]) and arguments[0].ndim == 1:
                 return self.as_list(arguments[0])
-        if target is str and len(arguments) == 1 and not keywords and is_written(arguments[0]):
-            return Static(str(written(arguments[0])))
+        if target is str and len(arguments) == 1 and not keywords and has_known_value(arguments[0]):
+            return Static(str(known_value(arguments[0])))
         if issubclass(target, BaseException):
             return Static(target)
         if target in (np.finfo, np.iinfo) and len(arguments) == 1:

@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 from .describe import describe
 from .expressions import Expressions
 from .library.structures import is_dict, joined_dicts, key_of
-from .scope import Frame, ReadAgain
-from .things import LocalFunction
-from .trees import Tree, parts_of
+from .scope import ReadAgain
+from .things import Enumerated, ItemsOfDict, LocalFunction, Method, Reversed, Zipped
+from .trees import Tree, identities_of, parts_of
 
 
 class ChangingDicts(Expressions):
@@ -28,7 +28,8 @@ class ChangingDicts(Expressions):
 
     def __init__(self) -> None:
         super().__init__()
-        self.read_late: list[tuple[Frame, str]] = []  # names of dicts whose items loops that are read go over
+        self.in_loops: list[Any] = []  # by the loops that are read
+        self.stands_alone: ast.expr | None = None  # the expression that is the statement being read
 
     def assign_key(self, target: ast.Subscript, held: Tree, thing: Any) -> None:
         """`target = thing` for an item of a dict."""
@@ -43,7 +44,9 @@ class ChangingDicts(Expressions):
         self.replace_dict(node, self.own_dict(node, held, node), thing)
 
     def update_dict(self, node: ast.AST, held: Tree, items: Tree) -> None:
-        assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if node is not self.stands_alone or not isinstance(node, ast.Call):
+            self.refuse_change(held, "what stands around it may have read the dict before", node)
+        assert isinstance(node.func, ast.Attribute)
         name = node.func.value
         self.replace_dict(name, self.own_dict(name, held, name), items)
 
@@ -75,9 +78,8 @@ class ChangingDicts(Expressions):
 
     def replace_dict(self, node: ast.expr, held: Tree, items: Tree) -> None:
         assert isinstance(node, ast.Name)
-        place = (self.frame, node.id)
         is_longer = not set(items.names) <= set(held.names)
-        if place in self.read_late or (is_longer and place in self.iterated):
+        if any(is_seen(held, thing, is_longer) for thing in self.in_loops):
             self.refuse(
                 "a dict that changes while a loop goes over it",
                 instead="a loop over its keys, or a new dict: `{key: ... for key in d}`",
@@ -91,10 +93,22 @@ class ChangingDicts(Expressions):
         self.refuse(f"writing into {describe(held)}", reason, "a new one: `{**old, key: value}`", node=node)
 
 
+def is_seen(held: Tree, thing: Any, is_longer: bool) -> bool:
+    """Whether a loop over a thing sees that a dict changes: other items, or if it `is_longer` other keys."""
+    if isinstance(thing, (Enumerated, Reversed)):
+        return is_seen(held, thing.of, is_longer)
+    if isinstance(thing, Zipped):
+        return any(is_seen(held, part, is_longer) for part in thing.of)
+    has_keys_only = isinstance(thing, Tree) or isinstance(thing, ItemsOfDict) and thing.are_keys
+    return not held.identities.isdisjoint(identities_of(thing)) and (is_longer or not has_keys_only)
+
+
 def is_among(held: Tree, thing: Any) -> bool:
-    """Whether a thing may be a dict, or have it among its parts."""
-    if isinstance(thing, Tree) and not held.identities.isdisjoint(thing.identities):
+    """Whether a thing may be a dict, or see it, or have such a thing among its parts."""
+    if not held.identities.isdisjoint(identities_of(thing)):
         return True
+    if isinstance(thing, Method):
+        return is_among(held, thing.of)
     if isinstance(thing, LocalFunction):
         return any(is_among(held, part) for part in (*thing.defaults, *thing.keyword_defaults.values()))
     return any(is_among(held, part) for part in parts_of(thing) or ())

@@ -26,7 +26,7 @@ from .library.joining import joined_by_index
 from .library.structures import attribute_of, is_dict, item_of, joined_dicts, key_of, known_range
 from .names import FROZEN_MODULES
 from .scope import Frame
-from .texts import errors_refused, is_text, is_written, part_of_text, written
+from .texts import errors_refused, has_known_value, is_text, known_value, part_of_text
 from .things import (
     ArrayView,
     Elementwise,
@@ -126,17 +126,17 @@ class Expressions(GrowingLists):
 
     def text_of(self, part: ast.expr, thing: Any) -> str:
         """A part of an f-string, of which the value is known."""
-        value = written(thing)
+        value = known_value(thing)
         if not isinstance(part, ast.FormattedValue):
             return str(value)
         spec = part.format_spec.values if isinstance(part.format_spec, ast.JoinedStr) else []
-        given = [
-            self.text_of(inner, self.expression(inner)) for inner in spec if isinstance(inner, ast.Constant)
-        ]
+        given = [inner.value for inner in spec if isinstance(inner, ast.Constant)]
         if len(given) < len(spec):
             self.refuse("a format in an f-string that is computed", instead="a format that is written out")
         texts: dict[int, Callable[[Any], str]] = {ord("r"): repr, ord("s"): str, ord("a"): ascii}
-        return format(texts[part.conversion](value) if part.conversion in texts else value, "".join(given))
+        return format(
+            texts[part.conversion](value) if part.conversion in texts else value, "".join(map(str, given))
+        )
 
     def formatted(self, node: ast.JoinedStr) -> Static | Formatted:
         """An f-string: text if its values are known; else what `print` writes, its texts, each without the spaces that
@@ -147,7 +147,7 @@ class Expressions(GrowingLists):
             self.expression(part.value if isinstance(part, ast.FormattedValue) else part)
             for part in node.values
         ]
-        if all(map(is_written, things)):
+        if all(map(has_known_value, things)):
             with errors_refused(self):
                 return Static("".join(map(self.text_of, node.values, things)))
         for k, (part, thing) in enumerate(zip(node.values, things, strict=True)):

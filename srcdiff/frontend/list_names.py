@@ -77,19 +77,8 @@ def lists_in(node: ast.expr) -> list[str]:
     return [name.id for name in ast.walk(node) if isinstance(name, ast.Name)]
 
 
-def dicts_in(node: ast.expr) -> list[str]:
-    """The names of what a loop goes over whose items it reads when it comes to them: `d.items()`, `d.values()`."""
-    return [
-        inner.value.id
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Attribute)
-        and isinstance(inner.value, ast.Name)
-        and inner.attr in ("items", "values")
-    ]
-
-
 def comes_later(a: Any, b: Any) -> bool:
     return bool((a.lineno, a.col_offset) > (b.lineno, b.col_offset))
 
 
-__all__ = ["dicts_in", "growing_names", "lists_in", "shared_names"]
+__all__ = ["growing_names", "lists_in", "shared_names"]

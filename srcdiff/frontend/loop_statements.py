@@ -32,7 +32,7 @@ from .assignments import Assignments
 from .canonicalise import assigned_names, count_reads, names_stored_into, read_names
 from .library.builtin import range_length
 from .library.structures import has_items, is_dict, known_range
-from .list_names import dicts_in, lists_in
+from .list_names import lists_in
 from .loop_join import Differs, LoopParts
 from .scope import ReadAgain
 from .searches import halves_bracket
@@ -49,14 +49,14 @@ class LoopStatements(Assignments):
         self.first_trips: dict[Any, str] = {}
 
     def for_statement(self, node: ast.For) -> None:
-        names, read_late = lists_in(node.iter), dicts_in(node.iter)
-        self.iterated += [(self.frame, name) for name in names]
-        self.read_late += [(self.frame, name) for name in read_late]
+        self.iterated += [(self.frame, name) for name in lists_in(node.iter)]
+        over = self.expression(node.iter)
+        self.in_loops.append(over)
         try:
-            self.loop_over(self.expression(node.iter), node)
+            self.loop_over(over, node)
         finally:
-            del self.iterated[len(self.iterated) - len(names) :]
-            del self.read_late[len(self.read_late) - len(read_late) :]
+            self.in_loops.pop()
+            del self.iterated[len(self.iterated) - len(lists_in(node.iter)) :]
 
     def loop_over(self, over: Any, node: ast.For) -> None:
         items = self.written_out(over)

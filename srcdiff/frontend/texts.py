@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from .scope import Scope
-from .things import Slice, Static, is_number
+from .things import ListItems, Slice, Static, is_number
 
 
-def is_written(thing: Any) -> bool:
+def has_known_value(thing: Any) -> bool:
     """Whether a thing is a number or something else of Python that is known."""
     return is_number(thing) or isinstance(thing, Static)
 
 
-def written(thing: Any) -> Any:
+def known_value(thing: Any) -> Any:
     """The known value that a thing is."""
     return thing.value if isinstance(thing, Static) else thing
 
@@ -53,11 +53,11 @@ def part_of_text(scope: Scope, text: Static, item: Any) -> Static | None:
 
 def filled_in(scope: Scope, text: Static, things: Any) -> Static | None:
     """`text % things`; None if they are not known."""
-    known = things if isinstance(things, tuple) else (things,)
-    if not all(map(is_written, known)):
+    known = things if isinstance(things, tuple) and not isinstance(things, ListItems) else (things,)
+    if not all(map(has_known_value, known)):
         return None
     with errors_refused(scope):
-        return Static(text.value % tuple(map(written, known)))
+        return Static(text.value % tuple(map(known_value, known)))
 
 
 def is_method_of_text(target: Any) -> bool:
@@ -81,10 +81,10 @@ def is_literal(node: ast.expr) -> bool:
 __all__ = [
     "errors_refused",
     "filled_in",
+    "has_known_value",
     "is_method_of_text",
     "is_text",
-    "is_written",
+    "known_value",
     "makes_text",
     "part_of_text",
-    "written",
 ]

@@ -198,6 +198,27 @@ class NamedItems(tuple[Any, ...]):
         return NamedItems(self.kind, parts)
 
 
+class ItemsOfDict(tuple[Any, ...]):
+    """What `d.items()`, `d.values()` or `d.keys()` gives: in Python it sees what becomes of the dict.
+
+    `identities` are those of the dict, `are_keys` tells whether it only sees other keys.
+    """
+
+    identities: frozenset[Any]
+    are_keys: bool
+
+    def __new__(cls, parts: Iterable[Any], identities: frozenset[Any], are_keys: bool) -> ItemsOfDict:
+        made = super().__new__(cls, parts)
+        made.identities, made.are_keys = identities, are_keys
+        return made
+
+    def with_parts(self, parts: Iterable[Any]) -> ItemsOfDict:
+        return ItemsOfDict(parts, self.identities, self.are_keys)
+
+    def with_identities(self, identities: frozenset[Any]) -> ItemsOfDict:
+        return ItemsOfDict(self, identities, self.are_keys)
+
+
 @dataclass(frozen=True)
 class Range:
     start: Scalar

@@ -31,7 +31,7 @@ class Tree:
     parts : tuple
         One for each name.
     identities : frozenset
-        Where a dict that is read may have been made, if that matters.
+        Where a dict may have been made, if that matters.
     """
 
     kind: type
@@ -105,11 +105,20 @@ def with_parts(node: Any, parts: Sequence[Any]) -> Any:
     return node.with_parts(parts) if hasattr(node, "with_parts") else type(node)(parts)
 
 
-def joined_identities(tree: Any, other: Any) -> Any:
+def identities_of(thing: Any) -> frozenset[Any]:
+    """Where the dict that a thing is, or sees, may have been made."""
+    found: frozenset[Any] = getattr(thing, "identities", frozenset())
+    return found
+
+
+def joined_identities(thing: Any, other: Any) -> Any:
     """A thing that may be another one as well."""
-    if not isinstance(tree, Tree) or not other.identities - tree.identities:
-        return tree
-    return replace(tree, identities=tree.identities | other.identities)
+    both = identities_of(thing) | identities_of(other)
+    if both == identities_of(thing):
+        return thing
+    if isinstance(thing, Tree):
+        return replace(thing, identities=both)
+    return (thing if hasattr(thing, "with_identities") else other.with_parts(thing)).with_identities(both)
 
 
 def mapped(function: Callable[[Any], Any], node: Any) -> Any:
@@ -142,6 +151,7 @@ __all__ = [
     "alike",
     "all_leaves",
     "closed",
+    "identities_of",
     "is_named_tuple",
     "joined_identities",
     "kind_of",

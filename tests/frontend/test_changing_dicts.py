@@ -168,7 +168,25 @@ def updated_in_a_branch(x):
     return d["a"] * x[2]
 
 
+def joined_in_a_loop(x):
+    d = {"a": x[0]}
+    for i in range(3):
+        d |= {"a": d["a"] * x[i]}
+    return d["a"]
+
+
+def copies_of_items_gone_over(x):
+    d = {"a": x[0], "b": x[1]}
+    for k, v in list(d.items()):
+        d["b"] = v * x[2]
+    for k in d.keys():
+        d[k] = d[k] * 2.0
+    return d["a"] * d["b"]
+
+
 RIGHT = [
+    joined_in_a_loop,
+    copies_of_items_gone_over,
     updated,
     updated_in_a_branch,
     layers_by_name,
@@ -270,6 +288,52 @@ def updated_under_two_names(x):
     return e[0]["a"]
 
 
+def items_kept(x):
+    d = {"a": x[0], "b": x[1]}
+    seen = d.items()
+    d["a"] = x[2]
+    return sum(v for k, v in seen)
+
+
+def values_kept_in_a_loop(x):
+    d = {"a": x[0], "b": x[1]}
+    seen = ((1.0, 2.0), (3.0, 4.0))
+    for i in range(2):
+        seen = d.items()
+    d["a"] = x[2]
+    return sum(v for k, v in seen)
+
+
+def keys_kept(x):
+    d = {"a": x[0]}
+    seen = d.keys()
+    d["b"] = x[1]
+    return sum(d[k] for k in seen)
+
+
+def method_kept(x):
+    d = {"a": x[0]}
+    get = d.get
+    d["a"] = x[1]
+    return get("a") * x[0]
+
+
+def values_as_a_default(x):
+    d = {"a": x[0]}
+    f = lambda seen=d.values(): sum(seen)
+    d["a"] = x[1]
+    return f()
+
+
+def updated_beside_an_operand(x):
+    d = {"a": x[0]}
+    return second(d.update(a=x[1]), d) + second(d, d.update(a=x[2]))
+
+
+def second(a, b):
+    return 1.0 if b is None else b["a"]
+
+
 def changed_by_its_own_value(x):
     d = {"a": x[0], "b": x[1]}
     d["a"] += 2.0 if d.update(b=x[2]) is None else 1.0
@@ -301,6 +365,12 @@ def changed_by_a_closure(x):
         updated_under_two_names,
         changed_by_a_closure,
         changed_by_its_own_value,
+        items_kept,
+        values_kept_in_a_loop,
+        keys_kept,
+        method_kept,
+        values_as_a_default,
+        updated_beside_an_operand,
     ],
     ids=lambda f: f.__name__,
 )

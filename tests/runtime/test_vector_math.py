@@ -90,6 +90,11 @@ LOOPS = [
     ("total += math.exp(x[i] - top)", True),
     ("t = math.exp(x[i])\n    y[i] = t\n    total += t", True),
     ("if x[i] > 0.0:\n        t = math.tanh(x[i])\n    else:\n        t = 0.0\n    y[i] += t", True),
+    ("m = np.maximum(m, x[i])\n    total += math.exp(x[i])", True),
+    ("y[i] = np.minimum(x[i], 1.0)", True),
+    ("m = np.maximum(m, x[i])\n    y[i] = m", False),
+    ("m = np.maximum(x[i], m)", False),
+    ("m = np.maximum(m, x[i] * m)", False),
     ("s = math.exp(-s)", False),
     ("y[i] = math.exp(y[i - 1])", False),
     ("y[i] = math.exp(x[i]) + math.sin(x[i])", False),
@@ -104,6 +109,40 @@ def test_where_they_are_used(body: str, expected: bool) -> None:
     loop = ast.parse(f"for i in range(n):\n    {body}").body[0]
     assert isinstance(loop, ast.For)
     assert vectorises(loop) is expected
+
+
+@numba.njit(error_model="numpy", fastmath={"reassoc", "contract"})
+def extremes(x: Any, y: Any, larger: Any, smaller: Any) -> Any:
+    largest = smallest = x[0]
+    for i in range(x.size):
+        larger[i] = vector_math.maximum(x[i], y[i])
+        smaller[i] = vector_math.minimum(x[i], y[i])
+    for i in range(x.size):
+        largest = vector_math.maximum(largest, x[i])
+    for i in range(x.size):
+        smallest = vector_math.minimum(smallest, x[i])
+    return largest, smallest
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+@pytest.mark.parametrize("at", [None, 0, 7, 36])
+def test_extremes(dtype: Any, at: int | None) -> None:
+    """Those of NumPy, in which NaN wins wherever it is."""
+    x, y = (10.0 * RNG.normal(size=(2, 37))).astype(dtype)
+    if dtype != np.int64:
+        x[3:6], y[10:13] = (math.inf, -math.inf, 0.0), (-math.inf, math.nan, math.inf)
+        if at is not None:
+            x[at] = math.nan
+    larger, smaller = np.empty_like(x), np.empty_like(x)
+    found = extremes(x, y, larger, smaller)
+    np.testing.assert_array_equal(larger, np.maximum(x, y))
+    np.testing.assert_array_equal(smaller, np.minimum(x, y))
+    np.testing.assert_array_equal(found, (np.max(x), np.min(x)))
+
+
+def test_without_the_extremes_of_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vector_math, "OLDEST_WITH_EXTREMES", 10**6)
+    assert not vector_math.are_floats(numba.float64, numba.float64)
 
 
 def test_in_a_gradient() -> None:

@@ -22,6 +22,7 @@ import numpy as np
 from ..describe import describe
 from ..things import (
     Enumerated,
+    ItemsOfDict,
     ListItems,
     Method,
     NamedItems,
@@ -218,11 +219,11 @@ def call_method_of(
         return calls.inline(inspect.getattr_static(thing.kind, name), (thing, *arguments), keywords, node)
     match name, len(arguments):
         case "keys", 0:
-            return tuple(map(calls.lifted, thing.names))
+            return seen(thing, map(calls.lifted, thing.names), are_keys=True)
         case "values", 0:
-            return tuple(thing.parts)
+            return seen(thing, thing.parts)
         case "items", 0:
-            return tuple(zip(map(calls.lifted, thing.names), thing.parts, strict=True))
+            return seen(thing, zip(map(calls.lifted, thing.names), thing.parts, strict=True))
         case "copy", 0:
             return calls.new_dict(Tree(thing.kind, thing.names, thing.parts))
         case "get", 1 | 2:
@@ -242,6 +243,11 @@ def call_method_of(
         "a new one: `{**old, key: value}`",
         node=node,
     )
+
+
+def seen(thing: Tree, parts: Iterable[Any], are_keys: bool = False) -> tuple[Any, ...]:
+    """Parts of a dict, as something that sees what becomes of it if that matters."""
+    return ItemsOfDict(parts, thing.identities, are_keys) if thing.identities else tuple(parts)
 
 
 def replaced(calls: Calls, thing: Any, changes: Mapping[str, Any]) -> Any:

@@ -55,6 +55,7 @@ from .optimise.lines import keep_lines
 from .optimise.maps import sum_before_maps
 from .optimise.multiply import multiply_matrices
 from .optimise.outer_products import write_outer_products
+from .optimise.part import part_updates
 from .optimise.planar import split_complex
 from .optimise.positions import name_positions
 from .optimise.postpone import postpone_trips
@@ -195,6 +196,7 @@ DROP: list[Stage] = [
 ]
 TUNE: list[Stage] = [  # how loops run, whatever they compute
     (OPTIONAL, "outer products", write_outer_products),
+    (OPTIONAL, "part", lambda f: simplified(part_updates(f))),
     (OPTIONAL, "delay", delay_stores),
     (OPTIONAL, "jam nests", lambda f: combine_updates(simplified(jam_nests(f)))),
     (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
@@ -455,6 +457,7 @@ NOT_IN_THREADS = {
     "rotate",
     "unread after rotation",
     "planar",
+    "part",
     "unsigned",
     "share",
 }

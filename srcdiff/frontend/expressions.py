@@ -35,6 +35,7 @@ from .things import (
     ListItems,
     LocalFunction,
     Method,
+    Nested,
     Poison,
     Range,
     Scalar,
@@ -449,7 +450,7 @@ class Expressions(GrowingLists):
         """The items of a comprehension, or an array of them; None where their number or their shape is known only
         when they are made."""
         generator = node.generators[0]
-        if len(node.generators) > 1 or generator.ifs:
+        if len(node.generators) > 1 or generator.ifs or (isinstance(over, Nested) and over.rises):
             return None
 
         def element(item: Any) -> Any:

@@ -70,6 +70,8 @@ class Iteration(Operators):
                     n = n if n is other else self.scalar("min", n, other)
                 return n, lambda k: tuple(item(k) for _, item in pairs)
             case Nested():
+                if thing.rises:
+                    self.refuse("`itertools.combinations` here", instead="a `for` over them")
                 return self.counted_through(thing)
             case Reversed():
                 n, item = self.iteration(thing.of)
@@ -96,9 +98,13 @@ class Iteration(Operators):
                 k = self.scalar("floordiv", k, n)
                 self.never_below_zero(k)
                 places.insert(0, item(place))
-            return tuple(places)
+            return self.item_of_nested(thing, tuple(places))
 
         return self.product(tuple(n for n, _ in spans)), at
+
+    def item_of_nested(self, thing: Nested, places: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What a trip gets for the items of the loops around it."""
+        return places if thing.array is None else (places, self.at(thing.array, places))
 
     def counted(self, k: Scalar, start: Scalar) -> Scalar:
         return self.as_weak(k if is_number(start) and start == 0 else self.scalar("add", k, start))

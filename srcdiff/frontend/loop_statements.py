@@ -83,6 +83,12 @@ class LoopStatements(Assignments):
         if isinstance(over, Nested) and not parts.stop:
             self.one_inside_the_other(over, parts)
             return
+        if isinstance(over, Nested) and over.rises:
+            self.refuse(
+                "`break` or `return` in a loop over combinations",
+                instead="loops one inside the other",
+                node=node,
+            )
         bounds, item = self.bounds_and_items(self.settled_iterable(over))
         bind = lambda index: self.bind_target(node.target, item(index))  # noqa: E731
         self.loop(replace(parts, bounds=bounds, bind=bind))
@@ -142,20 +148,26 @@ class LoopStatements(Assignments):
         """A loop over each of several things, of which the innermost one binds where all of them are."""
         spans = [self.bounds_and_items(thing) for thing in over.of]
         at: dict[int, Any] = {}
+        indices: dict[int, Value] = {}
+
+        def bind(k: int, index: Value) -> None:
+            indices[k], at[k] = index, spans[k][1](index)
 
         def inside(k: int) -> None:
             if k == len(spans):
                 assert parts.bind is not None
-                parts.bind(tuple(at[j] for j in range(k)))
+                parts.bind(self.item_of_nested(over, tuple(at[j] for j in range(k))))
                 parts.body()
                 return
-            bounds, item = spans[k]
+            start, stop, step = spans[k][0]
+            if over.rises and k:
+                start = self.as_value(self.scalar("add", indices[k - 1], step), ty.int64)
             self.loop(
                 replace(
                     parts,
                     body=lambda: inside(k + 1),
-                    bounds=bounds,
-                    bind=lambda index: at.update({k: item(index)}),
+                    bounds=(start, stop, step),
+                    bind=functools.partial(bind, k),
                     behind=(lambda: None) if k else parts.behind,
                     index="ijkl"[k : k + 1],
                 )

@@ -261,9 +261,15 @@ class Reversed:
 
 @dataclass(frozen=True)
 class Nested:
-    """Ranges and arrays that loops go over one inside the other, as `np.ndindex` and `itertools.product` say it."""
+    """Ranges and arrays that loops go over one inside the other, as `np.ndindex` and `itertools.product` say it.
+
+    If it `rises`, each loop begins behind where the one around it is, as for `itertools.combinations`. `array` is what
+    `np.ndenumerate` gives the elements of.
+    """
 
     of: tuple[Any, ...]
+    rises: bool = False
+    array: Any = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`np.ndindex` and `itertools.product` are loops one inside the other; ranges backwards; `math.prod`."""
+"""`np.ndindex`, `np.ndenumerate`, products and combinations are loops one inside the other; ranges backwards."""
 
 from __future__ import annotations
 
@@ -141,11 +141,91 @@ def test_what_the_loop_writes_is_not_gone_over(uncompiled: None) -> None:
         assert_gradient(spaced, (-0.5, -3.0), argnum)
 
 
+def first_and_second(x):
+    for a, b in itertools.combinations(x, 2):
+        if a * b < -0.5:
+            break
+    return a * b
+
+
+def kept_in_a_name(x):
+    pairs = itertools.combinations(x, 2)
+    return sum(a * b for a, b in pairs) + sum(a for a, _ in pairs)
+
+
+def as_many_as_given(x, r):
+    return sum(a[0] for a in itertools.combinations(x, r))
+
+
 def test_refused(uncompiled: None) -> None:
-    with pytest.raises(UnsupportedConstruct, match=r"`itertools.product` of a tuple of 2"):
-        differentiate(rows_of_two).grad(X, X + 1.0)
-    with pytest.raises(UnsupportedConstruct, match="repeat"):
-        differentiate(repeated).grad(X, 2)
+    with pytest.raises(UnsupportedConstruct, match="`break` or `return` in a loop over combinations"):
+        differentiate(first_and_second).grad(X)
+    with pytest.raises(UnsupportedConstruct, match="kept in a variable"):
+        differentiate(kept_in_a_name).grad(X)
+    with pytest.raises(UnsupportedConstruct, match="as many as is no constant"):
+        differentiate(as_many_as_given).grad(X, 2)
+
+
+def pairs(x):
+    s = 0.0
+    for i, j in itertools.combinations(range(x.shape[0]), 2):
+        s += (x[i] - x[j]) ** 2 * (i + 1) * j
+    for i, j in itertools.combinations(range(4, 0, -2), 2):
+        s += x[i] * x[j] * (i - j)
+    return s
+
+
+def threes(x):
+    return sum(a * b * b * c for a, b, c in itertools.combinations(2.0 * x, 3))
+
+
+def elements_that_change(x):
+    s = 0.0
+    for a, b in itertools.combinations(x, 2):
+        s += a * b
+        x[3] *= 1.5
+    return s + np.sum(x)
+
+
+def rows_that_change(x):
+    p = x[:4].reshape(2, 2).copy()
+    s = 0.0
+    for a, b in itertools.combinations(p, 2):
+        a -= 0.1 * b
+        s += a[0] * b[1]
+    return s + np.sum(p * p)
+
+
+def bodies(x):
+    energy = 0.0
+    for (m, p), (n, q) in itertools.combinations([(x[0], x[:2]), (x[1], x[1:3]), (x[2], x[3:])], 2):
+        energy -= m * n / np.sqrt(1.0 + np.sum((p - q) ** 2))
+    return energy
+
+
+def elements_and_places(a, w):
+    s = 0.0
+    for (i, j), v in np.ndenumerate(a):
+        s += v * v * w[i, j]
+        if j + 1 < a.shape[1]:
+            a[i, j + 1] += 0.5 * v
+    for place, v in np.ndenumerate(a * w):
+        if v > 2.0:
+            break
+        s += v * a[place]
+    return s
+
+
+@pytest.mark.parametrize("f", [pairs, threes, elements_that_change, rows_that_change, bodies])
+def test_combinations(uncompiled: None, f: Any) -> None:
+    assert_gradient(f, (X,))
+
+
+def test_products_of_rows_and_with_themselves(uncompiled: None) -> None:
+    for argnum in (0, 1):
+        assert_gradient(rows_of_two, (X, X + 1.0), argnum)
+        assert_gradient(elements_and_places, (A, W), argnum)
+    assert_gradient(repeated, (X, 3))
 
 
 def test_errors_of_numpy(uncompiled: None) -> None:

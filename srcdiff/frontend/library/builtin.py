@@ -127,19 +127,39 @@ def ndindex(calls: Calls, *shape: Any) -> Nested:
     return Nested(tuple(range_(calls, n) for n in shape))
 
 
-def product(calls: Calls, *things: Any) -> Nested:
-    """What it goes over is read before the first trip: that the loop writes is not seen."""
-    kept = []
-    for thing in things:
-        if is_arraylike(thing) and thing.ndim == 1:
-            thing = calls.copy(thing) if isinstance(thing, ArrayView) else calls.materialise(thing)
-        elif not isinstance(thing, Range) and not (isinstance(thing, tuple) and all(map(is_scalar, thing))):
-            calls.refuse(
-                f"`itertools.product` of {describe(thing)}",
-                instead="ranges, vectors and tuples of numbers, or loops one inside the other",
-            )
-        kept.append(thing)
-    return Nested(tuple(kept))
+def product(calls: Calls, *things: Any, repeat: Any = 1) -> Nested:
+    if not is_number(repeat) or repeat < 1:
+        calls.refuse(
+            "`itertools.product` repeated by what is no constant", instead="loops one inside the other"
+        )
+    return Nested(tuple(read_beforehand(calls, "product", thing) for thing in things) * repeat)
+
+
+def combinations(calls: Calls, thing: Any, r: Any) -> Nested:
+    if not is_number(r) or r < 1:
+        calls.refuse("`itertools.combinations` of as many as is no constant", instead="a constant number")
+    return Nested((read_beforehand(calls, "combinations", thing),) * r, rises=True)
+
+
+def read_beforehand(calls: Calls, of: str, thing: Any) -> Any:
+    """What `itertools` goes over, read before the first trip: that the loop stores numbers there is not seen, while
+    rows are views."""
+    if is_arraylike(thing) and (thing.ndim == 1 or thing.ndim > 1 and not is_list(thing)):
+        if isinstance(thing, ArrayView):
+            return calls.copy(thing) if thing.ndim == 1 else thing
+        return calls.materialise(thing)
+    if not isinstance(thing, (Range, tuple)):
+        calls.refuse(
+            f"`itertools.{of}` of {describe(thing)}",
+            instead="ranges, arrays and tuples, or loops one inside the other",
+        )
+    return thing
+
+
+def ndenumerate(calls: Calls, array: Any) -> Nested:
+    array = calls.as_array(array)
+    array = array if isinstance(array, ArrayView) else calls.materialise(array)
+    return Nested(tuple(range_(calls, n) for n in calls.shape(array)), array=array)
 
 
 def checkpoint_(calls: Calls, steps: Any, every: Any = None) -> Segmented:
@@ -371,7 +391,9 @@ CALLS: dict[Any, Any] = {
     enumerate: lambda calls, thing, start=0: Enumerated(thing, start),
     zip: zip_,
     np.ndindex: ndindex,
+    np.ndenumerate: ndenumerate,
     itertools.product: product,
+    itertools.combinations: combinations,
     reversed: reversed_,
     sorted: sorted_,
     checkpoint: checkpoint_,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import itertools
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from ..things import (
     ListItems,
     Method,
     NamedItems,
+    Nested,
     Poison,
     Range,
     Static,
@@ -160,6 +162,12 @@ def known_items(calls: Calls, thing: Any) -> tuple[Any, ...] | None:
         columns = [known_range(x) if isinstance(x, Range) else known_items(calls, x) for x in thing.of]
         known = [column for column in columns if column is not None]
         return tuple(zip(*known, strict=False)) if len(known) == len(columns) else None
+    if isinstance(thing, Nested) and any(map(has_parts, thing.of)):
+        spans = [known_range(x) if isinstance(x, Range) else known_items(calls, x) for x in thing.of]
+        if thing.rises:
+            return tuple(itertools.combinations(spans[0] or (), len(spans)))
+        known = [span for span in spans if span is not None]
+        return tuple(itertools.product(*known)) if len(known) == len(spans) else None
     return None
 
 

@@ -202,6 +202,34 @@ def _broadcast_arrays(calls: Calls, *args: Any) -> Any:
     return tuple(_broadcast_to(calls, x, shape) for x in arrays)
 
 
+def _sliding_window_view(calls: Calls, x: Any, window_shape: Any, axis: Any = None) -> Any:
+    """Element `[i, k]` is `x[i + k]`: along each axis of a window as many starts as fit."""
+    x = calls.steady(calls.any_array(x))
+    sizes = tuple(map(calls.integer, window_shape if isinstance(window_shape, tuple) else (window_shape,)))
+    axes = tuple(range(x.ndim)) if is_none(axis) else axes_of(calls, axis, x.ndim)
+    if len(sizes) != len(axes):
+        calls.refuse(
+            f"a window of {len(sizes)} lengths along {len(axes)} axes",
+            "NumPy would raise an error here",
+            "a length for each axis",
+        )
+    shape = list(calls.shape(x))
+    for k, size in zip(axes, sizes, strict=True):
+        fits = calls.scalar("ge", size, 0), calls.scalar("le", size, shape[k])
+        for fit in fits:
+            calls.require(fit, "ValueError", "a window that is longer than the array, or of negative length")
+        shape[k] = calls.scalar("add", calls.scalar("sub", shape[k], size), 1)
+
+    def place(i: Indices) -> Indices:
+        start, within = list(i[: x.ndim]), i[x.ndim :]
+        for k, step in zip(axes, within, strict=True):
+            start[k] = calls.scalar("add", start[k], step)
+            calls.never_below_zero(start[k])
+        return tuple(start)
+
+    return rearranged(calls, x, (*shape, *sizes), place, view=True)
+
+
 # ------------------------------------------------------------------------------------------- reversing
 
 
@@ -313,6 +341,7 @@ CALLS: dict[Any, Any] = {
     np.atleast_3d: _atleast(3),
     np.broadcast_to: _broadcast_to,
     np.broadcast_arrays: _broadcast_arrays,
+    np.lib.stride_tricks.sliding_window_view: _sliding_window_view,
     np.flip: _flip,
     np.flipud: _flip_along(0),
     np.fliplr: _flip_along(1),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import scipy.special
+from numpy.lib.stride_tricks import sliding_window_view
 
 IDS = np.array([2, 0, 2, 1])
 PLACES = np.array([[1, 3], [0, 0], [3, 2]])
@@ -73,6 +74,9 @@ row("atleast_2d", lambda m, v, w, t: np.atleast_2d(v))
 row("atleast_3d", lambda m, v, w, t: np.atleast_3d(m))
 row("atleast_3d of a vector", lambda m, v, w, t: np.atleast_3d(v))
 row("broadcast_to", lambda m, v, w, t: np.broadcast_to(w, (3, 4)))
+row("windows", lambda m, v, w, t: sliding_window_view(w, 2))
+row("windows of a matrix", lambda m, v, w, t: sliding_window_view(m, (2, 3)), empty=False)
+row("windows along an axis", lambda m, v, w, t: sliding_window_view(m, 2, axis=-1))
 row("broadcast_arrays", lambda m, v, w, t: np.broadcast_arrays(m, w)[1])
 row("flip", lambda m, v, w, t: np.flip(m))
 row("flip axis", lambda m, v, w, t: np.flip(t, (0, 2)))

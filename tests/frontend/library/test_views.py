@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from srcdiff import DifferentiationError, differentiate, value_and_grad
 from tests.programs.table import numbers
@@ -183,7 +184,25 @@ def broadcast_read_after_a_write(m):
     return np.sum(wide)
 
 
-@pytest.mark.parametrize("function", [diagonal_read_after_a_write, broadcast_read_after_a_write])
+def windows_read_after_a_write(m):
+    windows = sliding_window_view(m[0], 2)
+    m[0, 1] = 5.0
+    return np.sum(windows)
+
+
+def too_long_a_window(m):
+    return np.sum(sliding_window_view(m[0], m.shape[1] + 1))
+
+
+def test_windows_fit():
+    for f in (too_long_a_window, value_and_grad(too_long_a_window)):
+        with pytest.raises(ValueError, match="window"):
+            f(M)
+
+
+@pytest.mark.parametrize(
+    "function", [diagonal_read_after_a_write, broadcast_read_after_a_write, windows_read_after_a_write]
+)
 def test_what_shares_memory_is_not_read_after_a_write(function):
     with pytest.raises(DifferentiationError, match=r"may share|share its memory"):
         value_and_grad(function)(M)

@@ -155,6 +155,8 @@ class Signature:
             return with_parts(tree, [self.spec(part, tree.path(name, key)) for key, part in parts])
         if value is None or isinstance(value, str) or callable(value) or isinstance(value, np.dtype):
             return Static(value)
+        if any(value is bound for bound in self.source.partial_args):
+            return Static(value)
         raise NotDifferentiable(
             f"the argument `{name}` is a `{type(value).__name__}`",
             definition=self.definition,

@@ -13,6 +13,8 @@ What the functions of `api.py` make of a function is here in attributes of it.
 from __future__ import annotations
 
 import functools
+import types
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
@@ -27,6 +29,7 @@ from .emit.show import show
 from .errors import NotDifferentiable
 from .frontend.captures import fetched
 
+METHODS = 8  # objects of which the method is kept: another one's is read anew
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -59,6 +62,17 @@ class Differentiated(Differentiable, Generic[P, R]):
         self.jacobian = EitherJacobian(self, self.argnums)
         self.hessian = Hessian(without_value, self.argnums)
         self.hvp = HessianVector(self, self.argnums)
+        self.methods: deque[tuple[Any, Differentiated[..., Any]]] = deque(maxlen=METHODS)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """The method of an object, with derivatives by what it is given besides the object."""
+        if instance is None:
+            return self
+        found = next((method for of, method in self.methods if of is instance), None)
+        if found is None:
+            found = Differentiated(types.MethodType(self, instance), *self.made_with[1][1:])
+            self.methods.append((instance, found))
+        return found
 
     def jvp(self, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
         """The results at `primals` and their tangents, as `srcdiff.jvp` gives them."""

@@ -62,7 +62,7 @@ def provenance(
             continue
         module = owner.__globals__.get("__name__") if kind == "global" else getattr(owner, "__name__", "")
         # A cell of a closure has no name by which another process could find it.
-        known = kind in ("global", "module")
+        known = kind == "global" or isinstance(owner, types.ModuleType)
         places.append((module, name, value_digest(module, name) if known else UNKNOWN))
     return Provenance(
         tuple(sorted((file, file_digest(file)) for file in set(files))),

@@ -24,6 +24,7 @@ from .recursion import CallSites, Reading
 from .scope import Frame
 from .source import FunctionSource, read_source
 from .things import LocalFunction, Poison, Spread, Static, is_arraylike
+from .unwrap import call_of, is_of_library
 
 
 class Callees(OpaqueCalls):
@@ -255,9 +256,12 @@ def a_return(tree: ast.AST) -> ast.AST:
 
 def is_readable(target: Any) -> bool:
     """Whether the source of a callable may be read and inlined."""
+    if isinstance(target, types.MethodType):
+        return isinstance(target.__func__, types.FunctionType) and not is_of_library(target)
     return (
         isinstance(target, (types.FunctionType, functools.partial))
         and (getattr(target, "__module__", "") or "").split(".")[0] != "numpy"
+        or call_of(target) is not None
         or hasattr(target, "py_func")
         or hasattr(target, "_dispatcher")
         or hasattr(target, "gufunc_builder")

@@ -1,8 +1,11 @@
 """What a function reads from outside itself: where it is found again at each call.
 
-("global", f, "scale")    ("closure", f, "k")    ("module", settings, "scale")    ("object", array, "...")
+("global", f, "scale")    ("closure", f, "k")    ("object", array, "...")
+("attribute", settings, "scale")                  # of a module, an object, a class
+("method", model, "energy")                       # the function that it is
 ("part", ("global", f, "params"), "W")            # params["W"]
 ("outline", ("global", f, "params"), "params")    # its keys, and the types of what they stand for
+("type", ("global", f, "mean"), "mean")           # that of Numba
 ("single_axes", ("global", f, "mean"), "mean")    # along which it is of length 1
 ("code", helper, "helper")                        # of a function that was read in place
 """
@@ -14,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from ..ir import types as ty
 from ..ir.core import Value
-from .things import Root
+from .things import CONSTANTS, Root
 from .trees import Tree, opened, part_of, parts_of, with_parts
 
 Where = tuple[str, Any, str]
@@ -50,17 +54,29 @@ def fetched(where: Where) -> Any:
         return owner.__globals__[name]
     if kind == "closure":
         return cell_of(owner, name).cell_contents
-    if kind == "module":
+    if kind == "attribute":
         return getattr(owner, name)
+    if kind == "method":
+        return getattr(owner, name).__func__
     if kind == "part":
         return part_of(fetched(owner), name)
     if kind == "outline":
         return outline(fetched(owner))
+    if kind == "type":
+        return type_of(fetched(owner))
     if kind == "single_axes":
         return tuple(axis for axis, length in enumerate(np.shape(fetched(owner))) if length == 1)
     if kind == "code":
         return owner.__code__
     return owner
+
+
+def type_of(value: Any) -> Any:
+    """Numba's type of a number or an array, None where it has none."""
+    try:
+        return ty.typeof(value)
+    except TypeError:
+        return None
 
 
 def cell_of(function: Any, name: str) -> Any:
@@ -71,7 +87,7 @@ def cell_of(function: Any, name: str) -> Any:
 def place(where: Where) -> Any:
     """What two ways to the same variable have in common."""
     kind, owner, name = where
-    if kind in ("part", "outline", "single_axes"):
+    if kind in ("part", "outline", "type", "single_axes"):
         return kind, place(owner), name
     return kind, id(owner.__globals__ if kind == "global" else owner), name
 
@@ -88,7 +104,7 @@ def outline(value: Any) -> Any:
 
 def same_known(a: Any, b: Any) -> bool:
     """Whether what was taken as known is still the same."""
-    return a is b or (type(a) is type(b) and isinstance(a, (bool, str, tuple, int, float, Tree)) and a == b)
+    return a is b or (type(a) is type(b) and isinstance(a, (*CONSTANTS, Tree)) and a == b)
 
 
 __all__ = ["Captures", "Where", "cell_of", "fetched", "outline", "place", "same_known"]

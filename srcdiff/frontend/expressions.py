@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import enum
 import math
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +22,6 @@ from .library.builtin import range_elements, reversed_range
 from .library.complex_numbers import imag, real
 from .library.joining import joined_by_index
 from .library.structures import attribute_of, is_dict, item_of, joined_dicts, key_of, known_range
-from .names import FROZEN_MODULES
 from .scope import Frame
 from .texts import errors_refused, has_known_value, is_text, known_value, part_of_text
 from .things import (
@@ -254,27 +251,7 @@ class Expressions(GrowingLists):
                 case _:
                     return Method(thing, name)
         if isinstance(thing, Static):
-            if not hasattr(thing.value, name):
-                self.refuse(
-                    f"{describe(thing)} has no attribute `{name}`",
-                    "Python would raise an error here",
-                    node=node,
-                )
-            value = getattr(thing.value, name)
-            if isinstance(thing.value, types.ModuleType):
-                if thing.value.__name__.split(".")[0] in FROZEN_MODULES:
-                    return self.lifted(value, node)
-                return self.captured(value, ("module", thing.value, name), name, node)
-            if isinstance(value, (np.ndarray, int, float)) and not isinstance(value, bool):
-                if isinstance(thing.value, (tuple, enum.Enum, np.finfo, np.iinfo)):
-                    return self.lifted(value, node)
-                self.refuse(
-                    f"the attribute `{name}` of an object",
-                    "what an object holds may change between calls",
-                    f"pass `{name}` as an argument",
-                    node=node,
-                )
-            return self.lifted(value, node)
+            return self.attribute_outside(thing, name, node)
         if isinstance(thing, (tuple, Tree)):
             return attribute_of(self, thing, name, node)
         if is_scalar(thing):

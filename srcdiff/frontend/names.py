@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import enum
 import types
 from collections.abc import Container, Mapping
 from typing import Any
@@ -23,6 +24,7 @@ from ..ir.builder import Builder, constant
 from ..ir.core import Value
 from ..ir.operators import open_builders
 from .captures import Captures, Where, outline, place
+from .describe import describe
 from .library.structures import is_structure, joined_name, thing_of
 from .reductions import Reductions
 from .scope import FLAG, Frame, ReadAgain
@@ -30,6 +32,17 @@ from .things import Length, Poison, Root, Static, whole_view
 from .trees import Tree, opened
 
 FROZEN_MODULES = ("math", "cmath", "numpy", "builtins")
+FROZEN_KINDS = (*FROZEN_MODULES, "numba", "srcdiff")  # where the classes are from whose objects do not change
+
+
+def is_frozen(owner: Any) -> bool:
+    """Whether what an object has under a name is the same at each call."""
+    if isinstance(owner, types.ModuleType):
+        return owner.__name__.split(".")[0] in FROZEN_MODULES
+    if isinstance(owner, (tuple, enum.Enum, enum.EnumMeta)):
+        return True
+    kind = owner if isinstance(owner, type) else type(owner)
+    return kind.__module__.split(".")[0] in FROZEN_KINDS and not isinstance(owner, types.FunctionType)
 
 
 class Names(Reductions):
@@ -98,6 +111,27 @@ class Names(Reductions):
         if hasattr(builtins, name):
             return self.lifted(getattr(builtins, name))
         self.refuse(f"the name `{name}` is not defined", "Python would raise an error here", node=node)
+
+    def attribute_outside(self, thing: Static, name: str, node: ast.AST) -> Any:
+        """What a module, an object or a class from outside has under a name, as it is at each call."""
+        owner, name = thing.value, self.mangled(name)
+        if not hasattr(owner, name):
+            problem = f"{describe(thing)} has no attribute `{name}`"
+            self.refuse(problem, "Python would raise an error here", node=node)
+        value = getattr(owner, name)
+        if is_frozen(owner):
+            return self.lifted(value, node)
+        if isinstance(value, types.MethodType):
+            self.captures.statics.append((("method", owner, name), value.__func__))
+            return Static(value)
+        return self.captured(value, ("attribute", owner, name), name, node)
+
+    def mangled(self, name: str) -> str:
+        """The name that Python gives to `self.__x` in a class."""
+        if not name.startswith("__") or name.endswith("__"):
+            return name
+        known = self.frame.source.function.__code__.co_names
+        return next((other for other in known if other[0] == "_" and other.endswith(name)), name)
 
     def captured(self, value: Any, where: tuple[str, Any, str], name: str, node: ast.AST | None) -> Any:
         """A value from outside: numbers and arrays are hidden parameters, other things are known now."""
@@ -177,6 +211,7 @@ class Names(Reductions):
         if is_new:
             self.captures.values[key] = Value(name, type)
             self.captures.fetch.append(where)
+            self.captures.statics.append((("type", where, name), type))
             if ty.is_array(type):
                 single = self.single_captures.get(key, ())
                 if single:

@@ -18,13 +18,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from ..errors import DifferentiationError, UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
 
+CONSTANTS = (bool, int, float, complex, str, bytes, tuple, np.dtype, MethodType)  # what is compared by value
 Number: TypeAlias = bool | int | float | complex
 Scalar: TypeAlias = Any  # Value or Number
 Length: TypeAlias = Any  # Value or int
@@ -32,9 +36,20 @@ Indices: TypeAlias = tuple[Scalar, ...]
 Place: TypeAlias = Callable[[Indices], Indices]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Static:
+    """Two are equal where their values are the same object, or equal constants."""
+
     value: Any
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Static):
+            return NotImplemented
+        a, b = self.value, other.value
+        return a is b or (type(a) is type(b) and isinstance(a, CONSTANTS) and bool(a == b))
+
+    def __hash__(self) -> int:
+        return hash(self.value) if isinstance(self.value, CONSTANTS) else id(self.value)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def unwrap(obj: Any) -> Unwrapped:
         # `functools.wraps` copies attributes, so a stranger's wrapper around one of our objects has our
         # attribute too; it is ours only if it says the same as `__wrapped__`.
         inner = None if isinstance(obj, type) else attribute(obj, "__srcdiff_function__")
-        if inner is not None and inner is not obj and getattr(obj, "__wrapped__", inner) is inner:
+        wrapped = getattr(obj, "__wrapped__", inner)
+        if inner is not None and inner is not obj and (wrapped is inner or wrapped is plain_function(inner)):
             obj = inner
         elif isinstance(obj, functools.partial):
             # Python 3.14 and later.
@@ -71,10 +72,34 @@ def unwrap(obj: Any) -> Unwrapped:
             obj = builder.py_func
         elif isinstance(obj, staticmethod):
             obj = obj.__func__
+        elif isinstance(obj, types.MethodType):
+            args = (obj.__self__, *args)
+            obj = obj.__func__
+        elif (method := call_of(obj)) is not None:
+            args = (obj, *args)
+            obj = method
         elif type(obj) is types.FunctionType and "__wrapped__" not in obj.__dict__:
             return Unwrapped(obj, args, keywords, kind, layout, dispatcher)
         else:
             refuse(obj)
+
+
+def call_of(obj: Any) -> types.FunctionType | None:
+    """The method that a call of an object runs, where that is written in Python and no wrapper of a function."""
+    method = getattr(type(obj), "__call__", None)  # noqa: B004 (its code is wanted)
+    is_own = type(method) is types.FunctionType and not is_of_library(method)
+    return method if is_own and attribute(obj, "__wrapped__") is None else None
+
+
+def is_of_library(obj: Any) -> bool:
+    """Whether something is from one of the libraries whose objects have a meaning of their own here."""
+    return (getattr(obj, "__module__", "") or "").split(".")[0] in (
+        "numpy",
+        "numba",
+        "scipy",
+        "srcdiff",
+        "functools",
+    )
 
 
 def plain_function(obj: Any) -> types.FunctionType | None:
@@ -99,10 +124,6 @@ def refuse(obj: Any) -> NoReturn:
         problem = f"the class `{name}` cannot be differentiated"
         reason = "only functions have a derivative here"
         instead = "a function that computes with plain numbers and arrays"
-    elif isinstance(obj, types.MethodType):
-        problem = f"the bound method `{name}` cannot be differentiated"
-        reason = "its hidden first argument is an object, not a number or an array"
-        instead = "a function that takes what the method needs as arguments"
     elif isinstance(obj, classmethod | property | functools.partialmethod):
         problem = f"a `{kind.__name__}` object cannot be differentiated"
         reason = "it is not a function before it is looked up on a class"

@@ -277,7 +277,7 @@ class Folder:
         """Signs outwards: `a + -b` as `a - b`, `a * -1.0` as `-a`; `n - 1 - 1` as `n - 2`."""
         if op.primitive == "shape":
             return self.traced(op) if self.ideal else self.of_original(op)
-        if op.primitive == "mul" and ty.is_float(op.result.type):
+        if op.primitive == "mul" and (ty.is_float(op.result.type) or op.result.type == ty.int64):
             for x, other in (op.operands, op.operands[::-1]):
                 if is_number(other, -1) and x.type == op.result.type:
                     return replace(op, primitive="neg", operands=(x,))

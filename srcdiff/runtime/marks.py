@@ -38,11 +38,11 @@ def checkpoint(steps: range, every: int | None = None) -> range:
 
 
 def stop_gradient(x: Any) -> Any:
-    """A number, an array or a tuple of those as it is, with a zero derivative.
+    """A number, an array or a structure of those as it is, with a zero derivative.
 
     Parameters
     ----------
-    x : number, array or tuple
+    x : number, array, tuple, list, dict, named tuple or dataclass, nested
 
     Returns
     -------

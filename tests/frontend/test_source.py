@@ -312,11 +312,8 @@ def refused(obj):
         (doubled(Ours(plain)), "decorator"),
         (numba.njit(doubled(plain)), "decorator"),
         (managed, "decorator"),
-        (Model(1.0).plain, "bound method"),
-        (Model.of_class, "bound method"),
         (Model.__dict__["of_class"], "classmethod"),
         (Model, "class"),
-        (Model(1.0), "Model"),
         (len, "len(x)"),
         (np.sin, "np.sin(x)"),
         (np.dot, "np.dot(x)"),
@@ -348,7 +345,7 @@ def test_a_wrapper_of_ours_made_by_a_stranger_is_not_taken_for_ours():
     refused(strange)
 
 
-def test_objects_that_make_up_attributes_are_refused():
+def test_attributes_that_an_object_makes_up_are_not_taken_for_ours():
     class Anything:
         def __getattr__(self, name):
             return Anything()
@@ -356,7 +353,7 @@ def test_objects_that_make_up_attributes_are_refused():
         def __call__(self):
             return None
 
-    refused(Anything())
+    assert read_source(Anything()).name == "__call__"
 
 
 # --- The text must be the running function ------------------------------------------------------------------

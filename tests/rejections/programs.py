@@ -416,16 +416,6 @@ def attribute_of_module_missing(x):
 
 
 @refused(1.5)
-def object_attribute(x):
-    return x * WEIGHTS.b
-
-
-@refused(X)
-def object_attribute_array(x):
-    return np.sum(x * WEIGHTS.w)
-
-
-@refused(1.5)
 def list_from_outside(x):
     return x * STEPS[0]
 
@@ -1082,16 +1072,6 @@ def hidden_generator(y):
 
 
 @refused(1.5)
-def call_of_bound_method(x):
-    return holder.area(x)
-
-
-@refused(1.5)
-def call_of_callable_object(x):
-    return callable_object(x)
-
-
-@refused(1.5)
 def call_without_source(x):
     return compiled_away(x)
 
@@ -1383,9 +1363,7 @@ refused_object("builtin_as_function", abs, 1.5)
 refused_object("math_function", math.sin, 1.5)
 refused_object("numpy_ufunc", np.sin, 1.5)
 refused_object("numpy_function", np.sum, X)
-refused_object("bound_method", holder.area, 1.5)
 refused_object("class_as_function", Holder, 1.5)
-refused_object("callable_object", callable_object, 1.5)
 refused_object("cached_function", cached, 1.5)
 refused_object("decorated_function", doubled, 1.5)
 refused_object("function_without_source", compiled_away, 1.5)

@@ -18,6 +18,7 @@ from ...ir import types as ty
 from ...ir.core import Value
 from ...ir.operators import current_builder
 from ...runtime.marks import checkpoint, stop_gradient
+from ..captures import cell_of
 from ..describe import describe
 from ..scalars import is_narrow
 from ..things import (
@@ -39,7 +40,7 @@ from ..things import (
     is_number,
     is_scalar,
 )
-from ..trees import Tree, kind_of
+from ..trees import Tree, kind_of, parts_of, with_parts
 from .axes import flag, is_none
 from .reductions import any_all, product_of, reduction, total
 from .structures import is_dict, known_items
@@ -361,14 +362,36 @@ def classes_of(calls: Calls, thing: Any, of: str) -> tuple[type, ...]:
 
 
 def stopped(calls: Calls, thing: Any) -> Any:
-    """`stop_gradient`: of a tuple that of each part; integers have no derivative anyway."""
-    if isinstance(thing, tuple):
-        return tuple(stopped(calls, part) for part in thing)
+    """`stop_gradient`: of a structure that of each part; integers have no derivative anyway."""
+    parts = parts_of(thing)
+    if parts is not None:
+        return with_parts(thing, [stopped(calls, part) for part in parts])
     if is_arraylike(thing):
-        return calls.elementwise(lambda x: stopped(calls, x), thing)
+        found = calls.elementwise(lambda x: stopped(calls, x), thing)
+        if not isinstance(thing, ArrayView):
+            return found
+        made = calls.materialise(found)
+        made.root.may_be(thing.root)
+        made.root.in_place_of = "what `stop_gradient` gives is written, which is the array itself"
+        return made
     if isinstance(thing, Value) and ty.is_differentiable(thing.type):
         return calls.detached(thing)
+    if not (is_scalar(thing) or isinstance(thing, (Static, Range))):
+        calls.refuse(f"`stop_gradient` of {describe(thing)}", instead="numbers, arrays and structures of those")
     return thing
+
+
+def super_(calls: Calls, kind: Any = None, of: Any = None) -> Static:
+    """The object of a method, as the classes above that of the method know it."""
+    if kind is None:
+        function = calls.frame.source.function
+        if "__class__" not in function.__code__.co_freevars:
+            calls.refuse("`super()` outside of a method", "Python would raise an error here")
+        kind = Static(cell_of(function, "__class__").cell_contents)
+        of = calls.lookup(function.__code__.co_varnames[0])
+    if not (isinstance(kind, Static) and isinstance(of, Static)):
+        calls.refuse(f"`super()` of {describe(of)}", instead="the method by its name: `Base.method(self, x)`")
+    return Static(super(kind.value, of.value))
 
 
 CALLS: dict[Any, Any] = {
@@ -398,6 +421,7 @@ CALLS: dict[Any, Any] = {
     sorted: sorted_,
     checkpoint: checkpoint_,
     stop_gradient: stopped,
+    super: super_,
     isinstance: isinstance_,
     hasattr: hasattr_,
     getattr: getattr_,

@@ -1,0 +1,243 @@
+"""Methods, objects that are called, and what objects and classes from outside hold: as it is at each call."""
+
+from __future__ import annotations
+
+import pickle
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+from srcdiff import NotDifferentiable, UnsupportedConstruct, differentiate, grad, jvp, value_and_grad, vjp
+from tests.truth import assert_gradient
+
+X = np.array([0.3, -0.7, 0.9, 0.25])
+
+
+class Base:
+    offset = 1.5
+
+    def energy(self, x):
+        return self.offset * np.sum(x**2)
+
+
+class Model(Base):
+    scale = 2.0
+
+    def __init__(self, n: int) -> None:
+        self.n, self.flag, self.kind = n, True, "a"
+        self.w = np.arange(float(n))
+        self.layers = [np.ones(2), np.full(2, 2.0)]
+        self.options = {"a": 1.0, "b": np.ones(2)}
+        self.__hidden = 0.25
+
+    @property
+    def half(self):
+        return self.scale / 2
+
+    def energy(self, x):
+        return np.sum(self.w * x**2) * self.half + self.__hidden * x[0] + super().energy(x)
+
+    def __call__(self, x, p=1.0, *, q=2.0):
+        return p * self.energy(x) + q * self.norm(x) + self.total(x)
+
+    @staticmethod
+    def norm(x):
+        return np.sqrt(np.sum(x * x))
+
+    @classmethod
+    def total(cls, x):
+        return np.sum(x) * cls.scale
+
+    def in_loops(self, x):
+        s = 0.0
+        for i in range(self.n):
+            if self.flag:
+                s += self.w[i] * x[i] ** 2
+            else:
+                s -= x[i]
+        for layer in self.layers:
+            s += np.sum(layer * x[:2])
+        s += self.options["a"] * np.sum(self.options["b"] * x[2:])
+        return s if self.kind == "a" else -s
+
+    def passed_on(self, x):
+        return doubled(self.energy, x) + doubled(self, x)
+
+    def written(self, x):
+        self.w[0] = x[0]
+        return np.sum(self.w * x)
+
+    def changed(self, x):
+        self.n = 3
+        return np.sum(x)
+
+
+class Compared:
+    """Of which two are compared by what they hold, so that they have no hash."""
+
+    __slots__ = ("factor",)
+
+    def __init__(self, factor: Any) -> None:
+        self.factor = factor
+
+    def __eq__(self, other: object) -> bool:
+        return bool(np.all(self.factor == other.factor))  # type: ignore[attr-defined]
+
+    def value(self, x):
+        return np.sum(self.factor * x)
+
+
+class Around:
+    def __init__(self, model: Any, function: Any) -> None:
+        self.model, self.function = model, function
+
+    def loss(self, x):
+        return self.model.energy(x) + np.sum(self.function(x))
+
+    def power(self, x, n):
+        if n == 0:
+            return np.sum(x)
+        return 0.5 * self.power(x, n - 1)
+
+
+class Decorated:
+    def __init__(self, a: float) -> None:
+        self.a = a
+
+    @differentiate
+    def loss(self, x, y=2.0):
+        return self.a * np.sum(x * x) * y
+
+    @differentiate(argnums=("x", "y"))
+    def by_two(self, x, y):
+        return self.loss(x, y) * y
+
+
+def doubled(f, x):
+    return 2.0 * f(x)
+
+
+MODEL = Model(4)
+AROUND = Around(MODEL, np.sin)
+
+
+def attributes(x):
+    return np.sum(MODEL.w * x) * MODEL.n * Model.scale
+
+
+def method_of_a_global(x):
+    return MODEL.energy(x) * AROUND.power(x * x, 3)
+
+
+METHODS = [
+    MODEL.energy, MODEL, MODEL.in_loops, MODEL.passed_on, Model.total, MODEL.total, AROUND.loss,
+    Compared(2.0).value, Compared(np.arange(4.0)).value, attributes,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", METHODS)
+def test_gradient(uncompiled: None, f: Any) -> None:
+    assert_gradient(f, (X,))
+
+
+def test_compiled() -> None:
+    assert_gradient(MODEL, (X,))
+    assert_gradient(method_of_a_global, (X,))
+    assert jvp(MODEL.energy, (X,), (X,))[1] == pytest.approx(vjp(MODEL.energy, X)[1](1.0) @ X)
+
+
+def test_what_it_holds_is_read_at_each_call(uncompiled: None) -> None:
+    model = Model(4)
+    gradient = grad(model.in_loops)
+
+    def holds() -> None:
+        np.testing.assert_allclose(gradient(X), grad(model.in_loops)(X))
+        assert_gradient(model.in_loops, (X,))
+
+    holds()
+    model.w = model.w * 2.0
+    holds()
+    model.n = 3
+    holds()
+    model.flag = False
+    holds()
+    model.kind = "b"
+    holds()
+    model.layers.append(np.full(2, 5.0))
+    holds()
+    model.options["a"] = 4
+    holds()
+    model.w = np.arange(4, dtype=np.float32)
+    model.flag = True
+    holds()
+
+
+def test_methods_that_are_replaced(uncompiled: None) -> None:
+    model = Model(4)
+    gradient = grad(lambda x: model.energy(x))
+    before = gradient(X)
+    model.energy = types.MethodType(lambda self, x: np.sum(x) * self.n, model)  # type: ignore[method-assign]
+    np.testing.assert_array_equal(gradient(X), np.full(4, 4.0))
+    del model.energy
+    np.testing.assert_array_equal(gradient(X), before)
+
+
+def test_an_object_that_a_method_writes_stays_as_it_is(uncompiled: None) -> None:
+    model = Model(4)
+    value, gradient = value_and_grad(model.written)(X)
+    assert value == pytest.approx(X[0] ** 2 + np.arange(1.0, 4.0) @ X[1:])
+    np.testing.assert_allclose(gradient, [2.0 * X[0], 1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(model.w, np.arange(4.0))
+
+
+def test_decorated_methods(uncompiled: None) -> None:
+    one, two = Decorated(2.0), Decorated(3.0)
+    np.testing.assert_allclose(one.loss.grad(X), 8.0 * X)
+    np.testing.assert_allclose(two.loss.grad(X, y=1.0), 6.0 * X)
+    assert one.loss is one.loss and one.loss(X) == pytest.approx(4.0 * X @ X)
+    by_x, by_y = two.by_two.grad(X, 1.5)
+    np.testing.assert_allclose(by_x, 6.0 * 1.5**2 * X)
+    assert by_y == pytest.approx(2.0 * 3.0 * 1.5 * X @ X)
+    one.a = 10.0
+    np.testing.assert_allclose(one.loss.grad(X), 40.0 * X)
+    with pytest.raises(NotDifferentiable, match="the argument `self` is a `Decorated`"):
+        Decorated.loss(one, X)
+
+
+def test_methods_travel() -> None:
+    for f in (grad(AROUND.loss), Decorated(2.0).loss.grad):
+        np.testing.assert_allclose(pickle.loads(pickle.dumps(f))(X), f(X))
+
+
+def test_refused(uncompiled: None) -> None:
+    with pytest.raises(UnsupportedConstruct, match="writing an attribute"):
+        grad(MODEL.changed)(X)
+    with pytest.raises(NotDifferentiable, match="only floats can be differentiated"):
+        grad(MODEL.energy, argnums="self")(X)
+
+
+scale = 2.0
+
+
+def scaled(x):
+    return np.sum(scale * x)
+
+
+@pytest.mark.parametrize("first", [2.0, np.array([True, True, False, True])])
+@pytest.mark.parametrize("then", [3, np.float32(0.5), np.arange(4), np.arange(8.0)[::2], np.array([0.5])])
+def test_captured_values_of_another_type(
+    uncompiled: None, monkeypatch: pytest.MonkeyPatch, first: Any, then: Any
+) -> None:
+    gradient = value_and_grad(scaled)
+    monkeypatch.setitem(globals(), "scale", first)
+    gradient(X)
+    monkeypatch.setitem(globals(), "scale", then)
+    value, found = gradient(X)
+    expected = value_and_grad(scaled)(X)
+    assert (value, type(value)) == (expected[0], type(expected[0]))
+    np.testing.assert_array_equal(found, expected[1])
+    monkeypatch.setitem(globals(), "scale", np.ones((4, 4)) * 1j)
+    with pytest.raises(NotDifferentiable, match="c128"):
+        gradient(X)

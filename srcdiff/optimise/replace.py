@@ -64,6 +64,8 @@ def in_place(loop: Op, slot: Slot, affine: Affine, uses: Counter[Value]) -> Op |
     readers = [op for op in body.ops if parameter in free_values_of(op)]
     if readers != [nest] or parameter in nest.operands or body.results.count(yielded) != 1:
         return None
+    if parameter in body.results:  # the next trip has the old one too
+        return None
     lengths = (affine.form(n) for n in own.operands)
     if not all(same(affine.form(n), length) for n, length in zip(made.operands, lengths, strict=True)):
         return None

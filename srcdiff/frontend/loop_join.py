@@ -113,7 +113,7 @@ class LoopJoin:
         ] = []  # (path, pointer, root after a trip, behind the loop)
         self.memory0 = scope.memory
         self.location = current_builder().location
-        self.moved = False
+        self.moved = False  # whether the loop is built again for what its names turned out to be
         self.gave_way = scope.gave_way
 
     def build(self) -> None:
@@ -245,13 +245,17 @@ class LoopJoin:
 
     def leave_memory(self, contents: dict[Root, Slot]) -> None:
         """Close the slots of what arrays hold; an array that no trip writes needs none."""
+        poisoned = {root: self.scope.memory[root] for root in contents}
+        poisoned = {root: now for root, now in poisoned.items() if isinstance(now, Poison)}
+        if poisoned:
+            self.widened.update(poisoned)
+            raise Retry(self.widened)
         for root, slot in contents.items():
             now = self.scope.memory[root]
             if now is slot.parameter:
                 self.replaced[slot.parameter] = slot.initial
-            elif isinstance(now, Poison):
-                self.poison(root, now)
             else:
+                assert isinstance(now, Value)
                 self.fit(now.type, slot, root)
                 self.results_memory[root] = slot.close(now)
 
@@ -331,8 +335,9 @@ class LoopJoin:
         return slot
 
     def poison(self, key: Any, poison: Poison) -> NoReturn:
-        """A later trip cannot read this: build the loop again with no trip reading it."""
-        self.widened[key] = poison
+        """A later trip cannot read this: build the loop again with no trip reading it, if wider types let it."""
+        if not self.moved:
+            self.widened[key] = poison
         raise Retry(self.widened)
 
     def fit(self, type: Type, slot: Slot, key: Any) -> None:
@@ -413,7 +418,8 @@ class LoopJoin:
                     self.widened[path] = type
                     if becomes_strong:
                         self.widened[STRONG, path] = type
-                    raise Retry(self.widened)
+                    self.moved = True
+                    return parameter
                 result = self.slots[parameter].close(scope.cast(scope.as_value(after, type), type))
                 return scope.as_weak(result) if scope.is_weak(parameter) and scope.is_weak(after) else result
             case _ if alike(parameter, after):

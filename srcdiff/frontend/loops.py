@@ -21,6 +21,8 @@ from .scope import FLAG, Frame
 from .things import whole_view
 from .trees import parts_of, with_parts
 
+ATTEMPTS = 60
+
 
 class Loops(Branches):
     """Names and memory, carried by loops."""
@@ -32,7 +34,7 @@ class Loops(Branches):
     def loop(self, parts: LoopParts) -> None:
         """Build a loop; again with wider types where what it carries turned out to need them."""
         widened: dict[Any, Type] = {}
-        for _ in range(12):
+        for _ in range(ATTEMPTS):
             env, memory, depth = dict(self.frame.env), dict(self.memory), len(self.loops)
             times = [(made, dict(made.times)) for made in self.frame.lists.values()]
             for name in parts.assigned:

@@ -15,8 +15,10 @@ Reads: nothing. Gives a function in which fused loops need no tape.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
@@ -207,15 +209,25 @@ def only_accumulates(loop: Op, parameter: Value, yielded: Value) -> bool:
     return accumulates(loop_body(loop), parameter, yielded)
 
 
+USERS: WeakKeyDictionary[Block, tuple[dict[Value, list[Op]], Counter[Value]]] = WeakKeyDictionary()
+
+
+def users_and_counts(block: Block) -> tuple[dict[Value, list[Op]], Counter[Value]]:
+    """The ops of a block that read each value, in them or inside them, and how often each is read; asked for each slot
+    of a loop."""
+    found = USERS.get(block)
+    if found is None:
+        users: dict[Value, list[Op]] = {}
+        for op in block.ops:
+            for value in free_values_of(op):
+                users.setdefault(value, []).append(op)
+        found = USERS[block] = users, Counter(uses_in(block))
+    return found
+
+
 def accumulates(block: Block, start: Value, end: Value) -> bool:
     """Whether `end` is `start` with something added, through values that nothing else reads."""
-    users: dict[Value, list[Op]] = {}
-    for op in block.ops:
-        for value in free_values_of(op):
-            users.setdefault(value, []).append(op)
-    counts: dict[Value, int] = {}
-    for value in uses_in(block):
-        counts[value] = counts.get(value, 0) + 1
+    users, counts = users_and_counts(block)
     current = start
     while current is not end:
         readers = users.get(current, [])
@@ -240,7 +252,7 @@ def accumulates(block: Block, start: Value, end: Value) -> bool:
                 found = None
                 for k, result in enumerate(op.results):
                     if all(
-                        region.results[k] is current or accumulates_arm(region, current, region.results[k])
+                        region.results[k] is current or accumulates(region, current, region.results[k])
                         for region in op.regions
                     ):
                         found = result
@@ -251,10 +263,6 @@ def accumulates(block: Block, start: Value, end: Value) -> bool:
             case _:
                 return False
     return counts.get(end, 0) <= 1
-
-
-def accumulates_arm(region: Block, start: Value, end: Value) -> bool:
-    return accumulates(region, start, end)
 
 
 def uses_outside_slot(op: Op, value: Value) -> bool:

@@ -198,7 +198,7 @@ class SparseJacobian:
         specs = self.of.specs(values)
         plan = self.plan(values, specs)
         sums = run(self.compressed, specs, values, [*plan.colours, plan.count])
-        parts = [np.reshape(part, (plan.count, -1)) for part in sums]
+        parts = [np.reshape(part, (plan.count, part.size // max(plan.count, 1))) for part in sums]
         table = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         entries = np.take(np.ravel(table), plan.sums)
         return csr_matrix((entries, plan.columns, plan.starts), plan.shape, copy=False)

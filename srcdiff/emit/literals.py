@@ -51,9 +51,11 @@ def zero_text(type: Type) -> str:
 
 
 def caster(type: Type, of: Type) -> str:
-    """What makes a number of one type of another; `int` of an unsigned one would leave it so in Numba."""
+    """What makes a number of one type of another; in Numba `int` leaves an unsigned one so, and `float` a single one."""
     if type == ty.int64 and ty.is_unsigned(of):
         return "np.int64"
+    if type == ty.float64 and of == ty.float32:
+        return "np.float64"
     plain = {ty.float64: "float", ty.int64: "int", ty.boolean: "bool", ty.complex128: "complex"}
     return plain.get(type) or ty.dtype_spelling(type)
 

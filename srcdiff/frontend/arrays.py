@@ -229,7 +229,7 @@ class Arrays(Slices):
             if not level:
                 break
             level = level[0]
-        if is_arraylike(level):
+        if is_arraylike(level) or any(map(is_arraylike, parts)):
             return self.stacked(parts, dtype)
         flat: list[tuple[tuple[int, ...], Any]] = []
 
@@ -261,6 +261,12 @@ class Arrays(Slices):
         inner = self.shape(parts[0])
         if any(part.ndim != len(inner) for part in parts):
             self.refuse("an array of parts of different dimensions", instead="parts of one shape")
+        for part in parts[1:]:
+            for n, m in zip(inner, self.shape(part), strict=True):
+                if is_number(n) and is_number(m) and n != m:
+                    self.refuse("an array of parts of different lengths", instead="parts of one length")
+                if not same(n, m):
+                    self.require(self.scalar("eq", n, m), "ValueError", "parts of different lengths")
         type = dtype or functools.reduce(ty.promote, (self.dtype(part) for part in parts))
         view = self.allocate((len(parts), *inner), type)
         for k, part in enumerate(parts):

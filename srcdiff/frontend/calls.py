@@ -46,6 +46,8 @@ from .things import (
 from .trees import Tree
 
 OF_BOOLEANS = {"add": "or", "mul": "and", "sub": "sub"}  # what NumPy's operators are of masks
+# What is the same of integers, since NumPy 2.1.
+KEEP_INTEGERS = (np.floor, np.ceil, np.trunc) if np.floor(np.array([1])).dtype.kind == "i" else ()
 
 
 class Calls(Callees):
@@ -176,8 +178,15 @@ class Calls(Callees):
             return self.scalar("div", top, base)
         if target is pow and len(arguments) == 3:
             self.refuse("`pow` with a modulus")
-        if target in (math.pow, np.float_power):
+        if target is math.pow:
             arguments = tuple(self.floating(x) for x in arguments)
+        if target is np.float_power:  # in double precision, whatever it is given
+            arguments = tuple(
+                x if is_number(x) or is_complex(self, x) else self.in_double_precision(x) for x in arguments
+            )
+        if target in KEEP_INTEGERS and not ty.is_differentiable(self.dtype(arguments[0])):
+            (x,) = arguments
+            return self.elementwise(lambda element: element, x) if is_arraylike(x) else x
         if target is round and len(arguments) == 2:
             return self.scalar("round_to", *arguments)
         if target is math.hypot and len(arguments) != 2:
@@ -205,6 +214,9 @@ class Calls(Callees):
         result = self.scalar(name, *arguments)
         is_python = module == "math" or target is int or all(map(self.is_weak, arguments))
         return self.as_weak(result) if is_python else result
+
+    def in_double_precision(self, thing: Any) -> Any:
+        return self.converted(thing, ty.float64) if is_arraylike(thing) else self.cast(thing, ty.float64)
 
     def floating(self, thing: Any) -> Any:
         """A number as a float."""

@@ -205,9 +205,6 @@ class Expressions(GrowingLists):
             argument = self.as_generator(node.args[0]) if len(node.args) == 1 and not node.keywords else None
             if argument is not None:
                 return self.consumed(function, argument, node)
-        for keyword in node.keywords:
-            if keyword.arg is None:
-                self.refuse("`**` in a call", instead="each argument by name", node=keyword.value)
         given = [item.value if isinstance(item, ast.Starred) else item for item in node.args]
         things = self.in_order([*given, *(keyword.value for keyword in node.keywords)], function)
         arguments: list[Any] = []
@@ -224,8 +221,20 @@ class Expressions(GrowingLists):
                 arguments += self.unpacked(thing, length) if is_number(length) else [Spread(thing)]
             else:
                 self.refuse(f"`*` of {describe(thing)}", instead="each argument by itself", node=item)
-        keywords = {str(k.arg): thing for k, thing in zip(node.keywords, things[len(given) :], strict=True)}
+        keywords: dict[str, Any] = {}
+        for keyword, thing in zip(node.keywords, things[len(given) :], strict=True):
+            named = {keyword.arg: thing} if keyword.arg is not None else self.named_by_dict(thing, keyword)
+            twice = next((name for name in named if name in keywords), None)
+            if twice is not None:
+                self.refuse(f"`{twice}` given twice", "Python would raise an error here", node=keyword.value)
+            keywords.update(named)
         return self.call(function, tuple(arguments), keywords, node)
+
+    def named_by_dict(self, thing: Any, keyword: ast.keyword) -> dict[str, Any]:
+        """The arguments that `**params` gives."""
+        if not is_dict(thing) or not all(isinstance(name, str) for name in thing.names):
+            self.refuse(f"`**` of {describe(thing)}", instead="a dict with known names", node=keyword.value)
+        return dict(zip(thing.names, thing.parts, strict=True))
 
     def attribute(self, thing: Any, name: str, node: ast.AST) -> Any:
         if isinstance(thing, (ArrayView, Elementwise)):

@@ -136,9 +136,9 @@ class Names(Reductions):
     def captured(self, value: Any, where: tuple[str, Any, str], name: str, node: ast.AST | None) -> Any:
         """A value from outside: numbers and arrays are hidden parameters, other things are known now."""
         frozen = self.frame.numba_rules
-        if isinstance(value, (bool, np.bool_)):
+        if isinstance(value, (bool, np.bool_, enum.Enum)):
             self.captures.statics.append((where, value))
-            return bool(value)
+            return self.lifted(value)
         if isinstance(value, (int, float, complex, np.number)):
             if frozen:
                 type = ty.typeof(value)
@@ -241,6 +241,8 @@ class Names(Reductions):
         """A Python value that is known when the function is read, as a thing."""
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
+        if isinstance(value, enum.IntEnum):
+            return int(value)
         if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
             return value
         if isinstance(value, np.number):

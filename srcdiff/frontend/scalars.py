@@ -18,6 +18,7 @@ from .scope import maker_of
 from .things import Scalar, is_number, is_scalar, number_type
 
 COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
+OF_INTEGERS = ("bitand", "bitor", "bitxor", "lshift", "rshift", "invert")
 KEEPS_NONNEGATIVE = {
     "add",
     "mul",
@@ -66,6 +67,12 @@ class Scalars(Loops):
                     "it has no derivative there, or none that is known here",
                     "their real and imaginary parts",
                 )
+        if name in OF_INTEGERS and any(map(ty.is_float, types)):
+            self.refuse(
+                f"`{row.text.format('a', 'b')}` of floats",
+                "Python would raise an error here",
+                "`a ** b` for a power" if name == "bitxor" else "integers",
+            )
         if name == "pow":
             return self.power(*operands)
         if name == "select":
@@ -88,6 +95,8 @@ class Scalars(Loops):
             if is_narrow(type):
                 return self.narrow(name, operands, type)
             values = [self.fitted(x, type) for x in operands]
+            if ty.is_float(type) and name in ("add", "sub", "mul") and all(map(ty.is_integer, types)):
+                values = [self.cast(x, type) for x in values]  # of `uint64` and `int64`
         result = current_builder().emit(name, values, type)
         if name in KEEPS_NONNEGATIVE and ty.is_integer(type) and all(map(self.never_negative, values)):
             self.nonnegative.add(result)

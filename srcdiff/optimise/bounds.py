@@ -438,10 +438,11 @@ class Checker:
                 if level is not self.levels[-1] or self.is_there(known, level, anchor.at):
                     return known
         array, axis = self.affine.length_of[symbol]
-        storage = self.structure.storage(array)
-        held = anchor.latest.get(array) or next(
-            version for first, version in anchor.latest.items() if self.structure.storage(first) is storage
-        )
+        held = anchor.latest.get(array, array)
+        if array not in anchor.latest and self.affine.swaps_alike(array, axis):
+            storage = self.structure.storage(array)
+            alike = (v for first, v in anchor.latest.items() if self.structure.storage(first) is storage)
+            held = next(alike, array)
         return builder.emit("shape", (held,), ty.int64, {"axis": axis})
 
     def last_index(self, builder: Builder, loop: Op, anchor: Anchor) -> Value:

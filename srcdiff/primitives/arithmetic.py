@@ -251,6 +251,12 @@ def is_zero(x: Number) -> Any:
     return current_builder().compare("eq", x, 0) if isinstance(x, Value) else x == 0
 
 
+def below(x: Number, y: Number) -> Number:
+    """`x - y`, which is zero where both are the same infinity."""
+    same = current_builder().compare("eq", x, y) if isinstance(x, Value) or isinstance(y, Value) else x == y
+    return select(same, 0.0, x - y)
+
+
 # ----------------------------------------------------------------------------- comparisons, logic, integers
 
 for _name, _function, _ufunc, _text in (

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..ir.types import float64
-from .arithmetic import Number, attach, by_series, floor, is_zero, select
+from .arithmetic import Number, attach, below, by_series, floor, is_zero, select
 from .record import (
     UNARY_COMPLEX,
     ZERO,
@@ -140,16 +140,16 @@ logaddexp = elementwise(
     "logaddexp",
     (np.logaddexp,),
     "np.logaddexp({}, {})",
-    lambda g, ans, x, y: g * exp(x - ans),
-    lambda g, ans, x, y: g * exp(y - ans),
+    lambda g, ans, x, y: g * exp(below(x, ans)),
+    lambda g, ans, x, y: g * exp(below(y, ans)),
     points=[(0.3, 0.7), (-3.0, 2.0)],
 )
 logaddexp2 = elementwise(
     "logaddexp2",
     (np.logaddexp2,),
     "np.logaddexp2({}, {})",
-    lambda g, ans, x, y: g * exp2(x - ans),
-    lambda g, ans, x, y: g * exp2(y - ans),
+    lambda g, ans, x, y: g * exp2(below(x, ans)),
+    lambda g, ans, x, y: g * exp2(below(y, ans)),
     points=[(0.3, 0.7), (-3.0, 2.0)],
 )
 

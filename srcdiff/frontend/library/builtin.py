@@ -377,7 +377,9 @@ def stopped(calls: Calls, thing: Any) -> Any:
     if isinstance(thing, Value) and ty.is_differentiable(thing.type):
         return calls.detached(thing)
     if not (is_scalar(thing) or isinstance(thing, (Static, Range))):
-        calls.refuse(f"`stop_gradient` of {describe(thing)}", instead="numbers, arrays and structures of those")
+        calls.refuse(
+            f"`stop_gradient` of {describe(thing)}", instead="numbers, arrays and structures of those"
+        )
     return thing
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..agreement import same
+from ..texts import is_text
 from ..things import ArrayView, Elementwise, Scalar, Slice, is_number, is_scalar
 from .axes import EVERYTHING, Indices, axes_of, axis_of, is_none, items_of, rearranged, whole_number, word
 
@@ -327,6 +328,7 @@ METHODS: dict[str, Any] = {
 CALLS: dict[Any, Any] = {
     np.shape: _shape,
     np.ndim: _ndim,
+    np.isscalar: lambda calls, element: is_scalar(element) or is_text(element),
     np.size: _size,
     np.ravel: _ravel,
     np.reshape: _reshape,

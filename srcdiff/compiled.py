@@ -239,6 +239,9 @@ class Compiled:
         function, fetch, statics = self.entry(specs)
         if isinstance(function, Around) or fetch or statics or any(map(ty.single_axes, flat_leaves(specs))):
             return self.call
+        if specs in self.looking:
+            self.call_by(self.call)
+            return self.call
         types = tuple(map(self.dispatcher.typeof_pyval, args))
         if types != specs and not all(map(said_by_type, specs)):
             return self.call

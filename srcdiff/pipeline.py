@@ -292,8 +292,9 @@ def with_early_checks(function: Function) -> Function:
 
 
 def checks_come_first(function: Function, optimise: bool) -> bool:
-    """Whether no argument has been written when a check of lengths fails."""
-    if not function.written or not checks_lengths(function):
+    """Whether no argument has been written, and nothing printed or drawn, when a check of lengths fails."""
+    has_effects = function.written or any(op.primitive == "opaque" for op in ops_within(function.body))
+    if not has_effects or not checks_lengths(function):
         return True
     return fails_unwritten(with_early_checks(function) if optimise else function)
 

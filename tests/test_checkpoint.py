@@ -195,14 +195,20 @@ def of_a_list(x):
     return x
 
 
-def made_anew(x, n):
-    u = np.array([x, x * x])
+def table_changed_around_it(x, n):
+    w = x * 0.5
+    y = x[0]
+    for j in range(2):
+        for i in checkpoint(range(n)):
+            y = math.sin(y) * w[i % 3]
+        w[j] = y
+    return y
+
+
+def draws(x, n):
     for _ in checkpoint(range(n)):
-        new = np.empty(2)
-        for i in range(2):
-            new[i] = math.sin(u[i] * u[1 - i])
-        u = new
-    return u[0]
+        x = math.sin(x) + 0.1 * np.random.rand()
+    return x
 
 
 @pytest.mark.parametrize(
@@ -210,7 +216,8 @@ def made_anew(x, n):
     [
         (leaves_early, (0.9, 3), "`break` or `return`"),
         (of_a_list, (0.9,), "no range"),
-        (made_anew, (0.9, 3), "arrays made anew"),
+        (table_changed_around_it, (U, 3), "something around it that is overwritten"),
+        (draws, (0.9, 3), "draws"),
     ],
 )
 def test_what_is_refused(f, args, says):
@@ -242,3 +249,111 @@ def test_buffers_of_different_sizes():
         grad(unequal)(U, len(U) + 1, 4)
     for m in (len(U), 3, len(U) + 2):
         assert_gradient(unequal_without, (U, m, 4), 0)
+
+
+def made_anew(x, w, n):
+    u = x * x
+    for _ in checkpoint(range(n)):
+        new = np.empty(len(x))
+        for i in range(len(x)):
+            new[i] = math.sin(u[i] * u[1 - i])
+        u = new
+    return np.sum(u)
+
+
+def euler(u, w, n):
+    for _ in checkpoint(range(n)):
+        u = u + 0.1 * np.sin(w @ u)
+    return np.sum(u * u)
+
+
+def slope(u, w):
+    return w @ np.sin(u)
+
+
+def runge_kutta(u, w, n):
+    total = 0.0
+    for k in checkpoint(range(n), every=3):
+        k1 = slope(u, w)
+        k2 = slope(u + 0.05 * k1, w)
+        u = u + 0.1 * k2
+        total += k * u[0]
+    return total + np.sum(u)
+
+
+def one_trip_behind(u, w, n):
+    old = u * 1.0
+    for _ in checkpoint(range(n)):
+        new = 2.0 * u - old - 0.01 * np.roll(u, 1) * u
+        old = u
+        u = new
+    return np.sum(u * old)
+
+
+def in_a_structure(u, w, n):
+    p = (u, u * 2.0, {"a": u * 3.0})
+    for _ in checkpoint(range(n)):
+        p = (np.sin(p[1]), p[0] * p[2]["a"], {"a": p[0] + 0.1})
+    return np.sum(p[0] * p[1])
+
+
+def matrices(u, w, n):
+    a = np.outer(u, u)
+    for _ in checkpoint(range(n)):
+        a = 0.5 * a + 0.1 * (a @ w)
+        for k in range(len(u)):
+            a[k, k] = np.sin(a[k, k])
+    return np.sum(a**2)
+
+
+def longer_and_longer(u, w, n):
+    for _ in checkpoint(range(n)):
+        u = np.concatenate((u * 0.9, u[:1]))
+    return np.sum(u**2)
+
+
+def table(u, w, n):
+    small = np.array([0.3, 0.5, 0.9])
+    y = u[0]
+    for i in checkpoint(range(n)):
+        y = np.sin(y) * small[i % 3]
+    return y
+
+
+V, W = np.array([0.3, 0.8, 0.5]), np.array([[0.2, -0.4, 0.1], [0.3, 0.1, -0.2], [-0.5, 0.2, 0.4]])
+ANEW = [
+    made_anew, euler, runge_kutta, one_trip_behind, in_a_structure, matrices, longer_and_longer, table,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7])
+@pytest.mark.parametrize("f", ANEW)
+def test_arrays_made_anew_in_each_trip(uncompiled: None, f, n):
+    assert_gradient(f, (V, W, n), 0)
+
+
+def test_arrays_made_anew_compiled():
+    assert_gradient(runge_kutta, (V, W, 10), (0, 1))
+
+
+def test_memory_of_arrays_made_anew():
+    assert differentiate(euler).tape_report(V, W, 400).bytes <= 8 * 3 * (20 + 3 * 20 + 3)
+    assert differentiate(one_trip_behind).tape_report(V, W, 400).bytes <= 8 * 3 * (2 * 20 + 3 * 20 + 3)
+
+
+def largest_of_several(x, n):
+    s = 0.0
+    for i in range(n):
+        y = x
+        for _ in range(i):
+            y = math.sin(y) * x
+            if y > 0.9:
+                continue
+            s += y
+        x = x * 0.99
+    return s
+
+
+def test_tapes_of_an_inner_loop_are_as_long_as_the_longest():
+    tapes = differentiate(largest_of_several).tape_report(0.7, 100).tapes
+    assert sorted(tapes.values()) == [8 * 99, 8 * 99, 8 * 100]

@@ -160,11 +160,11 @@ def length_checks(function: Function) -> LengthChecks:
 
 
 def fails_unwritten(function: Function) -> bool:
-    """Whether nothing has been written when a check of lengths fails."""
+    """Whether nothing has been written, printed or drawn when a check of lengths fails."""
     written = False
     for op in function.body.ops:
         inner = list(ops_of(op))
-        written = written or any(within.primitive in IN_PLACE for within in inner)
+        written = written or any(within.primitive in (*IN_PLACE, "opaque") for within in inner)
         if written and any(map(is_length_check, inner)):
             return False
     return True

@@ -51,7 +51,7 @@ def zero_text(type: Type) -> str:
 
 
 def caster(type: Type, of: Type) -> str:
-    """What makes a number of one type of another; in Numba `int` leaves an unsigned one so, and `float` a single one."""
+    """What makes a number of one type of another; Numba's `int` leaves an unsigned one so, its `float` a single one."""
     if type == ty.int64 and ty.is_unsigned(of):
         return "np.int64"
     if type == ty.float64 and of == ty.float32:

@@ -20,6 +20,25 @@ from ..ir.walk import ops_within
 from .special import called_functions, modules_called
 
 Interval = tuple[int, int]
+# What texts call: no parameter may hide it.
+WRITTEN = {
+    *(
+        "abs",
+        "bool",
+        "complex",
+        "divmod",
+        "float",
+        "int",
+        "len",
+        "list",
+        "max",
+        "min",
+        "pow",
+        "print",
+        "range",
+    ),
+    *("round", "str", "tuple", "np", "math", "njit", "numba", "cuda", "grown"),
+}
 RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba", "cuda", "block_add", "warp_add"}
 
 
@@ -264,7 +283,7 @@ class Variables:
         taken = {*RESERVED, *called_functions(function), *modules}
         names: dict[Value, str] = {}
         for value in function.parameters:
-            is_free = value.name.isidentifier() and value.name not in {*names.values(), *modules}
+            is_free = value.name.isidentifier() and value.name not in {*names.values(), *modules, *WRITTEN}
             wish = clean(value.name) or "kept"
             names[self.find(value)] = value.name if is_free else claimed(wish, taken)
             taken.add(names[self.find(value)])

@@ -29,7 +29,7 @@ from ..analysis.threads import Threads, threads_that_fill
 from ..errors import UnsupportedConstruct
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, counts_trips, loop_body, loop_slots
-from ..ir.walk import exchanged, ops_within, rename, substitute, uses_in
+from ..ir.walk import exchanged, ops_of, ops_within, rename, substitute, uses_in
 from .arrays import counts_known, keeps_its_size
 from .fold import simplified
 
@@ -62,14 +62,22 @@ def replay_segments(function: Function) -> Function:
         )
         if reverse is None or not needs_trip(reverse, loop):
             continue
+        drawn = next((op for op in ops_of(loop) if op.primitive == "opaque" and op.results), None)
+        if drawn is not None:
+            raise UnsupportedConstruct(
+                "`checkpoint` of a loop that draws, or calls what is not read",
+                drawn.location or loop.location,
+                "its trips are made again, and the second call may give something else",
+                "an array of all draws, made before the loop",
+            )
         replayed = replay_trips(function, token, may_fail=True)
         if replayed is None:
             raise UnsupportedConstruct(
                 "`checkpoint` of this loop",
                 loop.location,
-                "its trips cannot be made again from what it carries: arrays made anew in it, "
-                "bounds that change, or something around it that is overwritten",
-                "arrays made before the loop and changed in place",
+                "its trips cannot be made again from what it carries: bounds that change, "
+                "or something around it that is overwritten",
+                "a copy of what is overwritten, made before the loop",
             )
         function = replayed
     return function
@@ -97,7 +105,7 @@ def replay_trips(function: Function, token: int, may_fail: bool = False) -> Func
             if needed is None:
                 return None
             tiles[array] = needed
-        elif not has_states(structure, array, loops):
+        elif not has_states(structure, array, loops) and not may_fail:
             return None
     swapping = [a for a in arrays if structure.is_mixed(a)]
     if not may_fail and not all(keeps_its_size(structure, a, loops[0]) for a in swapping):
@@ -172,12 +180,27 @@ def is_repeatable(op: Op, loop: Op, overwrites: Overwrites) -> bool:
         if loop in structure.home[structure.origin(array)] or overwrites.carried_array(loop, array):
             continue
         # An array from around that the loop only reads: what was read then must still be there.
+        if all(
+            is_over(store, loop, structure) for store in structure.stores.get(structure.storage(array), ())
+        ):
+            continue
         if op.primitive == "load":
             if not overwrites.survives(op, op.operands[1:], array):
                 return False
         elif structure.stores.get(structure.storage(array)):
             return False
     return True
+
+
+def is_over(store: Op, loop: Op, structure: Structure) -> bool:
+    """Whether a store has been made for the last time when a loop begins."""
+    one, other = (*structure.around[store], store), (*structure.around[loop], loop)
+    shared = next(
+        k for k, pair in enumerate(zip(one, (*other, None), strict=False)) if pair[0] is not pair[1]
+    )
+    if any(op.primitive in LOOPS for op in one[:shared]):
+        return False
+    return shared < len(other) and structure.place[one[shared]] < structure.place[other[shared]]
 
 
 def swaps_in(loop: Op, array: Value, structure: Structure) -> bool:

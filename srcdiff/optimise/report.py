@@ -55,7 +55,9 @@ def measured_loop(op: Op) -> tuple[Op, list[Value], list[str]]:
         return op, [], []
     parameters = [Value("", ty.int64) for _ in names]
     results = [Value("", ty.int64) for _ in names]
-    new_body = Block((*body.parameters, *parameters), tuple(ops), (*body.results, *sizes))
+    with Builder() as builder:  # each trip may allocate one: the largest counts
+        largest = [builder.emit("max", pair, ty.int64) for pair in zip(parameters, sizes, strict=True)]
+    new_body = Block((*body.parameters, *parameters), (*ops, *builder.ops), (*body.results, *largest))
     regions: tuple[Block, ...] = (new_body,)
     if op.primitive == "while":
         held = op.regions[0]

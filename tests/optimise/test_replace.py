@@ -1,4 +1,4 @@
-"""An array that a loop replaces is stored into only where nothing has the old one: the next trip may, under any name."""
+"""An array that a loop replaces is stored into only where nothing has the old one, as the next trip may."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Any
 from ..ir import types as ty
 from ..ir.core import Value
 from .changing_dicts import ChangingDicts
+from .declared import converted
 from .describe import describe
 from .library.structures import is_dict
 from .operators import BINARY
@@ -92,6 +93,9 @@ class Assignments(ChangingDicts):
 
     def bind_name(self, name: str, thing: Any) -> None:
         thing = self.settled(thing, name)
+        declared = self.frame.declared.get(name)
+        if declared is not None:
+            thing = converted(self, thing, declared, self.current_node)
         if isinstance(thing, (Enumerated, Zipped, Reversed, Nested)):
             self.refuse(f"{describe(thing)} kept in a variable", instead="use it in the `for` itself")
         self.suggest(name, thing)

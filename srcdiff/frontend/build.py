@@ -24,6 +24,7 @@ from ..primitives.custom import rules_of
 from .agreement import same
 from .captures import fetched
 from .custom import attempted, derived
+from .declared import read_as_declared
 from .describe import describe
 from .library.structures import joined_name, thing_of, with_results
 from .loop_statements import LoopStatements
@@ -328,8 +329,12 @@ def parse_once(source: FunctionSource, specs: Sequence[Any], reader: Reader) -> 
 def result_of(reader: Reader, source: FunctionSource, given: list[Any]) -> Any:
     """What the function returns, for what its arguments are."""
 
-    def body() -> Any:
+    def read(env: dict[str, Any]) -> Any:
+        reader.frame.env.update(env)
         return reader.body_of(source.tree)
+
+    def body() -> Any:
+        return read_as_declared(reader, source, dict(reader.frame.env), read, source.tree)
 
     rules = rules_of(source.function)
     if rules is None:

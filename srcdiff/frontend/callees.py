@@ -15,8 +15,10 @@ from typing import Any
 
 from ..errors import DifferentiationError, SourceUnavailable
 from ..ir import types as ty
+from ..ir.core import Value
 from ..ir.operators import current_builder
 from .canonicalise import RESULT, canonicalise, count_reads
+from .declared import read_as_declared
 from .describe import describe
 from .list_names import growing_names, shared_names
 from .opaque import Arguments, OpaqueCalls
@@ -70,7 +72,20 @@ class Callees(OpaqueCalls):
             )
         if source.kind == "guvectorize":
             return self.call_guvectorize(source, arguments, node)
-        return self.enter(source, self.bind(source, arguments, keywords, node), node)
+        bound = self.bind(source, arguments, keywords, node)
+        result = read_as_declared(self, source, bound, lambda env: self.enter(source, env, node), node)
+        return result if source.kind != "njit" or self.frame.numba_rules else self.given_back(result)
+
+    def given_back(self, result: Any) -> Any:
+        """What compiled code returns to Python, whose numbers have one size each."""
+        if type(result) is tuple:
+            return tuple(map(self.given_back, result))
+        if not isinstance(result, Value) or result in self.weak or result.is_constant:
+            return result
+        wide = ty.int64 if ty.is_integer(result.type) else ty.float64
+        if not (ty.is_integer(result.type) or ty.is_float(result.type)):
+            return result
+        return self.as_weak(current_builder().emit("cast", (result,), wide))
 
     def inline_local(
         self, function: LocalFunction, arguments: Arguments, keywords: dict[str, Any], node: ast.AST

@@ -45,6 +45,11 @@ class Frame:
         return self.source.numba_rules
 
     @property
+    def declared(self) -> dict[str, Any]:
+        """The types that Numba's `locals` declares of variables."""
+        return self.source.dispatcher.locals if self.source.dispatcher is not None else {}
+
+    @property
     def visible(self) -> dict[str, Any]:
         """What names stand for, those of the functions around this one too."""
         return {**(self.parent.visible if self.parent is not None else {}), **self.env}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from srcdiff import CheckError, check_grads, defjvp, defvjp, differentiate, implicit, stop_gradient
+from srcdiff import CheckError, check_grads, defjvp, defvjp, differentiate, grad, implicit, stop_gradient
 
 X = np.array([0.3, -1.1, 0.8])
 A = np.array([[1.0, 0.2, -0.3], [0.0, 1.5, 0.4], [0.7, -0.1, 0.9]])
@@ -113,6 +114,32 @@ def test_the_second_derivative_of_a_rule():
         CheckError, match=r"square, differentiated in forward mode: .*\n  x: 0 is computed, diff.* give 2 "
     ):
         check_grads(square, (3.0,))
+
+
+class Pair(NamedTuple):
+    a: float
+    b: np.ndarray
+
+
+def test_stop_gradient_of_structures():
+    def of_a_dict(p):
+        q = stop_gradient(p)
+        return q["a"] * p["a"] + np.sum(q["b"] * p["b"])
+
+    found = grad(of_a_dict)({"a": 3.0, "b": X})
+    assert found["a"] == 3.0
+    np.testing.assert_array_equal(found["b"], X)
+    found = grad(lambda p: stop_gradient((p, 2.0))[0].a * np.sum(p.b))(Pair(3.0, X))
+    assert found.a == 0.0
+    np.testing.assert_array_equal(found.b, np.full(3, 3.0))
+
+    def of_a_list(x):
+        squares = []
+        for v in x:
+            squares.append(v * v)
+        return stop_gradient(squares)[0] * x[0]
+
+    np.testing.assert_array_equal(grad(of_a_list)(X), [X[0] ** 2, 0.0, 0.0])
 
 
 def test_the_entry_of_the_result():

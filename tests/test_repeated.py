@@ -288,3 +288,17 @@ def test_what_may_have_been_written_when_a_check_fails() -> None:
     )
     assert fails_unwritten(early)
     assert not fails_unwritten(late)
+
+
+def draws_and_prints(x, b):
+    r = np.random.rand()
+    print("once")
+    return np.sum(x * b) * r
+
+
+def test_what_prints_and_draws_runs_once(capfd: pytest.CaptureFixture[str]) -> None:
+    f = differentiate(draws_and_prints)
+    x = np.ones(3)
+    for b in (x, x[:1], x, x[:1]):
+        f(x, b)
+        assert capfd.readouterr().out.count("once") == 1

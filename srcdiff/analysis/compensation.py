@@ -4,6 +4,7 @@
     c = (t - s) - y        # zero in exact arithmetic, the rounding error in floating point
 
     d = a * e - b * c      # zero where the products are equal, if both are rounded
+    r = sqrt(a * a - b)    # zero where b is a * a, rounded; the root of less than that is NaN
 
 Sums may be reordered by the compiler (that is what lets it vectorise them), except in a function that does the first.
 A product may be added to a sum before it is rounded, except in a function that does either.
@@ -36,7 +37,8 @@ def is_compensated(function: Function) -> bool:
 
 
 def cancels_products(function: Function) -> bool:
-    """Whether two products are added or subtracted, other than squares; in a product of complex numbers they are.
+    """Whether two products are added or subtracted, other than squares, as in a product of complex numbers, or the root
+    is taken of a difference of one.
 
     An element that a product was stored or added into is one: the compiler sees through memory.
     """
@@ -79,6 +81,9 @@ def cancels_products(function: Function) -> bool:
     def cancels(op: Op) -> bool:
         if op.primitive == "accum":
             return structure.storage(op.result) in stored and is_product(op.operands[-1])
+        if op.primitive == "sqrt":  # of what is zero, or below it, as the product is rounded
+            made = structure.maker.get(op.operands[0])
+            return made is not None and made.primitive == "sub" and any(map(is_product, made.operands))
         if op.primitive not in ("add", "sub") or not all(map(is_product, op.operands)):
             return False
         return op.primitive == "sub" or not all(map(is_square, op.operands))

@@ -95,6 +95,10 @@ def factorised(a):
     return np.sum(b)
 
 
+def rooted(x):
+    return np.sqrt(x[0] * x[0] - x[1])
+
+
 BOTH = {"reassoc", "contract"}
 
 
@@ -110,6 +114,7 @@ BOTH = {"reassoc", "contract"}
         (added_to_zero, {"reassoc"}),
         (subtracted_in_place, {"reassoc"}),
         (eliminated, {"reassoc"}),
+        (rooted, {"reassoc"}),
         (summed, BOTH),
         (norm, BOTH),
     ],

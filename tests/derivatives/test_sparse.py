@@ -460,3 +460,8 @@ def test_entries_in_compiled_code():
             TypingError, match=r"the sparse derivative of `stencil` in compiled code(.|\n)*entries"
         ):
             njit(wrong)(x)
+
+
+def test_of_no_elements() -> None:
+    assert sparse_jacobian(lambda x: x * np.sum(x))(np.zeros(0)).shape == (0, 0)
+    assert sparse_hessian(lambda x: np.sum(x**3))(np.zeros(0)).shape == (0, 0)

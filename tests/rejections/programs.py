@@ -383,6 +383,11 @@ def number_plus_text(x):
 
 
 @refused(1.5)
+def power_as_in_mathematics(x):
+    return x ^ 2
+
+
+@refused(1.5)
 def double_starred_call(x):
     options = (1.0, 2.0)
     return square_of(**options)

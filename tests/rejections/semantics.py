@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import enum
 import math
 
 import numpy as np
 
+from srcdiff import stop_gradient
 from tests.rejections.accepted import case
 
 V = np.array([0.5, -0.7, 1.3, 0.9])
@@ -520,3 +522,125 @@ def step_of_one_point(x):
 @case(1.3)
 def single_precision_of_a_constant(x):
     return x * float(np.float32(0.1))
+
+
+@case(V)
+def stop_gradient_then_written(x):
+    y = x * 1.0
+    z = stop_gradient(y)
+    y[0] = 5.0
+    return np.sum(z * x)
+
+
+@case(V)
+def stop_gradient_written(x):
+    z = stop_gradient(x)
+    z[0] = 5.0
+    return np.sum(z) + x[0]
+
+
+BIG, SIGNED = np.array([2**40], np.uint64), np.array([2**40 + 1])
+
+
+@case(1.3, BIG, SIGNED)
+def integers_with_and_without_sign(x, a, b):
+    return x * np.sum(a * b) + x * (a[0] - b[0]) + (a + b)[0] / 3
+
+
+@case(3.7, 1.3)
+def power_in_double_precision(x, y):
+    single = np.float32(x * 0.0 + 5.3)
+    return y * np.float_power(single, 2) + np.float64(single) ** 2
+
+
+@case(1.3, np.array([1, 3, 0, 2]))
+def floor_of_integers(x, k):
+    return x * (np.floor(k)[0] // 2 + np.ceil(k)[1] // 2 + np.trunc(k)[1] / 2)
+
+
+@case(V)
+def logarithms_of_sums_of_nothing(x):
+    nothing = np.logaddexp(-np.inf, x[2] - np.inf)
+    return np.logaddexp(x[0], nothing) + np.logaddexp2(x[1], nothing)
+
+
+@case(V, 3)
+def bound_by_an_argument_until_it_stays(x, n):
+    p = x
+    for _ in range(n):
+        new = x * p + x
+        if new[0] < -100.0:
+            break
+        p = new
+    return np.sum(new)
+
+
+@case(V)
+def many_sums_that_start_whole(x):
+    a = b = c = d = e = f = g = h = i = j = k = l = m = 0
+    for v in x:
+        a += v
+        b += v
+        c += v
+        d += v
+        e += v
+        f += v
+        g += v
+        h += v
+        i += v
+        j += v
+        k += v
+        l += v
+        m += v
+    return a + b + c + d + e + f + g + h + i + j + k + l + m
+
+
+@case(0.7, 5, 1.3, argnums=(0, 2))
+def parameters_named_like_functions(x, range, max):
+    s = 0.0
+    for i in np.arange(range):
+        s = math.sin(s + x) if s < max else s
+    return s * max
+
+
+def joined(x, w, b):
+    return x * w + b
+
+
+@case(1.3, 0.4, argnums=(0, 1))
+def arguments_from_a_dict(x, k):
+    p = {"w": x, "b": k}
+    return joined(2.0, **p) + joined(b=x, **{"x": k, "w": 3.0})
+
+
+@case(np.array([1.0, 2.0, 4.0]))
+def rows_of_numbers_and_arrays(x):
+    return np.linalg.det(np.array([[1.0, 1.0, 1.0], x, x * x]))
+
+
+@case(V, N)
+def a_guard_for_numbers(x, h):
+    if np.isscalar(h):
+        h = np.array([h])
+    return np.sum(np.dot(h, x[:3]))
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+@case(1.3, 2)
+def members_of_an_enumeration(x, k):
+    return x * Level.HIGH if k == Level.HIGH else x
+
+
+@case(N)
+def a_slice_broadcast(a):
+    wide, _ = np.broadcast_arrays(a[:, :1], a)
+    return np.sum(np.broadcast_to(a[:1], a.shape) * a * wide)
+
+
+@case(V, 0.3)
+def root_of_a_difference(x, y):
+    return math.sqrt(x[0] * x[0] - y * y + 1.0) + math.sqrt(x[2] * x[2] - 0.5)

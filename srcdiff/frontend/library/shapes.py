@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...ir.core import Value
 from ..agreement import same
 from ..texts import is_text
 from ..things import ArrayView, Elementwise, Scalar, Slice, is_number, is_scalar
@@ -192,7 +193,8 @@ def _broadcast_to(calls: Calls, array: Any, shape: Any) -> Any:
     for n, m in zip(calls.shape(a), shape[len(shape) - a.ndim :], strict=True):
         if not same(n, 1):
             message = "an array broadcast to another length (or of length 1, not known beforehand)"
-            calls.require(calls.scalar("eq", n, m), "ValueError", message)
+            one = isinstance(n, Value) and n in calls.at_most_one and not same(n, m)
+            calls.require(calls.scalar("eq", n, 1 if one else m), "ValueError", message)
     a = calls.steady(a)
     return rearranged(calls, a, shape, lambda i: calls.narrowed(a, i), view=True)
 

@@ -74,20 +74,23 @@ class Signature:
     def bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
         """The arguments in the order of the parameters, defaults and partial ones filled in."""
         source = self.source
-        if len(args) == len(self.names) and not keywords and not self.is_partial:
+        if len(args) == len(self.names) and not keywords and self.is_positional:
             return list(args)
         args = (*source.partial_args, *args)
         keywords = {**source.partial_keywords, **keywords}
-        if len(args) > len(self.names):
-            raise TypeError(f"{self.name}() takes {len(self.names)} arguments, {len(args)} were given")
-        bound = dict(zip(self.names, args, strict=False))
-        for name, value in keywords.items():
-            if name not in self.names or name in bound:
-                raise TypeError(f"{self.name}() got an unexpected or repeated argument '{name}'")
-            bound[name] = value
         function = source.function
         spec: ast.arguments = source.tree.args
         positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        if len(args) > len(positional):
+            raise TypeError(
+                f"{self.name}() takes {len(positional)} positional arguments, {len(args)} were given"
+            )
+        bound = dict(zip(self.names, args, strict=False))
+        by_name = self.names[len(spec.posonlyargs) :]
+        for name, value in keywords.items():
+            if name not in by_name or name in bound:
+                raise TypeError(f"{self.name}() got an unexpected or repeated argument '{name}'")
+            bound[name] = value
         defaults = function.__defaults__ or ()
         for name, value in zip(positional[len(positional) - len(defaults) :], defaults, strict=True):
             bound.setdefault(name, value)

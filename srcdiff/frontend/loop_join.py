@@ -60,6 +60,13 @@ def kind_of_thing(thing: Any) -> Any:
     return None
 
 
+def unlike(a: Type, b: Type) -> bool:
+    """Whether one is a number and the other an array, or they are different arrays, wherever their elements lie."""
+    if ty.is_array(a) and ty.is_array(b):
+        return not compatible_arrays(a, b)
+    return ty.is_array(a) or ty.is_array(b)
+
+
 def holds_arrays(thing: Any) -> bool:
     return isinstance(thing, ArrayView) or any(map(holds_arrays, parts_of(thing) or ()))
 
@@ -179,7 +186,7 @@ class LoopJoin:
         for name in self.parts.assigned:
             kind = self.widened.get((EARLY, name))
             found = None if kind is None or parts_of(kind) is not None else kind_of_thing(after.get(name))
-            if found is not None and (parts_of(found) is not None or ty.is_array(found) != ty.is_array(kind)):
+            if found is not None and (parts_of(found) is not None or unlike(found, kind)):
                 self.widened[EARLY, name] = found
                 raise Retry(self.widened)
 

@@ -10,7 +10,8 @@ that the next trip reads.
 
 from __future__ import annotations
 
-from typing import Any
+import ast
+from typing import Any, TypeGuard
 
 from ..ir import types as ty
 from ..ir.builder import zero
@@ -34,12 +35,21 @@ class Loops(Branches):
     def loop(self, parts: LoopParts) -> None:
         """Build a loop; again with wider types where what it carries turned out to need them."""
         widened: dict[Any, Type] = {}
+        rooms: dict[Any, Any] = {}
         for _ in range(ATTEMPTS):
             env, memory, depth = dict(self.frame.env), dict(self.memory), len(self.loops)
             times = [(made, dict(made.times)) for made in self.frame.lists.values()]
             for name in parts.assigned:
                 if (EARLY, name) in widened:
-                    self.frame.env[name] = self.room_for(widened[EARLY, name], name)
+                    kind = widened[EARLY, name]
+                    if name not in rooms or rooms[name][0] is not kind:
+                        before = set(self.memory)
+                        room = self.room_for(kind, name)
+                        new = {root: version for root, version in self.memory.items() if root not in before}
+                        rooms[name] = kind, room, new
+                    # The same one at each attempt, of which the one before may have shown something.
+                    _, self.frame.env[name], new = rooms[name]
+                    self.memory.update(new)
                     if not name.startswith("$"):
                         self.frame.env[name + FLAG] = False
             self.loops.append((self.frame, parts, set(self.frame.env), widened))
@@ -62,7 +72,7 @@ class Loops(Branches):
         """A name is read that an earlier trip of a loop may have bound: build that loop again, carrying it."""
         for frame, parts, bound, widened in self.loops:
             if frame is self.frame and name in parts.assigned and name not in bound:
-                kind = ty.float64 if thing is None else kind_of_thing(thing)
+                kind = self.first_guess(name) if thing is None else kind_of_thing(thing)
                 if kind is None:
                     self.refuse(
                         f"`{name}` is bound in one trip of a loop and read in a later one",
@@ -70,6 +80,13 @@ class Loops(Branches):
                     )
                 widened[EARLY, name] = kind
                 raise Retry(widened)
+
+    def first_guess(self, name: str) -> Type:
+        """What a name is taken for that is read before it is known what binds it: an array if it is stored into."""
+        if name not in self.frame.stores:
+            return ty.float64
+        places = [node.slice for node in ast.walk(self.frame.source.tree) if is_part_of(node, name)]
+        return ty.array(ty.float64, max(len(p.elts) if isinstance(p, ast.Tuple) else 1 for p in places))
 
     def room_for(self, kind: Any, name: str) -> Any:
         """Something of a kind that nobody reads: zeros, and arrays without elements."""
@@ -79,6 +96,11 @@ class Loops(Branches):
         if ty.is_array(kind):
             return whole_view(self.new_root(self.without_elements(kind, name)))
         return zero(kind)
+
+
+def is_part_of(node: ast.AST, name: str) -> TypeGuard[ast.Subscript]:
+    """Whether a node is `name[...]`."""
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == name
 
 
 __all__ = ["Loops"]

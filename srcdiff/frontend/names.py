@@ -139,6 +139,8 @@ class Names(Reductions):
         if isinstance(value, (bool, np.bool_, enum.Enum)):
             self.captures.statics.append((where, value))
             return self.lifted(value)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            self.refuse(f"`{name}`, an integer of more than 64 bits", "Numba has none", "a float", node=node)
         if isinstance(value, (int, float, complex, np.number)):
             if frozen:
                 type = ty.typeof(value)

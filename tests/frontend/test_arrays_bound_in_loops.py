@@ -204,3 +204,44 @@ def test_what_cannot_be_told() -> None:
         differentiate(alias).grad(X, 2)
     with pytest.raises(UnsupportedConstruct, match="an array is returned from inside a loop"):
         differentiate(sum_of_first_part).grad(X, 3)
+
+
+def made_in_the_first_trip(x, n):
+    r = np.zeros_like(x)
+    for k in range(n):
+        r[:] = np.sin(x) * (k + 1)
+        if k == 0:
+            t = r.copy()
+        else:
+            for i in range(len(x)):
+                t[i] = t[i] * r[i] + x[i]
+    return np.sum(t)
+
+
+def a_matrix_made_in_the_first_trip(x, n):
+    for k in range(n):
+        if k == 0:
+            t = np.outer(x, x)
+        else:
+            t[0, 1] += t[1, 2] * x[0]
+            t[1] *= 2.0
+    return np.sum(t**2)
+
+
+def integers_made_in_the_first_trip(x, n):
+    for k in range(n):
+        if k == 0:
+            t = np.zeros(3, np.int64)
+        t[k % 3] += k + 1
+    return np.sum(x[:3] * t)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+@pytest.mark.parametrize(
+    "function", [made_in_the_first_trip, a_matrix_made_in_the_first_trip, integers_made_in_the_first_trip]
+)
+def test_made_in_the_first_trip_and_stored_into(uncompiled: None, function: Any, n: int) -> None:
+    assert_gradient(function, (X, n))
+    for call in (function, differentiate(function).value_and_grad):
+        with pytest.raises(UnboundLocalError):
+            call(X, 0)

@@ -12,7 +12,8 @@
 
 from __future__ import annotations
 
-from types import FunctionType
+import enum
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,18 @@ from .things import CONSTANTS, Root
 from .trees import Tree, opened, part_of, parts_of, with_parts
 
 Where = tuple[str, Any, str]
+FROZEN_MODULES = ("math", "cmath", "numpy", "builtins")
+FROZEN_KINDS = (*FROZEN_MODULES, "numba", "srcdiff")  # where the classes are from whose objects do not change
+
+
+def is_frozen(owner: Any) -> bool:
+    """Whether what an object has under a name is the same at each call."""
+    if isinstance(owner, ModuleType):
+        return owner.__name__.split(".")[0] in FROZEN_MODULES
+    if isinstance(owner, (tuple, enum.Enum, enum.EnumMeta)):
+        return True
+    kind = owner if isinstance(owner, type) else type(owner)
+    return kind.__module__.split(".")[0] in FROZEN_KINDS and not isinstance(owner, FunctionType)
 
 
 class Captures:
@@ -107,4 +120,14 @@ def same_known(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and isinstance(a, (*CONSTANTS, Tree)) and a == b)
 
 
-__all__ = ["Captures", "Where", "cell_of", "fetched", "outline", "place", "same_known"]
+__all__ = [
+    "FROZEN_MODULES",
+    "Captures",
+    "Where",
+    "cell_of",
+    "fetched",
+    "is_frozen",
+    "outline",
+    "place",
+    "same_known",
+]

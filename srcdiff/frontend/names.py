@@ -23,26 +23,13 @@ from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Value
 from ..ir.operators import open_builders
-from .captures import Captures, Where, outline, place
+from .captures import Captures, Where, is_frozen, outline, place
 from .describe import describe
 from .library.structures import is_structure, joined_name, thing_of
 from .reductions import Reductions
 from .scope import FLAG, Frame, ReadAgain
 from .things import Length, Poison, Root, Static, whole_view
 from .trees import Tree, opened
-
-FROZEN_MODULES = ("math", "cmath", "numpy", "builtins")
-FROZEN_KINDS = (*FROZEN_MODULES, "numba", "srcdiff")  # where the classes are from whose objects do not change
-
-
-def is_frozen(owner: Any) -> bool:
-    """Whether what an object has under a name is the same at each call."""
-    if isinstance(owner, types.ModuleType):
-        return owner.__name__.split(".")[0] in FROZEN_MODULES
-    if isinstance(owner, (tuple, enum.Enum, enum.EnumMeta)):
-        return True
-    kind = owner if isinstance(owner, type) else type(owner)
-    return kind.__module__.split(".")[0] in FROZEN_KINDS and not isinstance(owner, types.FunctionType)
 
 
 class Names(Reductions):

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srcdiff import NotDifferentiable, UnsupportedConstruct, differentiate, grad, jvp, value_and_grad, vjp
+from srcdiff import (
+    AliasError,
+    NotDifferentiable,
+    UnsupportedConstruct,
+    differentiate,
+    grad,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 from tests.truth import assert_gradient
 
 X = np.array([0.3, -0.7, 0.9, 0.25])
@@ -172,6 +181,63 @@ def test_what_it_holds_is_read_at_each_call(uncompiled: None) -> None:
     model.w = np.arange(4, dtype=np.float32)
     model.flag = True
     holds()
+
+
+class Network:
+    def __init__(self, *parts: Any) -> None:
+        self.parts, self.functions = list(parts), [np.sin, np.tanh]
+
+    def loss(self, x):
+        s = 0.0
+        for part in self.parts:
+            s += part.value(x)
+        for function in self.functions:
+            s += np.sum(function(x))
+        return s
+
+
+def test_lists_of_objects_and_functions(uncompiled: None) -> None:
+    network = Network(Compared(2.0), Compared(np.arange(4.0)))
+    gradient = grad(network.loss)
+    for change in (
+        lambda: None,
+        lambda: setattr(network.parts[0], "factor", 10.0),
+        lambda: network.parts.__setitem__(1, Compared(0.5)),
+        lambda: network.parts.append(Compared(-1.0)),
+        lambda: network.functions.pop(),
+        lambda: network.functions.__setitem__(0, np.cos),
+    ):
+        change()
+        np.testing.assert_array_equal(gradient(X), grad(network.loss)(X))
+        assert_gradient(network.loss, (X,))
+
+
+class Twice:
+    def __init__(self) -> None:
+        self.a = self.b = np.zeros(4)
+        self.seen: list[float] = []
+        self.table = {"k": 1.0}
+
+    def aliased(self, x):
+        self.a[0] = x[0]
+        return np.sum(self.b * x)
+
+    def remembers(self, x):
+        self.seen.append(np.sum(x))
+        return np.sum(x)
+
+    def sets_an_item(self, x):
+        self.table["k"] = 2.0
+        return np.sum(x) * self.table["k"]
+
+
+def test_what_an_object_would_keep_is_refused(uncompiled: None) -> None:
+    with pytest.raises(AliasError, match="`a` is written, and shares its memory with `b`"):
+        grad(Twice().aliased)(X)
+    with pytest.raises(UnsupportedConstruct, match="append"):
+        grad(Twice().remembers)(X)
+    with pytest.raises(UnsupportedConstruct, match="writing into a dict"):
+        grad(Twice().sets_an_item)(X)
 
 
 def test_methods_that_are_replaced(uncompiled: None) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..captures import is_frozen
 from ..describe import describe
 from ..things import (
     Enumerated,
@@ -66,7 +67,9 @@ def is_structure(value: Any) -> bool:
         return False
     if dataclasses.is_dataclass(tree.kind):
         return True
-    return any(isinstance(part, np.ndarray) or is_structure(part) for part in tree.parts)
+    return any(
+        isinstance(part, np.ndarray) or is_structure(part) or not is_frozen(part) for part in tree.parts
+    )
 
 
 def thing_of(tree: Tree, parts: Iterable[Any]) -> Any:

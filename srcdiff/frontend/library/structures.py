@@ -68,7 +68,8 @@ def is_structure(value: Any) -> bool:
     if dataclasses.is_dataclass(tree.kind):
         return True
     return any(
-        isinstance(part, np.ndarray) or is_structure(part) or not is_frozen(part) for part in tree.parts
+        isinstance(part, np.ndarray) or is_structure(part) or callable(part) or not is_frozen(part)
+        for part in tree.parts
     )
 
 

@@ -21,24 +21,9 @@ from .special import called_functions, modules_called
 
 Interval = tuple[int, int]
 # What texts call: no parameter may hide it.
-WRITTEN = {
-    *(
-        "abs",
-        "bool",
-        "complex",
-        "divmod",
-        "float",
-        "int",
-        "len",
-        "list",
-        "max",
-        "min",
-        "pow",
-        "print",
-        "range",
-    ),
-    *("round", "str", "tuple", "np", "math", "njit", "numba", "cuda", "grown"),
-}
+TYPES = ("bool", "complex", "float", "int", "list", "str", "tuple")
+CALLED = ("abs", "divmod", "grown", "len", "max", "min", "njit", "pow", "print", "range", "round")
+WRITTEN = {*TYPES, *CALLED, "cuda", "math", "np", "numba"}
 RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math", "njit", "numba", "cuda", "block_add", "warp_add"}
 
 

@@ -71,6 +71,13 @@ class Signature:
     def is_partial(self) -> bool:
         return bool(self.source.partial_args or self.source.partial_keywords)
 
+    @property
+    def binds_an_object(self) -> bool:
+        """Whether what is bound is only the object of a method, of which nothing is passed on."""
+        source = self.source
+        bound = source.partial_args
+        return len(bound) == 1 and not source.partial_keywords and isinstance(self.spec(bound[0], ""), Static)
+
     def bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
         """The arguments in the order of the parameters, defaults and partial ones filled in."""
         source = self.source

@@ -254,7 +254,7 @@ class Compiled:
     def pass_on(self, specs: Specs, entry: Entry) -> None:
         """Let further calls with such arguments pass on their parts and what is captured, with no more Python than that
         takes."""
-        if self.signature.is_partial or is_interpreted():
+        if is_interpreted() or (self.signature.is_partial and not self.signature.binds_an_object):
             return
         if specs in self.looking:
             self.call_by(self.call)
@@ -268,8 +268,8 @@ class Compiled:
         around = function if isinstance(function, Around) else None
         compiled: Any = function if around is None else around.function
         directions = self.directions(specs)
-        form = (
-            tuple(map(structure_of, (*specs, *directions))),
+        form = (  # of what a call gives: the object of a method is known
+            tuple(map(structure_of, (*specs[len(self.signature.source.partial_args) :], *directions))),
             None if around is None else (around.written, around.structure),
             tuple(map(ty.single_axes, flat_leaves(specs))),
         )

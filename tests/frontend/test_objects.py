@@ -157,6 +157,26 @@ def test_compiled() -> None:
     assert jvp(MODEL.energy, (X,), (X,))[1] == pytest.approx(vjp(MODEL.energy, X)[1](1.0) @ X)
 
 
+def test_what_it_holds_is_passed_on() -> None:
+    """As above, by the short way that later calls go."""
+    one, other = Compared(2.0), Compared(3.0)
+    gradients = [grad(one.value), grad(other.value)]
+    for factors in (
+        (2.0, 3.0),
+        (4.0, 3.0),
+        (np.arange(4.0), 1.0),
+        (np.arange(4.0) + 1.0, np.float32(0.5)),
+        (1, 2),
+    ):
+        one.factor, other.factor = factors
+        for gradient, factor in zip(gradients, factors, strict=True):
+            for _ in range(2):
+                np.testing.assert_allclose(gradient(X), np.full(4, 1.0) * factor)
+    assert gradients[0](x=X).shape == (4,)
+    with pytest.raises(TypeError):
+        gradients[0](X, X)
+
+
 def test_what_it_holds_is_read_at_each_call(uncompiled: None) -> None:
     model = Model(4)
     gradient = grad(model.in_loops)

@@ -85,7 +85,10 @@ class Callees(OpaqueCalls):
         wide = ty.int64 if ty.is_integer(result.type) else ty.float64
         if not (ty.is_integer(result.type) or ty.is_float(result.type)):
             return result
-        return self.as_weak(current_builder().emit("cast", (result,), wide))
+        number = current_builder().emit("cast", (result,), wide)
+        if result in self.nonnegative:
+            self.nonnegative.add(number)
+        return self.as_weak(number)
 
     def inline_local(
         self, function: LocalFunction, arguments: Arguments, keywords: dict[str, Any], node: ast.AST

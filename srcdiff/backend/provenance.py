@@ -58,7 +58,7 @@ def provenance(
     these functions."""
     places = []
     for kind, owner, name in captured:
-        if kind == "code":  # in one of the files
+        if kind in ("code", "type"):  # in one of the files; of a place that is listed itself
             continue
         module = owner.__globals__.get("__name__") if kind == "global" else getattr(owner, "__name__", "")
         # A cell of a closure has no name by which another process could find it.

@@ -88,14 +88,15 @@ class Signature:
         function = source.function
         spec: ast.arguments = source.tree.args
         positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+        if len(args) > len(self.names):
+            raise TypeError(f"{self.name}() takes {len(self.names)} arguments, {len(args)} were given")
         if len(args) > len(positional):
             raise TypeError(
-                f"{self.name}() takes {len(positional)} positional arguments, {len(args)} were given"
+                f"{self.name}() takes {len(positional)} arguments by position, {len(args)} were given"
             )
         bound = dict(zip(self.names, args, strict=False))
-        by_name = self.names[len(spec.posonlyargs) :]
         for name, value in keywords.items():
-            if name not in by_name or name in bound:
+            if name not in self.names or name in bound:
                 raise TypeError(f"{self.name}() got an unexpected or repeated argument '{name}'")
             bound[name] = value
         defaults = function.__defaults__ or ()

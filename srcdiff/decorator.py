@@ -178,7 +178,7 @@ def differentiate(
 
     Parameters
     ----------
-    f : function, lambda, closure, `functools.partial` or Numba dispatcher
+    f : function, lambda, closure, method, object that is called, `functools.partial` or Numba dispatcher
     argnums : int, str or a sequence of those
         The parameters that `.grad` and `.value_and_grad` differentiate by; the first one by default.
     cache : bool

@@ -79,9 +79,9 @@ def read_source(obj: Any) -> FunctionSource:
     Parameters
     ----------
     obj : callable
-        A function, lambda, closure, `functools.partial`, an object made by Numba's `@njit`, `@vectorize` or
-        `@guvectorize`, or an object of ours. A function whose file is out of reach may carry its text (as
-        `carried_text` gives it) in an attribute `__srcdiff_source__`.
+        A function, lambda, closure, method, `functools.partial`, an object made by Numba's `@njit`, `@vectorize` or
+        `@guvectorize`, one of ours, or one with a `__call__` written in Python. A function whose file is out of reach
+        may carry its text (as `carried_text` gives it) in an attribute `__srcdiff_source__`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether two things are the same, and which type holds either of them."""
+"""Whether two things are the same, which type holds either of them, and of what kind one is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from ..ir import types as ty
 from ..ir.core import Value
 from ..ir.types import Type
-from .things import ArrayView, Axis, Static, is_number, number_type
-from .trees import Tree, alike, identities_of, parts_of
+from .things import ArrayView, Axis, Static, is_number, is_scalar, number_type
+from .trees import Tree, alike, identities_of, parts_of, with_parts
 
 
 def same(a: Any, b: Any) -> bool:
@@ -60,3 +60,28 @@ def join_array_types(a: Type, b: Type) -> Type:
 
 def compatible_arrays(a: Type, b: Type) -> bool:
     return bool(a.ndim == b.ndim and a.dtype == b.dtype)
+
+
+def kind_of_thing(thing: Any) -> Any:
+    """What to carry in the place of a thing that the first trip binds: its type, or a tuple of those of its parts; None
+    where nothing can be."""
+    if is_scalar(thing):
+        return thing.type if isinstance(thing, Value) else number_type(thing)
+    parts = parts_of(thing)
+    if parts is not None:
+        kinds = [kind_of_thing(part) for part in parts]
+        return None if any(kind is None for kind in kinds) else with_parts(thing, kinds)
+    if isinstance(thing, ArrayView) and thing.whole and not thing.root.is_list:
+        return thing.root.type
+    return None
+
+
+def unlike(a: Type, b: Type) -> bool:
+    """Whether one is a number and the other an array, or they are different arrays, wherever their elements lie."""
+    if ty.is_array(a) and ty.is_array(b):
+        return not compatible_arrays(a, b)
+    return ty.is_array(a) or ty.is_array(b)
+
+
+def holds_arrays(thing: Any) -> bool:
+    return isinstance(thing, ArrayView) or any(map(holds_arrays, parts_of(thing) or ()))

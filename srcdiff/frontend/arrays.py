@@ -263,10 +263,7 @@ class Arrays(Slices):
             self.refuse("an array of parts of different dimensions", instead="parts of one shape")
         for part in parts[1:]:
             for n, m in zip(inner, self.shape(part), strict=True):
-                if is_number(n) and is_number(m) and n != m:
-                    self.refuse("an array of parts of different lengths", instead="parts of one length")
-                if not same(n, m):
-                    self.require(self.scalar("eq", n, m), "ValueError", "parts of different lengths")
+                self.require_equal(n, m)
         type = dtype or functools.reduce(ty.promote, (self.dtype(part) for part in parts))
         view = self.allocate((len(parts), *inner), type)
         for k, part in enumerate(parts):

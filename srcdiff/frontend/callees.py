@@ -26,7 +26,7 @@ from .recursion import CallSites, Reading
 from .scope import Frame
 from .source import FunctionSource, read_source
 from .things import LocalFunction, Poison, Spread, Static, is_arraylike
-from .unwrap import call_of, is_of_library
+from .unwrap import call_of, is_of_library, package_of
 
 
 class Callees(OpaqueCalls):
@@ -278,7 +278,7 @@ def is_readable(target: Any) -> bool:
         return isinstance(target.__func__, types.FunctionType) and not is_of_library(target)
     return (
         isinstance(target, (types.FunctionType, functools.partial))
-        and (getattr(target, "__module__", "") or "").split(".")[0] != "numpy"
+        and package_of(target) != "numpy"
         or call_of(target) is not None
         or hasattr(target, "py_func")
         or hasattr(target, "_dispatcher")

@@ -25,17 +25,31 @@ from .trees import Tree, opened, part_of, parts_of, with_parts
 
 Where = tuple[str, Any, str]
 FROZEN_MODULES = ("math", "cmath", "numpy", "builtins")
-FROZEN_KINDS = (*FROZEN_MODULES, "numba", "srcdiff")  # where the classes are from whose objects do not change
+FROZEN_KINDS = (tuple, enum.Enum, enum.EnumMeta, np.finfo, np.iinfo, np.dtype)
+HELD = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    np.ndarray,
+    np.generic,
+)  # what objects of libraries may hold now and not later
 
 
 def is_frozen(owner: Any) -> bool:
-    """Whether what an object has under a name is the same at each call."""
+    """Whether what a module or an object has under a name is the same at each call."""
     if isinstance(owner, ModuleType):
         return owner.__name__.split(".")[0] in FROZEN_MODULES
-    if isinstance(owner, (tuple, enum.Enum, enum.EnumMeta)):
+    return isinstance(owner, FROZEN_KINDS)
+
+
+def is_of_user(owner: Any) -> bool:
+    """Whether an object or a class is not Python's, NumPy's, Numba's or ours, whose functions have meanings here."""
+    if isinstance(owner, ModuleType | FunctionType):
         return True
     kind = owner if isinstance(owner, type) else type(owner)
-    return kind.__module__.split(".")[0] in FROZEN_KINDS and not isinstance(owner, FunctionType)
+    return kind.__module__.split(".")[0] not in (*FROZEN_MODULES, "numba", "srcdiff")
 
 
 class Captures:
@@ -121,12 +135,13 @@ def same_known(a: Any, b: Any) -> bool:
 
 
 __all__ = [
-    "FROZEN_MODULES",
+    "HELD",
     "Captures",
     "Where",
     "cell_of",
     "fetched",
     "is_frozen",
+    "is_of_user",
     "outline",
     "place",
     "same_known",

@@ -30,12 +30,12 @@ def read_as_declared(
     if not declared:
         return read(env)
     names = [a.arg for a in (*source.tree.args.posonlyargs, *source.tree.args.args)]
-    fitting = (
-        s for s in declared if all(is_of(callees, env[n], t) for n, t in zip(names, s.args, strict=False))
-    )
-    found = next(fitting, declared[0])
-    exact = all(is_of(callees, env[n], t) for n, t in zip(names, found.args, strict=False))
-    if not exact and len(declared) > 1:
+
+    def fits(signature: Any) -> bool:
+        return all(is_of(callees, env[n], t) for n, t in zip(names, signature.args, strict=False))
+
+    found = next(filter(fits, declared), declared[0])
+    if len(declared) > 1 and not fits(found):
         callees.refuse(
             f"`{source.name}` for other types than it declares",
             "Numba would choose one of its signatures, and convert",

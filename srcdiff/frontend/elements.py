@@ -196,6 +196,14 @@ class Elements(Scalars):
             result.append(known)
         return tuple(result)
 
+    def require_equal(self, a: Length, b: Length) -> None:
+        """Lengths that must be equal, without one that is repeated."""
+        if is_number(a) and is_number(b):
+            if a != b:
+                self.refuse(f"shapes that do not fit: {a} and {b}", instead="arrays of one length")
+        elif not same(a, b):
+            self.require(self.scalar("eq", a, b), "ValueError", "arrays whose shapes do not fit")
+
     # --------------------------------------------------------------------------------------- loops
 
     def nest(self, shape: tuple[Length, ...], body: Callable[[Indices], None], indices: Indices = ()) -> None:

@@ -44,7 +44,7 @@ def apply_whole(calls: Calls, name: str, *things: Any) -> Any:
     for thing, axes in zip(things, row.operands, strict=True):
         for axis, n in zip(axes, calls.shape(thing), strict=True):
             if axis in lengths:
-                require_equal(calls, lengths[axis], n)
+                calls.require_equal(lengths[axis], n)
             lengths.setdefault(axis, n)
     if any("min" in axes for axes in row.results):
         lengths["min"] = calls.scalar("min", lengths["m"], lengths["n"])
@@ -53,14 +53,6 @@ def apply_whole(calls: Calls, name: str, *things: Any) -> Any:
         shape = tuple(lengths[axis] for axis in axes)
         results.append(whole_view(calls.new_root(value, shape)) if axes else value)
     return tuple(results) if len(results) > 1 else results[0]
-
-
-def require_equal(calls: Calls, a: Length, b: Length) -> None:
-    if is_number(a) and is_number(b):
-        if a != b:
-            calls.refuse(f"shapes that do not fit: {a} and {b}", instead="arrays of one length")
-    elif not same(a, b):
-        calls.require(calls.scalar("eq", a, b), "ValueError", "arrays whose shapes do not fit")
 
 
 def common_float(calls: Calls, things: Any) -> Type:
@@ -125,7 +117,7 @@ def down_columns(calls: Calls, matrix: Any) -> bool:
 def sum_of_columns(calls: Calls, matrix: ArrayView, vector: Any) -> ArrayView:
     """`matrix @ vector` as the sum of the columns that the vector weights, which lie together in memory."""
     n, m = calls.shape(matrix)
-    require_equal(calls, m, calls.shape(vector)[0])
+    calls.require_equal(m, calls.shape(vector)[0])
     result = calls.allocate((n,), ty.promote(calls.dtype(matrix), calls.dtype(vector)), "zeros")
 
     def add(k: Scalar) -> None:
@@ -144,7 +136,7 @@ def sum_of_columns(calls: Calls, matrix: ArrayView, vector: Any) -> ArrayView:
 def product_loops(calls: Calls, a: Any, b: Any) -> Any:
     """`a @ b` as loops over its elements."""
     na, nb = calls.shape(a), calls.shape(b)
-    require_equal(calls, na[-1], nb[0])
+    calls.require_equal(na[-1], nb[0])
     type = ty.promote(calls.dtype(a), calls.dtype(b))
 
     def at(indices: Indices) -> Scalar:

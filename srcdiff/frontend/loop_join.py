@@ -23,10 +23,18 @@ from ..ir.core import Block, Op, Value
 from ..ir.operators import current_builder
 from ..ir.types import Type
 from ..ir.walk import rename, substitute
-from .agreement import compatible_arrays, join_array_types, join_types, same
+from .agreement import (
+    compatible_arrays,
+    holds_arrays,
+    join_array_types,
+    join_types,
+    kind_of_thing,
+    same,
+    unlike,
+)
 from .describe import describe, said
 from .scope import FLAG, Scope
-from .things import ArrayView, Growing, Poison, Root, is_scalar, number_type, whole_view
+from .things import ArrayView, Growing, Poison, Root, is_scalar, whole_view
 from .trees import alike, joined_identities, parts_of, with_parts
 
 EARLY = "bound by an earlier trip"
@@ -44,31 +52,6 @@ class Retry(Exception):
 
 class Differs(Exception):
     """The first trip of a loop leaves in a name something of another kind than was there before."""
-
-
-def kind_of_thing(thing: Any) -> Any:
-    """What to carry in the place of a thing that the first trip binds: its type, or a tuple of those of its parts; None
-    where nothing can be."""
-    if is_scalar(thing):
-        return thing.type if isinstance(thing, Value) else number_type(thing)
-    parts = parts_of(thing)
-    if parts is not None:
-        kinds = [kind_of_thing(part) for part in parts]
-        return None if any(kind is None for kind in kinds) else with_parts(thing, kinds)
-    if isinstance(thing, ArrayView) and thing.whole and not thing.root.is_list:
-        return thing.root.type
-    return None
-
-
-def unlike(a: Type, b: Type) -> bool:
-    """Whether one is a number and the other an array, or they are different arrays, wherever their elements lie."""
-    if ty.is_array(a) and ty.is_array(b):
-        return not compatible_arrays(a, b)
-    return ty.is_array(a) or ty.is_array(b)
-
-
-def holds_arrays(thing: Any) -> bool:
-    return isinstance(thing, ArrayView) or any(map(holds_arrays, parts_of(thing) or ()))
 
 
 @dataclass(eq=False)

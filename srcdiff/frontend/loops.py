@@ -16,8 +16,9 @@ from typing import Any, TypeGuard
 from ..ir import types as ty
 from ..ir.builder import zero
 from ..ir.types import Type
+from .agreement import kind_of_thing
 from .branches import Branches
-from .loop_join import EARLY, LoopJoin, LoopParts, Retry, kind_of_thing
+from .loop_join import EARLY, LoopJoin, LoopParts, Retry
 from .scope import FLAG, Frame
 from .things import whole_view
 from .trees import parts_of, with_parts
@@ -35,21 +36,13 @@ class Loops(Branches):
     def loop(self, parts: LoopParts) -> None:
         """Build a loop; again with wider types where what it carries turned out to need them."""
         widened: dict[Any, Type] = {}
-        rooms: dict[Any, Any] = {}
+        rooms: dict[str, Any] = {}
         for _ in range(ATTEMPTS):
             env, memory, depth = dict(self.frame.env), dict(self.memory), len(self.loops)
             times = [(made, dict(made.times)) for made in self.frame.lists.values()]
             for name in parts.assigned:
                 if (EARLY, name) in widened:
-                    kind = widened[EARLY, name]
-                    if name not in rooms or rooms[name][0] is not kind:
-                        before = set(self.memory)
-                        room = self.room_for(kind, name)
-                        new = {root: version for root, version in self.memory.items() if root not in before}
-                        rooms[name] = kind, room, new
-                    # The same one at each attempt, of which the one before may have shown something.
-                    _, self.frame.env[name], new = rooms[name]
-                    self.memory.update(new)
+                    self.frame.env[name] = self.same_room(rooms, widened[EARLY, name], name)
                     if not name.startswith("$"):
                         self.frame.env[name + FLAG] = False
             self.loops.append((self.frame, parts, set(self.frame.env), widened))
@@ -87,6 +80,17 @@ class Loops(Branches):
             return ty.float64
         places = [node.slice for node in ast.walk(self.frame.source.tree) if is_part_of(node, name)]
         return ty.array(ty.float64, max(len(p.elts) if isinstance(p, ast.Tuple) else 1 for p in places))
+
+    def same_room(self, rooms: dict[str, Any], kind: Any, name: str) -> Any:
+        """What stands for a name before the loop, the same at each attempt: the one before may have shown something
+        of it."""
+        if name not in rooms or rooms[name][0] is not kind:
+            before = set(self.memory)
+            room = self.room_for(kind, name)
+            rooms[name] = kind, room, {root: self.memory[root] for root in self.memory if root not in before}
+        _, room, contents = rooms[name]
+        self.memory.update(contents)
+        return room
 
     def room_for(self, kind: Any, name: str) -> Any:
         """Something of a kind that nobody reads: zeros, and arrays without elements."""

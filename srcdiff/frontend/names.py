@@ -23,7 +23,7 @@ from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Value
 from ..ir.operators import open_builders
-from .captures import Captures, Where, is_frozen, outline, place
+from .captures import HELD, Captures, Where, is_frozen, is_of_user, outline, place
 from .describe import describe
 from .library.structures import is_structure, joined_name, thing_of
 from .reductions import Reductions
@@ -106,7 +106,7 @@ class Names(Reductions):
             problem = f"{describe(thing)} has no attribute `{name}`"
             self.refuse(problem, "Python would raise an error here", node=node)
         value = getattr(owner, name)
-        if is_frozen(owner):
+        if is_frozen(owner) or not (is_of_user(owner) or isinstance(value, HELD)):
             return self.lifted(value, node)
         if isinstance(value, types.MethodType):
             self.captures.statics.append((("method", owner, name), value.__func__))
@@ -230,8 +230,8 @@ class Names(Reductions):
         """A Python value that is known when the function is read, as a thing."""
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
-        if isinstance(value, enum.IntEnum):
-            return int(value)
+        if isinstance(value, enum.Enum) and isinstance(value, (int, float)):
+            return int(value) if isinstance(value, int) else float(value)
         if isinstance(value, (int, float, complex)) and not isinstance(value, np.generic):
             return value
         if isinstance(value, np.number):

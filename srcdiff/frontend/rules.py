@@ -23,7 +23,6 @@ from ..primitives.custom import Rule, RuledCall, Together
 from .build import Reader, named
 from .describe import describe
 from .library.structures import thing_of
-from .linalg import require_equal
 from .program import Program
 from .scope import Frame, ReadAgain
 from .source import location_of, read_source
@@ -261,7 +260,7 @@ class Reading:
                 found.append(reader.version(reader.allocate(reader.shape(like), dtype, fill="zeros").root))
                 return
             for a, b in zip(reader.shape(thing), reader.shape(like), strict=True):
-                require_equal(reader, a, b)
+                reader.require_equal(a, b)
             whole = isinstance(thing, ArrayView) and thing.whole and not thing.root.aliases
             if not whole or thing.root.type != ty.array(dtype, like.ndim):
                 thing = reader.materialise(thing, dtype)

@@ -93,13 +93,12 @@ def call_of(obj: Any) -> types.FunctionType | None:
 
 def is_of_library(obj: Any) -> bool:
     """Whether something is from one of the libraries whose objects have a meaning of their own here."""
-    return (getattr(obj, "__module__", "") or "").split(".")[0] in (
-        "numpy",
-        "numba",
-        "scipy",
-        "srcdiff",
-        "functools",
-    )
+    return package_of(obj) in ("numpy", "numba", "scipy", "srcdiff", "functools")
+
+
+def package_of(obj: Any) -> str:
+    """The package that something says it is from; empty if it says nothing."""
+    return (getattr(obj, "__module__", "") or "").split(".")[0]
 
 
 def plain_function(obj: Any) -> types.FunctionType | None:

@@ -439,10 +439,10 @@ class Checker:
                     return known
         array, axis = self.affine.length_of[symbol]
         held = anchor.latest.get(array, array)
-        if array not in anchor.latest and self.affine.swaps_alike(array, axis):
+        is_alone = self.structure.is_mixed(array) and not self.affine.swaps_alike(array, axis)
+        if array not in anchor.latest and not is_alone:
             storage = self.structure.storage(array)
-            alike = (v for first, v in anchor.latest.items() if self.structure.storage(first) is storage)
-            held = next(alike, array)
+            held = next(v for first, v in anchor.latest.items() if self.structure.storage(first) is storage)
         return builder.emit("shape", (held,), ty.int64, {"axis": axis})
 
     def last_index(self, builder: Builder, loop: Op, anchor: Anchor) -> Value:

@@ -42,7 +42,7 @@ def stop_gradient(x: Any) -> Any:
 
     Parameters
     ----------
-    x : number, array, tuple, list, dict, named tuple or dataclass, nested
+    x : number, array, tuple, dict, named tuple, dataclass or list of arrays, nested
 
     Returns
     -------

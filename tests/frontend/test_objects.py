@@ -6,6 +6,7 @@ import pickle
 import types
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -230,6 +231,28 @@ def test_lists_of_objects_and_functions(uncompiled: None) -> None:
         change()
         np.testing.assert_array_equal(gradient(X), grad(network.loss)(X))
         assert_gradient(network.loss, (X,))
+
+
+@numba.experimental.jitclass([("a", numba.float64), ("flag", numba.boolean), ("w", numba.float64[:])])
+class Jitted:
+    def __init__(self, a):
+        self.a = a
+        self.flag = True
+        self.w = np.ones(4)
+
+
+def test_objects_of_compiled_classes_and_of_numpy(uncompiled: None) -> None:
+    jitted, polynomial = Jitted(2.0), np.poly1d([1.0, 2.0])
+    gradient = grad(lambda x: np.sum(jitted.w * x) * jitted.a if jitted.flag else np.sum(x))
+    np.testing.assert_array_equal(gradient(X), np.full(4, 2.0))
+    jitted.a, jitted.w = 5.0, np.arange(4.0)
+    np.testing.assert_array_equal(gradient(X), 5.0 * np.arange(4.0))
+    jitted.flag = False
+    np.testing.assert_array_equal(gradient(X), np.ones(4))
+    gradient = grad(lambda x: x * polynomial.coeffs[0] * polynomial.order)
+    assert gradient(1.0) == 1.0
+    polynomial.coeffs[0] = 3.0
+    assert gradient(1.0) == 3.0
 
 
 class Twice:

@@ -539,6 +539,24 @@ def stop_gradient_written(x):
     return np.sum(z) + x[0]
 
 
+@case(V)
+def stop_gradient_of_a_list_that_grows(x):
+    squares = []
+    for v in x:
+        squares.append(v * v)
+    q = stop_gradient(squares)
+    squares.append(5.0)
+    return len(q) * x[1]
+
+
+@case(V)
+def stop_gradient_of_a_view_then_written(x):
+    y = x * 1.0
+    q = stop_gradient(np.broadcast_to(y, (2, 4)))
+    y[0] = 5.0
+    return q[0, 0] * x[1]
+
+
 BIG, SIGNED = np.array([2**40], np.uint64), np.array([2**40 + 1])
 
 
@@ -630,9 +648,17 @@ class Level(enum.IntEnum):
     HIGH = 2
 
 
+class Flag(enum.IntFlag):
+    READ = 4
+
+
+class Share(float, enum.Enum):
+    HALF = 0.5
+
+
 @case(1.3, 2)
 def members_of_an_enumeration(x, k):
-    return x * Level.HIGH if k == Level.HIGH else x
+    return x * Level.HIGH * Flag.READ * Share.HALF if k == Level.HIGH else x
 
 
 @case(N)

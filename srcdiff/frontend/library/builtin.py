@@ -6,6 +6,7 @@ for k, x in enumerate(xs)    ->    Enumerated(xs, 0)
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import itertools
 import math
@@ -26,6 +27,7 @@ from ..things import (
     Elementwise,
     Enumerated,
     Formatted,
+    Growing,
     ListItems,
     Nested,
     Range,
@@ -363,13 +365,20 @@ def classes_of(calls: Calls, thing: Any, of: str) -> tuple[type, ...]:
 
 def stopped(calls: Calls, thing: Any) -> Any:
     """`stop_gradient`: of a structure that of each part; integers have no derivative anyway."""
+    may_grow = isinstance(thing, ListItems) and calls.frame.grows
+    if may_grow or isinstance(thing, Growing) or (is_arraylike(thing) and is_list(thing)):
+        calls.refuse(
+            "`stop_gradient` of a list of numbers, or of one that may grow",
+            "it is the same list, and would see what becomes of it",
+            "an array of it: `np.array(...)`",
+        )
     parts = parts_of(thing)
     if parts is not None:
         return with_parts(thing, [stopped(calls, part) for part in parts])
     if is_arraylike(thing):
         found = calls.elementwise(lambda x: stopped(calls, x), thing)
         if not isinstance(thing, ArrayView):
-            return found
+            return dataclasses.replace(found, shares=thing.shares)
         made = calls.materialise(found)
         made.root.may_be(thing.root)
         made.root.in_place_of = "what `stop_gradient` gives is written, which is the array itself"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..captures import is_frozen
+from ..captures import is_of_user
 from ..describe import describe
 from ..things import (
     Enumerated,
@@ -68,7 +68,7 @@ def is_structure(value: Any) -> bool:
     if dataclasses.is_dataclass(tree.kind):
         return True
     return any(
-        isinstance(part, np.ndarray) or is_structure(part) or callable(part) or not is_frozen(part)
+        isinstance(part, np.ndarray) or is_structure(part) or callable(part) or is_of_user(part)
         for part in tree.parts
     )
 

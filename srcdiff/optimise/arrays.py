@@ -18,6 +18,7 @@ that grows, one trip's behind those of the other, and the lengths and where each
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -192,13 +193,34 @@ def loops_around(structure: Structure, value: Value) -> list[Op]:
 def is_better_whole(sources: Sources, value: Value, array: Value) -> bool:
     """Whether the numbers themselves would be more, or would need a tape that grows."""
     loops = sources.tape_loops(value)
-    if not loops or None in [
-        Lengths(sources.structure, loops[0]).of(array, k) for k in range(array.type.ndim)
-    ]:
+    if not loops or not size_is_known(sources.structure, array, loops[0]):
         return False
-    outside = [op for op in loops if op in sources.structure.home[array]]
     known = counts_known(sources.structure, loops, sources.closed_loops(value)[0])
-    return len(loops) - len(outside) > array.type.ndim or not known
+    return array in sources.choices.whole or axes_within(sources, loops, array) > array.type.ndim or not known
+
+
+def axes_within(sources: Sources, loops: Sequence[Op], array: Value) -> int:
+    """The axes that a tape over these loops has for one array."""
+    return sum(op not in sources.structure.home[array] for op in loops)
+
+
+def size_is_known(structure: Structure, array: Value, loop: Op) -> bool:
+    return recorded_lengths(structure, array, loop)[0] is not None
+
+
+def read_in_several_places(sources: Sources) -> set[Value]:
+    """The arrays of which several tapes hold as many numbers as they have elements."""
+    tapes = Counter(
+        array
+        for value in sources.plan.used
+        if not ty.is_array(value.type)
+        for array, _ in elements_that_are(sources, value)
+        if made_whole(sources.structure, array)
+        and (loops := sources.plan.tapes[value].loops)
+        and size_is_known(sources.structure, array, loops[0])
+        and axes_within(sources, loops, array) >= array.type.ndim
+    )
+    return {array for array, count in tapes.items() if count > 1}
 
 
 def yielded_to(sources: Sources, value: Value) -> tuple[Value, Value] | None:
@@ -429,6 +451,7 @@ __all__ = [
     "array_source",
     "bounds_before",
     "emitted_length",
+    "read_in_several_places",
     "recorded_element",
     "recorded_lengths",
     "require_lengths",

@@ -34,8 +34,9 @@ from ..ir.core import (
     written_in_place,
 )
 from ..ir.walk import ops_within, same, shared
-from ..primitives import ARRAYS, REGISTRY
+from ..primitives import REGISTRY
 from ..primitives.record import number
+from .lengths import from_original, from_sources, known_length
 
 PURE_MEMORY = {"load", "shape", "cast", "stop_gradient"}
 COMMUTE = {"add", "mul"}
@@ -276,7 +277,7 @@ class Folder:
     def canonical(self, op: Op) -> Op:
         """Signs outwards: `a + -b` as `a - b`, `a * -1.0` as `-a`; `n - 1 - 1` as `n - 2`."""
         if op.primitive == "shape":
-            return self.traced(op) if self.ideal else self.of_original(op)
+            return from_sources(op, self.made) if self.ideal else from_original(op, self.made, self.read_only)
         if op.primitive == "mul" and (ty.is_float(op.result.type) or op.result.type == ty.int64):
             for x, other in (op.operands, op.operands[::-1]):
                 if is_number(other, -1) and x.type == op.result.type:
@@ -330,35 +331,12 @@ class Folder:
         moved = constant(abs(shift), ty.int64)
         return replace(op, primitive="add" if shift > 0 else "sub", operands=(base, moved))
 
-    def of_original(self, op: Op) -> Op:
-        """The length of the argument that an array is a copy of."""
-        made = self.made.get(op.operands[0])
-        if made is None or made.primitive != "copy" or made.operands[0] not in self.read_only:
-            return op
-        return replace(op, operands=made.operands)
-
     @functools.cached_property
     def read_only(self) -> set[Value]:
         """The parameters that nothing is stored into."""
         carried_on = (v for op in ops_within(self.function.body) if op.regions for v in carried(op))
         stored = (v for op in ops_within(self.function.body) for v, _ in written_in_place(op))
         return set(self.function.body.parameters).difference(carried_on, stored)
-
-    def traced(self, op: Op) -> Op:
-        """The length of what a whole array was computed from, which was there before."""
-        (array,) = op.operands
-        made = self.made.get(array)
-        if made is not None and made.primitive == "zeros_like":
-            return self.traced(replace(op, operands=made.operands))
-        if made is not None and made.primitive in ARRAYS:
-            transposed = made.attributes.get("transposed", "")
-            sources = ARRAYS[made.primitive].source_of(
-                made.results.index(array), op.attributes["axis"], transposed
-            )
-            if len(sources) == 1:
-                ((operand, axis),) = sources
-                return self.traced(replace(op, operands=(made.operands[operand],), attributes={"axis": axis}))
-        return op
 
     def negated(self, value: Value) -> Value | None:
         made = self.made.get(value)
@@ -397,7 +375,7 @@ class Folder:
             case "load":
                 return self.stored(op)
             case "shape":
-                return self.length(op)
+                return known_length(op, self.made)
             case "eq" | "le" | "ge" if x is op.operands[1] and ty.is_integer(x.type):
                 return constant(True, ty.boolean)
             case "ne" | "lt" | "gt" if x is op.operands[1] and ty.is_integer(x.type):
@@ -481,21 +459,6 @@ class Folder:
             made.primitive == "shape"
             or (made.primitive == "max" and any(is_number(x, 0) for x in made.operands))
         )
-
-    def length(self, op: Op) -> Value | None:
-        """The length of an array is that of the array it was made from."""
-        array = op.operands[0]
-        made = self.made.get(array)
-        if made is None:
-            return None
-        if made.primitive == "alloc":
-            axis: int = op.attributes["axis"]
-            return made.operands[axis]
-        if made.primitive == "custom":
-            return self.length(replace(op, operands=(made.operands[made.results.index(array)],)))
-        if made.primitive in ("zeros_like", "empty_like"):
-            return self.length(replace(op, operands=made.operands))
-        return None
 
 
 def simplified_adjoint(function: Function) -> Function:

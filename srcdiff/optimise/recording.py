@@ -37,11 +37,13 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Choices:
-    """What a walk goes by: the tapes of the walk `before`, what is recorded `instead` of other values, whether states
-    are recorded, and the cost up to which a value is computed again."""
+    """What a walk goes by: the tapes of the walk `before`, what is recorded `instead` of other values, the arrays that
+    are recorded `whole` instead of their elements, whether states are recorded, and the cost up to which a value is
+    computed again."""
 
     before: Plan
     instead: Mapping[Value, Value]
+    whole: frozenset[Value]
     states: bool
     cheap: int
 

@@ -27,6 +27,7 @@ from ..analysis.affine import is_clipped
 from ..analysis.overwrites import Overwrites
 from ..analysis.structure import Structure, find_structure
 from ..ir.core import Function, Value
+from .arrays import read_in_several_places
 from .dce import eliminate_dead
 from .estimate import CHEAP, estimate
 from .placement import Placer
@@ -74,14 +75,16 @@ def settled(function: Function, states: bool, cheap: int) -> Function:
     overwrites = Overwrites(find_structure(function.body))
     plan = Plan()
     instead: dict[Value, Value] = {}
+    whole: frozenset[Value] = frozenset()
     for _ in range(6):
-        placer = Placer(overwrites, Choices(plan, instead, states, cheap))
+        placer = Placer(overwrites, Choices(plan, instead, whole, states, cheap))
         body = placer.run(function.body)
         settled = placer.plan.used == plan.used
         plan = placer.plan
         if settled:
             break
         instead = {**instead, **better_leaves(plan.used, placer.leaf, overwrites.structure)}
+        whole |= read_in_several_places(placer)
     plan.tapes = {value: tape for value, tape in plan.tapes.items() if value in plan.used}
     body = Recorder(plan, overwrites.structure, placer.original).block(body)
     return eliminate_dead(replace(function, body=body))

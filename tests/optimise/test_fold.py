@@ -31,3 +31,12 @@ def test_a_cast_wraps_around() -> None:
     body = simplified(Function("f", builder.block((), (result, other)))).body
     assert body.results[0].constant == 44
     assert [op.primitive for op in body.ops] == ["cast"]  # what NaN becomes is not ours to say
+
+
+def test_lengths_of_an_array_that_loops_fill_are_those_it_was_made_with() -> None:
+    function = parse_ir(
+        "f(n: i64) {\n  x = alloc fill='zeros' 4 n\n"
+        "  x.3 = for 0 n 1 x { (i x.1)\n    x.2 = store x.1 0 i 1.0\n    yield x.2\n  }\n"
+        "  m = shape axis=1 x.3\n  return m\n}"
+    )
+    assert print_function(simplified(function)).endswith("return n\n")

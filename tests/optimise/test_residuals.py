@@ -83,7 +83,22 @@ def gradient_of(f: Callable[..., Any]) -> tuple[str, Any]:
     return text, names[f"{f.__name__}_grad"](*(a.copy() for a in ARGS))[1]
 
 
-@pytest.mark.parametrize("f", [systems, overwritten_in_the_trip, changed_by_the_inner_loop])
+def filtered(a, b):
+    """A matrix of each trip that several products read, as written and transposed."""
+    p = a.copy()
+    total = 0.0
+    for t in range(b.shape[1]):
+        h = np.zeros((2, 3))
+        h[0, 0] = np.sin(b[0, t])
+        h[1, 2] = b[1, t] * b[2, t]
+        s = h @ p @ h.T
+        k = p @ h.T @ np.linalg.inv(s + np.eye(2))
+        p = p - k @ h @ p
+        total += np.sum(s * s)
+    return total
+
+
+@pytest.mark.parametrize("f", [systems, overwritten_in_the_trip, changed_by_the_inner_loop, filtered])
 def test_gradient(f: Callable[..., Any]) -> None:
     _, got = gradient_of(f)
     want, error = true_gradient(f, ARGS, (0, 1))
@@ -95,3 +110,8 @@ def test_a_matrix_that_the_trip_does_not_overwrite_needs_no_tape() -> None:
     text, _ = gradient_of(systems)
     assert "lu_tape" not in text
     assert "x_tape = np.empty((n, m))" in text and "x_tape2" not in text
+
+
+def test_an_array_that_several_places_read_is_recorded_once() -> None:
+    tapes = differentiate(filtered, argnums=(0, 1)).tape_report(*ARGS).tapes
+    assert [name for name in tapes if name.startswith("h_tape")] == ["h_tape"]

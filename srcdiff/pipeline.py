@@ -58,6 +58,7 @@ from .optimise.outer_products import write_outer_products
 from .optimise.part import part_updates
 from .optimise.planar import split_complex
 from .optimise.positions import name_positions
+from .optimise.peel import peel_loops
 from .optimise.postpone import postpone_trips
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums
@@ -194,6 +195,7 @@ DROP: list[Stage] = [
     (NEEDED, "rules", drop_rules),
     (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
 ]
+PEEL: Stage = (OPTIONAL, "peel", lambda f: simplified(peel_loops(f)))
 TUNE: list[Stage] = [  # how loops run, whatever they compute
     (OPTIONAL, "outer products", write_outer_products),
     (OPTIONAL, "part", lambda f: simplified(part_updates(f))),
@@ -213,6 +215,7 @@ FINISH: list[Stage] = [
     (OPTIONAL, "assign", assign_first),
     (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
     (OPTIONAL, "maps", lambda f: simplified(sum_before_maps(f))),
+    PEEL,
     (OPTIONAL, "reorder", reorder_loops),
     (OPTIONAL, "stencils", gather_stencils),
     (OPTIONAL, "assign collected", assign_first),
@@ -282,7 +285,7 @@ def primal(program: Program, optimise: bool = True, hook: Hook = no_hook) -> Fun
     if not optimise:
         return function
     deepest: Stage = (OPTIONAL, "unsigned", lambda f: unsigned_indices(f, DEEPEST))
-    tune = [deepest if stage[1] == "unsigned" else stage for stage in TUNE]
+    tune = [PEEL, *(deepest if stage[1] == "unsigned" else stage for stage in TUNE)]
     return run(tune, drop_attachments(run(FUSE, function, True, hook)), True, hook)
 
 

@@ -144,8 +144,7 @@ class Affine:
     def made_length(self, array: Value, axis: int) -> Linear:
         """The length that an array was made with."""
         made = self.structure.maker.get(array)
-        stores = self.structure.stores.get(self.structure.storage(array), ())
-        if any(store.primitive == "ensure" for store in stores):
+        if self.structure.grows(array):
             return self.symbol(array, axis)
         if made is not None and made.primitive == "alloc":
             return self.form(made.operands[axis])

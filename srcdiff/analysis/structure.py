@@ -51,6 +51,10 @@ class Structure:
     def is_mixed(self, version: Value) -> bool:
         return self.storage(version) in self.mixed
 
+    def grows(self, version: Value) -> bool:
+        """Whether an array is exchanged for a longer one where it is full."""
+        return any(store.primitive == "ensure" for store in self.stores.get(self.storage(version), ()))
+
     def is_in_shared_memory(self, version: Value) -> bool:
         """Whether other threads may store into an array."""
         made = self.maker.get(self.origin(version))
@@ -146,10 +150,10 @@ def find_structure(function_body: Block) -> Structure:
 
 
 def has_states(s: Structure, array: Value, loops: Sequence[Op]) -> bool:
-    """Whether what an array holds at the start of each trip of nested loops can be recorded: it is of one thread, made
-    before them, and so is what it may swap with."""
+    """Whether what an array holds at the start of each trip of nested loops can be recorded: it is of one thread and
+    of one size, made before them, and so is what it may swap with."""
     sources = s.sources(array)
-    return not any(loops[0] in s.home[source] or s.is_in_shared_memory(source) for source in sources)
+    return not s.grows(array) and not any(loops[0] in s.home[source] or s.is_in_shared_memory(source) for source in sources)
 
 
 def induction(structure: Structure, value: Value) -> tuple[Op, Value, int] | None:

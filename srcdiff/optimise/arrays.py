@@ -282,6 +282,8 @@ class Lengths:
         s = self.structure
         if self.loop not in s.home[array]:
             return ("shape", array, axis)
+        if s.grows(array):
+            return None
         if (array, axis) in self.assumed:
             return self.assumed[array, axis]
         made = s.maker[array]

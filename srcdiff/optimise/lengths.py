@@ -34,7 +34,7 @@ def known_length(op: Op, made: Mapping[Value, Op]) -> Value | None:
 def first_version(array: Value, made: Mapping[Value, Op]) -> Value:
     """The array before all that is stored into it, also by loops, as far as it is the same one."""
     while (op := made.get(array)) is not None:
-        if op.primitive in IN_PLACE:
+        if op.primitive in IN_PLACE and op.primitive != "ensure":
             array = op.operands[0]
         elif op.primitive in ("for", "while"):
             initial, parameter, yielded, _ = next(slot for slot in loop_slots(op) if slot[3] is array)

@@ -182,10 +182,12 @@ class Placer(Sources):
             self.builder.append(replace(op, operands=(held,)))
             return
         origin = self.structure.origin(array)
-        if origin in self.scope and not work:
+        if self.structure.grows(array):
+            lengths = tuple(self.length_of(array, axis) for axis in range(array.type.ndim))
+        elif origin in self.scope and not work:
             self.builder.append(replace(op, operands=(origin,)))
             return
-        if made is not None and made.primitive == "alloc":
+        elif made is not None and made.primitive == "alloc":
             lengths = tuple(self.supplied(n) for n in made.operands)
         elif made is not None and made.primitive == "copy":
             self.zeros_like(replace(op, operands=made.operands))

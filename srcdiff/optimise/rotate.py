@@ -64,6 +64,7 @@ class Window:
     An element is of age 0 in the trip that touches it first, and one older in each trip after that.
 
     `start` : the version of the array that the loop carries.
+    `name` : that of the array, unless it swaps with others: then the text may give it the name of one of those.
     `axis` : the one along which the elements move.
     `moves` : 1 or -1, how far they do in a trip.
     `shared` : the linear form of the index at that axis, less its constant.
@@ -72,6 +73,7 @@ class Window:
     """
 
     start: Value
+    name: str
     axis: int
     moves: int
     shared: Linear
@@ -147,9 +149,10 @@ class Trip:
     def windows(self, start: Value, end: Value) -> list[Window]:
         """The windows of one array that can be carried."""
         accesses = accesses_of(self.body, start, end)
-        if not accesses or self.affine.structure.is_mixed(start):
+        if not accesses:
             return []
         windows: dict[object, Window] = {}
+        name = "" if self.affine.structure.is_mixed(start) else start.name
         for op in accesses:
             place = self.moving(op)
             if place is not None:
@@ -157,7 +160,8 @@ class Trip:
                 fixed = tuple(unordered(self.form(i)) for k, i in enumerate(indices_of(op)) if k != axis)
                 moves = self.forward * shared.coefficient(self.index)
                 window = windows.setdefault(
-                    (axis, fixed, unordered(shared)), Window(start, axis, moves, shared, self.in_reverse)
+                    (axis, fixed, unordered(shared)),
+                    Window(start, name, axis, moves, shared, self.in_reverse),
                 )
                 window.offset[op] = self.form(indices_of(op)[axis]).constant
         return [window for window in windows.values() if self.can_carry(window, accesses)]
@@ -299,10 +303,10 @@ def slot_name(window: Window, age: int) -> str:
     for op, at in window.offset.items():
         if at == offset and op.primitive == "load" and op.result.name:
             return op.result.name
-    if not window.start.name:
+    if not window.name:
         return ""
     place = "here" if offset == 0 else "next" if offset > 0 else "previous"
-    return f"{window.start.name}_{place}"
+    return f"{window.name}_{place}"
 
 
 def edges(loop: Op) -> tuple[tuple[Value, int], tuple[Value, int]]:

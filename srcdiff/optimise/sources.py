@@ -242,6 +242,8 @@ class Sources(Recording):
         if maker.attributes.get("computed"):  # the other operand was made of the same
             return self.source(maker.operands[0], may_record=False, budget=budget)
         if maker.primitive == "shape":
+            if self.structure.grows(maker.operands[0]):
+                return None
             held = self.holder(maker.operands[0])
             origin = self.structure.origin(maker.operands[0])
             array = held or (origin if origin in self.scope else None)
@@ -299,6 +301,8 @@ class Sources(Recording):
 
     def length_of(self, array: Value, axis: int) -> Value:
         """The length along an axis of an array that is not in scope any more."""
+        if self.structure.grows(array) and not self.is_held(array):
+            return self.supplied(self.shape_of(array, axis))
         origin = self.structure.origin(array)
         held = next((v for v in (self.holder(array), origin) if v is not None and self.is_held(v)), None)
         if held is not None:

@@ -5,7 +5,8 @@
                                              q[k] += c[j, k] * s
 
 A negative index counts from the end. LLVM vectorises a loop only if it can show that no index does, which it does not
-see in a range that starts at a variable, nor in `i + r` where `i` goes down; here it is proven, and said by the type.
+see in a range that starts at a variable, nor in `i + r` where `i` goes down, nor in `i - 1` under a condition that the
+loop makes a trip; here it is proven, and said by the type.
 A place on a tape is made of numbers of trips, which are none. Reads: structure, affine forms, ranges.
 """
 
@@ -34,16 +35,20 @@ def unsigned_indices(function: Function, deepest: int | None = None) -> Function
     return replace(function, body=visited(function.body, affine, deepest))
 
 
-def visited(block: Block, affine: Affine, deepest: int | None, around: int = 0) -> Block:
+def visited(
+    block: Block, affine: Affine, deepest: int | None, around: int = 0, guarded: bool = False
+) -> Block:
     ops = []
     for op in block.ops:
         if op.regions:
             is_loop = op.primitive in ("for", "while")
             if op.primitive == "for" and is_innermost(op):
                 if op.operands[0].is_constant or deepest is None or around < deepest:
-                    op = replace(op, regions=(unsigned(op, affine),))
+                    op = replace(op, regions=(unsigned(op, affine, guarded),))
             else:
-                regions = tuple(visited(r, affine, deepest, around + is_loop) for r in op.regions)
+                regions = tuple(
+                    visited(r, affine, deepest, around + is_loop, guarded or not is_loop) for r in op.regions
+                )
                 op = replace(op, regions=regions)
         ops.append(op)
     return replace(block, ops=tuple(ops))
@@ -58,12 +63,14 @@ def is_tape(array: Value, structure: Structure) -> bool:
     return made is not None and made.primitive == "alloc" and bool(made.attributes.get("tape"))
 
 
-def is_seen(index: Value, loop: Op, affine: Affine) -> bool:
+def is_seen(index: Value, loop: Op, affine: Affine, guarded: bool) -> bool:
     """Whether LLVM sees that an index in a loop from a constant is not negative: what is added to the loop's own index
-    counts up from a constant as well."""
-    if not loop.operands[0].is_constant:
+    counts up from a constant as well. Nothing may be subtracted where the loop is `guarded`: with the condition goes
+    the clip to 0 of how many trips there are, from which it is seen that the index never wraps around."""
+    form = affine.form(index)
+    if not loop.operands[0].is_constant or (guarded and form.constant < 0):
         return False
-    for value, c in affine.form(index).terms:
+    for value, c in form.terms:
         if value is loop_body(loop).parameters[0]:
             continue
         counting = affine.loop_of(value)
@@ -74,7 +81,7 @@ def is_seen(index: Value, loop: Op, affine: Affine) -> bool:
     return True
 
 
-def unsigned(loop: Op, affine: Affine) -> Block:
+def unsigned(loop: Op, affine: Affine, guarded: bool) -> Block:
     body = loop_body(loop)
     own = body.parameters[0] if loop.operands[0].is_constant else None
     moving = set(body.parameters[:1])
@@ -89,7 +96,7 @@ def unsigned(loop: Op, affine: Affine) -> Block:
         end = len(op.operands) - (op.primitive != "load")
         where = op.operands[1:end]
         for i in where:
-            if i not in moving or i in known or i is own or is_seen(i, loop, affine):
+            if i not in moving or i in known or i is own or is_seen(i, loop, affine, guarded):
                 continue
             if is_tape(op.operands[0], affine.structure) or is_never_negative(i, op):
                 known[i] = builder.emit("cast", (i,), ty.uint64)

@@ -11,7 +11,7 @@ import pytest
 from numba import float64
 from numba.typed import List
 
-from srcdiff import AliasError, UnsupportedConstruct, differentiate, grad, hessian, hvp
+from srcdiff import AliasError, UnsupportedConstruct, checkpoint, differentiate, grad, hessian, hvp
 from tests.truth import assert_gradient
 
 RNG = np.random.default_rng(11)
@@ -487,3 +487,60 @@ def reshaped(x):
 def test_items_with_another_name_are_not(f: Any) -> None:
     with pytest.raises(UnsupportedConstruct, match="an item of a list of arrays is written"):
         differentiate(f).grad(numbers(3, 3) if f is comp_held else numbers(9))
+
+
+def until_full(x, n):
+    """A list of each trip, of which the length follows from what is in it."""
+    s = x
+    for k in range(n):
+        xs = [s]
+        while len(xs) < 4:
+            xs.append(x)
+        s = np.sin(sum(xs)) * s
+    return s
+
+
+def in_some(x, n):
+    s = x
+    if n > 2:
+        xs = [s]
+        while len(xs) < 4:
+            xs.append(xs[-1] * 0.9)
+        s = math.sin(sum(xs))
+    return s * s
+
+
+def of_calls(x, n):
+    if n == 0:
+        return x
+    xs = [x]
+    while len(xs) < 3:
+        xs.append(xs[-1] * x)
+    return of_calls(math.sin(sum(xs)), n - 1)
+
+
+def over_segments(x, n):
+    xs = [x]
+    for k in checkpoint(range(n)):
+        xs.append(math.sin(xs[-1] * 1.5))
+    return sum(xs)
+
+
+# Plain Python refuses an index that is out of range, of which compiled code takes no notice.
+@pytest.mark.parametrize("f", [until_full, in_some, of_calls, over_segments])
+def test_room_for_the_cotangents_of_all_items(uncompiled: None, f: Any) -> None:
+    assert_gradient(f, (0.7, 9))
+
+
+def arrays_of_each_trip(x, n):
+    s = x.copy()
+    for k in range(n):
+        xs = []
+        for j in range(k % 3 + 1):
+            xs.append(s * (j + 1))
+        s = np.sin(np.sum(np.stack(xs), axis=0))
+    return s.sum()
+
+
+def test_room_for_the_cotangents_of_arrays(uncompiled: None) -> None:
+    assert_gradient(arrays_of_each_trip, (0.3 * numbers(3), 4))

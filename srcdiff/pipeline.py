@@ -53,6 +53,7 @@ from .optimise.jam_nests import jam_nests
 from .optimise.join import join_loops
 from .optimise.lines import keep_lines
 from .optimise.maps import sum_before_maps
+from .optimise.masks import mask_last
 from .optimise.multiply import multiply_matrices
 from .optimise.outer_products import write_outer_products
 from .optimise.part import part_updates
@@ -323,6 +324,7 @@ def adjoint(
         (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
         (OPTIONAL, "checked clips", drop_clips),
         (OPTIONAL, "add factors", add_factors),
+        (NEEDED, "masks", mask_last),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),
@@ -350,6 +352,7 @@ def seeded_adjoint(function: Function, wrt: Sequence[int], optimise: bool = True
         (NEEDED, "bounds", lambda f: check_indices(f, wrt)),
         (OPTIONAL, "checked clips", drop_clips),
         (OPTIONAL, "add factors", add_factors),
+        (NEEDED, "masks", mask_last),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         *PLACE,
     ]
@@ -498,6 +501,7 @@ def threaded(
         (OPTIONAL, "selections", lambda f: f if in_place else remember_selections(f, wrt)),
         (NEEDED, "adjoint", lambda f: build_shadowed_adjoint(f, wrt, in_place)),
         (OPTIONAL, "add factors", add_factors),
+        (NEEDED, "masks", mask_last),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),

@@ -56,11 +56,11 @@ class Idle:
             case "add", (a, b):
                 self.put_zero(op.result, self.is_zero(a) and self.is_zero(b))
                 if self.is_zero(a) != self.is_zero(b):
-                    self.same[op.result] = b if self.is_zero(a) else a
+                    self.put_same(op.result, b if self.is_zero(a) else a)
             case "sub", (a, b):
                 self.put_zero(op.result, self.is_zero(a) and self.is_zero(b))
                 if self.is_zero(b) and not self.is_zero(a):
-                    self.same[op.result] = a
+                    self.put_same(op.result, a)
             case "select", (_, a, b):
                 self.put_zero(op.result, self.is_zero(a) and self.is_zero(b))
             case name, (a,) if name in LINEAR:
@@ -78,6 +78,11 @@ class Idle:
             case name, _:
                 return name in REGISTRY or name in MADE
         return True
+
+    def put_same(self, value: Value, other: Value) -> None:
+        """A sum with 0 is the other term, unless that makes a real number complex."""
+        if value.type == other.type:
+            self.same[value] = other
 
     def put_zero(self, value: Value, is_zero: bool) -> None:
         if is_zero:

@@ -83,6 +83,8 @@ class Loop:
         self.index = loop_body(op).parameters[0]
         self.low: int = op.operands[0].constant
         self.high = affine.form(op.operands[1])
+        accesses = [inner for inner in ops_within(loop_body(op)) if inner.primitive in ACCESSES]
+        self.in_indices = {v for a in accesses for i in indices_of(a) for v, _ in affine.form(i).terms}
         self.cuts = [
             cut
             for inner in ops_within(loop_body(op))
@@ -95,18 +97,18 @@ class Loop:
     # ----------------------------------------------------------------------------------------- what is known
 
     def cuts_for(self, op: Op) -> Iterator[Cut]:
-        if op.primitive == "mod" and ty.is_integer(op.result.type):
-            cut = self.without_remainder(op)
-            if cut is not None:
-                yield cut
-        elif op.primitive in ACCESSES:
+        if op.primitive in ACCESSES:
             for index in indices_of(op):
                 away = self.away(self.affine.form(index))
                 if away is not None and self.low + away < 0:
                     yield Cut(op, -away, 0, None)
-        elif op.primitive in ("select", "if") and any(ty.is_integer(v.type) for v in op.results):
-            test = self.affine.structure.maker.get(op.operands[0])
-            cut = self.decided(test) if test is not None and test.primitive in COMPARISONS else None
+        elif self.in_indices.intersection(op.results):
+            cut = None
+            if op.primitive == "mod":
+                cut = self.without_remainder(op)
+            elif op.primitive in ("select", "if"):
+                test = self.affine.structure.maker.get(op.operands[0])
+                cut = self.decided(test) if test is not None and test.primitive in COMPARISONS else None
             if cut is not None:
                 yield cut
 

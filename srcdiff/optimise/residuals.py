@@ -47,6 +47,8 @@ def place_residuals(function: Function, cheap: int = CHEAP) -> Function:
     function = replay_segments(function)
     best = cheapest(function, cheap)
     for token in stepping_loops(function):
+        if token not in best.recorded:
+            continue
         replayed = replay_trips(function, token)
         if replayed is None:
             continue
@@ -58,19 +60,20 @@ def place_residuals(function: Function, cheap: int = CHEAP) -> Function:
 
 @dataclass(frozen=True)
 class Placed:
-    """A function with its residuals placed, and the estimated cost of running it."""
+    """A function with its residuals placed, the estimated cost of running it, and the tokens of the loops of which
+    values are recorded."""
 
     function: Function
     cost: float
+    recorded: frozenset[int]
 
 
 def cheapest(function: Function, cheap: int) -> Placed:
     """Place residuals with and without recorded states."""
-    placed = [settled(function, states, cheap) for states in (False, True)]
-    return min((Placed(f, estimate(f.body)) for f in placed), key=lambda p: p.cost)
+    return min((settled(function, states, cheap) for states in (False, True)), key=lambda p: p.cost)
 
 
-def settled(function: Function, states: bool, cheap: int) -> Function:
+def settled(function: Function, states: bool, cheap: int) -> Placed:
     """Place residuals until the choice of what is recorded does not change."""
     overwrites = Overwrites(find_structure(function.body))
     plan = Plan()
@@ -86,8 +89,11 @@ def settled(function: Function, states: bool, cheap: int) -> Function:
         instead = {**instead, **better_leaves(plan.used, placer.leaf, overwrites.structure)}
         whole |= read_in_several_places(placer)
     plan.tapes = {value: tape for value, tape in plan.tapes.items() if value in plan.used}
+    loops = (op for tape in plan.tapes.values() for op in tape.chain if "token" in op.attributes)
+    recorded = frozenset(op.attributes["token"] for op in loops)
     body = Recorder(plan, overwrites.structure, placer.original).block(body)
-    return eliminate_dead(replace(function, body=body))
+    function = eliminate_dead(replace(function, body=body))
+    return Placed(function, estimate(function.body), recorded)
 
 
 def better_leaves(used: set[Value], leaf: dict[Value, Value], structure: Structure) -> dict[Value, Value]:

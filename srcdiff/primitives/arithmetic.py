@@ -212,7 +212,10 @@ def divisor_share(g: Number, ans: Number, x: Number, y: Number) -> Number:
 
 
 def power_slope(x: Number, y: Number) -> Number:
-    """d(x**y)/dx; exactly 0 for y = 0, where `0 * x**-1` would be NaN at x = 0."""
+    """d(x**y)/dx; exactly 0 for y = 0, where `0 * x**-1` would be NaN at x = 0.
+
+    For an integer y no derivative of it divides by x then: it multiplies 0 by x instead.
+    """
     if isinstance(y, Value) and y.is_constant:
         n = y.constant.real if isinstance(y.constant, complex) and not y.constant.imag else y.constant
         if n == 2:
@@ -221,6 +224,8 @@ def power_slope(x: Number, y: Number) -> Number:
             lower = _with_exponent(x, int(n) - 1)
             return n * lower if n != 1 else _with_exponent(x, 0)
         return n * _with_exponent(x, n - 1)
+    if isinstance(y, Value) and ty.is_integer(y.type):
+        return y * pow_(x, select(is_zero(y), 1, y - 1))
     slope = pow_(x, y - 1)
     return guarded(y, y * slope) if isinstance(slope, Value) else (0.0 if y == 0 else y * slope)
 

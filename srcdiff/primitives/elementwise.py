@@ -9,8 +9,10 @@ import math
 
 import numpy as np
 
-from ..ir.types import float64
+from ..ir.core import Value
+from ..ir.types import float64, is_complex
 from .arithmetic import Number, attach, below, by_series, floor, is_zero, select
+from .complex_numbers import complex_, imaginary_part, real_part
 from .record import (
     UNARY_COMPLEX,
     ZERO,
@@ -29,6 +31,34 @@ RADIANS_PER_DEGREE = math.pi / 180.0
 def at_kink(norm: Number, term: Number) -> Number:
     """A term that divides by a norm: nothing where that is 0, but there it has no derivative of its own."""
     return attach(select(is_zero(norm), 0.0, term), term)
+
+
+# On a branch cut the sign of a zero imaginary part says on which side of it a number is. `1.0 - z` and the product of
+# two roots in one lose it.
+
+
+def has_imaginary_part(x: Number) -> bool:
+    return is_complex(x.type) if isinstance(x, Value) else isinstance(x, complex)
+
+
+def moved(x: Number, by: float) -> Number:
+    """`x + by`, on the same side of the real axis."""
+    return complex_(real_part(x) + by, imaginary_part(x)) if has_imaginary_part(x) else x + by
+
+
+def asin_root(x: Number) -> Number:
+    """The root of `1 - x**2` that the derivative of `asin` divides by."""
+    if not has_imaginary_part(x):
+        return sqrt(1.0 - x * x)
+    return sqrt(-moved(x, -1.0)) * sqrt(moved(x, 1.0))
+
+
+def asinh_root(x: Number) -> Number:
+    """The root of `1 + x**2` that the derivative of `asinh` divides by."""
+    if not has_imaginary_part(x):
+        return sqrt(x * x + 1.0)
+    turned = complex_(-imaginary_part(x), real_part(x))
+    return sqrt(moved(turned, 1.0)) * sqrt(-moved(turned, -1.0))
 
 
 # ------------------------------------------------------------------------- exponential and logarithmic
@@ -183,7 +213,7 @@ asin = elementwise(
     "asin",
     (math.asin, np.arcsin),
     "math.asin({})",
-    lambda g, ans, x: g / sqrt(1.0 - x * x),
+    lambda g, ans, x: g / asin_root(x),
     points=[(0.3,)],
     complex_points=UNARY_COMPLEX,
 )
@@ -191,7 +221,7 @@ acos = elementwise(
     "acos",
     (math.acos, np.arccos),
     "math.acos({})",
-    lambda g, ans, x: -g / sqrt(1.0 - x * x),
+    lambda g, ans, x: -g / asin_root(x),
     points=[(0.3,)],
     complex_points=UNARY_COMPLEX,
 )
@@ -239,7 +269,7 @@ asinh = elementwise(
     "asinh",
     (math.asinh, np.arcsinh),
     "math.asinh({})",
-    lambda g, ans, x: g / sqrt(x * x + 1.0),
+    lambda g, ans, x: g / asinh_root(x),
     points=[(0.3,)],
     complex_points=UNARY_COMPLEX,
 )
@@ -247,7 +277,7 @@ acosh = elementwise(
     "acosh",
     (math.acosh, np.arccosh),
     "math.acosh({})",
-    lambda g, ans, x: g / (sqrt(x - 1.0) * sqrt(x + 1.0)),
+    lambda g, ans, x: g / (sqrt(moved(x, -1.0)) * sqrt(moved(x, 1.0))),
     points=[(1.3,)],
     complex_points=UNARY_COMPLEX,
 )

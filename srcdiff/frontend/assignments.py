@@ -23,6 +23,7 @@ from .things import (
     ArrayView,
     Enumerated,
     Growing,
+    ItemsFromOutside,
     ListItems,
     Nested,
     Reversed,
@@ -45,6 +46,8 @@ class Assignments(ChangingDicts):
 
     def changeable(self, items: ListItems, targets: list[ast.expr], node: ast.expr) -> Any:
         """A list as one that grows, if it does; a list of numbers as an array, if items of it are assigned."""
+        if isinstance(items, ItemsFromOutside):
+            return items
         if isinstance(node, (ast.List, ast.Call)):
             made = self.made_list(items, targets, node)
             if made is not None:

@@ -28,7 +28,7 @@ from .describe import describe
 from .library.structures import is_structure, joined_name, thing_of
 from .reductions import Reductions
 from .scope import FLAG, Frame, ReadAgain
-from .things import Length, Poison, Root, Static, whole_view
+from .things import ItemsFromOutside, Length, Poison, Root, Static, whole_view
 from .trees import Tree, opened
 
 
@@ -153,7 +153,7 @@ class Names(Reductions):
             self.captured(part, ("part", where, key), joined_name(name, key), node)
             for key, part in zip(tree.names, tree.parts, strict=True)
         ]
-        return thing_of(tree, parts)
+        return ItemsFromOutside(parts) if tree.kind is list else thing_of(tree, parts)
 
     def array_type(self, value: np.ndarray[Any, Any], node: ast.AST | None) -> Any:
         try:

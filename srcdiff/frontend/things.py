@@ -199,6 +199,10 @@ class ListItems(tuple[Any, ...]):
     """The items of a list literal: like a tuple, but `+=` would be seen by every name of the list."""
 
 
+class ItemsFromOutside(ListItems):
+    """The items of a list that is read from outside the function, where a change of it would be seen."""
+
+
 class NamedItems(tuple[Any, ...]):
     """The items of a named tuple, an object of the class `kind`."""
 

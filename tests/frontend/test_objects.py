@@ -350,3 +350,42 @@ def test_captured_values_of_another_type(
     monkeypatch.setitem(globals(), "scale", np.ones((4, 4)) * 1j)
     with pytest.raises(NotDifferentiable, match="c128"):
         gradient(X)
+
+
+EDGES = [(0, 1), (1, 2), (2, 0)]
+WEIGHTS = [1.0, 2.0, 0.5]
+NAMES = ["a", "b"]
+
+
+def along_edges(x):
+    s = 0.0
+    for (i, j), w in zip(EDGES, WEIGHTS):
+        s += w * x[i] * x[j] ** 2
+    return s + WEIGHTS[0] * len(EDGES) + np.sum(np.array(WEIGHTS) * x)
+
+
+def named(p):
+    return sum([p[name] ** 2 for name in NAMES])
+
+
+def test_lists_from_outside_are_as_they_are_at_each_call(uncompiled: None, monkeypatch: Any) -> None:
+    x = np.array([0.3, -1.2, 0.7])
+    g = grad(along_edges)
+    assert_gradient(along_edges, (x,))
+    first = g(x)
+    monkeypatch.setitem(globals(), "WEIGHTS", WEIGHTS.copy())
+    WEIGHTS[1] = 5.0
+    second = g(x)
+    assert second[1] != first[1]
+    assert_gradient(along_edges, (x,), value_and_grad=lambda f, argnums: lambda y: (f(y), second))
+    monkeypatch.setitem(globals(), "EDGES", EDGES.copy())
+    EDGES[0] = 2, 1
+    assert g(x)[0] != second[0]
+    assert_gradient(along_edges, (x,))
+
+
+def test_names_in_a_list(uncompiled: None, monkeypatch: Any) -> None:
+    g = grad(named)
+    assert g({"a": 1.0, "b": 2.0}) == {"a": 2.0, "b": 4.0}
+    monkeypatch.setitem(globals(), "NAMES", ["a"])
+    assert g({"a": 1.0, "b": 2.0}) == {"a": 2.0, "b": 0.0}

@@ -422,6 +422,8 @@ def attribute_of_module_missing(x):
 
 @refused(1.5)
 def list_from_outside(x):
+    steps = STEPS
+    steps[0] = x
     return x * STEPS[0]
 
 

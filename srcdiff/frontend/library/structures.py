@@ -65,7 +65,7 @@ def is_structure(value: Any) -> bool:
     tree = opened(value)
     if tree is None:
         return False
-    if dataclasses.is_dataclass(tree.kind):
+    if dataclasses.is_dataclass(tree.kind) or tree.kind is list:
         return True
     return any(
         isinstance(part, np.ndarray) or is_structure(part) or callable(part) or is_of_user(part)

@@ -7,6 +7,7 @@ for i in range(n):           room: n; that of an item: the length of x
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,9 @@ from .captures import fetched
 from .list_items import ItemsOfLists, Terms
 from .scope import maker_of
 from .things import ArrayView, Length, Root, is_number
+from .trees import Tree
 
+Path = tuple[Any, ...]  # a name, and the keys of parts in it
 ARITHMETIC = ("add", "sub", "mul", "min", "max", "neg", "floordiv")
 
 
@@ -43,10 +46,10 @@ class RoomOfLists(ItemsOfLists):
         if is_number(terms):
             return terms
         match terms:
-            case ("name", name):
-                return made.env[name]
-            case ("length", name, axis):
-                return self.length(made.env[name], axis)
+            case ("name", path):
+                return part_at(made.env, path)
+            case ("length", path, axis):
+                return self.length(part_at(made.env, path), axis)
             case ("captured", where, axis):
                 thing = self.captured(fetched(where), where, where[2], self.current_node)
                 return thing if axis is None else thing.root.shape[axis]
@@ -85,13 +88,13 @@ class RoomOfLists(ItemsOfLists):
             return int(length)
         if length.is_constant:
             return int(length.constant)
-        for name, thing in made.env.items():
+        for path, thing in parts_in(made.env):
             if thing is length:
-                return "name", name
+                return "name", path
             if isinstance(thing, ArrayView):
                 axis = next((k for k, n in enumerate(self.known_lengths(thing)) if n is length), None)
                 if axis is not None:
-                    return "length", name, axis
+                    return "length", path, axis
         for (key, value), where in zip(self.captures.values.items(), self.captures.fetch, strict=True):
             if value is length:
                 return "captured", where, None
@@ -116,12 +119,12 @@ class RoomOfLists(ItemsOfLists):
 
         What a loop carries may be another array in each trip; that it is as long is checked for each item.
         """
-        names = {
-            made.memory.get(thing.root): name
-            for name, thing in made.env.items()
+        paths = {
+            made.memory.get(thing.root): path
+            for path, thing in parts_in(made.env)
             if isinstance(thing, ArrayView) and thing.whole
         }
-        while version not in names:
+        while version not in paths:
             maker = maker_of(version)
             if version in self.starts:
                 version = self.starts[version]
@@ -135,7 +138,26 @@ class RoomOfLists(ItemsOfLists):
                 version = maker.operands[0]
             else:
                 return None
-        return "length", names[version], axis
+        return "length", paths[version], axis
+
+
+def parts_in(env: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """What the names stand for, and the parts of structures among that, each with the way to it."""
+    waiting: list[tuple[Path, Any]] = [((name,), thing) for name, thing in env.items()]
+    for path, thing in waiting:
+        yield path, thing
+        if isinstance(thing, Tree):
+            waiting += [((*path, name), part) for name, part in zip(thing.names, thing.parts, strict=True)]
+        elif isinstance(thing, tuple):
+            waiting += [((*path, k), part) for k, part in enumerate(thing)]
+
+
+def part_at(env: Mapping[str, Any], path: Path) -> Any:
+    name, *keys = path
+    thing = env[name]
+    for key in keys:
+        thing = thing.parts[thing.names.index(key)] if isinstance(thing, Tree) else thing[key]
+    return thing
 
 
 __all__ = ["Made", "RoomOfLists"]

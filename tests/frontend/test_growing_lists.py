@@ -544,3 +544,17 @@ def arrays_of_each_trip(x, n):
 
 def test_room_for_the_cotangents_of_arrays(uncompiled: None) -> None:
     assert_gradient(arrays_of_each_trip, (0.3 * numbers(3), 4))
+
+
+def hidden_states(x, p):
+    h = np.zeros(3)
+    hs = []
+    for t in range(len(x)):
+        h = np.tanh(x[t] @ p["W"] + h @ p["layers"][0]["U"] + p["layers"][1])
+        hs.append(h)
+    return np.sum(np.stack(hs) ** 2)
+
+
+def test_items_as_long_as_what_is_in_a_structure(uncompiled: None) -> None:
+    p = {"W": numbers(2, 3), "layers": [{"U": numbers(3, 3)}, numbers(3)]}
+    assert_gradient(hidden_states, (numbers(4, 2), p))

@@ -57,9 +57,9 @@ from .optimise.masks import mask_last
 from .optimise.multiply import multiply_matrices
 from .optimise.outer_products import write_outer_products
 from .optimise.part import part_updates
+from .optimise.peel import peel_loops
 from .optimise.planar import split_complex
 from .optimise.positions import name_positions
-from .optimise.peel import peel_loops
 from .optimise.postpone import postpone_trips
 from .optimise.privatise import privatise_arrays
 from .optimise.promote import promote_sums

@@ -114,7 +114,10 @@ def run_by(monkeypatch: pytest.MonkeyPatch, load: Callable[[str, str], Callable[
 
 def plain_function(text: str, name: str) -> Callable[..., Any]:
     space: dict[str, Any] = {}
-    exec(compile(text.replace("from numba import njit", "njit = lambda f=None, **_: f or njit"), name, "exec"), space)
+    exec(
+        compile(text.replace("from numba import njit", "njit = lambda f=None, **_: f or njit"), name, "exec"),
+        space,
+    )
     if "np" in space:
         space["np"] = Spoiled()
     found: Callable[..., Any] = space[name]

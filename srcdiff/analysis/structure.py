@@ -153,7 +153,9 @@ def has_states(s: Structure, array: Value, loops: Sequence[Op]) -> bool:
     """Whether what an array holds at the start of each trip of nested loops can be recorded: it is of one thread and
     of one size, made before them, and so is what it may swap with."""
     sources = s.sources(array)
-    return not s.grows(array) and not any(loops[0] in s.home[source] or s.is_in_shared_memory(source) for source in sources)
+    return not s.grows(array) and not any(
+        loops[0] in s.home[source] or s.is_in_shared_memory(source) for source in sources
+    )
 
 
 def induction(structure: Structure, value: Value) -> tuple[Op, Value, int] | None:

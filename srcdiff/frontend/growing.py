@@ -196,6 +196,7 @@ class GrowingLists(RoomOfLists):
         """Read the function again if the list has no room for an item, or for one of this type."""
         row = self.row_type(thing)
         if row is None and not (is_scalar(thing) or is_arraylike(thing)):
+            self.write_out_loops(made.depth)
             self.refuse(
                 f"{describe(thing)} in a list that grows in a loop",
                 "its items become an array",
@@ -213,6 +214,7 @@ class GrowingLists(RoomOfLists):
                 shape = (most, *shape[1:])  # that it has all of them is checked
         lengths = tuple(self.terms_of(length, made) for length in shape)
         if None in lengths:
+            self.write_out_loops(made.depth)
             self.refuse(
                 "a list of arrays whose length is not known where the list is made",
                 instead="an array with a row for each, filled by index",
@@ -223,6 +225,7 @@ class GrowingLists(RoomOfLists):
             known.dtype, known.lengths, known.is_guess = dtype, lengths, False
         else:
             if len(known.lengths) != len(lengths):
+                self.write_out_loops(made.depth)
                 self.refuse(
                     "items of different dimensions in a list that grows in a loop", instead="two lists"
                 )
@@ -241,6 +244,11 @@ class GrowingLists(RoomOfLists):
             room[times - 1].add(terms)
         if again:
             raise ReadAgain
+
+    def write_out_loops(self, depth: int) -> None:
+        """Read the function again with each trip by itself of the loops inside `depth` others that go over a few
+        numbers, if they are not yet: the items are then known one by one."""
+        raise NotImplementedError
 
     def most_items(self, thing: Any) -> Length | None:
         """How many items a list that grows has at most, if a thing is one and that is known."""

@@ -31,7 +31,7 @@ from ..ir.walk import free_values_of
 from .assignments import Assignments
 from .canonicalise import assigned_names, count_reads, names_stored_into, read_names
 from .library.builtin import range_length
-from .library.structures import has_items, is_dict, known_range
+from .library.structures import few_numbers, has_items, is_dict, known_range
 from .list_names import lists_in
 from .loop_join import Differs, LoopParts
 from .scope import ReadAgain
@@ -47,6 +47,9 @@ class LoopStatements(Assignments):
         super().__init__()
         # Loops whose first trip is read apart, each with what it binds and is read behind it.
         self.first_trips: dict[Any, str] = {}
+        # Loops over a few numbers: those whose trips are read one by one, and those that are read as loops now.
+        self.written: set[Any] = set()
+        self.over_few: list[tuple[int, Any]] = []
 
     def for_statement(self, node: ast.For) -> None:
         self.iterated += [(self.frame, name) for name in lists_in(node.iter)]
@@ -62,9 +65,28 @@ class LoopStatements(Assignments):
         items = self.written_out(over)
         if items is None and isinstance(over, Range) and self.picks_parts(node):
             items = known_range(over)
+        few = few_numbers(over) if items is None else None
+        if few is not None and self.site(node) in self.written:
+            items = few
         if items is not None:
             self.unrolled(node, items)
             return
+        if few is not None:
+            self.over_few.append((len(self.loops), self.site(node)))
+        try:
+            self.made_loop(over, node)
+        finally:
+            if few is not None:
+                self.over_few.pop()
+
+    def write_out_loops(self, depth: int) -> None:
+        sites = {site for around, site in self.over_few if around >= depth}
+        if not sites <= self.written:
+            self.written |= sites
+            raise ReadAgain
+
+    def made_loop(self, over: Any, node: ast.For) -> None:
+        """A loop of the IR."""
         assigned = self.rebound([node])
         stop: str = getattr(node, "stop", "")
         assigned = [name for name in assigned if name != stop]

@@ -90,6 +90,9 @@ class Scalars(Loops):
         elif name in LOGIC:
             type = ty.boolean
             values = [self.truth(x) for x in operands]
+        elif name == "round_to":
+            type = row.result(*types)
+            values = [self.fitted(operands[0], type), self.as_value(operands[1])]
         else:
             type = row.result(*types)
             if is_narrow(type):

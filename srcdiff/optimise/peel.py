@@ -7,10 +7,10 @@
                                                   for i in range(max(n - 1, 1), n):
                                                       y[i] = x[(i + 1) % n] - x[i - 1]
 
-LLVM vectorises a loop whose indices move by one from trip to trip, which remainders do not, nor what is -1 at first. The
-trips in between have the linear form instead of the remainder, and no negative index; the others stay as they are, so
-that nothing depends on how many there are. A comparison that chooses an index, `0 if i == n - 1 else i + 1`, is known
-in between too.
+LLVM vectorises a loop whose indices move by one from trip to trip, which remainders do not, nor what is -1 at first.
+The trips in between have the linear form instead of the remainder, and no negative index; the others stay as they are,
+so that nothing depends on how many there are. A comparison that chooses an index, `0 if i == n - 1 else i + 1`, is
+known in between too.
 
 Only innermost loops that count up by one from a constant. Reads: structure, affine forms.
 """
@@ -58,7 +58,11 @@ def counts_up(op: Op) -> bool:
     if op.primitive != "for" or leaves_early(op) or op.attributes.get("parallel"):
         return False
     low, high, step = op.operands[:3]
-    if not low.is_constant or not is_number(step, 1) or (high.is_constant and high.constant <= low.constant + SHORT):
+    if (
+        not low.is_constant
+        or not is_number(step, 1)
+        or (high.is_constant and high.constant <= low.constant + SHORT)
+    ):
         return False
     inside = list(ops_within(loop_body(op)))
     return len(inside) <= LARGEST and all(inner.primitive not in ("for", "while") for inner in inside)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srcdiff import differentiate, grad, hvp, jacfwd, jacrev, jvp, value_and_grad
+from srcdiff import differentiate, grad, hessian, hvp, jacfwd, jacrev, jvp, value_and_grad
 from srcdiff.emit.literals import literal
 from srcdiff.emit.parse import parse_ir
 from srcdiff.emit.show import show
@@ -243,3 +243,33 @@ def test_constants_keep_the_signs_of_their_zeros() -> None:
     assert grad(below)(4.0) == pytest.approx(-0.25)
     assert value_and_grad(above)(4.0)[0] == np.sqrt(complex(-1.0, -0.0) * 4.0).imag
     assert math.copysign(1.0, value_and_grad(lambda x: (x - 1.0) + (-1j).real)(1.0)[0]) == 1.0
+
+
+STEP = 1e-5
+
+
+@pytest.mark.parametrize("f", [np.arcsin, np.arccos, np.arccosh, np.arctanh])
+@pytest.mark.parametrize("x", [1.7, -1.7, 0.4])
+def test_derivatives_on_a_branch_cut_are_those_of_its_side(uncompiled: None, f: Any, x: float) -> None:
+    def part(x):
+        z = f(x + 0j)
+        return z.real + 2.0 * z.imag
+
+    assert grad(part)(x) == pytest.approx((part(x + STEP) - part(x - STEP)) / (2.0 * STEP), rel=1e-7)
+
+
+@pytest.mark.parametrize("y", [1.7, -1.7, 0.4])
+def test_derivatives_of_arcsinh_on_its_cut(uncompiled: None, y: float) -> None:
+    def part(y):
+        z = np.arcsinh(complex(0.0, y))
+        return z.real + 2.0 * z.imag
+
+    assert grad(part)(y) == pytest.approx((part(y + STEP) - part(y - STEP)) / (2.0 * STEP), rel=1e-7)
+
+
+def test_what_is_complex_by_a_sum_with_nothing_stays_complex_in_second_derivatives(uncompiled: None) -> None:
+    def roots(x):
+        return np.sum(np.sqrt(x + 0j).imag)
+
+    x = np.array([-1.2, 0.7])
+    assert np.allclose(hessian(roots)(x), np.diag([-0.25 * 1.2**-1.5 * 1.0, 0.0]), atol=1e-14)

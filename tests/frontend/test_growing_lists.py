@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from typing import Any
 
@@ -492,7 +493,7 @@ def test_items_with_another_name_are_not(f: Any) -> None:
 def until_full(x, n):
     """A list of each trip, of which the length follows from what is in it."""
     s = x
-    for k in range(n):
+    for _ in range(n):
         xs = [s]
         while len(xs) < 4:
             xs.append(x)
@@ -521,7 +522,7 @@ def of_calls(x, n):
 
 def over_segments(x, n):
     xs = [x]
-    for k in checkpoint(range(n)):
+    for _ in checkpoint(range(n)):
         xs.append(math.sin(xs[-1] * 1.5))
     return sum(xs)
 
@@ -558,3 +559,48 @@ def hidden_states(x, p):
 def test_items_as_long_as_what_is_in_a_structure(uncompiled: None) -> None:
     p = {"W": numbers(2, 3), "layers": [{"U": numbers(3, 3)}, numbers(3)]}
     assert_gradient(hidden_states, (numbers(4, 2), p))
+
+
+SIZES = (3, 5, 2)
+
+
+def layers_of(theta, sizes):
+    layers = []
+    k = 0
+    for m, n in itertools.pairwise(sizes):
+        w = theta[k : k + m * n].reshape(m, n)
+        k += m * n
+        layers.append((w, theta[k : k + n]))
+        k += n
+    return layers
+
+
+def in_pairs(theta, x):
+    for w, b in layers_of(theta, SIZES):
+        x = np.tanh(x @ w + b)
+    return np.sum(x)
+
+
+def in_two_lists(theta, x):
+    ws, bs = [], []
+    k = 0
+    for i in range(len(SIZES) - 1):
+        m, n = SIZES[i], SIZES[i + 1]
+        ws.append(theta[k : k + m * n].reshape(m, n))
+        bs.append(theta[k + m * n : k + m * n + n])
+        k += m * n + n
+    for w, b in zip(ws, bs, strict=True):
+        x = np.tanh(x @ w + b)
+    return np.sum(x)
+
+
+def of_any_kind(theta, x):
+    parts = []
+    for k, name in enumerate((2, 0, 1)):
+        parts.append({"scale": x[name], "part": theta[k : 2 * k + 1]})
+    return sum([part["scale"] * np.sum(part["part"] ** 2) for part in parts])
+
+
+@pytest.mark.parametrize("f", [in_pairs, in_two_lists, of_any_kind])
+def test_loops_over_a_few_numbers_make_items_of_any_kind(uncompiled: None, f: Any) -> None:
+    assert_gradient(f, (numbers(32), numbers(3)))

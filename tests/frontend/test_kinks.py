@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srcdiff import differentiate, hvp
+from srcdiff import differentiate, grad, hessian, hvp
 from tests.programs.table import numbers
 from tests.truth import assert_gradient, gradient_by_richardson
 
@@ -127,3 +127,49 @@ def test_binomial_coefficients(uncompiled: None, n: int, k: int) -> None:
 
 def chosen(x, n, k):
     return x * math.comb(n, k)
+
+
+def polynomial(x, c):
+    s = 0.0
+    for i in range(len(c)):
+        s += c[i] * x**i
+    return s
+
+
+def powers(x, n):
+    return np.sum(x ** np.arange(n))
+
+
+def test_second_derivatives_of_integer_powers_at_zero() -> None:
+    c = np.array([1.0, 2.0, 3.0, 4.0])
+    assert [hessian(polynomial)(0.0, c[:n]) for n in (1, 2, 3, 4)] == [0.0, 0.0, 6.0, 6.0]
+    assert grad(grad(grad(polynomial)))(0.0, c) == 24.0
+    assert np.array_equal(hessian(powers)(np.zeros(4), 4), np.diag([0.0, 0.0, 2.0, 0.0]))
+
+
+def masked(p, y, t):
+    return np.sum(np.where(np.isnan(y), 0.0, (y - p * t) ** 2))
+
+
+def sum_of_the_rest(p, y, t):
+    return np.nansum((y - p * t) ** 2) + np.nanmean(np.exp(y * p))
+
+
+def chosen_in_a_loop(p, y, t):
+    s = 0.0
+    for i in range(len(y)):
+        r = (y[i] - p * t[i]) ** 2
+        if not np.isnan(r):
+            s += r
+    return s
+
+
+def picked(p, y, t):
+    r = (y - p * t) ** 2
+    return np.sum(r[~np.isnan(y)])
+
+
+@pytest.mark.parametrize("f", [masked, sum_of_the_rest, chosen_in_a_loop, picked])
+def test_data_that_is_missing_contributes_nothing(uncompiled: None, f: Any) -> None:
+    y, t = np.array([1.0, np.nan, 2.0, np.nan, 0.3]), np.array([0.0, 1.0, 2.0, np.nan, 0.7])
+    assert_gradient(f, (0.3, y, t))

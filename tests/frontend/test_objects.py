@@ -359,7 +359,7 @@ NAMES = ["a", "b"]
 
 def along_edges(x):
     s = 0.0
-    for (i, j), w in zip(EDGES, WEIGHTS):
+    for (i, j), w in zip(EDGES, WEIGHTS, strict=True):
         s += w * x[i] * x[j] ** 2
     return s + WEIGHTS[0] * len(EDGES) + np.sum(np.array(WEIGHTS) * x)
 

@@ -305,3 +305,11 @@ def test_covariance_of_one_row(uncompiled: None) -> None:
     assert own(M) == pytest.approx(covariance_of_rows(M), rel=1e-14)
     with pytest.raises(ValueError, match="one variable"):
         own(M[:1])
+
+
+def to_places(x):
+    return np.sum(x) * round(x[0], 2)
+
+
+def test_round_to_places_is_printed_as_python_takes_it(uncompiled: None) -> None:
+    assert_gradient(to_places, (X,))

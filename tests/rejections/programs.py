@@ -600,11 +600,11 @@ def list_read_where_it_has_grown_since(x):
     return x
 
 
-@refused(1.5)
-def list_of_tuples_that_grows(x):
+@refused(1.5, 3)
+def list_of_tuples_that_grows(x, n):
     values = []
-    for k in range(3):
-        values.append((x, k))
+    for k in range(n):
+        values.append((x, np.ones(2)))
     return values[0][0]
 
 
@@ -639,10 +639,10 @@ def list_of_arrays_changed_by_the_next_trip(x):
     return np.sum(np.array(rows))
 
 
-@refused(1.5)
-def list_of_arrays_of_other_lengths(x):
+@refused(1.5, 3)
+def list_of_arrays_of_other_lengths(x, n):
     rows = []
-    for k in range(3):
+    for k in range(n):
         rows.append(np.full(k, x))
     return np.sum(rows[2])
 

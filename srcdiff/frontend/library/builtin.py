@@ -144,6 +144,16 @@ def combinations(calls: Calls, thing: Any, r: Any) -> Nested:
     return Nested((read_beforehand(calls, "combinations", thing),) * r, rises=True)
 
 
+def pairwise(calls: Calls, thing: Any) -> Zipped:
+    if not isinstance(thing, tuple):
+        calls.refuse(
+            f"`itertools.pairwise` of {describe(thing)}",
+            "each item is read once, before the trip in which it is the first one",
+            "`zip(x[:-1], x[1:])`",
+        )
+    return Zipped((tuple(thing[:-1]), tuple(thing[1:])))
+
+
 def read_beforehand(calls: Calls, of: str, thing: Any) -> Any:
     """What `itertools` goes over, read before the first trip: that the loop stores numbers there is not seen, while
     rows are views."""
@@ -428,6 +438,7 @@ CALLS: dict[Any, Any] = {
     np.ndenumerate: ndenumerate,
     itertools.product: product,
     itertools.combinations: combinations,
+    itertools.pairwise: pairwise,
     reversed: reversed_,
     sorted: sorted_,
     checkpoint: checkpoint_,

@@ -175,6 +175,23 @@ def known_items(calls: Calls, thing: Any) -> tuple[Any, ...] | None:
     return None
 
 
+def few_numbers(thing: Any) -> tuple[Any, ...] | None:
+    """The items of something that is iterated, known one by one, where they are numbers or tuples of such."""
+    items: tuple[Any, ...] | None = None
+    if isinstance(thing, Range):
+        items = known_range(thing)
+    elif isinstance(thing, tuple):
+        items = tuple(thing)
+    elif isinstance(thing, Enumerated) and is_number(thing.start):
+        inner = few_numbers(thing.of)
+        items = None if inner is None else tuple((thing.start + k, item) for k, item in enumerate(inner))
+    elif isinstance(thing, Zipped):
+        columns = [few_numbers(part) for part in thing.of]
+        known = [column for column in columns if column is not None]
+        items = tuple(zip(*known, strict=False)) if len(known) == len(columns) else None
+    return items if items is not None and len(items) <= LONGEST else None
+
+
 def has_parts(thing: Any) -> bool:
     """Whether iterating over something gives anything else than numbers and rows of one array."""
     if isinstance(thing, Enumerated):
@@ -359,6 +376,7 @@ __all__ = [
     "CALLS",
     "attribute_of",
     "call_method_of",
+    "few_numbers",
     "has_items",
     "is_dict",
     "is_known",

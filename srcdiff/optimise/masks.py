@@ -4,8 +4,9 @@
     p_bar += t * (y[i] - p)                  ->
 
 Nothing is owed to what was not chosen, also where a factor of it is not a number: `0.0 * nan` would be. Products,
-quotients and signs that follow in the same block count; guards, whose condition is that a cotangent is 0, stay with
-the factor that they are for. Reads: nothing. Leaves choices that nothing reads any more to `simplified`.
+quotients and signs that follow in the same block count, in the reverse sweep alone: what the function itself computes
+may well be NaN. Guards, whose condition is that a cotangent is 0, stay with the factor that they are for. Reads:
+nothing. Leaves choices that nothing reads any more to `simplified`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from ..ir import types as ty
 from ..ir.builder import zero
 from ..ir.core import Block, Function, Op, Value, is_number
-from ..ir.walk import shared, substitute_in
+from ..ir.walk import ops_within, substitute_in
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,12 @@ class Mask:
 
 
 def mask_last(function: Function) -> Function:
-    body = masked(function.body, {})
-    return function if body is function.body else replace(function, body=body)
+    body = function.body
+    border = next(k for k, op in enumerate(body.ops) if op.primitive == "reverse_sweep")
+    forward = replace(body, ops=body.ops[:border], results=())
+    made = {result: op for op in ops_within(forward) for result in op.results}
+    reverse = masked(replace(body, ops=body.ops[border:]), made)
+    return replace(function, body=replace(reverse, ops=(*forward.ops, *reverse.ops)))
 
 
 def masked(block: Block, made: dict[Value, Op]) -> Block:
@@ -56,7 +61,7 @@ def masked(block: Block, made: dict[Value, Op]) -> Block:
         if mask is not None:
             masks[op.result] = mask
         ops.append(op)
-    return shared(block, block.parameters, tuple(ops), tuple(plain.get(v, v) for v in block.results))
+    return replace(block, ops=tuple(ops), results=tuple(plain.get(v, v) for v in block.results))
 
 
 def mask_of(op: Op, made: dict[Value, Op]) -> Mask | None:

@@ -173,3 +173,15 @@ def picked(p, y, t):
 def test_data_that_is_missing_contributes_nothing(uncompiled: None, f: Any) -> None:
     y, t = np.array([1.0, np.nan, 2.0, np.nan, 0.3]), np.array([0.0, 1.0, 2.0, np.nan, 0.7])
     assert_gradient(f, (0.3, y, t))
+
+
+def chosen_then_multiplied(x, z):
+    y = np.where(x > 0.5, x, 0.0) * z
+    return np.sum(y * y * np.sin(y))
+
+
+def test_what_the_function_itself_multiplies_by_zero(uncompiled: None) -> None:
+    x, z = np.array([1.0, 0.2, 0.7]), np.array([0.3, 0.2, 0.1])
+    assert_gradient(chosen_then_multiplied, (x, z), (0, 1))
+    z[1] = np.nan
+    assert np.isnan(differentiate(chosen_then_multiplied).value_and_grad(x, z)[0])

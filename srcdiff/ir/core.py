@@ -22,7 +22,8 @@ Control ops and their shapes (`p...` are carried values):
     if     operands (condition,); regions () -> (r...) twice; results (r...)
 
 `for` has `stop` and `trips` only when its attribute `leaves` is true (it may break); its attribute `descending`
-says that the trips run from the last to the first. `stop` ends the loop after the trip that yields it true.
+says that the trips run from the last to the first, `few_trips` that there are one or two. `stop` ends the loop after
+the trip that yields it true.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def peeled_block(block: Block, affine: Affine) -> Block:
 
 def counts_up(op: Op) -> bool:
     """Whether an op is an innermost loop over an index that counts up by one from a constant."""
-    if op.primitive != "for" or leaves_early(op) or op.attributes.get("parallel"):
+    if op.primitive != "for" or leaves_early(op) or op.attributes.get("few_trips"):
         return False
     low, high, step = op.operands[:3]
     if (
@@ -164,22 +164,24 @@ class Loop:
         low, high, step = self.op.operands[:3]
         first = constant(self.first, ty.int64)
         end = builder.emit("sub", (high, constant(self.last, ty.int64)), ty.int64) if self.last else high
-        parts = [(first, end, self.between())]
+        few = {**self.op.attributes, "few_trips": True}
+        parts = [(first, end, self.between(), self.op.attributes)]
         if self.first > self.low:
             until = builder.emit("min", (first, high), ty.int64)
-            parts.insert(0, (low, until, rename(loop_body(self.op), {})))
+            parts.insert(0, (low, until, rename(loop_body(self.op), {}), few))
         if self.last:
             start = builder.emit("max", (end, first), ty.int64)
-            parts.append((start, high, rename(loop_body(self.op), {})))
+            parts.append((start, high, rename(loop_body(self.op), {}), few))
         if self.op.attributes.get("descending"):
             parts.reverse()
         values = self.op.operands[3:]
-        for k, (start, stop, body) in enumerate(parts):
+        for k, (start, stop, body, attributes) in enumerate(parts):
             results = self.op.results
             if k < len(parts) - 1:
                 results = tuple(Value(v.name, v.type) for v in results)
+            operands = (start, stop, step, *values)
             builder.append(
-                replace(self.op, operands=(start, stop, step, *values), regions=(body,), results=results)
+                replace(self.op, operands=operands, regions=(body,), results=results, attributes=attributes)
             )
             values = results
 

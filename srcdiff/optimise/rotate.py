@@ -120,7 +120,7 @@ class Window:
 
 def find_windows(op: Op, affine: Affine) -> list[Window]:
     """The windows of an innermost loop over consecutive elements that can be carried."""
-    if op.primitive != "for" or leaves_early(op):
+    if op.primitive != "for" or leaves_early(op) or op.attributes.get("few_trips"):
         return []
     step = op.operands[2]
     if not step.is_constant or step.constant not in (1, -1):

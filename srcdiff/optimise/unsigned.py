@@ -40,7 +40,7 @@ def visited(
 ) -> Block:
     ops = []
     for op in block.ops:
-        if op.regions:
+        if op.regions and not op.attributes.get("few_trips"):
             is_loop = op.primitive in ("for", "while")
             if op.primitive == "for" and is_innermost(op):
                 if op.operands[0].is_constant or deepest is None or around < deepest:

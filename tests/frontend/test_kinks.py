@@ -140,7 +140,7 @@ def powers(x, n):
     return np.sum(x ** np.arange(n))
 
 
-def test_second_derivatives_of_integer_powers_at_zero() -> None:
+def test_second_derivatives_of_integer_powers_at_zero(uncompiled: None) -> None:
     c = np.array([1.0, 2.0, 3.0, 4.0])
     assert [hessian(polynomial)(0.0, c[:n]) for n in (1, 2, 3, 4)] == [0.0, 0.0, 6.0, 6.0]
     assert grad(grad(grad(polynomial)))(0.0, c) == 24.0

@@ -80,7 +80,7 @@ class Reader(LoopStatements):
         reader.single_captures, reader.grown = self.single_captures, self.grown
         reader.first_trips, reader.other_orders = self.first_trips, self.other_orders
         reader.written_inside, reader.dicts_change = self.written_inside, self.dicts_change
-        reader.written = self.written
+        reader.one_by_one = self.one_by_one
         return reader
 
     # ------------------------------------------------------------------------------------- parameters

@@ -26,15 +26,8 @@ from .trees import Tree, opened, part_of, parts_of, with_parts
 Where = tuple[str, Any, str]
 FROZEN_MODULES = ("math", "cmath", "numpy", "builtins")
 FROZEN_KINDS = (tuple, enum.Enum, enum.EnumMeta, np.finfo, np.iinfo, np.dtype)
-HELD = (
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    np.ndarray,
-    np.generic,
-)  # what objects of libraries may hold now and not later
+# What objects of libraries may hold now and not later.
+HELD = (bool, int, float, complex, str, np.ndarray, np.generic)
 
 
 def is_frozen(owner: Any) -> bool:

@@ -31,7 +31,7 @@ from ..ir.walk import free_values_of
 from .assignments import Assignments
 from .canonicalise import assigned_names, count_reads, names_stored_into, read_names
 from .library.builtin import range_length
-from .library.structures import few_numbers, has_items, is_dict, known_range
+from .library.structures import has_items, is_dict, known_items, known_range
 from .list_names import lists_in
 from .loop_join import Differs, LoopParts
 from .scope import ReadAgain
@@ -48,7 +48,7 @@ class LoopStatements(Assignments):
         # Loops whose first trip is read apart, each with what it binds and is read behind it.
         self.first_trips: dict[Any, str] = {}
         # Loops over a few numbers: those whose trips are read one by one, and those that are read as loops now.
-        self.written: set[Any] = set()
+        self.one_by_one: set[Any] = set()
         self.over_few: list[tuple[int, Any]] = []
 
     def for_statement(self, node: ast.For) -> None:
@@ -65,8 +65,8 @@ class LoopStatements(Assignments):
         items = self.written_out(over)
         if items is None and isinstance(over, Range) and self.picks_parts(node):
             items = known_range(over)
-        few = few_numbers(over) if items is None else None
-        if few is not None and self.site(node) in self.written:
+        few = known_items(self, over, numbers=True) if items is None else None
+        if few is not None and self.site(node) in self.one_by_one:
             items = few
         if items is not None:
             self.unrolled(node, items)
@@ -81,8 +81,8 @@ class LoopStatements(Assignments):
 
     def write_out_loops(self, depth: int) -> None:
         sites = {site for around, site in self.over_few if around >= depth}
-        if not sites <= self.written:
-            self.written |= sites
+        if not sites <= self.one_by_one:
+            self.one_by_one |= sites
             raise ReadAgain
 
     def made_loop(self, over: Any, node: ast.For) -> None:

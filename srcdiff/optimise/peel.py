@@ -26,10 +26,10 @@ from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body
 from ..ir.walk import ops_within, rename, substitute
-from .rotate import shifted
+from .fold import COMPARISONS
+from .rotate import ACCESSES, shifted
+from .unsigned import is_innermost
 
-ACCESSES = ("load", "store", "accum")
-COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 MOST = 2  # trips at each end
 LARGEST = 80  # ops of a body that is written three times
 SHORT = 8  # trips: loops of which it is known that they make no more stay whole
@@ -64,8 +64,7 @@ def counts_up(op: Op) -> bool:
         or (high.is_constant and high.constant <= low.constant + SHORT)
     ):
         return False
-    inside = list(ops_within(loop_body(op)))
-    return len(inside) <= LARGEST and all(inner.primitive not in ("for", "while") for inner in inside)
+    return is_innermost(op) and len(list(ops_within(loop_body(op)))) <= LARGEST
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ class Trip:
         self.inside = {*self.body.parameters, *self.makers}
 
     def windows(self, start: Value, end: Value) -> list[Window]:
-        """The windows of one array that can be carried."""
+        """The windows of one array that can be carried; one that swaps with another is not that one in any trip."""
         accesses = accesses_of(self.body, start, end)
         if not accesses:
             return []

@@ -1582,3 +1582,11 @@ def bumped(v):
 @refused(X)
 def running_comparison(x):
     return np.sum(np.greater.accumulate(x) * x)
+
+
+@refused([{"w": 2.0}, {"w": 3.0}], np.ones(2))
+def enumerate_of_a_zip_of_dicts_and_an_array(layers, x):
+    s = 0.0
+    for k, (layer, v) in enumerate(zip(layers, x)):
+        s += layer["w"] * v * k
+    return s

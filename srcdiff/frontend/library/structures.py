@@ -57,7 +57,7 @@ def is_known(thing: Any) -> bool:
 
 
 def is_structure(value: Any) -> bool:
-    """Whether a Python value from outside is read by its parts; what is plainly constant is not."""
+    """Whether a Python value from outside is read by its parts; tuples of what is plainly constant are not."""
     if type(value) is tuple:
         return any(map(is_structure, value))
     if isinstance(value, dict):
@@ -153,43 +153,36 @@ def joined_dicts(first: Tree, *others: Tree) -> Tree:
 # ------------------------------------------------------------------------------------------- iteration
 
 
-def known_items(calls: Calls, thing: Any) -> tuple[Any, ...] | None:
-    """The items of something that is iterated, where each is known and may be of another type."""
+def known_items(calls: Calls, thing: Any, numbers: bool = False) -> tuple[Any, ...] | None:
+    """The items of something that is iterated, where each is known and may be of another type; with `numbers` also
+    where they are numbers, of ranges no more than `LONGEST`."""
     if isinstance(thing, tuple):
         return tuple(thing)
     if is_dict(thing):
         return tuple(map(calls.lifted, thing.names))
-    if isinstance(thing, Enumerated) and is_number(thing.start) and has_parts(thing.of):
-        items = known_items(calls, thing.of) or ()
-        return tuple((thing.start + k, item) for k, item in enumerate(items))
-    if isinstance(thing, Zipped) and any(map(has_parts, thing.of)):
-        columns = [known_range(x) if isinstance(x, Range) else known_items(calls, x) for x in thing.of]
-        known = [column for column in columns if column is not None]
-        return tuple(zip(*known, strict=False)) if len(known) == len(columns) else None
+    if isinstance(thing, Range):
+        return known_range(thing) if numbers else None
+    if isinstance(thing, Enumerated) and is_number(thing.start) and (numbers or has_parts(thing.of)):
+        items = known_items(calls, thing.of, numbers)
+        return None if items is None else tuple((thing.start + k, item) for k, item in enumerate(items))
+    if isinstance(thing, Zipped) and (numbers or any(map(has_parts, thing.of))):
+        columns = columns_of(calls, thing)
+        return None if columns is None else tuple(zip(*columns, strict=False))
     if isinstance(thing, Nested) and any(map(has_parts, thing.of)):
-        spans = [known_range(x) if isinstance(x, Range) else known_items(calls, x) for x in thing.of]
-        if thing.rises:
-            return tuple(itertools.combinations(spans[0] or (), len(spans)))
-        known = [span for span in spans if span is not None]
-        return tuple(itertools.product(*known)) if len(known) == len(spans) else None
+        spans = columns_of(calls, thing)
+        if spans is None:
+            return None
+        return tuple(
+            itertools.combinations(spans[0], len(spans)) if thing.rises else itertools.product(*spans)
+        )
     return None
 
 
-def few_numbers(thing: Any) -> tuple[Any, ...] | None:
-    """The items of something that is iterated, known one by one, where they are numbers or tuples of such."""
-    items: tuple[Any, ...] | None = None
-    if isinstance(thing, Range):
-        items = known_range(thing)
-    elif isinstance(thing, tuple):
-        items = tuple(thing)
-    elif isinstance(thing, Enumerated) and is_number(thing.start):
-        inner = few_numbers(thing.of)
-        items = None if inner is None else tuple((thing.start + k, item) for k, item in enumerate(inner))
-    elif isinstance(thing, Zipped):
-        columns = [few_numbers(part) for part in thing.of]
-        known = [column for column in columns if column is not None]
-        items = tuple(zip(*known, strict=False)) if len(known) == len(columns) else None
-    return items if items is not None and len(items) <= LONGEST else None
+def columns_of(calls: Calls, thing: Zipped | Nested) -> list[tuple[Any, ...]] | None:
+    """The items of each of several things that are gone over together; None where some are not known."""
+    columns = [known_items(calls, part, numbers=True) for part in thing.of]
+    known = [column for column in columns if column is not None]
+    return known if len(known) == len(columns) else None
 
 
 def has_parts(thing: Any) -> bool:
@@ -376,7 +369,6 @@ __all__ = [
     "CALLS",
     "attribute_of",
     "call_method_of",
-    "few_numbers",
     "has_items",
     "is_dict",
     "is_known",

@@ -27,7 +27,7 @@ from .optimise.assign import assign_first
 from .optimise.axes import order_axes
 from .optimise.bins import search_bins
 from .optimise.bounds import check_indices
-from .optimise.checks import use_checks
+from .optimise.checks import check_before_loops, use_checks
 from .optimise.choices import choose_integers
 from .optimise.clips import drop_clips
 from .optimise.collapse import collapse_axes, holds_sweeps
@@ -123,9 +123,11 @@ def read_through_copies(function: Function) -> Function:
 
 
 def multiply(function: Function) -> Function:
-    """The function with products of matrices for loops that are some, of lengths that checks have shown to be equal."""
-    multiplied = multiply_matrices(function)
-    return function if multiplied is function else simplified(use_checks(simplified(multiplied)))
+    """The function with products of matrices for loops that are some, of lengths that checks have shown to be equal:
+    what those read is there before the loops, once their checks are."""
+    led = simplified(use_checks(check_before_loops(function)))
+    multiplied = multiply_matrices(led)
+    return function if multiplied is led else simplified(use_checks(simplified(multiplied)))
 
 
 def join_until_none(function: Function) -> Function:

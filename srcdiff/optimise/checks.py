@@ -7,21 +7,29 @@
         y[i] = t[i] + b[i]                          y[i] = t[i] + b[i]
 
 Operations on whole arrays check that lengths fit. Checks are made as early as what they compare is known, but behind
-calls and errors of the user; loops over lengths that are equal then have one range, and can be joined. Reads: nothing
-but the IR.
+calls and errors of the user; loops over lengths that are equal then have one range, and can be joined.
+
+    for i in range(n):                          require n <= 0 or len(b) == m
+        require len(b) == m                     for i in range(n):
+        y[i] = x[i] @ b                  ->         y[i] = x[i] @ b
+
+Once all is known that follows from them, checks of what a loop does not change come before it, if the first trip begins
+with them: other passes may then read before the loop what they show to be there. Reads: nothing but the IR.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..ir import types as ty
-from ..ir.builder import constant
-from ..ir.core import Block, Function, Op, Value, is_number
+from ..ir.builder import Builder, constant
+from ..ir.core import Block, Function, Op, Value, is_number, loop_body
 from ..ir.types import Type
-from ..ir.walk import ops_of
+from ..ir.walk import defined_in, ops_of
+from ..primitives import REGISTRY
 
 LENGTHS = {
     "shape",
@@ -134,6 +142,52 @@ def is_length(op: Op) -> bool:
     return op.primitive in LENGTHS and all(v.type in (ty.int64, ty.boolean) for v in made)
 
 
+def check_before_loops(function: Function) -> Function:
+    """Make checks that the first trip of a loop begins with, of what the loop does not change, before it."""
+    return replace(function, body=led(function.body))
+
+
+def led(block: Block) -> Block:
+    with Builder() as builder:
+        for op in block.ops:
+            if op.regions:
+                op = replace(op, regions=tuple(map(led, op.regions)))
+            builder.append(op if op.primitive != "for" else without_first_checks(op, builder))
+    return replace(block, ops=tuple(builder.ops))
+
+
+def without_first_checks(loop: Op, builder: Builder) -> Op:
+    """The loop without such checks, which `builder` makes."""
+    low, high, step = loop.operands[:3]
+    body = loop_body(loop)
+    inside = defined_in(body)
+    leading = list(itertools.takewhile(lambda op: not op.regions and is_pure(op), body.ops))
+    moved: set[Op] = set()
+    for op in leading:
+        if (op.primitive == "require" or is_length(op)) and inside.isdisjoint(op.operands):
+            inside.difference_update(op.results)
+            moved.add(op)
+    checks = [op for op in leading if op in moved and op.primitive == "require"]
+    if not checks or not step.is_constant:
+        return loop
+    builder.location = loop.location
+    empty = builder.compare("le" if step.constant > 0 else "ge", high, low)
+    for op in leading:
+        if op in checks:
+            condition = builder.emit("or", (empty, *op.operands), ty.boolean)
+            builder.append(replace(op, operands=(condition,)))
+        elif op in moved:
+            builder.append(op)
+    rest = replace(body, ops=tuple(op for op in body.ops if op not in moved))
+    return replace(loop, regions=(*loop.regions[:-1], rest))
+
+
+def is_pure(op: Op) -> bool:
+    """Whether nothing happens that is to happen before a later check."""
+    is_check = op.primitive == "require" and not stays_behind(op)
+    return is_check or op.primitive in REGISTRY or op.primitive in ("shape", "load", "cast", "alloc", "copy")
+
+
 def stays_behind(op: Op) -> bool:
     """Whether no later check may be made before an op: a call, or an error of the user."""
     is_assertion = op.primitive == "require" and op.attributes["error"] == "AssertionError"
@@ -162,4 +216,4 @@ def early_checks(block: Block) -> Iterator[Op]:
     yield from waiting
 
 
-__all__ = ["use_checks"]
+__all__ = ["check_before_loops", "use_checks"]

@@ -60,10 +60,13 @@ class Factor:
 
 
 class Matrices:
-    """The products of matrices above an op, at its location."""
+    """The products of matrices above an op, at its location; where that may fail by a check of its own, above which
+    the arrays may be too short, copies go no further than those do."""
 
-    def __init__(self, affine: Affine, below: Op, copies: dict[Hashable, Value]) -> None:
-        self.affine, self.below = affine, below
+    def __init__(
+        self, affine: Affine, below: Op, copies: dict[Hashable, Value], may_fail: bool = False
+    ) -> None:
+        self.affine, self.below, self.may_fail = affine, below, may_fail
         self.above = Builder(below.location)
         self.copies = copies  # also those for other nests
         self.known: dict[tuple[str, Factor, Factor], Value] = {}  # the products
@@ -163,6 +166,8 @@ class Matrices:
             return builder.emit("store", (held, row, indices[-1], element), type, name=held.name)
 
         over = [self.length(builder, factor, axis, read=True) for axis in order]
+        if self.may_fail and not self.fits(factor):
+            over = [self.at_most(builder, n, factor, axis) for n, axis in zip(over, order, strict=True)]
         if not needed:
             return nest_over(builder, start, over, store)
         conditions = [builder.compare("gt", self.emitted(builder, form), 0) for form in needed]
@@ -184,6 +189,16 @@ class Matrices:
         if self.affine.is_not_negative(length):
             return made
         return builder.emit("max", (made, zero(ty.int64)), ty.int64)
+
+    def at_most(self, builder: Builder, length: Value, factor: Factor, axis: int) -> Value:
+        """A length, or what an array has of it."""
+        low = factor.axes[axis].low
+        if factor.axes[axis].length is None:
+            return length
+        have = builder.emit("shape", (factor.array,), ty.int64, {"axis": axis})
+        if low != ZERO:
+            have = builder.emit("sub", (have, self.emitted(builder, low)), ty.int64)
+        return builder.emit("min", (length, have), ty.int64)
 
     def element(
         self, builder: Builder, row: str, left: Factor, right: Factor, first: Op, second: Op

@@ -43,7 +43,7 @@ from ..ir.core import (
     loop_slots,
     same_place,
 )
-from ..ir.walk import exchanged, ops_within, substitute
+from ..ir.walk import exchanged, ops_of, ops_within, substitute
 from ..primitives import REGISTRY
 from .expand import expansions
 from .factors import SHORT, Factors, NoProduct, shared_axes
@@ -148,8 +148,10 @@ def with_sum(
     They are computed above the nest, or `before` another op above it that leaves their factors as they are.
     """
     before = before or root
+    may_fail = any(op.primitive == "require" for op in ops_of(root))
     try:
-        summation = Summation(overwrites, root, loop, Matrices(overwrites.affine, before, copies))
+        matrices = Matrices(overwrites.affine, before, copies, may_fail)
+        summation = Summation(overwrites, root, loop, matrices)
         instead, results = summation.products()
     except NoProduct:
         return None

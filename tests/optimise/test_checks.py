@@ -92,3 +92,31 @@ def test_one_check_for_each_pair() -> None:
         return sum(op.primitive == "require" for op in ops_within(function.body))
 
     assert checks(after) < checks(before)
+
+
+def rows_times(x, w, b):
+    s = 0.0
+    for row in x:
+        s += np.sum(np.tanh(row @ w + b) ** 2)
+    return s
+
+
+def rows_times_behind_an_assertion(x, w, b):
+    s = 0.0
+    for t in range(x.shape[0]):
+        assert x[t, 0] > -100.0
+        s += np.sum(np.tanh(x[t] @ w + b) ** 2)
+    return s
+
+
+@pytest.mark.parametrize("f", [rows_times, rows_times_behind_an_assertion])
+def test_nothing_is_read_outside_an_array_before_a_check_fails(uncompiled: None, f: Any) -> None:
+    """Plain Python finds an index out of range, which compiled code does not."""
+    own = differentiate(f)
+    assert_gradient(f, (A, B.T, B[:, 0]))
+    for args in ((A, A, B[0]), (A[:, :2], B.T, B[:, 0]), (A, B.T, B[0])):
+        with pytest.raises(ValueError, match=r"fit|lengths"):
+            own(*args)
+        with pytest.raises(ValueError, match=r"fit|lengths"):
+            own.grad(*args)
+    assert own.grad(A[:0, :2], B.T, B[0]).shape == (0, 2)  # without a trip nothing is checked

@@ -34,6 +34,7 @@ from ..ir.core import (
 )
 from ..ir.nests import index_along, nest_over
 from ..ir.walk import defined_in, free_values_of, ops_within, substitute, substitute_in, uses_in
+from .dse import IGNORES_ELEMENTS
 from .reorder import own_elements
 
 Ends = tuple[Value | None, ...]  # of nested loops, one an axis; None where they cover it
@@ -57,7 +58,8 @@ def assign(block: Block, ranges: Ranges) -> Block:
             op = replace(op, regions=tuple(assign(region, ranges) for region in op.regions))
         elif op.primitive == "require":
             ranges.learn(op)
-        for version in [v for v in free_values_of(op) if v in pending]:
+        touched = () if op.primitive in IGNORES_ELEMENTS else free_values_of(op)
+        for version in [v for v in touched if v in pending]:
             at = pending.pop(version)
             stored = (with_arm_stored if op.primitive == "if" else with_loop_stored)(op, version, ranges)
             if stored is not None:

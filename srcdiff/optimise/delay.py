@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, leaves_early, loop_body, loop_slots
-from .fuse import accumulates
 
 WRITES = ("store", "accum")
 EFFECTS = ("opaque", "require", "raise", "ensure", "release")

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..analysis.affine import Affine
 from ..analysis.overwrites import Overwrites
 from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
-from ..ir.core import Block, Function, Op, Value
+from ..ir.core import Block, Function, Op, Value, indices_of
 from ..ir.walk import ops_within, substitute
 
 IGNORES_ELEMENTS = ("shape", "zeros_like", "empty_like")
 
 
-def eliminate_dead_stores(function: Function) -> Function:
+def eliminate_dead_stores(function: Function, ideal: bool = False) -> Function:
+    """`ideal` : an index may be a value of a loop that has ended, of which nothing is known then."""
     structure = find_structure(function.body)
     readers = element_readers(function, structure)
     overwrites = Overwrites(structure)
@@ -32,7 +34,9 @@ def eliminate_dead_stores(function: Function) -> Function:
     for op in ops_within(function.body):
         if op.primitive in ("store", "accum"):
             found = readers.get(structure.storage(op.operands[0]), [])
-            if found is not None and is_dead(op, found, structure, overwrites):
+            if found is None or (ideal and not all(is_in_scope(x, overwrites.affine) for x in (op, *found))):
+                continue
+            if is_dead(op, found, structure, overwrites):
                 dead[op.result] = op.operands[0]
     if not dead:
         return function
@@ -66,6 +70,14 @@ def element_readers(function: Function, structure: Structure) -> dict[Value, lis
             else:
                 found[storage] = None
     return found
+
+
+def is_in_scope(access: Op, affine: Affine) -> bool:
+    """Whether the indices of an access are made of values that are known where it is."""
+    structure = affine.structure
+    around = structure.around[access]
+    terms = (v for i in indices_of(access) for v, _ in affine.form(i).terms)
+    return all(home == around[: len(home)] for home in map(structure.home.__getitem__, terms))
 
 
 def is_dead(store: Op, readers: list[Op], structure: Structure, overwrites: Overwrites) -> bool:

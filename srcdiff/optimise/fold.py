@@ -11,6 +11,7 @@ A rewrite changes no result beyond what reordering a sign does: `x * 0.0` stays 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
@@ -33,7 +34,7 @@ from ..ir.core import (
     makes_zeros,
     written_in_place,
 )
-from ..ir.walk import ops_within, same, shared
+from ..ir.walk import ops_within, same, shared, uses_in
 from ..primitives import REGISTRY
 from ..primitives.record import number
 from .lengths import from_original, from_sources, known_length
@@ -80,6 +81,7 @@ class Folder:
         self.branches = 0
         self.replaced: dict[Value, Value] = {}
         self.made: dict[Value, Op] = {}
+        self.uses = Counter(uses_in(function.body)) if ideal else Counter()
 
     def value(self, value: Value) -> Value:
         while value in self.replaced:
@@ -100,6 +102,9 @@ class Folder:
                 op = kept
             elif op.primitive == "store" and self.restores(op):
                 self.replaced[op.result] = op.operands[0]
+                continue
+            elif op.primitive == "accum" and (before := self.given_back(op)) is not None:
+                self.replaced[op.result] = before
                 continue
             elif op.primitive == "require" and op.operands[0].is_constant and op.operands[0].constant:
                 continue
@@ -146,6 +151,19 @@ class Folder:
             and made.operands[0] is array
             and self.same_values(made.operands[1:], where)
         )
+
+    def given_back(self, op: Op) -> Value | None:
+        """The version of an array before an element was cleared to which just what it held is added again."""
+        array, *where, value = op.operands
+        cleared, loaded = self.made.get(array), self.made.get(value)
+        if cleared is None or cleared.primitive != "store" or not is_number(cleared.operands[-1], 0):
+            return None
+        before, *place, _ = cleared.operands
+        if loaded is None or loaded.primitive != "load" or loaded.operands[0] is not before:
+            return None
+        alone = self.ideal and self.uses[array] == 1
+        same_place = self.same_values(place, where) and self.same_values(loaded.operands[1:], where)
+        return before if alone and same_place else None
 
     def same_values(self, a: Any, b: Any) -> bool:
         return all(

@@ -15,11 +15,10 @@ Reads: nothing. Gives a function in which fused loops need no tape.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from weakref import WeakKeyDictionary
 
+from ..analysis.sums import accumulates, only_accumulates
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
 from ..ir.core import (
@@ -32,10 +31,8 @@ from ..ir.core import (
     loop_body,
     loop_slots,
 )
-from ..ir.walk import defined_in, free_values_of, substitute, uses_in
-from ..primitives import REGISTRY
-
-MOVABLE = {"cast", "select"}
+from ..ir.walk import defined_in, free_values_of, substitute
+from .beforehand import Beforehand
 
 
 def fuse_sweeps(function: Function) -> Function:
@@ -44,11 +41,9 @@ def fuse_sweeps(function: Function) -> Function:
 
 
 def fuse_block(block: Block) -> Block:
-    while True:
-        fused = fuse_one(block)
-        if fused is None:
-            break
-        block = fused
+    for with_loops in (True, False):
+        while (fused := fuse_one(block, with_loops)) is not None:
+            block = fused
     ops = tuple(
         replace(op, regions=(*op.regions[:-1], fuse_block(op.regions[-1])))
         if op.attributes.get("fused")
@@ -58,19 +53,23 @@ def fuse_block(block: Block) -> Block:
     return replace(block, ops=ops)
 
 
-def fuse_one(block: Block) -> Block | None:
-    """The block with one pair of loops fused; None if there is no pair to fuse."""
+def fuse_one(block: Block, with_loops: bool) -> Block | None:
+    """The block with one pair of loops fused; None if there is no pair to fuse. `with_loops` as for `fuse_pair`."""
     at = {op.attributes["token"]: k for k, op in enumerate(block.ops) if "token" in op.attributes}
     for k, op in enumerate(block.ops):
         if op.attributes.get("reverses") in at:
             forward = at[op.attributes["reverses"]]
-            fused = fuse_pair(block, forward, k)
+            fused = fuse_pair(block, forward, k, with_loops)
             if fused is not None:
                 return fused
     return None
 
 
-def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
+def fuse_pair(block: Block, forward_at: int, reverse_at: int, with_loops: bool) -> Block | None:
+    """The block with two loops fused; None if they cannot be.
+
+    `with_loops` : only where other loops of the reverse sweep have to run before.
+    """
     forward, reverse = block.ops[forward_at], block.ops[reverse_at]
     if forward.primitive != "for" or leaves_early(forward) or not forward.operands[2].is_constant:
         return None
@@ -78,10 +77,8 @@ def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
     if not all(only_accumulates(reverse, parameter, yielded) for _, parameter, yielded, _ in slots):
         return None
     # What the reverse loop reads has to be there before the forward loop, or be made there.
-    maker = {result: op for op in block.ops for result in op.results}
-    position = {op: k for k, op in enumerate(block.ops)}
+    beforehand = Beforehand(block, forward_at, with_loops)
     inside_forward = defined_in(loop_body(forward)) | set(forward.results)
-    late = defined_behind(block, forward_at)
     needed = [
         v
         for v in free_values_of(reverse)
@@ -89,12 +86,9 @@ def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
     ]
     if any(v in forward.results for v in free_values_of(reverse)):
         return None
-    hoisted: dict[Op, None] = {}
-    if not all(hoist(v, late, maker, hoisted) for v in needed):
+    if not all(map(beforehand.make, needed)) or with_loops is not beforehand.has_loops:
         return None
-    moved = sorted(hoisted, key=lambda op: position[op])
-
-    sums = started_from_zero(slots, late, inside_forward, maker)
+    sums = started_from_zero(slots, beforehand, inside_forward)
     if sums is None:
         return None
     index = loop_body(forward).parameters[0]
@@ -114,16 +108,15 @@ def fuse_pair(block: Block, forward_at: int, reverse_at: int) -> Block | None:
         attributes={**{k: v for k, v in forward.attributes.items() if k != "token"}, "fused": True},
     )
     after, renames = sums.continued(fused_results, reverse)
-    ops: list[Op] = []
-    gone = {position[op] for op in moved}
-    for k, op in enumerate(block.ops):
-        if k == forward_at:
-            ops += [*moved, *sums.before, fused]
-        elif k == reverse_at:
-            ops += after
-        elif k not in gone:
-            ops.append(op)
-    return rename_uses(Block(block.parameters, tuple(ops), block.results), renames)
+    above = (*block.ops[:forward_at], *beforehand.ops(), *sums.before, fused)
+    behind: list[Op] = []
+    for k, op in enumerate(block.ops[forward_at + 1 :], forward_at + 1):
+        if k == reverse_at:
+            behind += after
+        elif op not in beforehand.moved:
+            behind.append(op)
+    rest = rename_uses(Block((), tuple(behind), block.results), renames)
+    return Block(block.parameters, (*above, *rest.ops), rest.results)
 
 
 @dataclass
@@ -163,17 +156,13 @@ class Sums:
         return builder.ops, renames
 
 
-def started_from_zero(
-    slots: Sequence[Slot],
-    late: set[Value],
-    inside: set[Value],
-    maker: dict[Value, Op],
-) -> Sums | None:
+def started_from_zero(slots: Sequence[Slot], beforehand: Beforehand, inside: set[Value]) -> Sums | None:
     """How the sums of a reverse loop start before the forward loop; None if one of them cannot.
 
-    `late` is what is made behind the forward loop, `inside` what is made in it.
+    `inside` is what is made in the forward loop.
     """
     sums = Sums()
+    late, maker = beforehand.still_late, beforehand.maker
     for initial, parameter, _, result in slots:
         if initial not in late and initial not in inside and not initial.is_constant:
             sums.starts.append(initial)
@@ -186,11 +175,17 @@ def started_from_zero(
             if made is not None and made.primitive == "zeros_like" and shape_known(made, late, inside):
                 sums.start(made, initial, result)
                 continue
-            # The zeros that the whole chain of additions starts from move up; the chain follows the fused loop.
-            root = accumulator_root(initial, maker)
-            if root is None or not shape_known(root, late, inside):
+            # What the whole chain of additions starts from is there, or zeros that move up; the chain follows the loop.
+            root = chain_root(initial, maker, late)
+            if root is None or root in inside:
                 return None
-            sums.start(root, initial, result)
+            if root not in late:
+                sums.starts.append(root)
+                sums.behind.append((root, result))
+            elif shape_known(maker[root], late, inside):
+                sums.start(maker[root], initial, result)
+            else:
+                return None
             sums.chains[result] = initial
     return sums
 
@@ -204,108 +199,19 @@ def rename_uses(block: Block, renames: dict[Value, Value]) -> Block:
     return substitute(block, {value: last(value) for value in renames})
 
 
-def only_accumulates(loop: Op, parameter: Value, yielded: Value) -> bool:
-    """Whether a slot of a loop is a sum that nothing in the loop reads."""
-    return accumulates(loop_body(loop), parameter, yielded)
-
-
-USERS: WeakKeyDictionary[Block, tuple[dict[Value, list[Op]], Counter[Value]]] = WeakKeyDictionary()
-
-
-def users_and_counts(block: Block) -> tuple[dict[Value, list[Op]], Counter[Value]]:
-    """The ops of a block that read each value, in them or inside them, and how often each is read; asked for each slot
-    of a loop."""
-    found = USERS.get(block)
-    if found is None:
-        users: dict[Value, list[Op]] = {}
-        for op in block.ops:
-            for value in free_values_of(op):
-                users.setdefault(value, []).append(op)
-        found = USERS[block] = users, Counter(uses_in(block))
-    return found
-
-
-def accumulates(block: Block, start: Value, end: Value) -> bool:
-    """Whether `end` is `start` with something added, through values that nothing else reads."""
-    users, counts = users_and_counts(block)
-    current = start
-    while current is not end:
-        readers = users.get(current, [])
-        if len(readers) != 1:
-            return False
-        op = readers[0]
-        match op.primitive:
-            case "accum" | "accumulate_array" if op.operands[0] is current and counts[current] == 1:
-                current = op.result
-            case "add" if counts[current] == 1:
-                current = op.result
-            case "sub" if op.operands[0] is current and counts[current] == 1:
-                current = op.result
-            case "cast" if counts[current] == 1:
-                current = op.result
-            case "for":
-                slot = next((s for s in loop_slots(op) if s[0] is current), None)
-                if slot is None or counts[current] != 1 or not only_accumulates(op, slot[1], slot[2]):
-                    return False
-                current = slot[3]
-            case "if":
-                found = None
-                for k, result in enumerate(op.results):
-                    if all(
-                        region.results[k] is current or accumulates(region, current, region.results[k])
-                        for region in op.regions
-                    ):
-                        found = result
-                        break
-                if found is None or uses_outside_slot(op, current):
-                    return False
-                current = found
-            case _:
-                return False
-    return counts.get(end, 0) <= 1
-
-
-def uses_outside_slot(op: Op, value: Value) -> bool:
-    """Whether an `if` reads a value in another way than once in each arm."""
-    return any(sum(v is value for v in uses_in(region)) > 1 for region in op.regions)
-
-
-def defined_behind(block: Block, at: int) -> set[Value]:
-    """What the block defines from an op on."""
-    found: set[Value] = set()
-    for op in block.ops[at:]:
-        found.update(op.results)
-    return found
-
-
-def hoist(value: Value, late: set[Value], maker: dict[Value, Op], hoisted: dict[Op, None]) -> bool:
-    """Whether a value is there before the loop, or can be made there by plain arithmetic."""
-    if value.is_constant or value not in late:
-        return True
-    op = maker.get(value)
-    if op is None or op.regions or not (op.primitive in REGISTRY or op.primitive in MOVABLE):
-        return False
-    if not all(hoist(x, late, maker, hoisted) for x in op.operands):
-        return False
-    hoisted[op] = None
-    return True
-
-
 def shape_known(zeros: Op, late: set[Value], inside: set[Value]) -> bool:
     """Whether the array that a cotangent is shaped like exists before the loop."""
     (array,) = zeros.operands
     return array not in late and array not in inside
 
 
-def accumulator_root(value: Value, maker: dict[Value, Op]) -> Op | None:
-    """The `zeros_like` that a chain of additions starts from."""
-    while True:
-        op = maker.get(value)
-        if op is None:
-            return None
+def chain_root(value: Value, maker: dict[Value, Op], late: set[Value]) -> Value | None:
+    """What a chain of additions starts from: zeros that are `late`, or an array that is not."""
+    while value in late:
+        op = maker[value]
         match op.primitive:
             case "zeros_like":
-                return op
+                return value
             case "accum":
                 value = op.operands[0]
             case "for":
@@ -326,6 +232,7 @@ def accumulator_root(value: Value, maker: dict[Value, Op]) -> Op | None:
                 value = start
             case _:
                 return None
+    return value
 
 
 def chain_start(arm: Block, value: Value) -> Value | None:

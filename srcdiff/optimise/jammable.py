@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.core import Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_within, uses_in
 from ..primitives import REGISTRY
 from .align import same
-from .fuse import accumulates
 
 ACCESSES = ("load", "store", "accum")
 PLAIN = (*ACCESSES, "cast", "shape")

@@ -22,12 +22,12 @@ from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
 from ..analysis.structure import find_structure
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_within, substitute, substitute_in
 from ..primitives import REGISTRY
 from .align import align_loops, same
-from .fuse import accumulates
 
 ACCESSES = ("load", "store")
 READING = ("load", "cast", "shape")

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..analysis.structure import Structure, find_structure
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
 from ..ir.core import (
@@ -40,7 +41,6 @@ from ..ir.core import (
 from ..ir.walk import defined_in, exchanged, ops_of, rename, substitute
 from ..primitives.record import REGISTRY
 from .dce import EFFECTS, eliminate_dead
-from .fuse import accumulates
 
 
 def sum_before_maps(function: Function) -> Function:

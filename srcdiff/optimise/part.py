@@ -20,13 +20,13 @@ from dataclasses import replace
 
 from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Slot, Value, indices_of, leaves_early, loop_body, loop_slots
 from ..ir.walk import exchanged, rename_op, substitute
 from ..primitives import REGISTRY
 from .align import same
-from .fuse import accumulates
 
 WRITES = ("store", "accum")
 PURE = ("load", "cast", "shape")

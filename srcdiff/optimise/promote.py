@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from ..analysis.affine import Affine, Linear
 from ..analysis.ranges import ONE, Ranges
 from ..analysis.structure import find_structure
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.builder import Builder, zero
 from ..ir.core import (
@@ -33,7 +34,6 @@ from ..ir.core import (
 )
 from ..ir.walk import substitute
 from .contract import accesses_of
-from .fuse import accumulates
 
 
 def promote_sums(function: Function) -> Function:

@@ -15,6 +15,7 @@ from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Function, Op, Value
 from ..ir.walk import ops_within, substitute
+from .dse import IGNORES_ELEMENTS
 
 
 def protect_arguments(function: Function) -> Function:
@@ -53,7 +54,10 @@ def drop_copies(function: Function) -> Function:
         and op.operands[0] in function.parameters
         and not structure.stores.get(structure.storage(op.operands[0]))
         and op.result not in left
-        and all(user.primitive in ("load", "shape") for user in users.get(op.result, ()))
+        and all(
+            user.primitive == "load" or user.primitive in IGNORES_ELEMENTS
+            for user in users.get(op.result, ())
+        )
     }
     return replace(function, body=substitute(function.body, originals))
 

@@ -24,13 +24,13 @@ from dataclasses import replace
 from ..analysis.affine import Affine, Linear
 from ..analysis.overwrites import Overwrites
 from ..analysis.structure import find_structure
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Function, Op, Value, indices_of, is_number, loop_body, loop_slots, same_place
 from ..ir.walk import exchanged, free_values_of, ops_within, rename_op, uses_in
 from .align import same
 from .distribute import ACCESSES
-from .fuse import accumulates
 from .interchange import is_plain, is_plain_loop
 
 

@@ -16,12 +16,12 @@ from dataclasses import replace
 
 from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import defined_in, ops_within, uses_in
 from .forms import emitted_with_shapes
-from .fuse import accumulates
 
 IN_ORDER = (
     "opaque",

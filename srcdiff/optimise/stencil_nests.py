@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.core import Op, Value, indices_of, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import defined_in
 from ..primitives import REGISTRY
-from .fuse import accumulates
 from .interchange import is_plain
 from .rotate import accesses_of, unordered
 

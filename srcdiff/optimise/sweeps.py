@@ -25,13 +25,13 @@ from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
 from ..analysis.structure import find_structure
+from ..analysis.sums import accumulates
 from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_of, ops_within, substitute, substitute_in
 from ..primitives import REGISTRY
 from .align import same
-from .fuse import accumulates
 from .interchange import is_plain_loop
 
 ACCESSES = ("load", "store")

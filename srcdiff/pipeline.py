@@ -21,6 +21,7 @@ from .frontend.program import Program
 from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
+from .ir.verify import verified
 from .ir.walk import ops_within
 from .optimise.add_factors import add_factors
 from .optimise.assign import assign_first
@@ -198,6 +199,11 @@ DROP: list[Stage] = [
     (NEEDED, "rules", drop_rules),
     (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
 ]
+VERIFY: Stage = (
+    NEEDED,
+    "verify",
+    verified,
+)  # what is read out of scope would be what Python's name happens to hold
 PEEL: Stage = (OPTIONAL, "peel", lambda f: simplified(peel_loops(f)))
 TUNE: list[Stage] = [  # how loops run, whatever they compute
     (OPTIONAL, "outer products", write_outer_products),
@@ -208,6 +214,7 @@ TUNE: list[Stage] = [  # how loops run, whatever they compute
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
     (OPTIONAL, "share", share_work_arrays),
+    VERIFY,
 ]
 FINISH: list[Stage] = [
     *DROP,
@@ -236,6 +243,7 @@ WHOLE: list[Stage] = [  # instead of FINISH, without optimisation
     (NEEDED, "combine", combine_updates),
     (NEEDED, "clean", simplified),
     (NEEDED, "vectorise", vectorise_loops),
+    VERIFY,
 ]
 
 UNITS: list[Stage] = [  # of a Jacobian, whose loops go over unit vectors

@@ -297,7 +297,7 @@ class Arrays(Slices):
         if is_arraylike(thing):
             if thing.ndim > view.ndim:
                 thing = self.without_leading_ones(thing, view.ndim)
-            self.broadcast([self.shape(view), self.shape(thing)], view.ndim)
+            self.fit_into(self.shape(view), self.shape(thing))
             if not self.reads_in_step(view, thing):
                 thing = self.materialise(thing)
         extents = tuple(self.extent(view, k) for k in range(view.ndim))
@@ -356,7 +356,7 @@ class Arrays(Slices):
                     f"an array of {thing.ndim} dimensions combined into one of {view.ndim}",
                     instead="a row of it",
                 )
-            self.broadcast([self.shape(view), self.shape(thing)], view.ndim)
+            self.fit_into(self.shape(view), self.shape(thing))
         extents = tuple(self.extent(view, k) for k in range(view.ndim))
 
         def put(indices: Indices) -> None:

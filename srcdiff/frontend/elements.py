@@ -148,8 +148,7 @@ class Elements(Scalars):
         """The indices of an operand that is broadcast to more axes, or along axes of length 1."""
         own = indices[len(indices) - array.ndim :]
         lengths = array.shape if isinstance(array, Elementwise) else self.known_lengths(array)
-        single = (same(n, 1) or (isinstance(n, Value) and n in self.at_most_one) for n in lengths)
-        return tuple(0 if one else i for one, i in zip(single, own, strict=True))
+        return tuple(0 if self.is_one(n) else i for n, i in zip(lengths, own, strict=True))
 
     def known_lengths(self, view: ArrayView) -> list[Length]:
         """The lengths of a view as far as they are known without asking the array."""
@@ -195,6 +194,17 @@ class Elements(Scalars):
                     known = length if is_number(length) else known
             result.append(known)
         return tuple(result)
+
+    def fit_into(self, target: tuple[Length, ...], shape: tuple[Length, ...]) -> None:
+        """What is stored may be repeated, but not what it is stored into, also where that has one element."""
+        self.broadcast([target, shape], len(target))
+        for n, m in zip(reversed(target), reversed(shape), strict=False):
+            if self.is_one(n) and not self.is_one(m):
+                self.require_equal(n, m)
+
+    def is_one(self, length: Length) -> bool:
+        """Whether a length is known to be 1, or at most that."""
+        return same(length, 1) or (isinstance(length, Value) and length in self.at_most_one)
 
     def require_equal(self, a: Length, b: Length) -> None:
         """Lengths that must be equal, without one that is repeated."""

@@ -145,7 +145,7 @@ def scattered(
                 f"an array of {thing.ndim} dimensions stored where indices pick {len(shape)}",
                 instead="a row of it",
             )
-        arrays.broadcast([shape, arrays.shape(thing)], len(shape))
+        arrays.fit_into(shape, arrays.shape(thing))
 
     def put(indices: Indices) -> None:
         place = found.place(arrays, indices)

@@ -35,6 +35,12 @@ def verify(function: Function, stage: str = "", ideal: bool = False) -> None:
     Verifier(stage, ideal).function(function)
 
 
+def verified(function: Function) -> Function:
+    """A finished function, after `verify`."""
+    verify(function, "finish")
+    return function
+
+
 class Verifier:
     def __init__(self, stage: str, ideal: bool) -> None:
         self.stage, self.ideal = stage, ideal
@@ -263,4 +269,4 @@ def named(op: Op | None) -> str:
     return f"`{op.primitive}`" if op is not None else "the function"
 
 
-__all__ = ["verify"]
+__all__ = ["verified", "verify"]

@@ -171,7 +171,7 @@ class Recorder:
             self.defined(builder, value)
         for thread in passing:
             if thread.tape is not None and thread.tape.last is not None and thread.tape.loops[-1] is origin:
-                self.add_last(builder, thread, origin)
+                self.add_last(builder, thread, origin, op)
         for thread, known in inside:
             made = trips_made(builder, op) if known is None else known
             with builder:
@@ -252,14 +252,14 @@ class Recorder:
         builder.append(new)
         return new
 
-    def add_last(self, builder: Builder, thread: Thread, loop: Op) -> None:
-        """Put on the tape what a value carried by a loop is behind the last trip."""
+    def add_last(self, builder: Builder, thread: Thread, loop: Op, placed: Op) -> None:
+        """Put on the tape what a value carried by a loop, which has been placed, is behind the last trip."""
         assert thread.tape is not None and thread.tape.last is not None
         tokens = {op.attributes["token"]: op for op in self.open}
         where = [self.trip(builder, tokens[outer.attributes["token"]]) for outer in thread.tape.loops[:-1]]
         if not thread.tape.proven:
             require_lengths(builder, thread.tape.last, self.state[thread])
-        places = (*where, trips_made(builder, loop), thread.tape.last)
+        places = (*where, trips_made(builder, placed), thread.tape.last)
         final = thread.final if thread.chain[0] is loop else None
         kept = final or Value(thread.name, thread.type)
         builder.append(Op("store", (self.state[thread], *places), (kept,), (), {}, builder.location))

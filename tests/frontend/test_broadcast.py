@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from srcdiff import differentiate
+from srcdiff import differentiate, grad
 from tests.optimise.stages import as_printed
 from tests.truth import assert_gradient
 
@@ -52,3 +52,54 @@ def test_functions_are_not_called_for_each_row(f) -> None:
 def test_no_rows() -> None:
     none = np.zeros(0)
     assert differentiate(mixture)(none, RNG.random(3) + 0.5, RNG.random(3) + 0.5) == 0.0
+
+
+def into_the_last(b, a):
+    c = b * 1.0
+    c[-1:] += a
+    return np.sum(c * c)
+
+
+def into_the_first(b, a):
+    c = b * 1.0
+    c[:1] = a
+    return np.sum(c * c)
+
+
+def into_a_single_row(b, a):
+    c = np.zeros((1, len(b)))
+    c[:] = a
+    return np.sum(c * b)
+
+
+def into_a_single_column(b, a):
+    c = np.zeros((2, len(b)))
+    c[:, 1:2] = a
+    c[1:2] *= b
+    return np.sum(c * b)
+
+
+def into_one_picked(b, a):
+    c = b * 1.0
+    c[np.array([1])] += a
+    return np.sum(c * c)
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize(
+    ("f", "fits", "longer"),
+    [
+        (into_the_last, (1,), (3,)),
+        (into_the_first, (1,), (3,)),
+        (into_a_single_row, (1, 4), (3, 4)),
+        (into_a_single_row, (4,), (2, 4)),
+        (into_a_single_column, (2, 1), (2, 3)),
+        (into_one_picked, (1,), (2,)),
+    ],
+)
+def test_what_is_stored_into_is_not_repeated(f, fits, longer) -> None:
+    b = RNG.standard_normal(4)
+    assert_gradient(f, (b, RNG.standard_normal(fits)), (0, 1))
+    for call in (f, differentiate(f), grad(f)):
+        with pytest.raises(ValueError):
+            call(b, RNG.standard_normal(longer))

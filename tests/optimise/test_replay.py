@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from typing import Any
 
@@ -236,3 +237,40 @@ def test_as_chosen(function: Any, args: tuple[Any, ...], argnums: Any) -> None:
 def test_forced(monkeypatch: pytest.MonkeyPatch, function: Any, args: tuple[Any, ...], argnums: Any) -> None:
     monkeypatch.setattr(pipeline, "place_residuals", every_trip_again)
     assert_gradient(fresh(function), args, argnums)
+
+
+def inner_bounds_from_both(x, n):
+    s = 0.3
+    for i in range(n):
+        for j in range(n):
+            for _ in range(j, i):
+                s = math.tanh(s * x + 1.0)
+    return s
+
+
+def inner_bounds_from_both_the_other_way(x, n):
+    s = 0.3
+    for i in range(n):
+        for j in range(2):
+            for _ in range(i, j, -1):
+                s = math.tanh(s * x + 1.0)
+            s = s * x
+    return s
+
+
+def stops_inside(x, n):
+    s = 0.3
+    for i in range(n):
+        for j in range(n):
+            for k in range(j, i):
+                s = math.tanh(s * x + 1.0)
+                if s > 0.9 and k > 2:
+                    break
+    return s
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize("f", [inner_bounds_from_both, inner_bounds_from_both_the_other_way, stops_inside])
+def test_tapes_of_a_trip_that_is_made_again_end_where_that_trip_does(f):
+    for n in (0, 1, 2, 3, 6):
+        assert_gradient(f, (0.8, n))

@@ -36,9 +36,37 @@ def verify(function: Function, stage: str = "", ideal: bool = False) -> None:
 
 
 def verified(function: Function) -> Function:
-    """A finished function, after `verify`."""
-    verify(function, "finish")
+    """A finished function, if all its values are defined where they are read.
+
+    Raises
+    ------
+    InternalError
+    """
+    check_scope(function.body, set(), "finish")
     return function
+
+
+def check_scope(block: Block, scope: set[Value], stage: str) -> None:
+    """Raise where a block reads what is neither in `scope` nor defined before; `scope` is left as it was."""
+    own = [*block.parameters]
+    scope.update(own)
+
+    def read(values: tuple[Value, ...], op: Op | None) -> None:
+        for value in values:
+            if not value.is_constant and value not in scope:
+                location = op.location if op is not None else None
+                raise InternalError(
+                    f"after `{stage}`: {named(op)} reads {value!r} where it is not defined", location
+                )
+
+    for op in block.ops:
+        read(op.operands, op)
+        for region in op.regions:
+            check_scope(region, scope, stage)
+        own += op.results
+        scope.update(op.results)
+    read(block.results, None)
+    scope.difference_update(own)
 
 
 class Verifier:

@@ -14,7 +14,7 @@ from srcdiff.emit.show import show
 from srcdiff.errors import InternalError
 from srcdiff.ir import types as ty
 from srcdiff.ir.core import Block, Op, Value
-from srcdiff.ir.verify import verify
+from srcdiff.ir.verify import verified, verify
 from tests.ir.stages import readable_programs, stages_of
 from tests.programs import Program
 
@@ -57,6 +57,15 @@ def test_every_stage_of_the_corpus(program: Program) -> None:
 
 def test_well_formed() -> None:
     verify(parse_ir(GOOD))
+    verified(parse_ir(GOOD))
+
+
+def test_a_finished_function_reads_nothing_out_of_scope() -> None:
+    function = parse_ir(GOOD)
+    loop = next(op for op in function.body.ops if op.regions)
+    inside = loop.regions[0].ops[0].result
+    with pytest.raises(InternalError, match="reads .* where it is not defined"):
+        verified(replace(function, body=replace(function.body, results=(inside,))))
 
 
 @pytest.mark.parametrize(

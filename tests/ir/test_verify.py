@@ -64,7 +64,7 @@ def test_a_finished_function_reads_nothing_out_of_scope() -> None:
     function = parse_ir(GOOD)
     loop = next(op for op in function.body.ops if op.regions)
     inside = loop.regions[0].ops[0].result
-    with pytest.raises(InternalError, match="reads .* where it is not defined"):
+    with pytest.raises(InternalError, match=r"reads .* where it is not defined"):
         verified(replace(function, body=replace(function.body, results=(inside,))))
 
 

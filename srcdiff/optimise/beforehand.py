@@ -94,7 +94,7 @@ class Beforehand:
         while array in self.late:
             op = self.maker[array]
             slot = next((s for s in loop_slots(op) if s[3] is array), None) if op.primitive == "for" else None
-            if slot is None:
+            if slot is None or not is_written_only(loop_body(op), slot[1], slot[2]):
                 return None
             array = slot[0]
         return array
@@ -203,6 +203,25 @@ class Source:
         source = Source(body.parameters[0], maker, inside, {})
         inner = {op.attributes["token"]: Source.of(op, source) for op in body.ops if "token" in op.attributes}
         return replace(source, inner=inner)
+
+
+def is_written_only(body: Block, start: Value, end: Value) -> bool:
+    """Whether an array at the end of a trip is the one at its start, not another one that may be of another shape."""
+    maker = {result: op for op in body.ops for result in op.results}
+    while end is not start:
+        op = maker.get(end)
+        if op is None:
+            return False
+        if op.primitive == "for":
+            slot = next((slot for slot in loop_slots(op) if slot[3] is end), None)
+            if slot is None or not is_written_only(loop_body(op), slot[1], slot[2]):
+                return False
+            end = slot[0]
+        elif op.primitive in ("store", "accum"):
+            end = op.operands[0]
+        else:
+            return False
+    return True
 
 
 def may_end(op: Op) -> bool:

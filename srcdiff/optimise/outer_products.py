@@ -198,8 +198,9 @@ class Split:
             return False
         if op.primitive == "shape":
             return op.operands[0] not in self.maker
-        if op.primitive == "load":
-            return self.storage(op) not in self.stored and len(self.moved(op)) < 2
+        if op.primitive == "load":  # the nest may swap an array with another one
+            is_same = self.storage(op) not in self.stored and not self.structure.is_mixed(op.operands[0])
+            return is_same and len(self.moved(op)) < 2
         return True
 
     def gains(self) -> bool:

@@ -135,3 +135,21 @@ def test_the_function_itself(uncompiled: None) -> None:
 
     a, x, y = numbers(3, 4), numbers(5), numbers(6)
     assert differentiate(outer)(a, x, y) == pytest.approx(outer(a, x, y), rel=1e-14)
+
+
+def arrays_that_swap(a, x, y):
+    n, m = a.shape
+    u, v = np.zeros(n), np.zeros(n + 2)
+    for i in range(n):
+        for j in range(m):
+            v[i] += a[i, j] * x[j]
+        u, v = v, u
+    s = 0.0
+    for i in range(len(u)):
+        s += y[i] * u[i]
+    return s
+
+
+def test_arrays_that_swap(uncompiled: None) -> None:
+    for n in range(4):
+        assert_gradient(arrays_that_swap, (numbers(n, 4), numbers(4), numbers(6)), (0, 1))

@@ -106,8 +106,9 @@ def scaled_copy(b, a, beta):
     u = b.copy()
     for i in range(b.shape[0]):
         b[i] = b[i] * beta
-    for i in range(b.shape[0]):
-        u[i] = u[i] * u[i] * a[i]
+    for _ in range(2):
+        for i in range(b.shape[0]):
+            u[i] = u[i] * u[i] * a[i]
     return np.sum(u * b)
 
 

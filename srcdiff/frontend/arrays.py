@@ -361,16 +361,20 @@ class Arrays(Slices):
 
         def put(indices: Indices) -> None:
             operand = self.at(thing, self.narrowed(thing, indices)) if is_arraylike(thing) else thing
-            new = function(self.at(view, indices), operand)
-            if ty.is_integer(self.dtype(view)) and ty.is_float(self.as_value(new).type):
-                self.refuse(
-                    "an array of integers that floats change in place",
-                    "NumPy would raise an error here",
-                    "floats",
-                )
+            new = self.as_value(function(self.at(view, indices), operand))
+            self.check_stays_integer(self.dtype(view), new.type)
             self.store(view, indices, new)
 
         self.nest(extents, put)
+
+    def check_stays_integer(self, target: Type, result: Type) -> None:
+        """Refuse what NumPy cannot put back into an array of integers."""
+        if ty.is_integer(target) and ty.is_float(result):
+            self.refuse(
+                "an array of integers that floats change in place",
+                "NumPy would raise an error here",
+                "floats",
+            )
 
     def copy(self, view: ArrayView, name: str = "") -> ArrayView:
         if view.whole:

@@ -272,7 +272,9 @@ class Assignments(ChangingDicts):
                     )
                 if any(is_arraylike(item) for item in items):
                     old = self.materialise(self.subscript(array, items))
-                    self.scatter(array, items, self.binary(node.op, old, self.expression(node.value)))
+                    new = self.binary(node.op, old, self.expression(node.value))
+                    self.check_stays_integer(self.dtype(array), self.dtype(new))
+                    self.scatter(array, items, new)
                     return
                 place = self.place_of(array, items)
                 if is_list(place) and place.axes:

@@ -42,11 +42,11 @@ def verified(function: Function) -> Function:
     ------
     InternalError
     """
-    check_scope(function.body, set(), "finish")
+    check_scope(function.body, set())
     return function
 
 
-def check_scope(block: Block, scope: set[Value], stage: str) -> None:
+def check_scope(block: Block, scope: set[Value]) -> None:
     """Raise where a block reads what is neither in `scope` nor defined before; `scope` is left as it was."""
     own = [*block.parameters]
     scope.update(own)
@@ -55,14 +55,12 @@ def check_scope(block: Block, scope: set[Value], stage: str) -> None:
         for value in values:
             if not value.is_constant and value not in scope:
                 location = op.location if op is not None else None
-                raise InternalError(
-                    f"after `{stage}`: {named(op)} reads {value!r} where it is not defined", location
-                )
+                raise InternalError(f"{named(op)} reads {value!r} where it is not defined", location)
 
     for op in block.ops:
         read(op.operands, op)
         for region in op.regions:
-            check_scope(region, scope, stage)
+            check_scope(region, scope)
         own += op.results
         scope.update(op.results)
     read(block.results, None)

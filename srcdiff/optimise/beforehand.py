@@ -138,24 +138,20 @@ class Beforehand:
         loaded: list[Op] = []
         ops: list[Op] = []
         for op in body.ops:
+            made: Op | None = op
             if op.regions:
                 inner = source.inner.get(op.attributes.get("reverses"))
                 made = None if inner is None else self.read_again(op, inner, places)
-                if made is None:
-                    return None
-                ops.append(made)
-                continue
-            ops.append(op)
-        own = defined_in(body)
-        for value in free_values(replace(body, ops=tuple(ops))):
-            if value in own or value not in source.maker:
-                continue
-            if not self.load_again(value, source, places, again, loaded):
+            if made is None:
                 return None
-        body = substitute(replace(body, ops=tuple(ops)), again)
+            ops.append(made)
+        body = replace(body, ops=tuple(ops))
+        needed = [value for value in free_values(body) if value in source.maker]
+        if not all(self.load_again(value, source, places, again, loaded) for value in needed):
+            return None
+        body = substitute(body, again)
         attributes = {k: v for k, v in loop.attributes.items() if k not in ("reverses", "descending")}
-        body = replace(body, ops=(*loaded, *body.ops))
-        return replace(loop, regions=(body,), attributes=attributes)
+        return replace(loop, regions=(replace(body, ops=(*loaded, *body.ops)),), attributes=attributes)
 
     def load_again(
         self,
@@ -174,9 +170,9 @@ class Beforehand:
         op = source.maker.get(value)
         if op is None:
             return value not in source.inside and self.make(value)
-        if op.primitive not in REGISTRY and op.primitive not in (*MOVABLE, *READING) or op.regions:
+        if op.primitive not in REGISTRY and op.primitive not in (*MOVABLE, *READING):
             return False
-        if op.primitive in READING and op.operands[0] in (self.late | source.inside):
+        if op.primitive in READING and (op.operands[0] in self.late or op.operands[0] in source.inside):
             return False
         if not all(self.load_again(x, source, places, again, loaded) for x in op.operands):
             return False

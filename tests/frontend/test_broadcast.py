@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from srcdiff import differentiate, grad
+from srcdiff import DifferentiationError, differentiate, grad
 from tests.optimise.stages import as_printed
 from tests.truth import assert_gradient
 
@@ -103,3 +103,12 @@ def test_what_is_stored_into_is_not_repeated(f, fits, longer) -> None:
     for call in (f, differentiate(f), grad(f)):
         with pytest.raises(ValueError):
             call(b, RNG.standard_normal(longer))
+
+
+def test_floats_do_not_change_picked_integers() -> None:
+    def f(u, k):
+        k[k] *= u[k]
+        return np.sum(u * k)
+
+    with pytest.raises(DifferentiationError, match="an array of integers that floats change in place"):
+        differentiate(f)(np.array([0.5, 1.5]), np.array([1, 0]))

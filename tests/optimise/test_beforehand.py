@@ -12,14 +12,19 @@ from tests.truth import assert_gradient
 A, X, W = numbers(4, 5, seed=1), numbers(5, seed=2), numbers(5, seed=3)
 
 
-def product(a, x, w):
+def times(a, x):
     m, n = a.shape
     y = np.zeros(m)
     for i in range(m):
         for j in range(n):
             y[i] += a[i, j] * x[j]
+    return y
+
+
+def product(a, x, w):
+    y = times(a, x)
     total = 0.0
-    for i in range(m):
+    for i in range(len(y)):
         total += w[i] * y[i]
     return total
 
@@ -79,50 +84,34 @@ def initial_values_that_are_read(a, x, w):
 
 
 def depends_on_the_result(a, x, w):
-    m, n = a.shape
-    y = np.zeros(m)
-    for i in range(m):
-        for j in range(n):
-            y[i] += a[i, j] * x[j]
-    return np.sum(w[:m] * y * y)
+    y = times(a, x)
+    return np.sum(w[: len(y)] * y * y)
 
 
 def weights_overwritten_by_the_result(a, x, w):
-    m, n = a.shape
     w = w.copy()
-    y = np.zeros(m)
-    for i in range(m):
-        for j in range(n):
-            y[i] += a[i, j] * x[j]
-    for i in range(m):
+    y = times(a, x)
+    for i in range(len(y)):
         w[i] = w[i] * y[0]
     total = 0.0
-    for i in range(m):
+    for i in range(len(y)):
         total += w[i] * y[i]
     return total
 
 
 def weights_of_some(a, x, w):
-    m, n = a.shape
-    y = np.zeros(m)
-    for i in range(m):
-        for j in range(n):
-            y[i] += a[i, j] * x[j]
+    y = times(a, x)
     total = 0.0
-    for i in range(m):
+    for i in range(len(y)):
         if w[i] > 0.0:
             total += w[i] * y[i]
     return total
 
 
 def sum_that_stops(a, x, w):
-    m, n = a.shape
-    y = np.zeros(m)
-    for i in range(m):
-        for j in range(n):
-            y[i] += a[i, j] * x[j]
+    y = times(a, x)
     total = 0.0
-    for i in range(m):
+    for i in range(len(y)):
         if w[i] > 0.5:
             break
         total += w[i] * y[i]

@@ -124,11 +124,11 @@ def read_through_copies(function: Function) -> Function:
 
 
 def multiply(function: Function) -> Function:
-    """The function with products of matrices for loops that are some, of lengths that checks have shown to be equal:
-    what those read is there before the loops, once their checks are."""
-    led = simplified(use_checks(check_before_loops(function)))
+    """The function with the checks of loops before them, and products of matrices for loops that are some, of lengths
+    that checks have shown to be equal: what those read is there before the loops, once their checks are."""
+    led = simplified(use_checks(simplified(check_before_loops(function))))
     multiplied = multiply_matrices(led)
-    return function if multiplied is led else simplified(use_checks(simplified(multiplied)))
+    return led if multiplied is led else simplified(use_checks(simplified(multiplied)))
 
 
 def join_until_none(function: Function) -> Function:

@@ -38,7 +38,7 @@ LARGEST = 1e5
 REFUSED = (
     "is first named inside a loop and read behind it",
     "an array is returned from inside a loop",
-    "this is one of two different arrays, or of parts of them",
+    "may be part of either of two arrays",
     "its trips cannot be made again from what it carries",
     "may still be the part of an array that it names before the loop",
 )

@@ -41,8 +41,15 @@ class Ranges:
         self.steps = 0
 
     def open(self, facts: Iterable[Linear] = ()) -> None:
-        """Enter a region, in each run of which facts hold."""
-        self.layers.append(Layer(list(facts)))
+        """Enter a region, in each run of which facts hold; cases that they rule out are left behind."""
+        layer = Layer(list(facts))
+        for cases in [cases for outer in self.layers for cases in outer.cases]:
+            left = [case for case in cases if not any(rules_out(layer.facts, fact) for fact in case)]
+            if len(left) == 1 < len(cases):
+                layer.facts += left[0]
+            elif len(left) < len(cases):
+                layer.cases.append(left)
+        self.layers.append(layer)
 
     def close(self) -> list[Linear]:
         """Leave a region; gives its facts."""
@@ -50,7 +57,7 @@ class Ranges:
 
     def known(self, depth: int | None = None) -> list[Linear]:
         """All facts of the outermost `depth` layers."""
-        return [fact for layer in self.layers[:depth] for fact in layer.facts]
+        return [fact for layer in reversed(self.layers[:depth]) for fact in layer.facts]
 
     # ------------------------------------------------------------------------------------------ facts
 
@@ -225,7 +232,9 @@ class Ranges:
         """Whether a form is certainly not negative, by what the outermost `depth` layers and `extra` say."""
         facts = [*extra, *self.known(depth)]
         return self.implied(form, facts) or any(
-            self.holds_in_each(form, cases, facts) for layer in self.layers[:depth] for cases in layer.cases
+            self.holds_in_each(form, cases, facts)
+            for layer in reversed(self.layers[:depth])
+            for cases in layer.cases
         )
 
     def holds_in_each(self, form: Linear, cases: list[list[Linear]], facts: list[Linear]) -> bool:
@@ -298,6 +307,14 @@ class Ranges:
                 return [(form(arm.results[k]), self.follows(made.operands[0], taken)) for arm, taken in arms]
             case _:
                 return []
+
+
+def rules_out(facts: list[Linear], other: Linear) -> bool:
+    """Whether one or two facts say that another one does not hold, with no more to it than adding them: of a range
+    that has a trip, that it is not empty."""
+    sums = [other + fact for fact in facts]
+    sums += [first + fact for k, first in enumerate(sums) for fact in facts[:k]]
+    return any(not total.terms and total.constant < 0 for total in sums)
 
 
 def conjuncts(maker: Mapping[Value, Op], condition: Value, holds: bool) -> list[tuple[Value, bool]] | None:

@@ -7,13 +7,15 @@
                                    } -> x
 
 Names and memory are copied for each arm; where the copies differ, what they hold becomes a result of the `if`. What
-cannot be one of two things, such as two views of different arrays, becomes poison: it is refused if it is read.
+cannot be one of two things, such as an array of one type and one of another, becomes poison: it is refused if it is
+read. Two views of different arrays are copied, and the copy is refused if it is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..ir import types as ty
@@ -24,7 +26,7 @@ from ..ir.types import Type
 from .agreement import compatible_arrays, join_array_types, join_types, same, same_axis
 from .describe import describe, said
 from .scope import FLAG, Scope
-from .things import ArrayView, Growing, Poison, Root, Static, is_scalar, whole_view
+from .things import ArrayView, Axis, Growing, Poison, Root, Static, is_scalar, whole_view
 from .trees import alike, joined_identities, parts_of, with_parts
 
 
@@ -153,33 +155,71 @@ class Joiner:
         return Poison(what, "give it one type in both")
 
     def join_views(self, a: ArrayView, b: ArrayView, name: str) -> Any:
+        """A part of an array whose place is joined, one of two whole arrays, or one of two copies of what the arms
+        name, which nobody may write."""
         if a.root is b.root:
             if same(a, b):
                 return a
-            if len(a.axes) == len(b.axes) and [f[0] for f in a.fixed] == [f[0] for f in b.fixed]:
-                fixed = tuple(
-                    (k, self.join(x, y, "")) for (k, x), (_, y) in zip(a.fixed, b.fixed, strict=True)
-                )
-                if all(map(same_axis, a.axes, b.axes)):
-                    return replace(a, fixed=fixed)
-            return Poison(f"{said(name)} is one of two different parts of an array", "index the array itself")
-        compatible = compatible_arrays(a.root.type, b.root.type) and a.root.is_list == b.root.is_list
-        if not (a.whole and b.whole and compatible):
-            return Poison(
-                f"{said(name)} is one of two different arrays, or of parts of them", "copy one of them"
-            )
-        if (a.root, b.root) in self.roots:
+            if [f[0] for f in a.fixed] == [f[0] for f in b.fixed] and lie_along_the_same(a.axes, b.axes):
+                return self.join_places(a, b)
+        whole = a.whole and b.whole
+        if whole and (a.root, b.root) in self.roots:
             return whole_view(self.roots[a.root, b.root])
         v1, v2 = self.memory1[a.root], self.memory2[b.root]
         if isinstance(v1, Poison) or isinstance(v2, Poison):
             return v1 if isinstance(v1, Poison) else v2
+        is_list = a.root.is_list
+        if is_list != b.root.is_list or (is_list and not whole):
+            return Poison(
+                f"{said(name)} is one of two different lists, or of parts of them", "copy one of them"
+            )
+        if not whole:
+            v1, v2 = self.copied(a, True, name), self.copied(b, False, name)
+        if not compatible_arrays(v1.type, v2.type):
+            return Poison(f"{said(name)} is one of two arrays of different types", "copy one of them")
         type = join_array_types(v1.type, v2.type)
         result = self.result(v1, v2, name, type)
+        if not whole:
+            root = Root(type, name, in_place_of=f"{said(name)} may be part of either of two arrays")
+            root.may_be(a.root)
+            root.may_be(b.root)
+            self.new_memory[root] = result
+            return whole_view(root)
         shape = a.root.shape if a.root.shape and b.root.shape and same(a.root.shape, b.root.shape) else None
         in_place_of = a.root.in_place_of or b.root.in_place_of
-        root = Root(type, name, shape, is_list=a.root.is_list, in_place_of=in_place_of)
+        root = Root(type, name, shape, is_list=is_list, in_place_of=in_place_of)
         self.new_memory[root] = result
         return whole_view(self.placed(root, a.root, b.root))
+
+    def join_places(self, a: ArrayView, b: ArrayView) -> ArrayView:
+        """The part of one array that is `a` after one arm and `b` after the other."""
+        fixed = tuple((k, self.join(x, y, "")) for (k, x), (_, y) in zip(a.fixed, b.fixed, strict=True))
+        lengths1, lengths2 = (
+            self.within(first, partial(self.scope.shape, view)) for view, first in ((a, True), (b, False))
+        )
+        axes = tuple(
+            x
+            if x is None or y is None or same_axis(x, y)
+            else Axis(
+                x.of, self.join(x.start, y.start, ""), self.join(x.step, y.step, ""), self.join(m, n, "")
+            )
+            for x, y, m, n in zip(a.axes, b.axes, lengths1, lengths2, strict=True)
+        )
+        return replace(a, fixed=fixed, axes=axes)
+
+    def copied(self, view: ArrayView, first: bool, name: str) -> Value:
+        """A copy, made in an arm, of a part of an array that a name stands for behind it."""
+        copy: Value = self.within(first, lambda: self.scope.version(self.scope.copy(view, name).root))
+        return copy
+
+    def within(self, first: bool, make: Callable[[], Any]) -> Any:
+        """What `make` gives at the end of one arm."""
+        before = self.scope.memory
+        self.scope.memory = dict(self.memory1 if first else self.memory2)
+        with self.then if first else self.otherwise:
+            made = make()
+        self.scope.memory = before
+        return made
 
     def placed(self, root: Root, a: Root | None, b: Root | None) -> Root:
         """The root of an array that is `a` after one arm and `b` after the other, with what it may alias."""
@@ -248,3 +288,8 @@ class Joiner:
                 merged[root] = self.result(v1, v2, v1.name, v1.type)
         merged.update(self.new_memory)
         return merged
+
+
+def lie_along_the_same(one: tuple[Axis | None, ...], other: tuple[Axis | None, ...]) -> bool:
+    """Whether the axes of two views are along the same axes of their root."""
+    return [axis and axis.of for axis in one] == [axis and axis.of for axis in other]

@@ -32,7 +32,7 @@ from .program import Program, lengths_of, share_memory
 from .recursion import Reading, call_apart
 from .scope import Frame, ReadAgain
 from .source import FunctionSource
-from .things import ArrayView, Elementwise, Poison, Static, is_scalar, whole_view
+from .things import ArrayView, Elementwise, Poison, Root, Static, is_scalar, whole_view
 from .trees import Tree, parts_of
 
 REFUSED_STATEMENTS: dict[type[ast.stmt], tuple[str, str, str]] = {
@@ -302,13 +302,13 @@ def parse_once(source: FunctionSource, specs: Sequence[Any], reader: Reader) -> 
     captures = reader.captures
     hidden = list(captures.values.values())
     roots = [*map(given.get, arguments), *map(captures.roots.get, captures.values)]
-    written, places = [], []
+    places: list[int] = []
+    written: list[Value] = []
     for k, (value, root) in enumerate(zip(arguments + hidden, roots, strict=True)):
         final = reader.memory.get(root, value) if root is not None else value
-        if final is not value:
+        if root is not None and final is not value:
             places.append(k if k < len(arguments) else k - len(arguments) - len(hidden))
-            if isinstance(final, Value) and final not in leaves:
-                written.append(final)
+            written += [v for v in contents_of(reader, root, final) if v not in (*leaves, *written)]
     body = Block((*arguments, *hidden), (*reader.prologue.ops, *builder.ops), (*leaves, *written))
     held = [(root, version) for root, version in reader.memory.items() if ty.is_array(root.type)]
     owners = [next((root for root, version in held if version is leaf), None) for leaf in leaves]
@@ -325,6 +325,13 @@ def parse_once(source: FunctionSource, specs: Sequence[Any], reader: Reader) -> 
         share_memory(owners, roots),
         lengths_of(owners, roots[: len(arguments)]),
     )
+
+
+def contents_of(reader: Reader, root: Root, final: Value | Poison) -> list[Value]:
+    """What an array holds in the end: of one whose name may mean another by now, all that it may be."""
+    if isinstance(final, Value):
+        return [final]
+    return [v for other, v in reader.memory.items() if root.shares(other) and isinstance(v, Value)]
 
 
 def result_of(reader: Reader, source: FunctionSource, given: list[Any]) -> Any:

@@ -19,7 +19,7 @@ from ..ir.operators import current_builder, open_builders
 from ..ir.types import Type
 from .describe import describe, said
 from .source import FunctionSource, location_of
-from .things import ArrayView, Poison, Root, is_number, number_type
+from .things import ArrayView, Length, Poison, Root, is_number, number_type
 from .trees import Tree
 
 FLAG = "?"  # `name?` tells whether a name is bound, where that is not certain
@@ -183,6 +183,10 @@ class Scope:
 
     def copy(self, view: ArrayView, name: str = "") -> ArrayView:
         """An array of its own with the elements of a view; `arrays.py` has it."""
+        raise NotImplementedError
+
+    def shape(self, thing: Any) -> tuple[Length, ...]:
+        """The lengths of the axes of a thing; `elements.py` has it."""
         raise NotImplementedError
 
     def without_elements(self, type: Type, name: str = "") -> Value:

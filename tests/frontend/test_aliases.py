@@ -141,3 +141,85 @@ def test_rows_that_are_apart_need_no_copy() -> None:
     )
     forward = source.partition("# reverse sweep")[0]
     assert "np.empty" not in "".join(line for line in forward.splitlines() if "tape" not in line)
+
+
+def one_trip_writes(u, p):
+    w = np.zeros_like(u)
+    for _ in range(p):
+        u, w = w, u
+        w[0] += 5.0
+    return 1.0
+
+
+def written_behind_the_swaps(u, p):
+    w = np.zeros_like(u)
+    for _ in range(p):
+        u, w = w, u
+    w[0] += 5.0
+    u[1] += 3.0
+
+
+def swapped_in_one_arm(u, p):
+    w = np.zeros_like(u)
+    if p > 1:
+        u, w = w, u
+    w[0] += 5.0
+    return 1.0
+
+
+def swapped_by_three(u, p):
+    w, z = np.zeros_like(u), np.ones_like(u)
+    for _ in range(p):
+        u, w, z = w, z, u
+    w[0] = 5.0
+    return u.sum()
+
+
+def written_through_a_view(u, p):
+    w = np.zeros_like(u)
+    for _ in range(p):
+        u, w = w, u
+    v = w[1:]
+    v[:] = 5.0
+    return u.sum()
+
+
+def chosen_after_the_swaps(u, p):
+    w = np.zeros_like(u)
+    for _ in range(p):
+        u, w = w, u
+    v = w if p > 1 else u
+    v[:] = 5.0
+
+
+def swaps(u, w, p):
+    for _ in range(p):
+        u, w = w, u
+    return u, w
+
+
+def swapped_by_a_callee(u, p):
+    w = np.zeros_like(u)
+    u, w = swaps(u, w, p)
+    w[0] = 4.0
+    return 2.0
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize("trips", range(4))
+@pytest.mark.parametrize(
+    "function",
+    [
+        one_trip_writes,
+        written_behind_the_swaps,
+        swapped_in_one_arm,
+        swapped_by_three,
+        written_through_a_view,
+        chosen_after_the_swaps,
+        swapped_by_a_callee,
+    ],
+)
+def test_callers_see_what_is_written_to_arrays_that_swap(function: Any, trips: int) -> None:
+    given, mine = B.copy(), B.copy()
+    assert srcdiff.differentiate(function)(mine, trips) == function(given, trips)
+    assert np.array_equal(mine, given)

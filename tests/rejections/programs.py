@@ -806,12 +806,13 @@ def alias_by_branch_then_written(x, flag):
     return c[0]
 
 
-@refused(X, True)
-def different_parts_by_branch(x, flag):
+@refused(X, 2.0 * X, True)
+def part_of_either_of_two_arrays_written(x, y, flag):
     if flag:
         v = x[:2]
     else:
-        v = x[1:]
+        v = y[1:]
+    v[0] = 2.0
     return np.sum(v)
 
 

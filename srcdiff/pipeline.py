@@ -71,6 +71,7 @@ from .optimise.reorder import reorder_loops
 from .optimise.replace import replace_in_place
 from .optimise.report import measured_tapes
 from .optimise.residuals import place_residuals
+from .optimise.roots import take_roots
 from .optimise.rotate import rotate_elements
 from .optimise.rows import share_rows
 from .optimise.scaled import multiply_scaled
@@ -206,6 +207,7 @@ VERIFY: Stage = (
 )  # what is read out of scope would be what Python's name happens to hold
 PEEL: Stage = (OPTIONAL, "peel", lambda f: simplified(peel_loops(f)))
 TUNE: list[Stage] = [  # how loops run, whatever they compute
+    (OPTIONAL, "roots", lambda f: simplified(take_roots(f))),
     (OPTIONAL, "outer products", write_outer_products),
     (OPTIONAL, "part", lambda f: simplified(part_updates(f))),
     (OPTIONAL, "delay", delay_stores),

@@ -168,7 +168,7 @@ pow_ = elementwise(
     "pow",
     (operator.pow, pow, np.power, np.float_power, math.pow),
     "{} ** {}",
-    lambda g, ans, x, y: g * power_slope(x, y),
+    lambda g, ans, x, y: g * power_slope(ans, x, y),
     lambda g, ans, x, y: g * power_growth(ans, x),
     points=[(0.3, 0.7), (1.7, -2.2), (0.4, 2.0)],
     complex_points=BINARY_COMPLEX,
@@ -211,8 +211,10 @@ def divisor_share(g: Number, ans: Number, x: Number, y: Number) -> Number:
     return guarded(g, term)
 
 
-def power_slope(x: Number, y: Number) -> Number:
+def power_slope(ans: Number, x: Number, y: Number) -> Number:
     """d(x**y)/dx; exactly 0 for y = 0, where `0 * x**-1` would be NaN at x = 0.
+
+    A power by a negative fraction has a quotient for its slope, which is infinite at x = 0 as well.
 
     For an integer y no derivative of it divides by x then: it multiplies 0 by x instead.
     """
@@ -223,6 +225,8 @@ def power_slope(x: Number, y: Number) -> Number:
         if not isinstance(n, complex) and n == int(n) and abs(n) < 64:
             lower = _with_exponent(x, int(n) - 1)
             return n * lower if n != 1 else _with_exponent(x, 0)
+        if not isinstance(n, complex) and n < 0:
+            return n * (ans / x)
         return n * _with_exponent(x, n - 1)
     if isinstance(y, Value) and ty.is_integer(y.type):
         return y * pow_(x, select(is_zero(y), 1, y - 1))

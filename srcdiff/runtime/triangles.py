@@ -18,15 +18,14 @@ def lower_product(a: Matrix, b: Matrix, k: int) -> Matrix:
     """np.tril(a, k) @ b, which reads nothing else of `a`."""
     b = np.ascontiguousarray(b)
     product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
-    for top in range(0, a.shape[0], 16):
-        below = min(top + 16, a.shape[0])
+    for top in range(0, a.shape[0], 32):
+        below = min(top + 32, a.shape[0])
         left = max(min(top + k + 1, a.shape[1]), 0)
         if left > 0 and b.shape[1] > 0:
             np.dot(np.ascontiguousarray(a[top:below, :left]), b[:left], product[top:below])
         for i in range(top, below):
-            for q in range(left, min(i + k + 1, a.shape[1])):
-                for j in range(b.shape[1]):
-                    product[i, j] += a[i, q] * b[q, j]
+            right = max(min(i + k + 1, a.shape[1]), left)
+            add_rows(product[i], a[i, left:right], b[left:right])
     return product
 
 
@@ -34,24 +33,36 @@ def upper_product(a: Matrix, b: Matrix, k: int) -> Matrix:
     """np.triu(a, k) @ b, which reads nothing else of `a`."""
     b = np.ascontiguousarray(b)
     product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
-    for top in range(0, a.shape[0], 16):
-        below = min(top + 16, a.shape[0])
+    for top in range(0, a.shape[0], 32):
+        below = min(top + 32, a.shape[0])
         right = min(max(below - 1 + k, 0), a.shape[1])
         if right < a.shape[1] and b.shape[1] > 0:
             np.dot(np.ascontiguousarray(a[top:below, right:]), b[right:], product[top:below])
         for i in range(top, below):
-            for q in range(max(i + k, 0), right):
-                for j in range(b.shape[1]):
-                    product[i, j] += a[i, q] * b[q, j]
+            left = min(max(i + k, 0), right)
+            add_rows(product[i], a[i, left:right], b[left:right])
     return product
+
+
+def add_rows(total: Matrix, factors: Matrix, rows: Matrix) -> None:
+    """total += factors @ rows, for few rows, of which four are added at once."""
+    whole = len(factors) - len(factors) % 4
+    for q in range(0, whole, 4):
+        first, second, third, fourth = factors[q], factors[q + 1], factors[q + 2], factors[q + 3]
+        for j in range(len(total)):
+            half = first * rows[q, j] + second * rows[q + 1, j]
+            total[j] += half + (third * rows[q + 2, j] + fourth * rows[q + 3, j])
+    for q in range(whole, len(factors)):
+        for j in range(len(total)):
+            total[j] += factors[q] * rows[q, j]
 
 
 def lower_of_product(a: Matrix, b: Matrix, k: int) -> Matrix:
     """np.tril(a @ b, k), of which little else is computed."""
     a = np.ascontiguousarray(a)
     product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
-    for left in range(0, b.shape[1] if a.shape[1] > 0 else 0, 16):
-        right = min(left + 16, b.shape[1])
+    for left in range(0, b.shape[1] if a.shape[1] > 0 else 0, 48):
+        right = min(left + 48, b.shape[1])
         top = max(left - k, 0)
         if top < a.shape[0]:
             block = np.dot(a[top:], np.ascontiguousarray(b[:, left:right]))
@@ -65,8 +76,8 @@ def upper_of_product(a: Matrix, b: Matrix, k: int) -> Matrix:
     """np.triu(a @ b, k), of which little else is computed."""
     a = np.ascontiguousarray(a)
     product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
-    for left in range(0, b.shape[1] if a.shape[1] > 0 else 0, 16):
-        right = min(left + 16, b.shape[1])
+    for left in range(0, b.shape[1] if a.shape[1] > 0 else 0, 48):
+        right = min(left + 48, b.shape[1])
         below = min(max(right - k, 0), a.shape[0])
         if below > 0:
             block = np.dot(a[:below], np.ascontiguousarray(b[:, left:right]))
@@ -144,6 +155,7 @@ def solve_upper_vector(a: Matrix, b: Matrix) -> Matrix:
 
 
 __all__ = [
+    "add_rows",
     "lower_of_product",
     "lower_product",
     "solve_lower",

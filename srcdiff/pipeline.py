@@ -43,6 +43,7 @@ from .optimise.elide import elide_copies
 from .optimise.estimate import estimate
 from .optimise.extend import extend_loops
 from .optimise.factor import shorten_chains
+from .optimise.first_reads import read_zeros
 from .optimise.fold import simplified, simplified_adjoint
 from .optimise.fuse import fuse_sweeps
 from .optimise.guards import scale_guards
@@ -338,6 +339,7 @@ def adjoint(
         (OPTIONAL, "add factors", add_factors),
         (NEEDED, "masks", mask_last),
         (OPTIONAL, "simplify adjoint", simplified_adjoint),
+        (OPTIONAL, "first reads", lambda f: simplified_adjoint(read_zeros(f))),
         (OPTIONAL, "unread in adjoint", lambda f: simplified_adjoint(eliminate_dead_stores(f, ideal=True))),
         (OPTIONAL, "fuse", fuse_sweeps),
         (OPTIONAL, "simplify fused", simplified),

@@ -79,7 +79,7 @@ WITH_OUT = {
     for name in (
         "all", "amax", "amin", "any", "argmax", "argmin", "around", "clip", "compress", "concatenate", "cumprod",
         "cumsum", "dot", "einsum", "fix", "matmul", "max", "mean", "median", "min", "nan_to_num", "nanmax",
-        "nanmean", "nanmin", "nanstd", "nansum", "nanvar", "outer", "percentile", "prod", "ptp", "quantile",
+        "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "outer", "percentile", "prod", "ptp", "quantile",
         "round", "stack", "std", "sum", "take", "trace", "var",
     )
 }  # fmt: skip

@@ -175,6 +175,10 @@ def _nansum(calls: Calls, thing: Any) -> Scalar:
     return calls.total(_nan_as(calls, thing, 0.0))
 
 
+def _nanprod(calls: Calls, thing: Any) -> Scalar:
+    return product_of(calls, _nan_as(calls, thing, 1.0))
+
+
 def _nanmean(calls: Calls, thing: Any) -> Scalar:
     thing = calls.steady(thing)
     return _shared(calls, _nansum(calls, thing), calls.total(_present(calls, thing)))
@@ -378,6 +382,7 @@ CALLS: dict[Any, Any] = {
     np.argmax: _position("max"),
     np.argmin: _position("min"),
     np.nansum: reduction(_nansum),
+    np.nanprod: reduction(_nanprod),
     np.nanmean: reduction(_nanmean),
     np.nanvar: _spread(_nanvar_of, root=False),
     np.nanstd: _spread(_nanvar_of, root=True),

@@ -44,7 +44,7 @@ def visited(block: Block, structure: Structure) -> Block:
 
 
 def reading_zeros(op: Op, version: Value, indices: tuple[Value, ...], structure: Structure) -> Op:
-    """The loop, if it goes over the next axis of an array in which nothing has been written, with zeros for its elements.
+    """The loop with zeros for the elements of an array, if nothing has been written there and it goes over the next axis.
 
     `indices` are those of the loops around that go over the leading axes.
     """

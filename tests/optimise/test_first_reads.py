@@ -45,7 +45,7 @@ def twice_the_same(a, x, y):
 
 
 def in_every_step(a, x, y):
-    for t in range(3):
+    for _ in range(3):
         for i in range(5):
             x[i] = x[i] * y[i] + 0.5
     return np.sum(np.arange(5.0) * x)

@@ -44,10 +44,8 @@ def visited(block: Block, structure: Structure) -> Block:
 
 
 def reading_zeros(op: Op, version: Value, indices: tuple[Value, ...], structure: Structure) -> Op:
-    """The loop with zeros for the elements of an array, if nothing has been written there and it goes over the next axis.
-
-    `indices` are those of the loops around that go over the leading axes.
-    """
+    """The loop with zeros for the elements of an array that nothing has been written into, if it goes over the next
+    axis; `indices` are those of the loops around, which go over the leading ones."""
     slot = (
         next((slot for slot in loop_slots(op) if slot[0] is version), None) if op.primitive == "for" else None
     )

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 import srcdiff
+from tests.sampling import sampled
 from tests.truth import assert_unchanged, copied, slope_by_richardson
 
 FOLDER = pathlib.Path(__file__).parent.parent / "benchmarks"
@@ -27,7 +28,7 @@ NAMES = sorted(path.stem for path in (FOLDER / "kernels").glob("[a-z]*.py"))
 PROGRAMS = sorted(path.stem for path in (FOLDER / "npbench").glob("[a-z]*.py"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sampled(NAMES, 2))
 @pytest.mark.usefixtures("optimised_by_llvm")
 def test_equals_hand_written(name, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
@@ -73,7 +74,7 @@ def assert_right(program: ModuleType, style: str, value: float, gradient: tuple[
     return found
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", sampled(PROGRAMS, 2))
 def test_program(name: str, npbench: Any) -> None:
     """Both styles, as printed and run by CPython, and an adjoint written by hand where there is one."""
     program = npbench(name)

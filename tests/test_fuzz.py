@@ -46,7 +46,7 @@ REFUSED = (
 PHASES = [Phase.generate] if os.environ.get("SRCDIFF_SHRINK") != "1" else [Phase.generate, Phase.shrink]
 CHUNK = 10
 QUICK, SLOW, COMPILED = range(1), range(100, 300), range(100, 300, 20)
-QUICK_TEXTS = range(2, 7)
+QUICK_TEXTS = range(2, 4)
 QUICK_PAIRS, SLOW_PAIRS = range(2), range(100, 120)
 QUICK_TWICE, SLOW_TWICE = range(1), range(100, 120)
 

@@ -20,6 +20,7 @@ from srcdiff import (
 )
 from srcdiff.frontend.recursion import CallSites
 from srcdiff.ir.walk import ops_within
+from tests.sampling import slow
 from tests.truth import assert_gradient
 
 W = np.array([0.5, -1.0, 2.0])
@@ -175,10 +176,11 @@ def test_what_writes_or_shares_memory_is_read_in_place(f, args):
     assert_gradient(f, args)
 
 
-def test_both_modes_and_the_second_order():
-    check_grads(scalars, (0.4, 0.7))
-    check_grads(network, (A, W))
-    check_grads(inactive, (W, A))
+@pytest.mark.parametrize(
+    ("f", "args"), [(scalars, (0.4, 0.7)), slow((network, (A, W))), slow((inactive, (W, A)))]
+)
+def test_both_modes_and_the_second_order(f, args):
+    check_grads(f, args)
 
 
 def test_other_derivatives_of_derivatives():

@@ -313,6 +313,7 @@ def itself_and_another(x, n):
     ],
     ids=lambda x: getattr(x, "__name__", ""),
 )
+@pytest.mark.usefixtures("inferred")
 def test_gradient(f, args):
     assert_gradient(f, args)
 

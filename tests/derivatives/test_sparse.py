@@ -355,7 +355,7 @@ def test_hessian_is_the_dense_one(f, x, sweeps):
 
 
 @pytest.mark.usefixtures("uncompiled")
-@pytest.mark.parametrize("program", PROGRAMS[::9], ids=lambda program: program.name)
+@pytest.mark.parametrize("program", PROGRAMS[::18], ids=lambda program: program.name)
 def test_no_place_is_missed_in_the_corpus(program: Program):
     """The Hessian of each program, column by column."""
     args = program.args[0]

@@ -119,12 +119,12 @@ def check(seed: int, folder: Path) -> None:
     assert tangent == pytest.approx(owed, rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_programs(seed: int, tmp_path: Path) -> None:
     check(seed, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4, 200))
+@pytest.mark.parametrize("seed", range(2, 200))
 def test_many_random_programs(seed: int, tmp_path: Path) -> None:
     check(seed, tmp_path)

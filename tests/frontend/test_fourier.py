@@ -10,6 +10,7 @@ import pytest
 
 from srcdiff import DifferentiationError, differentiate, grad, jvp, value_and_grad
 from tests.programs.table import Program, case, numbers
+from tests.sampling import sampled
 from tests.truth import as_tuple, compare, copied, gradient_by_richardson, has_single
 
 
@@ -94,7 +95,7 @@ PROGRAMS = [
 ROWS = [pytest.param(p, args, id=f"{p.name}-{k}") for p in PROGRAMS for k, args in enumerate(p.args)]
 
 
-@pytest.mark.parametrize(("program", "args"), ROWS)
+@pytest.mark.parametrize(("program", "args"), sampled(ROWS, 2))
 def test_gradient(program: Program, args: tuple[Any, ...]) -> None:
     pytest.importorskip("rocket_fft")
     single = has_single(args)

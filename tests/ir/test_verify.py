@@ -17,6 +17,7 @@ from srcdiff.ir.core import Block, Op, Value
 from srcdiff.ir.verify import verified, verify
 from tests.ir.stages import readable_programs, stages_of
 from tests.programs import Program
+from tests.sampling import sampled
 
 GOOD = """\
 f(x: f64[:], n: i64) {
@@ -45,7 +46,7 @@ f(x: f64[:], n: i64) {
 }"""
 
 
-@pytest.mark.parametrize("program", readable_programs(), ids=lambda program: program.name)
+@pytest.mark.parametrize("program", sampled(readable_programs(), 4), ids=lambda program: program.name)
 def test_every_stage_of_the_corpus(program: Program) -> None:
     for optimise in (True, False):
         for stage, function, ideal in stages_of(program, optimise):

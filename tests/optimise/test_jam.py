@@ -19,6 +19,7 @@ from srcdiff.optimise.jam import jam_loops
 from tests.optimise.stages import loaded, stages
 from tests.optimise.triangles import random_nest
 from tests.programs.table import numbers
+from tests.sampling import sampled
 from tests.truth import assert_gradient, assert_near, gradient_by_complex_step
 
 
@@ -143,7 +144,7 @@ def compiled(function: Function) -> Callable[..., Any]:
     return found
 
 
-@pytest.mark.parametrize("chunk", range(4))
+@pytest.mark.parametrize("chunk", sampled(range(4), 2))
 def test_random_nests(chunk: int, tmp_path: Path) -> None:
     jammed = 0
     for seed in range(16 * chunk, 16 * chunk + 16):

@@ -16,6 +16,7 @@ from srcdiff.optimise.replay import replay_trips, stepping_loops
 from srcdiff.optimise.residuals import settled
 from tests.programs import PROGRAMS
 from tests.programs.table import numbers
+from tests.sampling import sampled
 from tests.truth import assert_gradient
 
 
@@ -233,7 +234,7 @@ def test_as_chosen(function: Any, args: tuple[Any, ...], argnums: Any) -> None:
     assert_gradient(function, args, argnums)
 
 
-@pytest.mark.parametrize(("function", "args", "argnums"), ROWS + CORPUS)
+@pytest.mark.parametrize(("function", "args", "argnums"), sampled(ROWS + CORPUS, 2))
 def test_forced(monkeypatch: pytest.MonkeyPatch, function: Any, args: tuple[Any, ...], argnums: Any) -> None:
     monkeypatch.setattr(pipeline, "place_residuals", every_trip_again)
     assert_gradient(fresh(function), args, argnums)

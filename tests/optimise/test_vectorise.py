@@ -22,6 +22,7 @@ from tests.optimise.stages import loaded
 from tests.optimise.triangles import random_nest
 from tests.programs import PROGRAMS, Program
 from tests.programs.table import numbers
+from tests.sampling import sampled
 from tests.truth import as_tuple, assert_gradient, assert_near, copied, gradient_by_complex_step
 
 X = numbers(6)
@@ -454,7 +455,7 @@ def test_rows_on_arrays_compile() -> None:
 # Programs, of the corpus and random.
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+@pytest.mark.parametrize("program", sampled(PROGRAMS, 3, 1), ids=lambda program: program.name)
 def test_programs_without_compiling(program: Program) -> None:
     """Both texts give the same numbers."""
     of = differentiate(program.function, argnums=as_tuple(program.argnums), cache=False)
@@ -506,7 +507,7 @@ RANDOM = {
 }
 
 
-@pytest.mark.parametrize("chunk", range(3))
+@pytest.mark.parametrize("chunk", sampled(range(3), 3))
 @pytest.mark.parametrize("kind", RANDOM)
 def test_random_programs(kind: str, chunk: int, tmp_path: Path) -> None:
     make, argnums, arguments = RANDOM[kind]

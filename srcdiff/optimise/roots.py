@@ -40,8 +40,7 @@ def is_power_by_halves(op: Op) -> bool:
     base, exponent = op.operands
     if not exponent.is_constant or base.type != op.result.type:
         return False
-    halves = 2 * exponent.constant
-    return bool(halves == int(halves) and halves % 2 == 1 and abs(exponent.constant) < LARGEST)
+    return bool(abs(exponent.constant) < LARGEST and 2 * exponent.constant % 2 == 1)
 
 
 def append_root(builder: Builder, power: Op) -> None:

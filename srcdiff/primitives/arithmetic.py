@@ -214,15 +214,14 @@ def divisor_share(g: Number, ans: Number, x: Number, y: Number) -> Number:
 def power_slope(ans: Number, x: Number, y: Number) -> Number:
     """d(x**y)/dx; exactly 0 for y = 0, where `0 * x**-1` would be NaN at x = 0.
 
-    A power by a negative fraction has a quotient for its slope, which is infinite at x = 0 as well.
-
-    For an integer y no derivative of it divides by x then: it multiplies 0 by x instead.
+    For an integer y no derivative of it divides by x then: it multiplies 0 by x instead. For a negative fraction it is
+    a quotient, infinite at x = 0 as the power is.
     """
     if isinstance(y, Value) and y.is_constant:
         n = y.constant.real if isinstance(y.constant, complex) and not y.constant.imag else y.constant
         if n == 2:
             return 2.0 * x
-        if not isinstance(n, complex) and n == int(n) and abs(n) < 64:
+        if not isinstance(n, complex) and abs(n) < 64 and n == int(n):
             lower = _with_exponent(x, int(n) - 1)
             return n * lower if n != 1 else _with_exponent(x, 0)
         if not isinstance(n, complex) and n < 0:

@@ -82,3 +82,8 @@ def test_slopes_at_zero(n: float) -> None:
     assert grad(POWERS[n])(0.0) == n * np.inf
     assert grad(WHERE_POSITIVE[n])(0.0) == 2.0
     assert hessian(WHERE_POSITIVE[n])(0.0) == 0.0
+
+
+def test_other_exponents_stay_powers() -> None:
+    for f, want in ((lambda x: x**np.inf, 0.0), (lambda x: x**0.3, 0.5**0.3), (lambda x: x**6.5, 0.5**6.5)):
+        assert differentiate(f)(0.5) == want

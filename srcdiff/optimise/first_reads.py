@@ -51,6 +51,9 @@ def reading_zeros(op: Op, version: Value, indices: tuple[Value, ...], structure:
     )
     if slot is None or leaves_early(op) or sum(v is version for v in free_values_of(op)) != 1:
         return op
+    low, _, step = op.operands[:3]
+    if not (low.is_constant and low.constant >= 0 and step.is_constant and step.constant > 0):
+        return op  # an index that counts from the end may find the element of another trip
     _, parameter, yielded, _ = slot
     body = loop_body(op)
     if structure.is_mixed(version) or not stays_at(body, version, len(indices), structure):

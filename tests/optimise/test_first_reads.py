@@ -66,6 +66,15 @@ def swapped(a, x, y):
     return np.sum(x * np.arange(5.0)) + y[0]
 
 
+def indices_from_the_end(a, x, y):
+    for i in range(-5, 5):
+        x[i] += y[i] * 2.0
+    z = np.zeros(5)
+    for i in range(-5, 5):
+        z[i] = z[i] * y[i] + np.sin(x[i])
+    return np.sum(z * np.arange(5.0))
+
+
 def under_a_condition(a, x, y):
     for i in range(5):
         if y[i] > 0.5:
@@ -86,6 +95,7 @@ def under_a_condition(a, x, y):
         in_every_step,
         one_column_many_times,
         swapped,
+        indices_from_the_end,
         under_a_condition,
     ],
 )

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 from tests.golden_plugin import pytest_addoption, update_golden
+from tests.sampling import slow
 
 __all__ = [
     "inferred",
+    "inferred_at_least",
     "optimised_by_llvm",
     "pytest_addoption",
     "pytest_collection_finish",
@@ -115,6 +117,13 @@ def inferred(monkeypatch: pytest.MonkeyPatch) -> None:
         return call
 
     run_by(monkeypatch, load)
+
+
+@pytest.fixture(params=["inferred", slow("compiled")])
+def inferred_at_least(request: pytest.FixtureRequest) -> None:
+    """The same; with `-m slow` compiled."""
+    if request.param != "compiled":
+        request.getfixturevalue(request.param)
 
 
 def run_by(monkeypatch: pytest.MonkeyPatch, load: Callable[[str, str], Callable[..., Any]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tests.derivatives.test_corpus import Case, assert_close, first, numbers
 from tests.fuzz import FromSeed, Generated, generated, loaded, programs
 from tests.fuzz_arrays import array_programs, generated_with_arrays
 from tests.programs import Program
+from tests.sampling import slow
 from tests.truth import (
     Unsupported,
     assert_gradient,
@@ -46,13 +47,13 @@ REFUSED = (
 PHASES = [Phase.generate] if os.environ.get("SRCDIFF_SHRINK") != "1" else [Phase.generate, Phase.shrink]
 CHUNK = 10
 QUICK, SLOW, COMPILED = range(1), range(100, 300), range(100, 300, 20)
-QUICK_TEXTS = range(2, 4)
+QUICK_TEXTS, SLOW_TEXTS = range(2, 4), (*range(4, 7), *SLOW)
 QUICK_PAIRS, SLOW_PAIRS = range(2), range(100, 120)
 QUICK_TWICE, SLOW_TWICE = range(1), range(100, 120)
 
 
-def chunks(quick: range, slow: range) -> list[Any]:
-    return [*quick, *(pytest.param(k, marks=pytest.mark.slow) for k in slow)]
+def chunks(quick: Iterable[int], later: Iterable[int]) -> list[Any]:
+    return [*quick, *map(slow, later)]
 
 
 both_generators = pytest.mark.parametrize("written", [programs, array_programs])
@@ -135,7 +136,7 @@ def test_gradient_of_random_programs_on_parts_of_arrays(chunk: int, tmp_path: Pa
     check_gradients(array_programs, chunk, tmp_path)
 
 
-@pytest.mark.parametrize("chunk", chunks(QUICK_TEXTS, SLOW))
+@pytest.mark.parametrize("chunk", chunks(QUICK_TEXTS, SLOW_TEXTS))
 @both_generators
 @pytest.mark.usefixtures("uncompiled")
 def test_text_of_gradients(chunk: int, written: Callable[[], Any], tmp_path: Path) -> None:

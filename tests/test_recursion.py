@@ -313,7 +313,7 @@ def itself_and_another(x, n):
     ],
     ids=lambda x: getattr(x, "__name__", ""),
 )
-@pytest.mark.usefixtures("inferred")
+@pytest.mark.usefixtures("inferred_at_least")
 def test_gradient(f, args):
     assert_gradient(f, args)
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from ..ir import types as ty
@@ -26,7 +25,7 @@ from ..ir.types import Type
 from .agreement import compatible_arrays, join_array_types, join_types, same, same_axis
 from .describe import describe, said
 from .scope import FLAG, Scope
-from .things import ArrayView, Axis, Growing, Poison, Root, Static, is_scalar, whole_view
+from .things import ArrayView, Axis, Growing, Length, Poison, Root, Static, is_scalar, whole_view
 from .trees import alike, joined_identities, parts_of, with_parts
 
 
@@ -157,69 +156,56 @@ class Joiner:
     def join_views(self, a: ArrayView, b: ArrayView, name: str) -> Any:
         """A part of an array whose place is joined, one of two whole arrays, or one of two copies of what the arms
         name, which nobody may write."""
-        if a.root is b.root:
-            if same(a, b):
-                return a
-            if [f[0] for f in a.fixed] == [f[0] for f in b.fixed] and lie_along_the_same(a.axes, b.axes):
-                return self.join_places(a, b)
-        whole = a.whole and b.whole
-        if whole and (a.root, b.root) in self.roots:
-            return whole_view(self.roots[a.root, b.root])
+        if same(a, b):
+            return a
         v1, v2 = self.memory1[a.root], self.memory2[b.root]
         if isinstance(v1, Poison) or isinstance(v2, Poison):
             return v1 if isinstance(v1, Poison) else v2
+        if a.root is b.root and axes_of(a) == axes_of(b):
+            return self.join_places(a, b)
+        whole = a.whole and b.whole
+        if whole and (a.root, b.root) in self.roots:
+            return whole_view(self.roots[a.root, b.root])
         is_list = a.root.is_list
         if is_list != b.root.is_list or (is_list and not whole):
             return Poison(
                 f"{said(name)} is one of two different lists, or of parts of them", "copy one of them"
             )
+        shape = a.root.shape if a.root.shape and b.root.shape and same(a.root.shape, b.root.shape) else None
+        in_place_of = a.root.in_place_of or b.root.in_place_of
         if not whole:
-            v1, v2 = self.copied(a, True, name), self.copied(b, False, name)
+            with self.then:
+                v1 = self.scope.copied(a, name, self.memory1)
+            with self.otherwise:
+                v2 = self.scope.copied(b, name, self.memory2)
+            shape, in_place_of = None, f"{said(name)} may be part of either of two arrays"
         if not compatible_arrays(v1.type, v2.type):
             return Poison(f"{said(name)} is one of two arrays of different types", "copy one of them")
         type = join_array_types(v1.type, v2.type)
-        result = self.result(v1, v2, name, type)
-        if not whole:
-            root = Root(type, name, in_place_of=f"{said(name)} may be part of either of two arrays")
-            root.may_be(a.root)
-            root.may_be(b.root)
-            self.new_memory[root] = result
-            return whole_view(root)
-        shape = a.root.shape if a.root.shape and b.root.shape and same(a.root.shape, b.root.shape) else None
-        in_place_of = a.root.in_place_of or b.root.in_place_of
         root = Root(type, name, shape, is_list=is_list, in_place_of=in_place_of)
-        self.new_memory[root] = result
-        return whole_view(self.placed(root, a.root, b.root))
+        self.new_memory[root] = self.result(v1, v2, name, type)
+        if whole:
+            return whole_view(self.placed(root, a.root, b.root))
+        root.may_be(a.root)
+        root.may_be(b.root)
+        return whole_view(root)
 
     def join_places(self, a: ArrayView, b: ArrayView) -> ArrayView:
         """The part of one array that is `a` after one arm and `b` after the other."""
-        fixed = tuple((k, self.join(x, y, "")) for (k, x), (_, y) in zip(a.fixed, b.fixed, strict=True))
-        lengths1, lengths2 = (
-            self.within(first, partial(self.scope.shape, view)) for view, first in ((a, True), (b, False))
-        )
-        axes = tuple(
-            x
-            if x is None or y is None or same_axis(x, y)
-            else Axis(
-                x.of, self.join(x.start, y.start, ""), self.join(x.step, y.step, ""), self.join(m, n, "")
+        with self.then, self.scope.remembering(self.memory1):
+            lengths1 = self.scope.shape(a)
+        with self.otherwise, self.scope.remembering(self.memory2):
+            lengths2 = self.scope.shape(b)
+
+        def axis(x: Axis | None, y: Axis | None, m: Length, n: Length) -> Axis | None:
+            if x is None or y is None or same_axis(x, y):
+                return x
+            return Axis(
+                x.of, *(self.join(*pair, "") for pair in ((x.start, y.start), (x.step, y.step), (m, n)))
             )
-            for x, y, m, n in zip(a.axes, b.axes, lengths1, lengths2, strict=True)
-        )
-        return replace(a, fixed=fixed, axes=axes)
 
-    def copied(self, view: ArrayView, first: bool, name: str) -> Value:
-        """A copy, made in an arm, of a part of an array that a name stands for behind it."""
-        copy: Value = self.within(first, lambda: self.scope.version(self.scope.copy(view, name).root))
-        return copy
-
-    def within(self, first: bool, make: Callable[[], Any]) -> Any:
-        """What `make` gives at the end of one arm."""
-        before = self.scope.memory
-        self.scope.memory = dict(self.memory1 if first else self.memory2)
-        with self.then if first else self.otherwise:
-            made = make()
-        self.scope.memory = before
-        return made
+        fixed = tuple((k, self.join(x, y, "")) for (k, x), (_, y) in zip(a.fixed, b.fixed, strict=True))
+        return replace(a, fixed=fixed, axes=tuple(map(axis, a.axes, b.axes, lengths1, lengths2)))
 
     def placed(self, root: Root, a: Root | None, b: Root | None) -> Root:
         """The root of an array that is `a` after one arm and `b` after the other, with what it may alias."""
@@ -290,6 +276,6 @@ class Joiner:
         return merged
 
 
-def lie_along_the_same(one: tuple[Axis | None, ...], other: tuple[Axis | None, ...]) -> bool:
-    """Whether the axes of two views are along the same axes of their root."""
-    return [axis and axis.of for axis in one] == [axis and axis.of for axis in other]
+def axes_of(view: ArrayView) -> tuple[list[int | None], list[int]]:
+    """The axes of its array that a view goes along, and those at an index of which it lies."""
+    return [axis.of if axis is not None else None for axis in view.axes], [of for of, _ in view.fixed]

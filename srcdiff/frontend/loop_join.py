@@ -360,7 +360,7 @@ class LoopJoin:
                 return version
             in_place_of = thing.root.in_place_of
             if not thing.whole:
-                version = self.copied(thing, name, memory)
+                version = scope.copied(thing, name, memory)
                 in_place_of = f"{said(name)} may still be the part of an array that it names before the loop"
             slot = self.slot(version, version.type, name, path)
             root = Root(slot.parameter.type, name, is_list=thing.root.is_list, in_place_of=in_place_of)
@@ -375,13 +375,6 @@ class LoopJoin:
             scope.memory[root] = slot.parameter
             return whole_view(root)
         return thing
-
-    def copied(self, view: ArrayView, name: str, memory: dict[Root, Value | Poison]) -> Value:
-        """A copy, before the loop, of a part of an array that a name stands for until the loop gives it another."""
-        inside, self.scope.memory = self.scope.memory, dict(memory)
-        version = self.scope.version(self.scope.copy(view, name).root)
-        self.scope.memory = inside
-        return version
 
     def leave(self, initial: Any, parameter: Any, after: Any, name: str, path: Any) -> Any:
         """Close the slots of one name; gives what it stands for behind the loop."""

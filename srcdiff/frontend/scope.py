@@ -7,7 +7,8 @@ at a branch and joined behind it (`branches.py`), and carried by loops (`loops.p
 from __future__ import annotations
 
 import ast
-from collections.abc import Container
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -188,6 +189,20 @@ class Scope:
     def shape(self, thing: Any) -> tuple[Length, ...]:
         """The lengths of the axes of a thing; `elements.py` has it."""
         raise NotImplementedError
+
+    @contextmanager
+    def remembering(self, memory: Mapping[Root, Value | Poison]) -> Iterator[None]:
+        """What is read meanwhile sees arrays as `memory` has them."""
+        before, self.memory = self.memory, dict(memory)
+        try:
+            yield
+        finally:
+            self.memory = before
+
+    def copied(self, view: ArrayView, name: str, memory: Mapping[Root, Value | Poison]) -> Value:
+        """A copy of a part of an array as `memory` has it, for a name that may stand for another one later."""
+        with self.remembering(memory):
+            return self.version(self.copy(view, name).root)
 
     def without_elements(self, type: Type, name: str = "") -> Value:
         """An array for a variable that nobody reads before it is bound to another one."""

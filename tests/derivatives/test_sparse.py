@@ -25,6 +25,7 @@ from srcdiff import (
 )
 from srcdiff.arguments import flattened
 from tests.programs import PROGRAMS, Program
+from tests.sampling import sampled
 from tests.truth import copied
 
 RANDOM = np.random.default_rng(11)
@@ -355,7 +356,7 @@ def test_hessian_is_the_dense_one(f, x, sweeps):
 
 
 @pytest.mark.usefixtures("uncompiled")
-@pytest.mark.parametrize("program", PROGRAMS[::18], ids=lambda program: program.name)
+@pytest.mark.parametrize("program", sampled(PROGRAMS[::9], 2), ids=lambda program: program.name)
 def test_no_place_is_missed_in_the_corpus(program: Program):
     """The Hessian of each program, column by column."""
     args = program.args[0]

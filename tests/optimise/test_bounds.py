@@ -285,7 +285,7 @@ PROVED = (ring, clamped, periodic, swapped, guarded, halves)
 
 @pytest.mark.parametrize("optimise", [True, False])
 @pytest.mark.parametrize(("function", "grid"), PROGRAMS, ids=[f.__name__ for f, _ in PROGRAMS])
-@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.usefixtures("inferred_at_least")
 def test_raises_where_python_does(function: Any, grid: list[Any], optimise: bool) -> None:
     compiled = srcdiff.differentiate(function, optimise=optimise).value_and_grad
     raised = 0

@@ -25,6 +25,7 @@ from ..ir.core import (
     Block,
     Function,
     Op,
+    Slot,
     Value,
     is_number,
     leaves_early,
@@ -175,9 +176,7 @@ def with_first_stored(
 
     `indices` are those of the loops around that go over the leading axes of the array.
     """
-    if op.primitive != "for" or leaves_early(op) or sum(v is version for v in free_values_of(op)) != 1:
-        return None
-    slot = next((slot for slot in loop_slots(op) if slot[0] is version), None)
+    slot = slot_along(op, version, len(indices), ranges.affine.structure)
     if slot is None or not (is_number(op.operands[0], 0) and is_number(op.operands[2], 1)):
         return None
     end = None if covers(op, version, len(indices), ranges) else op.operands[1]
@@ -185,8 +184,6 @@ def with_first_stored(
         return None
     _, parameter, yielded, _ = slot
     body = loop_body(op)
-    if not stays_at(body, version, len(indices), ranges.affine.structure):
-        return None
     indices = (*indices, body.parameters[0])
     if len(indices) == version.type.ndim:
         found = from_zero(body, parameter, yielded, indices)
@@ -205,6 +202,20 @@ def with_first_stored(
         if stored[0] is not first:
             new = replace(body, ops=tuple(stored[0] if inner is first else inner for inner in body.ops))
     return op if new is body else replace(op, regions=(new,)), None if ends is None else (end, *ends)
+
+
+def slot_along(op: Op, version: Value, axis: int, structure: Structure) -> Slot | None:
+    """The slot of an array in a loop that goes up an axis of it, each trip at its own index, if that is what an op is.
+
+    An index that counts from the end may find the element of another trip.
+    """
+    if op.primitive != "for" or leaves_early(op) or sum(v is version for v in free_values_of(op)) != 1:
+        return None
+    low, _, step = op.operands[:3]
+    if not (low.is_constant and low.constant >= 0 and step.is_constant and step.constant > 0):
+        return None
+    slot = next((slot for slot in loop_slots(op) if slot[0] is version), None)
+    return slot if slot is not None and stays_at(loop_body(op), version, axis, structure) else None
 
 
 def stays_at(body: Block, array: Value, axis: int, structure: Structure) -> bool:

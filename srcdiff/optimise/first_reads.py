@@ -16,9 +16,9 @@ from dataclasses import replace
 
 from ..analysis.structure import Structure, find_structure
 from ..ir.builder import zero
-from ..ir.core import Block, Function, Op, Value, is_number, leaves_early, loop_body, loop_slots, makes_zeros
+from ..ir.core import Block, Function, Op, Value, is_number, loop_body, makes_zeros
 from ..ir.walk import free_values_of, substitute, substitute_in
-from .assign import stays_at
+from .assign import slot_along
 from .dse import IGNORES_ELEMENTS
 from .reorder import own_elements
 
@@ -46,18 +46,11 @@ def visited(block: Block, structure: Structure) -> Block:
 def reading_zeros(op: Op, version: Value, indices: tuple[Value, ...], structure: Structure) -> Op:
     """The loop with zeros for the elements of an array that nothing has been written into, if it goes over the next
     axis; `indices` are those of the loops around, which go over the leading ones."""
-    slot = (
-        next((slot for slot in loop_slots(op) if slot[0] is version), None) if op.primitive == "for" else None
-    )
-    if slot is None or leaves_early(op) or sum(v is version for v in free_values_of(op)) != 1:
+    slot = slot_along(op, version, len(indices), structure)
+    if slot is None or structure.is_mixed(version):
         return op
-    low, _, step = op.operands[:3]
-    if not (low.is_constant and low.constant >= 0 and step.is_constant and step.constant > 0):
-        return op  # an index that counts from the end may find the element of another trip
     _, parameter, yielded, _ = slot
     body = loop_body(op)
-    if structure.is_mixed(version) or not stays_at(body, version, len(indices), structure):
-        return op
     indices = (*indices, body.parameters[0])
     if len(indices) == version.type.ndim:
         if not own_elements(body, parameter, yielded, indices[-1]):

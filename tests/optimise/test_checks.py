@@ -120,3 +120,27 @@ def test_nothing_is_read_outside_an_array_before_a_check_fails(uncompiled: None,
         with pytest.raises(ValueError, match=r"fit|lengths"):
             own.grad(*args)
     assert own.grad(A[:0, :2], B.T, B[0]).shape == (0, 2)  # without a trip nothing is checked
+
+
+def in_blocks(a, b):
+    """Checks that lengths fit come first in the trips of both loops."""
+    n, m = a.shape
+    k = b.shape[0]
+    out = np.zeros((max(n - k + 1, 0), max(m - 1, 0)))
+    for i in range(n - k + 1):
+        for j in range(m - 1):
+            out[i, j] = np.sum(a[i : i + k, j : j + 2] * b)
+    return np.sum(np.sin(out))
+
+
+def test_checks_of_what_loops_do_not_change_come_before_them(uncompiled: None) -> None:
+    a, b = RNG.standard_normal((5, 4)), RNG.standard_normal((3, 2))
+    assert_gradient(in_blocks, (a, b), (0, 1))
+    gradient = differentiate(in_blocks, argnums=(0, 1))
+    before = gradient.gradient_source(a, b).partition("for ")[0]
+    assert before.count("raise ValueError") == 1
+    assert "IndexError" not in gradient.gradient_source(a, b)
+    with pytest.raises(ValueError, match="different lengths"):
+        gradient.grad(a, b[:, :1].repeat(3, axis=1))
+    for short in (a[:2], a[:, :1]):  # no trip, no check
+        assert not np.any(gradient.grad(short, b[:, :1].repeat(3, axis=1))[0])

@@ -35,7 +35,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from ..runtime import vector_math
+from ..runtime import vector_calls, vector_math
 from .cache import StaleCode, cache_folder, load_module, read_whole, write_whole
 from .memory import keep_freed_blocks
 from .provenance import Provenance
@@ -116,7 +116,7 @@ def dispatcher(
     keep_freed_blocks()
     module = load_module(text, stem)
     if use_vector_math(module, text):
-        depends += inspect.getsource(vector_math)
+        depends += inspect.getsource(vector_math) + inspect.getsource(vector_calls)
     # By value: a process on another machine has no such module to import it from.
     cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     compiled: Any = numba.njit(

@@ -20,7 +20,8 @@ from numba.core import config
 from ..runtime import vector_math
 
 EXTREMES = ("np.maximum", "np.minimum")
-SUBSTITUTES = ("math.exp", "math.log", "math.tanh", *EXTREMES)
+ELEMENTARY = ("exp", "log", "tanh", "sin", "cos", "atan", "atan2")
+SUBSTITUTES = (*(f"math.{name}" for name in ELEMENTARY), *EXTREMES)
 OWN = ("math.sqrt", "math.fabs", "math.floor", "math.ceil", "math.copysign")  # LLVM has them
 BUILTINS = {"abs", "max", "min", "int", "float", "bool"}
 LOOPS = (ast.For, ast.While)

@@ -1,13 +1,15 @@
-"""An `exp`, a `log`, a `tanh`, a `maximum` and a `minimum` that LLVM can vectorise.
+"""Elementary functions that LLVM can vectorise: exp, log, tanh, sin, cos, atan, atan2, maximum and minimum.
 
     for i in range(n):                          for i in range(0, n - 7, 8):
         y[i] = math.exp(x[i])         ->            y[i : i + 8] = eight exponentials, 0.6 ns each instead of 4
 
 Numba's `math.exp` is a call of the C library, for one number at a time. These have no branches and no calls, so that
-the loop around them vectorises. Errors are below 1.5 units in the last place, signs of zeros, infinities and NaN as
-in C. They rely on fused multiplication and addition: without it, for other types than float64, and in plain Python,
-`math` itself is called. `fastmath=False`, because the caller's flags would reorder what must not be. The extremes are
-LLVM's own, in which NaN wins as in NumPy's; older ones cannot compile them everywhere.
+the loop around them vectorises. Errors are below 1.5 units in the last place, of angles below 1.7; signs of zeros,
+infinities and NaN as in C. What `sin` and `cos` take is reduced by three parts of pi / 2, which is exact enough up to
+FAR; beyond it the library is called (`vector_calls`). They rely on fused multiplication and addition: without it, for
+other types than float64, and in plain Python, `math` itself is called. `fastmath=False`, because the caller's flags
+would reorder what must not be. The extremes are LLVM's own, in which NaN wins as in NumPy's; older ones cannot compile
+them everywhere.
 
 Shifts by 1.5 * 2**52 round to whole numbers, which then are the low bits of the sum. Polynomials are Chebyshev fits.
 """
@@ -26,6 +28,8 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, overload, register_jitable
 
+from .vector_calls import beyond, has_forms
+
 SHIFT = 1.5 * 2.0**52
 SHIFT_BIASED = SHIFT + 2 * 1023.0  # the low bits then are the sum of two biased exponents
 LOG2_E = 1.4426950408889634
@@ -36,7 +40,15 @@ SIGN_AND_EXPONENT = -1 << 52
 ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
 SMALLEST_NORMAL = 2.0**-1022
 TANH_IS_ONE = 22.0
+TWO_OVER_PI = 2.0 / math.pi
+HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)  # their sum
+FAR = 3e13
+QUARTER_PI_LOW = 3.061616997868383e-17  # what is missing in the float of pi / 4
+HUGE = 1e300
 OLDEST_WITH_EXTREMES = 18  # LLVM
+OPTIONS: Any = {"error_model": "numpy", "fastmath": False, "forceinline": True}
+
+sin_beyond, cos_beyond = beyond(FAR, math.sin), beyond(FAR, math.cos)
 
 
 @intrinsic
@@ -75,17 +87,17 @@ def has_fma() -> bool:
     return "+fma" in features.split(",") or triple.startswith(("aarch64", "arm64"))
 
 
-def replaces(function: Callable[[float], float]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile this instead of a function of this module, for float64."""
-    options: Any = {"error_model": "numpy", "fastmath": False, "forceinline": True}
+def replaces(
+    function: Callable[[float], float], available: Callable[[], bool] = has_fma
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compile this instead of a function of this module, for float64, where that is available."""
 
     def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
-        name = implementation.__name__.removeprefix("vector_")
-        library = getattr(math, name)
+        library = getattr(math, function.__name__)
 
-        @overload(function, jit_options=options, strict=False)
+        @overload(function, jit_options=OPTIONS, strict=False)
         def choose(x: Any) -> Any:
-            return implementation if x == float64 and has_fma() else lambda x: library(x)
+            return implementation if x == float64 and available() else lambda x: library(x)
 
         return implementation
 
@@ -105,6 +117,26 @@ def log(x: float) -> float:
 def tanh(x: float) -> float:
     """The hyperbolic tangent."""
     return math.tanh(x)
+
+
+def sin(x: float) -> float:
+    """The sine of an angle in radians."""
+    return math.sin(x)
+
+
+def cos(x: float) -> float:
+    """The cosine of an angle in radians."""
+    return math.cos(x)
+
+
+def atan(x: float) -> float:
+    """The angle between -pi / 2 and pi / 2 whose tangent is x."""
+    return math.atan(x)
+
+
+def atan2(y: float, x: float) -> float:
+    """The angle between the first axis and the point (x, y), from -pi to pi."""
+    return math.atan2(y, x)
 
 
 def maximum(x: float, y: float) -> float:
@@ -221,3 +253,87 @@ def vector_tanh(x: float) -> float:
     small = fma(a * z, fma(z, odd, even), a)
     value = math.copysign(small if a < 0.625 else large, x)
     return value if x == x else x
+
+
+@register_jitable(fastmath=False, forceinline=True)
+def reduced(x: float) -> tuple[int, float, float]:
+    """k in its low bits, and a sum r + low, such that x is k pi / 2 + r + low and |r| at most pi / 4."""
+    shifted = fma(x, TWO_OVER_PI, SHIFT)
+    n = shifted - SHIFT
+    exact = fma(-n, HALF_PI[0], x)
+    part = n * HALF_PI[1]
+    r = exact - part
+    low = exact - r - part - fma(n, HALF_PI[1], -part)
+    return bits_of(shifted), r, fma(-n, HALF_PI[2], low)
+
+
+@register_jitable(fastmath=False, forceinline=True)
+def sine_in_quadrant(k: int, r: float, low: float) -> float:
+    """sin(k pi / 2 + r + low)."""
+    z = r * r
+    series = fma(z, fma(z, fma(z, fma(z, fma(z, 1.5918115263265974e-10, -2.505113165023518e-08),
+                 2.7557316101617874e-06), -0.00019841269836756774), 0.008333333333330948), -0.16666666666666666)
+    sine = r + fma(z * r, series, fma(-0.5 * z, low, low))
+    series = fma(z, fma(z, fma(z, fma(z, fma(z, -1.1382623647474604e-11, 2.087614614655861e-09),
+                 -2.7557317271145144e-07), 2.480158729876456e-05), -0.0013888888888887398), 0.041666666666666664)
+    half = 0.5 * z
+    most = 1.0 - half
+    cosine = most + (1.0 - most - half + fma(z * z, series, -r * low))
+    return from_bits(bits_of(cosine if k & 1 else sine) ^ ((k & 2) << 62))
+
+
+def has_fma_and_forms() -> bool:
+    """Whether functions that call the library for some numbers vectorise."""
+    return has_fma() and has_forms()
+
+
+@replaces(sin, has_fma_and_forms)
+def vector_sin(x: float) -> float:
+    """The sine of what is left of x without multiples of pi / 2, or its cosine."""
+    k, r, low = reduced(x)
+    y = sine_in_quadrant(k, r, low)
+    return sin_beyond(x, y if y != 0.0 else math.copysign(y, x))  # type: ignore[no-any-return]
+
+
+@replaces(cos, has_fma_and_forms)
+def vector_cos(x: float) -> float:
+    """The sine of an angle that is larger by pi / 2."""
+    k, r, low = reduced(x)
+    return cos_beyond(x, sine_in_quadrant(k + 1, r, low))  # type: ignore[no-any-return]
+
+
+@register_jitable(fastmath=False, forceinline=True)
+def angle(y: float, x: float) -> float:
+    """q pi / 4 + atan(t), with t between -1/3, so that n - d below is exact, and 1/2."""
+    across, up = abs(x), abs(y)
+    steep = up > across
+    n, d = (across, up) if steep else (up, across)
+    scale = 0.5 if d > HUGE else 1.0
+    n, d = scale * n, scale * d
+    is_middle = n > 0.5 * d or n == math.inf
+    t = (n - d if is_middle else n) / (n + d if is_middle else d)
+    t = t if d > 0.0 and d < math.inf else 0.0
+    q = 1.0 if is_middle else 0.0
+    t, q = (-t, 2.0 - q) if steep else (t, q)
+    t, q = (-t, 4.0 - q) if bits_of(x) < 0 else (t, q)
+    z = t * t
+    w = z * z
+    even = fma(w, fma(w, fma(w, fma(w, fma(w, fma(w, -0.009215319070924557, -0.038066107887640616),
+               -0.052400959742757096), -0.06666435623970629), -0.09090908620176982), -0.14285714285599144),
+               -0.3333333333333333)
+    odd = fma(w, fma(w, fma(w, fma(w, fma(w, 0.025005822107796952, 0.04628009394739732), 0.058795778977469584),
+              0.07692294709038043), 0.11111111100913819), 0.19999999999999488)
+    value = fma(q, 0.25 * math.pi, fma(q, QUARTER_PI_LOW, fma(t * z, fma(z, odd, even), t)))
+    value = math.copysign(value, y)
+    return value if x == x and y == y else x + y
+
+
+@replaces(atan)
+def vector_atan(x: float) -> float:
+    """The angle of a point above or below 1."""
+    return angle(x, 1.0)
+
+
+@overload(atan2, jit_options=OPTIONS, strict=False)
+def choose_atan2(y: Any, x: Any) -> Any:
+    return (lambda y, x: angle(y, x)) if x == y == float64 and has_fma() else (lambda y, x: math.atan2(y, x))

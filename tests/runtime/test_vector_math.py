@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable
 from decimal import Decimal, getcontext
 from typing import Any
@@ -16,10 +17,21 @@ from srcdiff import differentiate
 from srcdiff.backend.vectorised import vectorises
 from srcdiff.runtime import vector_math
 
-getcontext().prec = 40
+getcontext().prec = 60
 RNG = np.random.default_rng(7)
 ENDS = [0.0, -0.0, 1.0, -1.0, 5e-324, -5e-324, 2.0**-1022, 1e308, -1e308, math.inf, -math.inf, math.nan]
-ENDS += [709.78, 709.79, -708.5, -745.1, -745.2, float(np.array(-1).view(np.float64))]
+ENDS += [
+    3e13,
+    -3e13,
+    1e14,
+    1e22,
+    709.78,
+    709.79,
+    -708.5,
+    -745.1,
+    -745.2,
+    float(np.array(-1).view(np.float64)),
+]
 SPREAD = np.exp(RNG.uniform(-744.0, 709.0, 1500))
 
 
@@ -41,11 +53,72 @@ def tangents(x: Any, y: Any) -> None:
         y[i] = vector_math.tanh(x[i])
 
 
+@numba.njit(error_model="numpy", fastmath={"reassoc"})
+def sines(x: Any, y: Any) -> None:
+    for i in range(x.size):
+        y[i] = vector_math.sin(x[i])
+
+
+@numba.njit(error_model="numpy", fastmath={"reassoc"})
+def cosines(x: Any, y: Any) -> None:
+    for i in range(x.size):
+        y[i] = vector_math.cos(x[i])
+
+
+@numba.njit(error_model="numpy", fastmath={"reassoc"})
+def slopes(x: Any, y: Any) -> None:
+    for i in range(x.size):
+        y[i] = vector_math.atan(x[i])
+
+
+@numba.njit(error_model="numpy", fastmath={"reassoc"})
+def angles(y: Any, x: Any, z: Any) -> None:
+    for i in range(x.size):
+        z[i] = vector_math.atan2(y[i], x[i])
+
+
 def tanh(x: Decimal) -> Decimal:
     e = (2 * x).exp()
     return (e - 1) / (e + 1)
 
 
+def atan(x: Decimal) -> Decimal:
+    """Of a third, four times halved, by its series."""
+    for _ in range(4):
+        x = x / (1 + (1 + x * x).sqrt())
+    term, total, k = x, Decimal(0), 1
+    while abs(term) > Decimal("1e-59") * abs(x):
+        total += term / k
+        term, k = -term * x * x, k + 2
+    return 16 * total
+
+
+PI = 4 * atan(Decimal(1))
+
+
+def sin(x: Decimal) -> Decimal:
+    x -= 2 * PI * (x / (2 * PI)).to_integral_value()
+    term = total = x
+    k = 1
+    while abs(term) > Decimal("1e-59") * abs(x):
+        term *= -x * x / ((k + 1) * (k + 2))
+        total, k = total + term, k + 2
+    return total
+
+
+def cos(x: Decimal) -> Decimal:
+    return sin(PI / 2 - x)
+
+
+def atan2(y: Decimal, x: Decimal) -> Decimal:
+    return 2 * atan(y / ((x * x + y * y).sqrt() + x)) if x > 0 else PI.copy_sign(y) - atan2(y, -x)
+
+
+# Up to where the library takes over, and next to where sines and cosines are zero.
+ZEROS = [float(PI / 2 * int(k)) for k in np.exp(RNG.uniform(0.0, np.log(1.9e13), 700))]
+ANGLES = np.concatenate(
+    [RNG.uniform(-10.0, 10.0, 1500), np.exp(RNG.uniform(-700.0, np.log(3e13), 500)), ZEROS]
+)
 CASES = [
     (exponentials, np.exp, Decimal.exp, np.append(RNG.uniform(-745.0, 709.7, 1500), RNG.normal(size=1500))),
     (
@@ -55,10 +128,19 @@ CASES = [
         np.concatenate([SPREAD, RNG.uniform(0.5, 2.0, 1500), SPREAD[:9] * 0.0 + 1e-310]),
     ),
     (tangents, np.tanh, tanh, np.append(RNG.uniform(-25.0, 25.0, 1500), RNG.uniform(-1.0, 1.0, 1500))),
+    (sines, np.sin, sin, ANGLES),
+    (cosines, np.cos, cos, ANGLES),
+    (
+        slopes,
+        np.arctan,
+        atan,
+        np.append(RNG.uniform(-3.0, 3.0, 1500), np.exp(RNG.uniform(-700.0, 700.0, 500))),
+    ),
 ]
+NAMES = ["exp", "log", "tanh", "sin", "cos", "atan"]
 
 
-@pytest.mark.parametrize(("compiled", "numpys", "exact", "points"), CASES, ids=["exp", "log", "tanh"])
+@pytest.mark.parametrize(("compiled", "numpys", "exact", "points"), CASES, ids=NAMES)
 def test_accuracy(compiled: Any, numpys: Any, exact: Callable[[Decimal], Decimal], points: Any) -> None:
     found = np.empty_like(points)
     compiled(points, found)
@@ -75,6 +157,46 @@ def test_accuracy(compiled: Any, numpys: Any, exact: Callable[[Decimal], Decimal
     np.testing.assert_array_equal(np.signbit(found[number]), np.signbit(expected[number]))
 
 
+def test_accuracy_of_angles_of_points() -> None:
+    wide = np.exp(RNG.uniform(-300.0, 300.0, 500)) * RNG.choice([-1.0, 1.0], 500)
+    y = np.concatenate([RNG.normal(size=1500), wide, RNG.permutation(wide)])
+    x = np.concatenate([RNG.normal(size=1500), RNG.permutation(wide), 1.0 / wide])
+    found = np.empty_like(x)
+    angles(y, x, found)
+    for up, across, angle in zip(y, x, found, strict=True):
+        true = atan2(Decimal(float(up)), Decimal(float(across)))
+        error = abs(Decimal(float(angle)) - true)
+        assert error <= Decimal("1.7") * Decimal(math.ulp(float(true))), (up, across)
+    y, x = (part.ravel() for part in np.meshgrid(ENDS, ENDS))
+    found = np.empty_like(x)
+    angles(y, x, found)
+    expected = np.arctan2(y, x)
+    np.testing.assert_allclose(found, expected, rtol=4e-16, atol=0.0)
+    number = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(found[number]), np.signbit(expected[number]))
+
+
+def test_sines_beyond_what_the_formula_covers() -> None:
+    """One far number among near ones, in each place of a register, and more of them at the end."""
+    for place in range(16):
+        x = RNG.uniform(-4.0, 4.0, 37)
+        x[[place, -1, -3]] = 1e22, -math.inf, 3.1e13
+        for compiled, numpys in ((sines, np.sin), (cosines, np.cos)):
+            found = np.empty_like(x)
+            compiled(x, found)
+            with np.errstate(invalid="ignore"):
+                np.testing.assert_allclose(found, numpys(x), rtol=4e-16, atol=0.0)
+
+
+@pytest.mark.skipif(
+    not vector_math.has_fma_and_forms(), reason="sines are those of the library on this machine"
+)
+def test_sines_are_made_several_at_once() -> None:
+    sines(np.ones(3), np.ones(3))
+    (code,) = sines.inspect_llvm().values()
+    assert re.search(r"call <(\d) x double> @srcdiff_sin_beyond_\1\(", code)
+
+
 def test_other_types() -> None:
     @numba.njit
     def of_single(x):  # type: ignore[no-untyped-def]
@@ -83,6 +205,15 @@ def test_other_types() -> None:
     assert of_single(np.float32(0.5)) == pytest.approx(math.exp(0.5), rel=1e-6)
     assert of_single(1) == pytest.approx(math.e)
     assert vector_math.exp(1.0) == math.e
+
+    @numba.njit
+    def angle_of(y, x):  # type: ignore[no-untyped-def]
+        return vector_math.atan2(y, x), vector_math.sin(x)
+
+    assert angle_of(np.float32(0.5), np.float32(2.0)) == pytest.approx(
+        (math.atan2(0.5, 2.0), math.sin(2.0)), rel=1e-6
+    )
+    assert angle_of(1, -2) == pytest.approx((math.atan2(1, -2), math.sin(-2)))
 
 
 LOOPS = [
@@ -97,7 +228,9 @@ LOOPS = [
     ("m = np.maximum(m, x[i] * m)", False),
     ("s = math.exp(-s)", False),
     ("y[i] = math.exp(y[i - 1])", False),
-    ("y[i] = math.exp(x[i]) + math.sin(x[i])", False),
+    ("y[i] = math.exp(x[i]) + math.sin(x[i])", True),
+    ("y[i] = math.atan2(x[i], y[i]) + math.cos(x[i])", True),
+    ("y[i] = math.exp(x[i]) + math.gamma(x[i])", False),
     ("if x[i] > 0.0:\n        t = math.exp(x[i])\n    y[i] = t", False),
     ("total += math.exp(x[i])\n    y[i] = total", False),
     ("if i >= n:\n        raise IndexError\n    y[i] = math.exp(x[i])", False),

@@ -68,6 +68,7 @@ from .optimise.promote import promote_sums
 from .optimise.protect import drop_copies, protect_arguments
 from .optimise.push import push_sums
 from .optimise.ranges import write_ranges
+from .optimise.remainders import take_unsigned_remainders
 from .optimise.reorder import reorder_loops
 from .optimise.replace import replace_in_place
 from .optimise.report import measured_tapes
@@ -214,6 +215,7 @@ TUNE: list[Stage] = [  # how loops run, whatever they compute
     (OPTIONAL, "delay", delay_stores),
     (OPTIONAL, "jam nests", lambda f: combine_updates(simplified(jam_nests(f)))),
     (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
+    (OPTIONAL, "remainders", take_unsigned_remainders),
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
     (OPTIONAL, "share", share_work_arrays),
@@ -480,6 +482,7 @@ NOT_IN_THREADS = {
     "unread after rotation",
     "planar",
     "part",
+    "remainders",
     "unsigned",
     "share",
 }

@@ -12,7 +12,7 @@ Reads: affine forms, structure. Edits nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..ir import types as ty
@@ -124,8 +124,10 @@ class Ranges:
                 self.assume((form(op.result), form(op.result) - x, form(op.result) + x))
             case "mod" if ty.is_integer(op.result.type):
                 divisor, rest = form(op.operands[1]), form(op.result)
+                if self.proves(divisor):  # by 0 compiled code finds 0
+                    self.assume((rest,))
                 if self.proves(divisor - ONE):
-                    self.assume((rest, divisor - ONE - rest))
+                    self.assume((divisor - ONE - rest,))
             case "floordiv" if ty.is_integer(op.result.type) and op.operands[1].is_constant:
                 c, x, whole = op.operands[1].constant, form(op.operands[0]), form(op.result)
                 if c > 0:
@@ -135,6 +137,10 @@ class Ranges:
 
     def in_each_trip(self, op: Op) -> list[Linear]:
         """What holds in every trip of a loop."""
+        return [*self.of_trips(op), *self.of_carried(op)]
+
+    def of_trips(self, op: Op) -> list[Linear]:
+        """What the range of a loop says in every trip, or the condition of a `while`."""
         facts: list[Linear] = []
         form = self.affine.form
         if op.primitive == "for":
@@ -149,21 +155,37 @@ class Ranges:
                 for before, parameter in now.items():
                     fact = fact.replaced(before, form(parameter))
                 facts.append(fact)
-        for initial, parameter, yielded, _ in loop_slots(op):
-            facts += self.along(initial, parameter, yielded, parameter)
         return facts
 
-    def at(self, op: Op) -> list[Linear]:
-        """What the conditions and the loops around an op say."""
+    def of_carried(self, op: Op, given: Sequence[Linear] = ()) -> list[Linear]:
+        """What is known of the integers that a loop carries, at the start of each trip, if what is given holds."""
+        return [
+            fact
+            for initial, parameter, yielded, _ in loop_slots(op)
+            for fact in self.along(initial, parameter, yielded, parameter, given)
+        ]
+
+    def at(self, op: Op, given: Iterable[Linear] = ()) -> list[Linear]:
+        """What the conditions and the loops around an op say, and what is `given`."""
         structure = self.affine.structure
         around = structure.around[op]
-        facts: list[Linear] = []
+        facts = [*given]
         for outer, inner in zip(around, (*around, op)[1:], strict=True):
             if outer.primitive == "if":
                 facts += self.follows(outer.operands[0], structure.arm[inner] == 0)
             else:
-                facts += self.in_each_trip(outer)
+                facts += self.of_trips(outer)
+            if outer.primitive == "for" and (ends := self.affine.bounds(loop_body(outer).parameters[0])):
+                facts.append(ends[1] - ends[0])
+        for outer in around:
+            if outer.primitive != "if":
+                facts += self.of_carried(outer, self.fixed(facts, [outer]))
         return facts
+
+    def fixed(self, facts: Iterable[Linear], loops: Sequence[Op]) -> list[Linear]:
+        """The facts about nothing that changes from trip to trip of loops."""
+        home = self.affine.structure.home
+        return [f for f in facts if not any(loop in home.get(v, ()) for v, _ in f.terms for loop in loops)]
 
     def are_apart(self, access: Op, other: Op) -> bool:
         """Whether an access is to another element than another one of the same array, in a trip that makes both."""
@@ -181,13 +203,15 @@ class Ranges:
         if op.primitive == "while" or leaves_early(op):
             self.assume([self.affine.form(op.results[0])])
 
-    def along(self, initial: Value, parameter: Value, yielded: Value, now: Value) -> list[Linear]:
+    def along(
+        self, initial: Value, parameter: Value, yielded: Value, now: Value, given: Sequence[Linear] = ()
+    ) -> list[Linear]:
         """What is known of a carried integer that only goes up, or down, or never below zero."""
         if not (ty.is_integer(parameter.type) and parameter.type.signed):
             return []
         start, form = self.affine.form(initial), self.affine.form(now)
         facts = [(form - start).scaled(sign) for sign in (1, -1) if self.moves(yielded, parameter, sign)]
-        if self.proves(start) and self.stays_positive(yielded, {parameter}):
+        if self.proves(start, given) and self.stays_positive(yielded, {parameter}, given):
             facts.append(form)
         return facts
 
@@ -209,7 +233,7 @@ class Ranges:
                 return self.moves(initial, start, sign) and self.moves(yielded, parameter, sign)
         return False
 
-    def stays_positive(self, value: Value, positive: set[Value]) -> bool:
+    def stays_positive(self, value: Value, positive: set[Value], given: Sequence[Linear] = ()) -> bool:
         """Whether `value` is not negative, by the way it is made, if those of `positive` are not."""
         if value in positive or self.affine.is_never_negative(value):
             return True
@@ -217,13 +241,20 @@ class Ranges:
         if made is None or value not in made.results:
             return False
         if made.primitive == "select":
-            return all(self.stays_positive(x, positive) for x in made.operands[1:])
+            return all(self.stays_positive(x, positive, given) for x in made.operands[1:])
+        if made.primitive == "mul":
+            return all(self.stays_positive(x, positive, given) for x in made.operands)
+        if made.primitive == "floordiv":
+            whole, by = made.operands
+            return self.implied(self.affine.form(by) - ONE, [*given]) and self.stays_positive(
+                whole, positive, given
+            )
         k = made.results.index(value)
         if made.primitive == "if":
-            return all(self.stays_positive(region.results[k], positive) for region in made.regions)
+            return all(self.stays_positive(region.results[k], positive, given) for region in made.regions)
         for initial, parameter, yielded, result in loop_slots(made) if made.regions else ():
-            if result is value and self.stays_positive(initial, positive):
-                return self.stays_positive(yielded, {*positive, parameter})
+            if result is value and self.stays_positive(initial, positive, given):
+                return self.stays_positive(yielded, {*positive, parameter}, given)
         return False
 
     # ------------------------------------------------------------------------------------------ proofs
@@ -266,7 +297,7 @@ class Ranges:
                     rest = form.scaled(abs(k)) - fact.scaled(abs(c))
                     if self.is_positive(rest, facts, depth - 1):
                         return True
-            for factor in self.factors_below(value, facts, depth - 1) if c > 0 else ():
+            for factor in self.limits_below(value, facts, depth - 1) if c > 0 else ():
                 if self.is_positive(form.replaced(value, factor), facts, depth - 1):
                     return True
             cases = self.cases(value, c > 0)
@@ -276,18 +307,48 @@ class Ranges:
                 return True
         return False
 
-    def factors_below(self, value: Value, facts: list[Linear], depth: int) -> Iterator[Linear]:
-        """What a product of two that are not negative is at least: 0, and each of them if the other one is not 0."""
+    def limits_below(self, value: Value, facts: list[Linear], depth: int) -> Iterator[Linear]:
+        """What a value is at least by the way it is made from others that are not negative: a product 0, and each
+        factor if the other one is not 0; a quotient 0, and what is loaded from a tape."""
         made = self.maker.get(value)
-        if made is None or made.primitive != "mul":
+        if made is None:
             return
-        a, b = map(self.affine.form, made.operands)
-        if self.is_positive(a, facts, depth) and self.is_positive(b, facts, depth):
-            yield Linear()
-            if self.is_positive(b - ONE, facts, depth):
-                yield a
-            if self.is_positive(a - ONE, facts, depth):
-                yield b
+        form = self.affine.form
+        match made.primitive:
+            case "mul":
+                a, b = map(form, made.operands)
+                if self.is_positive(a, facts, depth) and self.is_positive(b, facts, depth):
+                    yield Linear()
+                    if self.is_positive(b - ONE, facts, depth):
+                        yield a
+                    if self.is_positive(a - ONE, facts, depth):
+                        yield b
+            case "floordiv":
+                whole, by = map(form, made.operands)
+                if self.is_positive(by - ONE, facts, depth) and self.is_positive(whole, facts, depth):
+                    yield Linear()
+            case "load" if self.is_recorded_positive(made, facts):
+                yield Linear()
+            case _:
+                pass
+
+    def is_recorded_positive(self, load: Op, facts: list[Linear]) -> bool:
+        """Whether nothing negative is stored on the tape of integers that an op loads from, if these facts hold."""
+        structure = self.affine.structure
+        array = structure.origin(load.operands[0])
+        made = self.maker.get(array)
+        if made is None or not made.attributes.get("tape") or structure.is_mixed(array):
+            return False
+        stores = structure.stores.get(structure.storage(array), [])
+        others = Ranges(self.affine)  # with attempts of its own
+        return all(
+            store.primitive == "store"
+            and others.implied(
+                self.affine.form(store.operands[-1]),
+                others.at(store, self.fixed(facts, structure.around[store])),
+            )
+            for store in stores
+        )
 
     def cases(self, value: Value, least: bool) -> list[tuple[Linear, list[Linear]]]:
         """What a value may be, with what holds then; empty if that says nothing of its least (or largest)."""

@@ -2,7 +2,7 @@
 
 The inner loop of a nest makes the trips of two trips of the outer one together. A store may then come before a load or
 store of the other trip that it followed, and affine forms have to show that these are of other elements. Reads:
-structure, affine forms.
+structure, affine forms, ranges.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..analysis.affine import Affine, Linear
+from ..analysis.ranges import Ranges
 from ..analysis.structure import Structure
 from ..analysis.sums import accumulates
 from ..ir import types as ty
@@ -65,7 +66,7 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
     if len(at) != 1 or not is_plain_loop(body.ops[at[0]]):
         return None
     before, inner, behind = body.ops[: at[0]], body.ops[at[0]], body.ops[at[0] + 1 :]
-    if not all(is_plain(o) for o in (*before, *behind)):
+    if not all(is_plain(o) for o in behind) or not all(is_plain(o) or is_check(o) for o in before):
         return None
     if not all(o.primitive in (*PLAIN, *REGISTRY) for o in loop_body(inner).ops):
         return None
@@ -92,6 +93,11 @@ def is_plain(op: Op) -> bool:
     if op.primitive == "if":
         return chooses_numbers(op)
     return op.primitive in PLAIN or op.primitive in REGISTRY
+
+
+def is_check(op: Op) -> bool:
+    """Whether an op only checks what is known in front of it: the next trip may be checked before this one ends."""
+    return op.primitive == "require"
 
 
 def chooses_numbers(op: Op) -> bool:
@@ -165,8 +171,16 @@ def conflict(a: Op, b: Op, structure: Structure) -> bool:
 def axes(a: Op, b: Op, nest: Nest, affine: Affine) -> Iterator[tuple[Linear, Linear]]:
     """The forms of the indices of an access in one trip and of another in the next, where they are comparable."""
     for i, j in zip(indices_of(a), indices_of(b), strict=False):
-        if affine.is_never_negative(i) and affine.is_never_negative(j):
+        if counts_from_start(i, a, affine) and counts_from_start(j, b, affine):
             yield affine.form(i), affine.form(j).replaced(nest.index, nest.following)
+
+
+def counts_from_start(index: Value, access: Op, affine: Affine) -> bool:
+    """Whether an index of an access is not negative, so that another number is another element."""
+    if affine.is_never_negative(index):
+        return True
+    ranges = Ranges(affine)
+    return ranges.implied(affine.form(index), ranges.at(access))
 
 
 def apart(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
@@ -266,7 +280,7 @@ def commutes(nest: Nest, affine: Affine) -> bool:
 def commute(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
     """Whether two accesses of the inner loop are to one element in the same trip at most."""
     for i, j in zip(indices_of(a), indices_of(b), strict=False):
-        if not (affine.is_never_negative(i) and affine.is_never_negative(j)):
+        if not (counts_from_start(i, a, affine) and counts_from_start(j, b, affine)):
             continue
         mine, theirs = affine.form(i), affine.form(j)
         if same(mine, theirs) and mine.coefficient(nest.inner_index) and is_fixed(mine, nest, affine):

@@ -170,3 +170,26 @@ def test_random_nests(chunk: int, tmp_path: Path) -> None:
             for mine, theirs in zip(got[1:], want, strict=True):
                 assert_near(mine, theirs, 1e-9, 1e-11, what=where)
     assert jammed
+
+
+def looked_up(x, table, where):
+    y = np.zeros(x.shape[1])
+    for _ in range(2):
+        for p in range(where.shape[0]):
+            c = table[where[p]]
+            for r in range(x.shape[1]):
+                y[r] += c * x[p, r]
+    return np.sum(y * y)
+
+
+def test_checks_of_both_trips_come_first() -> None:
+    compiled = differentiate(looked_up, argnums=(0, 1))
+    x, table, where = numbers(5, 4), numbers(3), np.array([2, 0, -3, 1, 1])
+    forward, _, _ = compiled.gradient_source(x, table, where).partition("# reverse sweep")
+    assert "for p in range(0, t2 - 1, 2):" in forward
+    assert_gradient(looked_up, (x, table, where), argnums=(0, 1))
+    for place in range(5):
+        wrong = where.copy()
+        wrong[place] = 3
+        with pytest.raises(IndexError, match="`table`"):
+            compiled.grad(x, table, wrong)

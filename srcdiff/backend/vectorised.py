@@ -5,9 +5,9 @@
     for i in range(n):                          for i in range(n):
         s = math.exp(-s)                            s = math.exp(-s)
 
-The text that is shown and kept has `math` and `np` in both: the results differ in the last place at most. A loop counts
-if it is innermost, leaves by its end only, calls nothing that stays scalar, and carries nothing but sums and extremes
-from trip to trip: else the C library is faster. Reads: `vector_math`.
+The text that is shown and kept has `math`, `np` and `**` in both: the results differ in the last place at most. A loop
+counts if it is innermost, leaves by its end only, calls nothing that stays scalar, and carries nothing but sums and
+extremes from trip to trip: else the C library is faster. Reads: `vector_math`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from numba.core import config
 from ..runtime import vector_math
 
 EXTREMES = ("np.maximum", "np.minimum")
-ELEMENTARY = ("exp", "log", "tanh", "sin", "cos", "atan", "atan2")
+ELEMENTARY = ("exp", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "atan", "atan2")
 SUBSTITUTES = (*(f"math.{name}" for name in ELEMENTARY), *EXTREMES)
+WORDS = (*(f"{name}(" for name in SUBSTITUTES), " ** ")
 OWN = ("math.sqrt", "math.fabs", "math.floor", "math.ceil", "math.copysign")  # LLVM has them
 BUILTINS = {"abs", "max", "min", "int", "float", "bool"}
 LOOPS = (ast.For, ast.While)
@@ -29,26 +30,49 @@ LOOPS = (ast.For, ast.While)
 
 def use_vector_math(module: ModuleType, text: str) -> bool:
     """Define the functions of a module anew where loops in it call for it; tell whether that was so."""
-    if getattr(config, "DISABLE_JIT", False) or not any(f"{name}(" in text for name in SUBSTITUTES):
+    if getattr(config, "DISABLE_JIT", False) or not any(word in text for word in WORDS):
         return False
-    tree = ast.parse(text)
-    called = [
-        function
-        for loop in ast.walk(tree)
-        if isinstance(loop, ast.For) and vectorises(loop)
-        for function in functions_called(loop)
-        if ast.unparse(function) in SUBSTITUTES
-    ]
     name = "vector_math"
     while name in text:  # a variable of the user
         name += "_"
-    for function in called:
-        assert isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
-        function.value.id = name
-    if called:
+    tree = ast.parse(text)
+    substitution = Substitution(name)
+    for loop in ast.walk(tree):
+        if isinstance(loop, ast.For) and vectorises(loop):
+            loop.body = [substitution.visit(statement) for statement in loop.body]
+    if substitution.made:
         module.__dict__[name] = vector_math
-        exec(compile(tree, str(module.__file__), "exec"), module.__dict__)
-    return bool(called)
+        exec(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec"), module.__dict__)
+    return substitution.made
+
+
+class Substitution(ast.NodeTransformer):
+    """Puts the functions of `vector_math`, under a name that it has in the module, in place of those of `math`."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.made = name, False
+
+    def own(self, function: str) -> ast.Attribute:
+        self.made = True
+        return ast.Attribute(ast.Name(self.name, ast.Load()), function, ast.Load())
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func) in SUBSTITUTES:
+            node.func = self.own(node.func.attr)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp | ast.Call:
+        self.generic_visit(node)
+        return ast.Call(self.own("pow"), [node.left, node.right], []) if is_power(node) else node
+
+
+def is_power(node: ast.AST) -> bool:
+    """Whether a node is a power whose exponent is not written as an integer: that is a product."""
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)):
+        return False
+    exponent = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
+    return not (isinstance(exponent, ast.Constant) and isinstance(exponent.value, int))
 
 
 def functions_called(loop: ast.For) -> list[ast.expr]:

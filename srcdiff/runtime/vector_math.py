@@ -1,4 +1,4 @@
-"""Elementary functions that LLVM can vectorise: exp, log, tanh, sin, cos, atan, atan2, maximum and minimum.
+"""Elementary functions that LLVM can vectorise: exponentials, logarithms, powers, sines, angles, extremes.
 
     for i in range(n):                          for i in range(0, n - 7, 8):
         y[i] = math.exp(x[i])         ->            y[i : i + 8] = eight exponentials, 0.6 ns each instead of 4
@@ -39,13 +39,17 @@ EXPONENT = 0x7FF << 52
 SIGN_AND_EXPONENT = -1 << 52
 ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
 SMALLEST_NORMAL = 2.0**-1022
-TANH_IS_ONE = 22.0
+EXPM1_LOWEST = -40.0
+HALF_BITS = 1022 << 52
+HALF_EPSILON = 2.0**-54
+TANH_IS_ONE, ERF_IS_ONE = 22.0, 6.0
 TWO_OVER_PI = 2.0 / math.pi
 HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)  # their sum
 FAR = 3e13
 QUARTER_PI_LOW = 3.061616997868383e-17  # what is missing in the float of pi / 4
 HUGE = 1e300
 OLDEST_WITH_EXTREMES = 18  # LLVM
+TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)  # their sum
 OPTIONS: Any = {"error_model": "numpy", "fastmath": False, "forceinline": True}
 
 sin_beyond, cos_beyond = beyond(FAR, math.sin), beyond(FAR, math.cos)
@@ -119,6 +123,21 @@ def tanh(x: float) -> float:
     return math.tanh(x)
 
 
+def expm1(x: float) -> float:
+    """e to the power x, less 1."""
+    return math.expm1(x)
+
+
+def log1p(x: float) -> float:
+    """The natural logarithm of 1 + x."""
+    return math.log1p(x)
+
+
+def erf(x: float) -> float:
+    """The error function."""
+    return math.erf(x)
+
+
 def sin(x: float) -> float:
     """The sine of an angle in radians."""
     return math.sin(x)
@@ -137,6 +156,11 @@ def atan(x: float) -> float:
 def atan2(y: float, x: float) -> float:
     """The angle between the first axis and the point (x, y), from -pi to pi."""
     return math.atan2(y, x)
+
+
+def pow(x: float, y: float) -> float:
+    """x to the power y."""
+    return x**y
 
 
 def maximum(x: float, y: float) -> float:
@@ -188,39 +212,73 @@ def choose_minimum(x: Any, y: Any) -> Any:
 
 
 @register_jitable(fastmath=False, forceinline=True)
-def exp_of_remainder(r: float) -> float:
-    """exp(r) for |r| of at most half of ln 2."""
+def curvature(r: float) -> float:
+    """(exp(r) - 1 - r) / r**2 for |r| of at most half of ln 2."""
     s = r * r
     even = fma(s, fma(s, fma(s, fma(s, fma(s, 2.09147553258932e-09, 2.755727347871858e-07), 2.480158732567746e-05),
                0.0013888888888883711), 0.04166666666666667), 0.5)
     odd = fma(s, fma(s, fma(s, fma(s, 2.5105312729622103e-08, 2.755725517000089e-06), 0.0001984126987500228),
               0.008333333333326084), 0.1666666666666667)
-    return fma(s, fma(r, odd, even), r) + 1.0
+    return fma(r, odd, even)
 
 
-@replaces(exp)
-def vector_exp(x: float) -> float:
+@register_jitable(fastmath=False, forceinline=True)
+def exp_of_remainder(r: float) -> float:
+    return fma(r * r, curvature(r), r) + 1.0
+
+
+@register_jitable(fastmath=False, forceinline=True)
+def exp_of_sum(x: float, low: float) -> float:
     """exp(n ln 2) exp(r), the first as two factors, so that results below the normal numbers are rounded once."""
     x = EXP_LOWEST if x < EXP_LOWEST else x
     x = EXP_HIGHEST if x > EXP_HIGHEST else x
     shifted = fma(x, LOG2_E, SHIFT_BIASED)
     n = shifted - SHIFT_BIASED
     r = fma(-n, LN2_LOW, fma(-n, LN2_HIGH, x))
-    p = exp_of_remainder(r)
+    p = exp_of_remainder(r + low)
     k = bits_of(shifted)
     half = (k << 51) & EXPONENT
     return p * from_bits(half) * from_bits((k << 52) - half)
 
 
-@replaces(log)
-def vector_log(x: float) -> float:
-    """k ln 2 + log(1 + f) with 1 + f between the roots of 1/2 and of 2; the series is that of fdlibm's e_log.c."""
+@replaces(exp)
+def vector_exp(x: float) -> float:
+    """The exponential of one number."""
+    return exp_of_sum(x, 0.0)
+
+
+@replaces(expm1)
+def vector_expm1(x: float) -> float:
+    """2 (2**(n - 1) - 1/2 + 2**(n - 1) (exp(r) - 1)), with what is lost in that sum."""
+    clipped = EXPM1_LOWEST if x < EXPM1_LOWEST else x
+    clipped = EXP_HIGHEST if clipped > EXP_HIGHEST else clipped
+    shifted = fma(clipped, LOG2_E, SHIFT)
+    n = shifted - SHIFT
+    high = fma(-n, LN2_HIGH, clipped)
+    r = fma(-n, LN2_LOW, high)
+    low = fma(-n, LN2_LOW, high - r)
+    scale = from_bits((bits_of(shifted) << 52) + HALF_BITS)
+    offset = scale - 0.5
+    total = offset + scale * r
+    lost = offset - total + scale * r
+    value = 2.0 * (total + fma(scale, fma(r * r, curvature(r), fma(low, r, low)), lost))
+    return x if abs(x) < HALF_EPSILON else value
+
+
+@register_jitable(fastmath=False, forceinline=True)
+def scaled(x: float) -> tuple[float, float]:
+    """(k, f) with x = 2**k (1 + f) and 1 + f between the roots of 1/2 and of 2."""
     is_subnormal = x < SMALLEST_NORMAL
     bits = bits_of(x * 2.0**54 if is_subnormal else x)
     above = bits - ROOT_HALF_BITS
     k = from_bits(((above + (1024 << 52)) >> 52) | 0x4330000000000000) - (2.0**52 + 1024.0)
     k = k - 54.0 if is_subnormal else k
-    f = from_bits(bits - (above & SIGN_AND_EXPONENT)) - 1.0
+    return k, from_bits(bits - (above & SIGN_AND_EXPONENT)) - 1.0
+
+
+@register_jitable(fastmath=False, forceinline=True)
+def log_of_scaled(k: float, f: float, low: float) -> float:
+    """k ln 2 + log(1 + f) + low; the series is that of fdlibm's e_log.c."""
     s = f / (2.0 + f)
     z = s * s
     w = z * z
@@ -229,9 +287,28 @@ def vector_log(x: float) -> float:
     even = fma(w, fma(w, 1.531383769920937332e-01, 2.222219843214978396e-01), 3.999999999940941908e-01)
     series = z * fma(z, even, odd)
     half = 0.5 * f * f
-    value = fma(k, LN2_HIGH, f - (half - fma(s, half + series, k * LN2_LOW)))
+    return fma(k, LN2_HIGH, f - (half - fma(s, half + series, fma(k, LN2_LOW, low))))
+
+
+@replaces(log)
+def vector_log(x: float) -> float:
+    """The logarithm of one number."""
+    k, f = scaled(x)
+    value = log_of_scaled(k, f, 0.0)
     value = value if x < math.inf else x
     return value if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
+
+
+@replaces(log1p)
+def vector_log1p(x: float) -> float:
+    """log(u) + (1 + x - u) / u with u = 1 + x, rounded."""
+    u = 1.0 + x
+    lost = 1.0 - (u - x) if x > 1.0 else x - (u - 1.0)
+    k, f = scaled(u)
+    value = log_of_scaled(k, f, lost / u)
+    value = x if abs(x) < HALF_EPSILON else value
+    value = value if x < math.inf else x
+    return value if x > -1.0 else (-math.inf if x == -1.0 else math.nan)
 
 
 @replaces(tanh)
@@ -252,6 +329,28 @@ def vector_tanh(x: float) -> float:
               0.0035921217436959856), 0.02186948851898143), 0.13333333333333042)
     small = fma(a * z, fma(z, odd, even), a)
     value = math.copysign(small if a < 0.625 else large, x)
+    return value if x == x else x
+
+
+@replaces(erf)
+def vector_erf(x: float) -> float:
+    """x + x p(x**2) up to 1, and beyond 1 - exp(-x**2) q(1 / (|x| + 2))."""
+    size = abs(x)
+    a = ERF_IS_ONE if size > ERF_IS_ONE else size
+    z = a * a
+    w = z * z
+    even = fma(w, fma(w, fma(w, fma(w, fma(w, 1.3719880012236024e-08, 1.6447419370488171e-06), 0.00012055294883501286),
+               0.00522397760710251), 0.11283791670944997), 0.12837916709551256)
+    odd = fma(w, fma(w, fma(w, fma(w, fma(w, -7.795547647493875e-10, -1.6208442020927564e-07), -1.492473648590296e-05),
+              -0.0008548325974698299), -0.026866170643236143), -0.37612638903183543)
+    small = fma(a, fma(z, odd, even), a)
+    t = 1.0 / (a + 2.0)
+    q = fma(t, fma(t, fma(t, fma(t, fma(t, fma(t, fma(t, 239.302772931439, 215.6074028366757), -2449.8455382255083),
+            4796.765521697925), -4833.602722467912), 2937.55403992651), -1134.5629491067216), 307.37791905158093)
+    q = fma(t, fma(t, fma(t, fma(t, fma(t, fma(t, fma(t, fma(t, q, -75.30640191212686), 10.648605498233803),
+            1.3494644051665488), 2.9419862609173286), 1.9666743749731321), 1.1287409588172008), 0.5641795218356296),
+            1.296297943400558e-07)
+    value = math.copysign(small if a < 1.0 else fma(-exp_of_sum(-z, 0.0), q, 1.0), x)
     return value if x == x else x
 
 
@@ -337,3 +436,57 @@ def vector_atan(x: float) -> float:
 @overload(atan2, jit_options=OPTIONS, strict=False)
 def choose_atan2(y: Any, x: Any) -> Any:
     return (lambda y, x: angle(y, x)) if x == y == float64 and has_fma() else (lambda y, x: math.atan2(y, x))
+
+
+@register_jitable(fastmath=False, forceinline=True)
+def log_in_two(x: float) -> tuple[float, float]:
+    """The logarithm of a positive number as a sum of two, to 64 bits: k ln 2 + 2 artanh(s) with s = f / (2 + f)."""
+    k, f = scaled(x)
+    below = 2.0 + f
+    inverse = 1.0 / below
+    s = f * inverse
+    s_low = (fma(-s, below, f) - s * (f - (below - 2.0))) * inverse
+    z = s * s
+    z_low = fma(s, s, -z) + 2.0 * s * s_low
+    series = fma(z, fma(z, fma(z, fma(z, fma(z, fma(z, fma(z, 0.11723178623876518, 0.11706236339491206),
+                 0.1333480469384731), 0.1538459496251843), 0.18181818335392802), 0.22222222221655885),
+                 0.28571428571429364), 0.4) * z
+    rest = TWO_THIRDS[0] + series
+    rest_low = series - (rest - TWO_THIRDS[0]) + TWO_THIRDS[1]
+    part = z * rest
+    part_low = fma(z, rest, -part) + fma(z, rest_low, z_low * rest)
+    cube = s * part
+    cube_low = fma(s, part, -cube) + fma(s, part_low, s_low * part)
+    whole = k * LN2_HIGH
+    first = whole + 2.0 * s
+    both = first + cube
+    low = 2.0 * s - (first - whole) + (cube - (both - first)) + fma(k, LN2_LOW, cube_low + 2.0 * s_low)
+    return both + low, low - (both + low - both)
+
+
+@register_jitable(fastmath=False, forceinline=True)
+def is_whole(x: float) -> bool:
+    """Whether a number is an integer, as all above 2**52 are."""
+    size = abs(x)
+    return size >= 2.0**52 or size + 2.0**52 - 2.0**52 == size
+
+
+@register_jitable(fastmath=False, forceinline=True)
+def power(x: float, y: float) -> float:
+    """exp(y log |x|), with the sign and the exceptions of C."""
+    size = abs(x)
+    high, low = log_in_two(size)
+    exponent = y * high
+    low = fma(y, low, fma(y, high, -exponent))
+    value = exp_of_sum(exponent, low if abs(exponent) < -EXP_LOWEST else 0.0)
+    grows = (size > 1.0) == (y > 0.0)
+    value = (math.inf if grows else 0.0) if size == 0.0 or size == math.inf or abs(y) == math.inf else value
+    value = math.copysign(value, x) if is_whole(y) and not is_whole(0.5 * y) else value
+    value = math.nan if x < 0.0 and size != math.inf and not is_whole(y) else value
+    value = x + y if x != x or y != y else value
+    return 1.0 if y == 0.0 or x == 1.0 or (size == 1.0 and abs(y) == math.inf) else value
+
+
+@overload(pow, jit_options=OPTIONS, strict=False)
+def choose_pow(x: Any, y: Any) -> Any:
+    return (lambda x, y: power(x, y)) if x == y == float64 and has_fma() else (lambda x, y: x**y)

@@ -22,7 +22,7 @@ from .frontend.source import FunctionSource
 from .ir import types as ty
 from .ir.core import Function
 from .ir.verify import verified
-from .ir.walk import ops_within
+from .ir.walk import alike, ops_within
 from .optimise.add_factors import add_factors
 from .optimise.assign import assign_first
 from .optimise.axes import order_axes
@@ -110,6 +110,27 @@ Hook = Callable[[str, Function], None]
 Stage = tuple[bool, str, Callable[[Function], Function]]
 
 
+def kept(function: Function, change: Callable[[Function], Function]) -> Function:
+    """What a change makes of a function: the very same one where it only built that anew."""
+    changed = change(function)
+    if not alike(changed.body, function.body):
+        return changed
+    others = (changed.name, changed.hidden, changed.written)
+    same = others == (function.name, function.hidden, function.written)
+    return function if same else replace(changed, body=function.body)
+
+
+def simplifying(*changes: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """A stage of changes, each with what becomes simpler by it: most change nothing, most of the time."""
+
+    def stage(function: Function) -> Function:
+        for change in changes:
+            function = simplified(kept(function, change))
+        return function
+
+    return stage
+
+
 def scan_and_join(function: Function) -> Function:
     """The function with loops over masks in place of those over places, joined with others over the same range."""
     scanned = scan_masks(function)
@@ -129,7 +150,7 @@ def read_through_copies(function: Function) -> Function:
 def multiply(function: Function) -> Function:
     """The function with the checks of loops before them, and products of matrices for loops that are some, of lengths
     that checks have shown to be equal: what those read is there before the loops, once their checks are."""
-    led = simplified(use_checks(simplified(check_before_loops(function))))
+    led = simplifying(check_before_loops, use_checks)(function)
     multiplied = multiply_matrices(led)
     return led if multiplied is led else simplified(use_checks(simplified(multiplied)))
 
@@ -155,9 +176,9 @@ def join_and_collapse(function: Function) -> Function:
 
 CHECK: list[Stage] = [  # what is known of lengths
     (OPTIONAL, "simplify", simplified),
-    (OPTIONAL, "counters", lambda f: simplified(count_by_index(f))),
-    (OPTIONAL, "checks", lambda f: simplified(use_checks(f))),
-    (OPTIONAL, "clips", lambda f: simplified(use_checks(simplified(drop_clips(f))))),
+    (OPTIONAL, "counters", simplifying(count_by_index)),
+    (OPTIONAL, "checks", simplifying(use_checks)),
+    (OPTIONAL, "clips", simplifying(drop_clips, use_checks)),
 ]
 FUSE: list[Stage] = [
     *CHECK,
@@ -165,26 +186,26 @@ FUSE: list[Stage] = [
     (OPTIONAL, "elide", elide_copies),
     (OPTIONAL, "collapse", join_and_collapse),
     (OPTIONAL, "multiply", multiply),
-    (OPTIONAL, "zeros", lambda f: elide_copies(simplified(assign_first(f)))),
+    (OPTIONAL, "zeros", lambda f: elide_copies(simplified(kept(f, assign_first)))),
     (OPTIONAL, "columns", keep_columns),
-    (OPTIONAL, "hold", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "hold", simplifying(hold_sums)),
     (OPTIONAL, "start", start_sums),
-    (OPTIONAL, "push", lambda f: simplified(push_sums(f))),
-    (OPTIONAL, "interchange", lambda f: simplified(interchange_loops(f))),
-    (OPTIONAL, "extend", lambda f: simplified(extend_loops(f))),
+    (OPTIONAL, "push", simplifying(push_sums)),
+    (OPTIONAL, "interchange", simplifying(interchange_loops)),
+    (OPTIONAL, "extend", simplifying(extend_loops)),
     (OPTIONAL, "join", join_until_none),
     (OPTIONAL, "rows", share_rows),
-    (OPTIONAL, "lines", lambda f: simplified(keep_lines(f))),
+    (OPTIONAL, "lines", simplifying(keep_lines)),
     (OPTIONAL, "contract", contract_arrays),
-    (OPTIONAL, "replace", lambda f: simplified(replace_in_place(f))),
-    (OPTIONAL, "sweeps", lambda f: simplified(keep_lines(simplified(sweep_rows(f))))),
-    (OPTIONAL, "collapse exchanged", lambda f: simplified(collapse_axes(f))),
+    (OPTIONAL, "replace", simplifying(replace_in_place)),
+    (OPTIONAL, "sweeps", simplifying(sweep_rows, keep_lines)),
+    (OPTIONAL, "collapse exchanged", simplifying(collapse_axes)),
     (OPTIONAL, "scan", scan_and_join),
-    (OPTIONAL, "hold joined", lambda f: simplified(hold_sums(f))),
+    (OPTIONAL, "hold joined", simplifying(hold_sums)),
     (OPTIONAL, "through", read_through_copies),
     (OPTIONAL, "axes", order_axes),
-    (OPTIONAL, "bins", lambda f: simplified(search_bins(f))),
-    (OPTIONAL, "tile", lambda f: simplified(tile_loops(f))),
+    (OPTIONAL, "bins", simplifying(search_bins)),
+    (OPTIONAL, "tile", simplifying(tile_loops)),
 ]
 PREPARE: list[Stage] = [
     (NEEDED, "primal", as_primal),
@@ -200,21 +221,21 @@ PLACE: list[Stage] = [
 ]
 DROP: list[Stage] = [
     (NEEDED, "rules", drop_rules),
-    (NEEDED, "attachments", lambda f: simplified(drop_attachments(f))),
+    (NEEDED, "attachments", simplifying(drop_attachments)),
 ]
 VERIFY: Stage = (
     NEEDED,
     "verify",
     verified,
 )  # what is read out of scope would be what Python's name happens to hold
-PEEL: Stage = (OPTIONAL, "peel", lambda f: simplified(peel_loops(f)))
+PEEL: Stage = (OPTIONAL, "peel", simplifying(peel_loops))
 TUNE: list[Stage] = [  # how loops run, whatever they compute
-    (OPTIONAL, "roots", lambda f: simplified(take_roots(f))),
+    (OPTIONAL, "roots", simplifying(take_roots)),
     (OPTIONAL, "outer products", write_outer_products),
-    (OPTIONAL, "part", lambda f: simplified(part_updates(f))),
+    (OPTIONAL, "part", simplifying(part_updates)),
     (OPTIONAL, "delay", delay_stores),
-    (OPTIONAL, "jam nests", lambda f: combine_updates(simplified(jam_nests(f)))),
-    (OPTIONAL, "jam", lambda f: combine_updates(simplified(jam_loops(f)))),
+    (OPTIONAL, "jam nests", lambda f: combine_updates(simplified(kept(f, jam_nests)))),
+    (OPTIONAL, "jam", lambda f: combine_updates(simplified(kept(f, jam_loops)))),
     (OPTIONAL, "remainders", take_unsigned_remainders),
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),
@@ -224,12 +245,12 @@ TUNE: list[Stage] = [  # how loops run, whatever they compute
 FINISH: list[Stage] = [
     *DROP,
     (OPTIONAL, "hoist placed", hoist_invariants),
-    (OPTIONAL, "join recorded", lambda f: simplified(join_loops(f))),
+    (OPTIONAL, "join recorded", simplifying(join_loops)),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
     (OPTIONAL, "assign", assign_first),
-    (OPTIONAL, "unread", lambda f: simplified(drop_copies(eliminate_dead_stores(f)))),
-    (OPTIONAL, "maps", lambda f: simplified(sum_before_maps(f))),
+    (OPTIONAL, "unread", simplifying(lambda f: drop_copies(eliminate_dead_stores(f)))),
+    (OPTIONAL, "maps", simplifying(sum_before_maps)),
     PEEL,
     (OPTIONAL, "reorder", reorder_loops),
     (OPTIONAL, "stencils", gather_stencils),
@@ -239,7 +260,7 @@ FINISH: list[Stage] = [
     (OPTIONAL, "factor", shorten_chains),
     (OPTIONAL, "sums", factor_sums),
     (OPTIONAL, "guards", scale_guards),
-    (OPTIONAL, "planar", lambda f: simplified(split_complex(f))),
+    (OPTIONAL, "planar", simplifying(split_complex)),
     *TUNE,
 ]
 
@@ -252,10 +273,10 @@ WHOLE: list[Stage] = [  # instead of FINISH, without optimisation
 ]
 
 UNITS: list[Stage] = [  # of a Jacobian, whose loops go over unit vectors
-    (OPTIONAL, "unit vectors", lambda f: simplified(use_unit_vectors(f))),
-    (OPTIONAL, "reorder", lambda f: simplified(reorder_loops(f))),
+    (OPTIONAL, "unit vectors", simplifying(use_unit_vectors)),
+    (OPTIONAL, "reorder", simplifying(reorder_loops)),
     (OPTIONAL, "assign", lambda f: assign_first(combine_updates(f))),
-    (OPTIONAL, "unread", lambda f: simplified(eliminate_dead_stores(f))),
+    (OPTIONAL, "unread", simplifying(eliminate_dead_stores)),
     (OPTIONAL, "scaled", multiply_scaled),
 ]
 
@@ -322,7 +343,7 @@ def run(stages: Sequence[Stage], function: Function, optimise: bool, hook: Hook)
     """What the stages make of a function, one after the other."""
     for needed, name, stage in stages:
         if optimise or needed:
-            function = stage(function)
+            function = kept(function, stage)
             hook(name, function)
     return function
 

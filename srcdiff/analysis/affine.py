@@ -25,19 +25,27 @@ class Linear:
     constant: int = 0
 
     def coefficient(self, value: Value) -> int:
-        return next((c for v, c in self.terms if v is value), 0)
+        for v, c in self.terms:
+            if v is value:
+                return c
+        return 0
+
+    def combined(self, factor: int, other: Linear, others: int) -> Linear:
+        """`factor * self + others * other`."""
+        sums = {value: c * factor for value, c in self.terms}
+        for value, c in other.terms:
+            sums[value] = sums.get(value, 0) + c * others
+        terms = tuple(term for term in sums.items() if term[1])
+        return Linear(terms, self.constant * factor + other.constant * others)
 
     def __add__(self, other: Linear) -> Linear:
-        sums = dict(self.terms)
-        for value, c in other.terms:
-            sums[value] = sums.get(value, 0) + c
-        return Linear(tuple((v, c) for v, c in sums.items() if c), self.constant + other.constant)
+        return self.combined(1, other, 1)
 
     def scaled(self, factor: int) -> Linear:
         return Linear(tuple((v, c * factor) for v, c in self.terms if factor), self.constant * factor)
 
     def __sub__(self, other: Linear) -> Linear:
-        return self + other.scaled(-1)
+        return self.combined(1, other, -1)
 
     def tightened(self) -> Linear:
         """The form in lowest terms that is not negative for the same integers: `2 n - 1` as `n - 1`."""
@@ -49,7 +57,7 @@ class Linear:
         if not c:
             return self
         rest = Linear(tuple((v, k) for v, k in self.terms if v is not value), self.constant)
-        return rest + by.scaled(c)
+        return rest.combined(1, by, c)
 
 
 class Affine:

@@ -32,6 +32,20 @@ class Layer:
     cases: list[list[list[Linear]]] = field(default_factory=list)
 
 
+class Facts:
+    """Facts of a proof, and for each value those in which it is, with its coefficient."""
+
+    def __init__(self, facts: Sequence[Linear]) -> None:
+        self.all = facts
+        self.about: dict[Value, list[tuple[int, Linear]]] = {}
+        for fact in facts:
+            for value, c in fact.terms:
+                self.about.setdefault(value, []).append((c, fact))
+
+    def and_also(self, more: Sequence[Linear]) -> Facts:
+        return Facts([*self.all, *more]) if more else self
+
+
 class Ranges:
     """Layers of facts: one for each region that is open, outermost first."""
 
@@ -278,9 +292,9 @@ class Ranges:
 
     def implied(self, form: Linear, facts: list[Linear]) -> bool:
         self.steps = STEPS
-        return self.is_positive(form, facts, DEPTH)
+        return self.is_positive(form, Facts(facts), DEPTH)
 
-    def is_positive(self, form: Linear, facts: list[Linear], depth: int) -> bool:
+    def is_positive(self, form: Linear, facts: Facts, depth: int) -> bool:
         self.steps -= 1
         unsure = [v for v, c in form.terms if c < 0 or not self.affine.is_length(v)]
         if not unsure and form.constant >= 0:
@@ -291,10 +305,9 @@ class Ranges:
         chosen = [max(unsure, key=lambda v: len(home.get(v, ())))] if unsure else [v for v, _ in form.terms]
         for value in chosen:
             c = form.coefficient(value)
-            for fact in facts:
-                k = fact.coefficient(value)
+            for k, fact in facts.about.get(value, ()):
                 if k * c > 0:
-                    rest = form.scaled(abs(k)) - fact.scaled(abs(c))
+                    rest = form.combined(abs(k), fact, -abs(c))
                     if self.is_positive(rest, facts, depth - 1):
                         return True
             for factor in self.limits_below(value, facts, depth - 1) if c > 0 else ():
@@ -302,12 +315,13 @@ class Ranges:
                     return True
             cases = self.cases(value, c > 0)
             if cases and all(
-                self.is_positive(form.replaced(value, by), [*facts, *more], depth - 1) for by, more in cases
+                self.is_positive(form.replaced(value, by), facts.and_also(more), depth - 1)
+                for by, more in cases
             ):
                 return True
         return False
 
-    def limits_below(self, value: Value, facts: list[Linear], depth: int) -> Iterator[Linear]:
+    def limits_below(self, value: Value, facts: Facts, depth: int) -> Iterator[Linear]:
         """What a value is at least by the way it is made from others that are not negative: a product 0, and each
         factor if the other one is not 0; a quotient 0, and what is loaded from a tape."""
         made = self.maker.get(value)
@@ -327,12 +341,12 @@ class Ranges:
                 whole, by = map(form, made.operands)
                 if self.is_positive(by - ONE, facts, depth) and self.is_positive(whole, facts, depth):
                     yield Linear()
-            case "load" if self.is_recorded_positive(made, facts):
+            case "load" if self.is_recorded_positive(made, facts.all):
                 yield Linear()
             case _:
                 pass
 
-    def is_recorded_positive(self, load: Op, facts: list[Linear]) -> bool:
+    def is_recorded_positive(self, load: Op, facts: Sequence[Linear]) -> bool:
         """Whether nothing negative is stored on the tape of integers that an op loads from, if these facts hold."""
         structure = self.affine.structure
         array = structure.origin(load.operands[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..ir import types as ty
 from ..ir.core import IN_PLACE, Block, Op, Value, loop_body, loop_slots
@@ -72,6 +73,7 @@ class Structure:
         return [value for value in self.made if self.storage(value) is storage]
 
 
+@lru_cache(maxsize=2)  # one pass after the other asks for that of the same program
 def find_structure(function_body: Block) -> Structure:
     s = Structure()
     for value in function_body.parameters:

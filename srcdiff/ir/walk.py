@@ -12,7 +12,9 @@ from .core import Block, Op, Value
 def ops_within(block: Block) -> Iterator[Op]:
     """Every op of a block, those inside regions after the op that holds them."""
     for op in block.ops:
-        yield from ops_of(op)
+        yield op
+        for region in op.regions:
+            yield from ops_within(region)
 
 
 def ops_of(op: Op) -> Iterator[Op]:
@@ -71,6 +73,35 @@ def shared(
     if unchanged and same(parts, (*block.parameters, *block.ops, *block.results)):
         return block
     return Block(parameters, ops, results)
+
+
+def alike(a: Block, b: Block) -> bool:
+    """Whether two blocks are the same program with the very same values, one perhaps built anew."""
+    return a is b or (
+        same(a.parameters, b.parameters)
+        and len(a.ops) == len(b.ops)
+        and alike_values(a.results, b.results)
+        and all(x is y or alike_ops(x, y) for x, y in zip(a.ops, b.ops, strict=True))
+    )
+
+
+def alike_ops(a: Op, b: Op) -> bool:
+    return (
+        a.primitive == b.primitive
+        and same(a.results, b.results)
+        and alike_values(a.operands, b.operands)
+        and a.attributes == b.attributes
+        and a.location == b.location
+        and len(a.regions) == len(b.regions)
+        and all(map(alike, a.regions, b.regions))
+    )
+
+
+def alike_values(a: Sequence[Value], b: Sequence[Value]) -> bool:
+    return len(a) == len(b) and all(
+        x is y or (x.is_constant and y.is_constant and x.type == y.type and repr(x) == repr(y))
+        for x, y in zip(a, b, strict=True)
+    )
 
 
 def substitute(block: Block, mapping: Mapping[Value, Value]) -> Block:

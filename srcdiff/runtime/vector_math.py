@@ -49,6 +49,7 @@ FAR = 3e13
 QUARTER_PI_LOW = 3.061616997868383e-17  # what is missing in the float of pi / 4
 HUGE = 1e300
 OLDEST_WITH_EXTREMES = 18  # LLVM
+NONE = -0.0  # what LLVM knows to change nothing when it is added
 TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)  # their sum
 OPTIONS: Any = {"error_model": "numpy", "fastmath": False, "forceinline": True}
 
@@ -224,6 +225,7 @@ def curvature(r: float) -> float:
 
 @register_jitable(fastmath=False, forceinline=True)
 def exp_of_remainder(r: float) -> float:
+    """exp(r) for such r."""
     return fma(r * r, curvature(r), r) + 1.0
 
 
@@ -244,7 +246,7 @@ def exp_of_sum(x: float, low: float) -> float:
 @replaces(exp)
 def vector_exp(x: float) -> float:
     """The exponential of one number."""
-    return exp_of_sum(x, 0.0)
+    return exp_of_sum(x, NONE)
 
 
 @replaces(expm1)
@@ -294,7 +296,7 @@ def log_of_scaled(k: float, f: float, low: float) -> float:
 def vector_log(x: float) -> float:
     """The logarithm of one number."""
     k, f = scaled(x)
-    value = log_of_scaled(k, f, 0.0)
+    value = log_of_scaled(k, f, NONE)
     value = value if x < math.inf else x
     return value if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
 
@@ -350,7 +352,7 @@ def vector_erf(x: float) -> float:
     q = fma(t, fma(t, fma(t, fma(t, fma(t, fma(t, fma(t, fma(t, q, -75.30640191212686), 10.648605498233803),
             1.3494644051665488), 2.9419862609173286), 1.9666743749731321), 1.1287409588172008), 0.5641795218356296),
             1.296297943400558e-07)
-    value = math.copysign(small if a < 1.0 else fma(-exp_of_sum(-z, 0.0), q, 1.0), x)
+    value = math.copysign(small if a < 1.0 else fma(-exp_of_sum(-z, NONE), q, 1.0), x)
     return value if x == x else x
 
 

@@ -7,8 +7,9 @@
         u = new
 
 `u = u * c` on whole arrays makes a new array in every trip. If each element is made of the one that it replaces, and
-nothing else reads that, one array does, and it swaps with no other one. It must be the loop's own, and the new one as
-long; affine forms say so. Reads: structure, affine forms.
+nothing reads that afterwards, one array does, and it swaps with no other one: what the reverse sweep reads of it can
+then be one state for each trip. It must be the loop's own, and the new one as long; affine forms say so. Reads:
+structure, affine forms.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.core import Block, Function, Op, Slot, Value, indices_of, loop_body, loop_slots
-from ..ir.walk import exchanged, free_values_of, ops_within, substitute, uses_in
+from ..ir.walk import exchanged, free_values_of, ops_of, ops_within, substitute, uses_in
 from .align import same
 from .interchange import is_plain_loop
 
@@ -59,14 +60,16 @@ def in_place(loop: Op, slot: Slot, affine: Affine, uses: Counter[Value]) -> Op |
     made, own = structure.maker.get(fresh), structure.maker.get(structure.origin(initial))
     if made is None or made not in body.ops or made.attributes != {"fill": "empty"} or uses[fresh] != 1:
         return None
-    if own is None or own.primitive != "alloc" or fresh.type != parameter.type:
+    if own is None or own.primitive not in ("alloc", "copy") or fresh.type != parameter.type:
         return None
     readers = [op for op in body.ops if parameter in free_values_of(op)]
-    if readers != [nest] or parameter in nest.operands or body.results.count(yielded) != 1:
+    if not readers or readers[-1] is not nest or not all(only_loads(op, parameter) for op in readers):
+        return None
+    if parameter in nest.operands or body.results.count(yielded) != 1:
         return None
     if parameter in body.results:  # the next trip has the old one too
         return None
-    lengths = (affine.form(n) for n in own.operands)
+    lengths = (affine.made_length(own.result, axis) for axis in range(own.result.type.ndim))
     if not all(same(affine.form(n), length) for n, length in zip(made.operands, lengths, strict=True)):
         return None
     elements = stored_elements(nest, fresh, parameter, ())
@@ -74,6 +77,15 @@ def in_place(loop: Op, slot: Slot, affine: Affine, uses: Counter[Value]) -> Op |
         return None
     ops = tuple(with_own(op, fresh, parameter) if op is nest else op for op in body.ops if op is not made)
     return replace(loop, regions=(Block(body.parameters, ops, body.results),))
+
+
+def only_loads(op: Op, array: Value) -> bool:
+    """Whether nothing is done with an array, in an op and its regions, but to load from it and to ask for its shape."""
+    return all(
+        inner.primitive in ("load", "shape") and inner.operands.count(array) == 1
+        for inner in ops_of(op)
+        if array in inner.operands
+    ) and not any(array in region.results for inner in ops_of(op) for region in inner.regions)
 
 
 def stored_elements(nest: Op, fresh: Value, old: Value, indices: tuple[Value, ...]) -> bool | None:

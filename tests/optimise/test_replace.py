@@ -92,9 +92,59 @@ def not_kept(u):
     return a
 
 
+def coupled(u):
+    n = u.shape[0]
+    phase = u.copy()
+    for _ in range(4):
+        force = np.zeros(n)
+        for i in range(n):
+            for j in range(n):
+                force[i] += np.sin(phase[j] - phase[i])
+        phase = phase + 0.1 * force
+    return phase
+
+
+def compared_afterwards(u):
+    a = u.copy()
+    change = np.zeros(u.shape[0])
+    for _ in range(4):
+        new = 0.9 * a + 0.1 * np.sum(a * a)
+        change += (new - a) ** 2
+        a = new
+    return a + change
+
+
+def read_by_a_view_before(u):
+    a = u.copy()
+    for _ in range(4):
+        back = a[::-1]
+        total = np.sum(back[1:] * a[1:])
+        a = a * total + 0.1
+    return a
+
+
+def read_by_a_view_later(u):
+    a = u.copy()
+    total = 0.0
+    for _ in range(4):
+        back = a[::-1]
+        a = np.cos(a)
+        total += np.sum(back * a)
+    return a * total
+
+
+def stored_into_before(u):
+    a = u.copy()
+    for k in range(4):
+        a[k % 3] = a[(k + 1) % 3] * 0.5
+        a = a * a + 0.1
+    return a
+
+
 U, T = numbers(3, seed=61), numbers(3, seed=62)
 PROGRAMS = [
-    kept, swapped, two_steps_behind, in_a_tuple, rows_of_a_table, until_it_stays, matrices, not_kept,
+    kept, swapped, two_steps_behind, in_a_tuple, rows_of_a_table, until_it_stays, matrices, not_kept, coupled,
+    compared_afterwards, read_by_a_view_before, read_by_a_view_later, stored_into_before,
 ]  # fmt: skip
 
 
@@ -113,3 +163,13 @@ def test_values_and_tangents(uncompiled: None, f: Any) -> None:
 def test_one_array_where_nothing_has_the_old_one() -> None:
     made = differentiate(not_kept)
     assert made.text(made.program_for(U)).count("np.empty") <= 1
+
+
+def test_what_is_read_before_is_recorded_as_states() -> None:
+    """A number for each element in each step, not for each pair of them."""
+
+    def loss(u):  # type: ignore[no-untyped-def]
+        return np.sum(coupled(u) ** 2)
+
+    sizes = [differentiate(loss).tape_report(numbers(n)).bytes for n in (20, 40)]
+    assert sizes[1] == 2 * sizes[0]

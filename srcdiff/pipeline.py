@@ -152,7 +152,7 @@ def multiply(function: Function) -> Function:
     that checks have shown to be equal: what those read is there before the loops, once their checks are."""
     led = simplifying(check_before_loops, use_checks)(function)
     multiplied = multiply_matrices(led)
-    return led if multiplied is led else simplified(use_checks(simplified(multiplied)))
+    return led if multiplied is led else simplifying(use_checks)(simplified(multiplied))
 
 
 def join_until_none(function: Function) -> Function:

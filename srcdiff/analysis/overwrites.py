@@ -286,9 +286,7 @@ class Overwrites:
 
     def counts_up(self, access: Op, where: Iterable[Value]) -> bool:
         """Whether no index of an access, in the trips that make it, counts from the end of its axis."""
-        unsure = [i for i in where if not self.affine.is_never_negative(i)]
-        facts = self.ranges.at(access) if unsure else []
-        return all(self.ranges.implied(self.affine.form(i), facts) for i in unsure)
+        return all(self.ranges.is_never_negative(i, access) for i in where)
 
     def runs_before(self, op: Op, later: Op, common: list[Op]) -> bool:
         """Whether, within one trip of all common loops, `op` comes before `later`."""

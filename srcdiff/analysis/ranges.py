@@ -201,6 +201,10 @@ class Ranges:
         home = self.affine.structure.home
         return [f for f in facts if not any(loop in home.get(v, ()) for v, _ in f.terms for loop in loops)]
 
+    def is_never_negative(self, value: Value, op: Op) -> bool:
+        """Whether an integer is not negative where an op is."""
+        return self.affine.is_never_negative(value) or self.proves(self.affine.form(value), self.at(op))
+
     def are_apart(self, access: Op, other: Op) -> bool:
         """Whether an access is to another element than another one of the same array, in a trip that makes both."""
         pairs = [*zip(indices_of(access), indices_of(other), strict=True)]
@@ -256,13 +260,9 @@ class Ranges:
             return False
         if made.primitive == "select":
             return all(self.stays_positive(x, positive, given) for x in made.operands[1:])
-        if made.primitive == "mul":
-            return all(self.stays_positive(x, positive, given) for x in made.operands)
-        if made.primitive == "floordiv":
-            whole, by = made.operands
-            return self.implied(self.affine.form(by) - ONE, [*given]) and self.stays_positive(
-                whole, positive, given
-            )
+        if made.primitive in ("mul", "floordiv"):
+            known = [*given, *map(self.affine.form, positive)]
+            return self.implied(self.affine.form(value), known)
         k = made.results.index(value)
         if made.primitive == "if":
             return all(self.stays_positive(region.results[k], positive, given) for region in made.regions)

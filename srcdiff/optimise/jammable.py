@@ -170,17 +170,10 @@ def conflict(a: Op, b: Op, structure: Structure) -> bool:
 
 def axes(a: Op, b: Op, nest: Nest, affine: Affine) -> Iterator[tuple[Linear, Linear]]:
     """The forms of the indices of an access in one trip and of another in the next, where they are comparable."""
-    for i, j in zip(indices_of(a), indices_of(b), strict=False):
-        if counts_from_start(i, a, affine) and counts_from_start(j, b, affine):
-            yield affine.form(i), affine.form(j).replaced(nest.index, nest.following)
-
-
-def counts_from_start(index: Value, access: Op, affine: Affine) -> bool:
-    """Whether an index of an access is not negative, so that another number is another element."""
-    if affine.is_never_negative(index):
-        return True
     ranges = Ranges(affine)
-    return ranges.implied(affine.form(index), ranges.at(access))
+    for i, j in zip(indices_of(a), indices_of(b), strict=False):
+        if ranges.is_never_negative(i, a) and ranges.is_never_negative(j, b):
+            yield affine.form(i), affine.form(j).replaced(nest.index, nest.following)
 
 
 def apart(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
@@ -279,8 +272,9 @@ def commutes(nest: Nest, affine: Affine) -> bool:
 
 def commute(a: Op, b: Op, nest: Nest, affine: Affine) -> bool:
     """Whether two accesses of the inner loop are to one element in the same trip at most."""
+    ranges = Ranges(affine)
     for i, j in zip(indices_of(a), indices_of(b), strict=False):
-        if not (counts_from_start(i, a, affine) and counts_from_start(j, b, affine)):
+        if not (ranges.is_never_negative(i, a) and ranges.is_never_negative(j, b)):
             continue
         mine, theirs = affine.form(i), affine.form(j)
         if same(mine, theirs) and mine.coefficient(nest.inner_index) and is_fixed(mine, nest, affine):

@@ -28,8 +28,7 @@ def take_unsigned_remainders(function: Function) -> Function:
             return False
         if not any(outer.primitive in ("for", "while") for outer in affine.structure.around[op]):
             return False
-        facts = ranges.at(op)
-        return all(ranges.proves(affine.form(x), facts) for x in op.operands)
+        return all(ranges.is_never_negative(x, op) for x in op.operands)
 
     def visited(block: Block) -> Block:
         ranges.open()

@@ -196,7 +196,7 @@ class UnitVectors:
         known: dict[Op, Value] = {}
         for load in unit.loads:
             distances = self.distances(load, unit)
-            if not all(self.is_in_front(i, load) for i in indices_of(load)):
+            if not all(self.ranges.is_never_negative(i, load) for i in indices_of(load)):
                 continue
             if any(self.is_not_zero(d, self.ranges.at(load)) for d in distances):
                 known[load] = constant(0, load.result.type)
@@ -247,7 +247,7 @@ class UnitVectors:
                 form, place = self.affine.form(i), self.affine.form(unit.places[axis])
                 c = form.coefficient(index)
                 rest = form.replaced(index, Linear())
-                if abs(c) == 1 and not self.inside(rest, loop) and self.is_in_front(i, load):
+                if abs(c) == 1 and not self.inside(rest, loop) and self.ranges.is_never_negative(i, load):
                     spot = (place - rest).scaled(c)
                     if not any(same(spot, other) for other in found):
                         found.append(spot)
@@ -426,16 +426,12 @@ class UnitVectors:
         for axis, (i, place) in enumerate(zip(indices_of(load), unit.places, strict=True)):
             if same(self.affine.form(i), self.affine.form(place)):
                 continue
-            if not self.is_in_front(i, load):
+            if not self.ranges.is_never_negative(i, load):
                 length = self.emit(builder, self.affine.length(unit.made.result, axis))
                 from_end = builder.emit("add", (i, length), ty.int64)
                 i = builder.emit("select", (builder.compare("lt", i, 0), from_end, i), ty.int64)
             conditions.append(builder.compare("eq", i, place))
         return joined(builder, "and", conditions)
-
-    def is_in_front(self, index: Value, op: Op) -> bool:
-        """Whether an index of an op does not count from the end, be it because an `if` around the op says so."""
-        return self.ranges.implied(self.affine.form(index), self.ranges.at(op))
 
 
 def are_near(spots: Sequence[Linear]) -> bool:

@@ -88,9 +88,6 @@ def unsigned(loop: Op, affine: Affine, guarded: bool) -> Block:
     known: dict[Value, Value] = {}
     ranges = Ranges(affine)
 
-    def is_never_negative(index: Value, access: Op) -> bool:
-        return affine.is_never_negative(index) or ranges.implied(affine.form(index), ranges.at(access))
-
     def accessed(op: Op, builder: Builder) -> Op:
         """An access with unsigned indices, which `builder` makes."""
         end = len(op.operands) - (op.primitive != "load")
@@ -98,7 +95,7 @@ def unsigned(loop: Op, affine: Affine, guarded: bool) -> Block:
         for i in where:
             if i not in moving or i in known or i is own or is_seen(i, loop, affine, guarded):
                 continue
-            if is_tape(op.operands[0], affine.structure) or is_never_negative(i, op):
+            if is_tape(op.operands[0], affine.structure) or ranges.is_never_negative(i, op):
                 known[i] = builder.emit("cast", (i,), ty.uint64)
         where = tuple(known.get(i, i) for i in where)
         return replace(op, operands=(op.operands[0], *where, *op.operands[end:]))

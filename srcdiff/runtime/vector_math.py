@@ -52,6 +52,7 @@ OLDEST_WITH_EXTREMES = 18  # LLVM
 NONE = -0.0  # what LLVM knows to change nothing when it is added
 TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)  # their sum
 OPTIONS: Any = {"error_model": "numpy", "fastmath": False, "forceinline": True}
+inlined = register_jitable(fastmath=False, forceinline=True)
 
 sin_beyond, cos_beyond = beyond(FAR, math.sin), beyond(FAR, math.cos)
 
@@ -98,60 +99,30 @@ def replaces(
     """Compile this instead of a function of this module, for float64, where that is available."""
 
     def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
-        library = getattr(math, function.__name__)
+        own = getattr(math, function.__name__)
 
         @overload(function, jit_options=OPTIONS, strict=False)
         def choose(x: Any) -> Any:
-            return implementation if x == float64 and available() else lambda x: library(x)
+            return implementation if x == float64 and available() else lambda x: own(x)
 
         return implementation
 
     return register
 
 
-def exp(x: float) -> float:
-    """e to the power x."""
-    return math.exp(x)
+def library(name: str) -> Callable[[float], float]:
+    """The function of `math`, as one of this module that can be replaced."""
+    own: Callable[[float], float] = getattr(math, name)
+
+    def function(x: float) -> float:
+        return own(x)
+
+    function.__name__ = name
+    return function
 
 
-def log(x: float) -> float:
-    """The natural logarithm."""
-    return math.log(x)
-
-
-def tanh(x: float) -> float:
-    """The hyperbolic tangent."""
-    return math.tanh(x)
-
-
-def expm1(x: float) -> float:
-    """e to the power x, less 1."""
-    return math.expm1(x)
-
-
-def log1p(x: float) -> float:
-    """The natural logarithm of 1 + x."""
-    return math.log1p(x)
-
-
-def erf(x: float) -> float:
-    """The error function."""
-    return math.erf(x)
-
-
-def sin(x: float) -> float:
-    """The sine of an angle in radians."""
-    return math.sin(x)
-
-
-def cos(x: float) -> float:
-    """The cosine of an angle in radians."""
-    return math.cos(x)
-
-
-def atan(x: float) -> float:
-    """The angle between -pi / 2 and pi / 2 whose tangent is x."""
-    return math.atan(x)
+exp, expm1, log, log1p, tanh = map(library, ("exp", "expm1", "log", "log1p", "tanh"))
+erf, sin, cos, atan = map(library, ("erf", "sin", "cos", "atan"))
 
 
 def atan2(y: float, x: float) -> float:
@@ -212,7 +183,7 @@ def choose_minimum(x: Any, y: Any) -> Any:
 # fmt: off
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def curvature(r: float) -> float:
     """(exp(r) - 1 - r) / r**2 for |r| of at most half of ln 2."""
     s = r * r
@@ -223,13 +194,13 @@ def curvature(r: float) -> float:
     return fma(r, odd, even)
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def exp_of_remainder(r: float) -> float:
     """exp(r) for such r."""
     return fma(r * r, curvature(r), r) + 1.0
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def exp_of_sum(x: float, low: float) -> float:
     """exp(n ln 2) exp(r), the first as two factors, so that results below the normal numbers are rounded once."""
     x = EXP_LOWEST if x < EXP_LOWEST else x
@@ -267,7 +238,7 @@ def vector_expm1(x: float) -> float:
     return x if abs(x) < HALF_EPSILON else value
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def scaled(x: float) -> tuple[float, float]:
     """(k, f) with x = 2**k (1 + f) and 1 + f between the roots of 1/2 and of 2."""
     is_subnormal = x < SMALLEST_NORMAL
@@ -278,7 +249,7 @@ def scaled(x: float) -> tuple[float, float]:
     return k, from_bits(bits - (above & SIGN_AND_EXPONENT)) - 1.0
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def log_of_scaled(k: float, f: float, low: float) -> float:
     """k ln 2 + log(1 + f) + low; the series is that of fdlibm's e_log.c."""
     s = f / (2.0 + f)
@@ -356,7 +327,7 @@ def vector_erf(x: float) -> float:
     return value if x == x else x
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def reduced(x: float) -> tuple[int, float, float]:
     """k in its low bits, and a sum r + low, such that x is k pi / 2 + r + low and |r| at most pi / 4."""
     shifted = fma(x, TWO_OVER_PI, SHIFT)
@@ -368,7 +339,7 @@ def reduced(x: float) -> tuple[int, float, float]:
     return bits_of(shifted), r, fma(-n, HALF_PI[2], low)
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def sine_in_quadrant(k: int, r: float, low: float) -> float:
     """sin(k pi / 2 + r + low)."""
     z = r * r
@@ -403,7 +374,7 @@ def vector_cos(x: float) -> float:
     return cos_beyond(x, sine_in_quadrant(k + 1, r, low))  # type: ignore[no-any-return]
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def angle(y: float, x: float) -> float:
     """q pi / 4 + atan(t), with t between -1/3, so that n - d below is exact, and 1/2."""
     across, up = abs(x), abs(y)
@@ -440,7 +411,7 @@ def choose_atan2(y: Any, x: Any) -> Any:
     return (lambda y, x: angle(y, x)) if x == y == float64 and has_fma() else (lambda y, x: math.atan2(y, x))
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def log_in_two(x: float) -> tuple[float, float]:
     """The logarithm of a positive number as a sum of two, to 64 bits: k ln 2 + 2 artanh(s) with s = f / (2 + f)."""
     k, f = scaled(x)
@@ -466,14 +437,14 @@ def log_in_two(x: float) -> tuple[float, float]:
     return both + low, low - (both + low - both)
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def is_whole(x: float) -> bool:
     """Whether a number is an integer, as all above 2**52 are."""
     size = abs(x)
     return size >= 2.0**52 or size + 2.0**52 - 2.0**52 == size
 
 
-@register_jitable(fastmath=False, forceinline=True)
+@inlined
 def power(x: float, y: float) -> float:
     """exp(y log |x|), with the sign and the exceptions of C."""
     size = abs(x)

@@ -37,6 +37,22 @@ def stages_of_sums(x, table, radix, stages):
     return np.sum(y * y)
 
 
+def steps_below_zero(x, radix, stages):
+    n = x.shape[0]
+    step = 8
+    y = x.copy()
+    z = np.empty(n)
+    for _ in range(stages):
+        z[:] = 0.0
+        for q in range(radix):
+            w = x[(q * step) % n]
+            for r in range(max(step, 1)):
+                z[r] += w * y[r]
+        y[:] = z
+        step = step // 2 - 3
+    return np.sum(y * y)
+
+
 def around_both_ends(x, by):
     total = 0.0
     for i in range(x.shape[0]):
@@ -68,6 +84,16 @@ def test_carried_and_recorded_numbers() -> None:
     for sweep in (forward, reverse):
         assert "np.uint64(q * p * step" in sweep
     assert_gradient(stages_of_sums, (X, X, 2, 3))
+
+
+def test_recorded_numbers_below_zero() -> None:
+    forward, _, reverse = (
+        differentiate(steps_below_zero).gradient_source(X, 2, 3).partition("# reverse sweep")
+    )
+    assert "step_tape" in reverse
+    for sweep in (forward, reverse):
+        assert "q * step % n" in sweep and "np.uint64(q * step" not in sweep
+    assert_gradient(steps_below_zero, (X, 2, 3))
 
 
 @pytest.mark.parametrize("by", [3, 7, -3, -7])

@@ -15,23 +15,13 @@ from scipy import special
 
 from srcdiff import differentiate
 from srcdiff.backend.vectorised import vectorises
-from srcdiff.runtime import vector_math
+from srcdiff.runtime import vector_calls, vector_math
 
 getcontext().prec = 60
 RNG = np.random.default_rng(7)
 ENDS = [0.0, -0.0, 1.0, -1.0, 5e-324, -5e-324, 2.0**-1022, 1e308, -1e308, math.inf, -math.inf, math.nan]
-ENDS += [
-    3e13,
-    -3e13,
-    1e14,
-    1e22,
-    709.78,
-    709.79,
-    -708.5,
-    -745.1,
-    -745.2,
-    float(np.array(-1).view(np.float64)),
-]
+ENDS += [709.78, 709.79, -708.5, -745.1, -745.2, float(np.array(-1).view(np.float64))]
+ENDS += [3e13, -3e13, 1e14, 1e22]
 SPREAD = np.exp(RNG.uniform(-744.0, 709.0, 1500))
 
 
@@ -67,7 +57,7 @@ def tanh(x: Decimal) -> Decimal:
 
 
 def atan(x: Decimal) -> Decimal:
-    """Of a third, four times halved, by its series."""
+    """By its series, of the tangent of a sixteenth of the angle."""
     for _ in range(4):
         x = x / (1 + (1 + x * x).sqrt())
     term, total, k = x, Decimal(0), 1
@@ -193,22 +183,8 @@ def test_accuracy_of_powers() -> None:
         true = Decimal(float(base)) ** Decimal(float(exponent))
         error = abs(Decimal(float(value)) - true)
         assert error <= Decimal("1.2") * Decimal(math.ulp(float(true))), (base, exponent)
-    edges = [
-        *ENDS,
-        2.0,
-        -2.0,
-        0.5,
-        -0.5,
-        3.0,
-        -3.0,
-        1.5,
-        -1.5,
-        2.0**53,
-        2.0**53 + 2.0,
-        -7.0,
-        0.999999,
-        1.000001,
-    ]
+    edges = [*ENDS, 2.0**53, 2.0**53 + 2.0, 0.999999, 1.000001, -7.0]
+    edges += [sign * size for sign in (1.0, -1.0) for size in (0.5, 1.5, 2.0, 3.0)]
     x, y = (part.ravel() for part in np.meshgrid(edges, edges))
     found = np.empty_like(x)
     over_pairs(vector_math.pow)(x, y, found)
@@ -330,6 +306,11 @@ def test_extremes(dtype: Any, at: int | None) -> None:
 def test_without_the_extremes_of_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vector_math, "OLDEST_WITH_EXTREMES", 10**6)
     assert not vector_math.are_floats(numba.float64, numba.float64)
+
+
+def test_without_forms_of_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vector_calls, "OLDEST_WITH_FORMS", 10**6)
+    assert not vector_math.has_fma_and_forms()
 
 
 def test_in_a_gradient() -> None:

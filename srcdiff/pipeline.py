@@ -38,6 +38,7 @@ from .optimise.contract import contract_arrays
 from .optimise.counters import count_by_index
 from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
+from .optimise.early_loads import load_early
 from .optimise.elements import over_elements
 from .optimise.elide import elide_copies
 from .optimise.estimate import estimate
@@ -236,6 +237,7 @@ TUNE: list[Stage] = [  # how loops run, whatever they compute
     (OPTIONAL, "delay", delay_stores),
     (OPTIONAL, "jam nests", lambda f: combine_updates(simplified(kept(f, jam_nests)))),
     (OPTIONAL, "jam", lambda f: combine_updates(simplified(kept(f, jam_loops)))),
+    (OPTIONAL, "early loads", simplifying(load_early)),
     (OPTIONAL, "remainders", take_unsigned_remainders),
     (OPTIONAL, "unsigned", unsigned_indices),
     (NEEDED, "clean", simplified),

@@ -375,4 +375,4 @@ def without_stores(ops: Sequence[Op], made_late: Iterable[Value] = ()) -> tuple[
     return early, late
 
 
-__all__ = ["jam_loops", "ranges_of_pairs", "stored_last"]
+__all__ = ["jam_loops", "ranges_of_pairs", "same_elements", "stored_last"]

@@ -19,50 +19,59 @@
                                                      ...
 
 A row that both trips read is loaded once, one that both add to is loaded and stored once: rows come from farther away
-than numbers do. Where one trip of the outer loop makes one more of the loop in it, as over a triangle, that is made
-apart, first or last as it was. What the trips do otherwise must not meet: affine forms have to show that one stores
-nothing that the other reads or stores, wherever in the nest. Both may add to the same elements. Reads: structure,
-affine forms.
+than numbers do. What one trip waits for, as where it adds to a row again and again, the other one does not. The nest
+may be a tree of loops; the innermost loop whose trips can be made two at once is the one. Where one trip of it makes
+one more of the loop in it, as over a triangle, that is made apart, first or last as it was. What the trips do otherwise
+must not meet: affine forms have to show that one stores nothing that the other reads or stores, wherever in the nest.
+Both may add to the same elements. Reads: structure, affine forms.
 
 R. Allen, K. Kennedy, "Optimizing Compilers for Modern Architectures", section 8.4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
 from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots
-from ..ir.walk import free_values_of, ops_of, rename_op, substitute_in
+from ..ir.walk import free_values_of, ops_of, ops_within, rename_op, substitute_in
 from ..primitives import REGISTRY
 from .align import same
 from .jam import ranges_of_pairs, stored_last
 from .jammable import ACCESSES, PLAIN, conflict, is_plain_loop
 
-LARGEST_INNER, LARGEST_TRIP = 12, 16  # ops: larger trips cost more than what two at once save
+# Ops beside the loops in a trip: larger trips cost more than what two at once save.
+LARGEST_INNER, LARGEST_TRIP, LARGEST = 12, 16, 40
 ONE = Linear((), 1)
 
 
 def jam_nests(function: Function) -> Function:
     affine = Affine(find_structure(function.body))
-    return replace(function, body=visited(function.body, affine))
+    return replace(function, body=visited(function.body, affine)[0])
 
 
-def visited(block: Block, affine: Affine) -> Block:
+def visited(block: Block, affine: Affine) -> tuple[Block, bool]:
+    """The block with the innermost nests that can be jammed, and whether there are any."""
+    found = False
     with Builder() as builder:
         for op in block.ops:
-            nest = find_nest(op, affine)
+            regions, inside = [], False
+            for region in op.regions:
+                region, jammed = visited(region, affine)
+                regions.append(region)
+                inside = inside or jammed
+            nest = None if inside else find_nest(op, affine)
             if nest is not None:
                 Pair(builder, nest).emit()
-            elif op.regions:
-                builder.append(replace(op, regions=tuple(visited(region, affine) for region in op.regions)))
             else:
-                builder.append(op)
-    return replace(block, ops=tuple(builder.ops))
+                builder.append(replace(op, regions=tuple(regions)) if inside else op)
+            found = found or inside or nest is not None
+    return (replace(block, ops=tuple(builder.ops)) if found else block), found
 
 
 # ------------------------------------------------------------------------------------------------ what is jammed
@@ -70,20 +79,14 @@ def visited(block: Block, affine: Affine) -> Block:
 
 @dataclass(frozen=True, eq=False)
 class Nest:
-    """A loop over one loop over an innermost one.
+    """A loop over loops that are two deep or deeper.
 
-    `bounds` are the ops that compute the range of the middle loop, and checks; `before` and `behind` those around the
-    innermost one. `late` says that of two trips of the outer loop the one with the larger index has one more trip of
-    the middle loop at the end of its range, `early` that the other one has one more at the beginning.
+    `late` says that of two trips of the outer loop the one with the larger index has one more trip of the loop in it,
+    the last op of its trips, at the end of its range, `early` that the other one has one more at the beginning.
     """
 
     affine: Affine
     loop: Op
-    bounds: tuple[Op, ...]
-    middle: Op
-    before: tuple[Op, ...]
-    inner: Op
-    behind: tuple[Op, ...]
     late: bool = False
     early: bool = False
 
@@ -92,41 +95,86 @@ class Nest:
         return self.affine.structure
 
     @property
-    def indices(self) -> tuple[Value, Value, Value]:
-        """Those of the outer, the middle, and the innermost loop."""
-        outer, middle, inner = (loop_body(op).parameters[0] for op in (self.loop, self.middle, self.inner))
-        return outer, middle, inner
+    def index(self) -> Value:
+        return loop_body(self.loop).parameters[0]
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        return loop_body(self.loop).ops
+
+    @property
+    def middle(self) -> Op:
+        """The loop with another range in each trip."""
+        return self.ops[-1]
 
     @property
     def descends(self) -> bool:
         return bool(self.loop.attributes.get("descending"))
 
+    def loops_around(self, op: Op) -> tuple[Op, ...]:
+        """The loops of the nest around an op, outermost first, without the outer loop itself."""
+        around = self.structure.around[op]
+        return tuple(o for o in around[around.index(self.loop) + 1 :] if o.primitive == "for")
+
 
 def find_nest(op: Op, affine: Affine) -> Nest | None:
     """The nest of a loop whose trips can be made two at once, if that saves something."""
-    if not is_plain_loop(op) or not is_number(op.operands[0], 0) or not loop_body(op).ops:
+    if not is_plain_loop(op) or not is_number(op.operands[0], 0) or not is_deep(op):
         return None
-    *bounds, middle = loop_body(op).ops
-    if not is_plain_loop(middle) or not all(map(only_checks, bounds)):
+    if not all(ty.is_array(p.type) for _, p, _, _ in loop_slots(op)):
         return None
-    at = [k for k, o in enumerate(loop_body(middle).ops) if o.regions]
-    if len(at) != 1:
-        return None
-    ops = loop_body(middle).ops
-    before, inner, behind = ops[: at[0]], ops[at[0]], ops[at[0] + 1 :]
-    if not is_plain_loop(inner):
-        return None
-    if not all(o.primitive in (*PLAIN, *REGISTRY) for o in (*before, *behind, *loop_body(inner).ops)):
-        return None
-    if len(loop_body(inner).ops) > LARGEST_INNER or len(before) + len(behind) > LARGEST_TRIP:
-        return None
-    carried = [p for loop in (op, middle) for _, p, _, _ in loop_slots(loop)]
-    if not all(ty.is_array(p.type) for p in carried):
-        return None
-    nest = with_range(Nest(affine, op, tuple(bounds), middle, before, inner, behind))
+    nest = with_ranges(Nest(affine, op))
     if nest is None or not shares_rows(nest) or not are_apart(nest):
         return None
     return nest
+
+
+def is_deep(loop: Op) -> bool:
+    """Whether a loop is over loops two deep or deeper, all of them plain, and not too large."""
+    ops = list(ops_within(loop_body(loop)))
+    if sum(op.primitive in ("for", "while") for op in ops) < 2 or len(ops) > LARGEST:
+        return False
+    trips = [loop, *(op for op in ops if op.primitive == "for" and not only_checks(op))]
+    deep = any(is_inner(op) for trip in trips[1:] for op in loop_body(trip).ops)
+    return deep and all(has_plain_trips(trip, checks=trip is loop) for trip in trips)
+
+
+def is_inner(op: Op) -> bool:
+    """Whether an op is a loop that has no loop in it."""
+    return op.primitive == "for" and not any(
+        o.primitive in ("for", "while") for o in ops_within(loop_body(op))
+    )
+
+
+def has_plain_trips(loop: Op, checks: bool) -> bool:
+    """Whether the trips of a loop are but loops, accesses, numbers, and choices between such; checks come first."""
+    ops = loop_body(loop).ops
+    if is_inner(loop):
+        return len(ops) <= LARGEST_INNER and all(is_plain(op) for op in ops)
+    for op in ops:
+        if op.primitive == "for":
+            if only_checks(op):
+                if not checks:
+                    return False
+            elif not is_plain_loop(op):
+                return False
+            else:
+                checks = False
+        elif op.primitive == "if":
+            if not all(
+                o.primitive == "if" or is_plain(o) for region in op.regions for o in ops_within(region)
+            ):
+                return False
+        elif not is_plain(op) and not (checks and op.primitive == "require"):
+            return False
+    return sum(op.primitive != "for" for op in ops) <= LARGEST_TRIP
+
+
+def is_plain(op: Op) -> bool:
+    """Whether an op loads, stores or computes numbers."""
+    if op.primitive in ACCESSES:
+        return True
+    return op.primitive in (*PLAIN, *REGISTRY) and not any(ty.is_array(result.type) for result in op.results)
 
 
 def only_checks(op: Op) -> bool:
@@ -136,32 +184,44 @@ def only_checks(op: Op) -> bool:
     return op.primitive in ("require", *REGISTRY)
 
 
-def with_range(nest: Nest) -> Nest | None:
-    """The nest with how the ranges of its middle loop differ; None if they do by more than a trip."""
-    affine, (outer, middle, _) = nest.affine, nest.indices
-    following = Linear(((outer, 1),), 1)
-    low, high = (affine.form(v) for v in nest.middle.operands[:2])
-    start, end = (affine.form(v) for v in nest.inner.operands[:2])
-    if any(is_made(v, nest) for form in (low, high) for v, _ in form.terms if v is not outer):
-        return None
-    if any(is_made(v, nest) for form in (start, end) for v, _ in form.terms if v is not middle):
-        return None
-    if nest.descends != bool(nest.middle.attributes.get("descending")):
-        return None
-    next_low, next_high = low.replaced(outer, following), high.replaced(outer, following)
-    if same(low, next_low) and same(high, next_high):
-        return nest
-    if same(low, next_low) and same(high + ONE, next_high) and is_positive(high - low + ONE, nest):
-        return replace(nest, late=True)
-    if same(low + ONE, next_low) and same(high, next_high) and is_positive(high - low, nest):
-        return replace(nest, early=True)
-    return None
+def with_ranges(nest: Nest) -> Nest | None:
+    """The nest with how the ranges of the loop in it differ; None if they do by more than a trip, or others do."""
+    affine = nest.affine
+    following = Linear(((nest.index, 1),), 1)
+    for op in trips_of(nest):
+        if op is nest.loop:
+            continue
+        around = nest.loops_around(op)
+        indices = [loop_body(o).parameters[0] for o in around] or [nest.index]
+        low, high = (affine.form(v) for v in op.operands[:2])
+        if any(is_made(v, nest) for form in (low, high) for v, _ in form.terms if v not in indices):
+            return None
+        next_low, next_high = (form.replaced(nest.index, following) for form in (low, high))
+        if same(low, next_low) and same(high, next_high):
+            continue
+        descends = bool(op.attributes.get("descending"))
+        if op is not nest.middle or descends != nest.descends or not all(map(only_checks, nest.ops[:-1])):
+            return None
+        if same(low, next_low) and same(high + ONE, next_high) and is_positive(high - low + ONE, nest):
+            nest = replace(nest, late=True)
+        elif same(low + ONE, next_low) and same(high, next_high) and is_positive(high - low, nest):
+            nest = replace(nest, early=True)
+        else:
+            return None
+    return nest
+
+
+def trips_of(nest: Nest) -> Iterator[Op]:
+    """The loops of a nest, but those of checks."""
+    return (op for op in ops_of(nest.loop) if op.primitive == "for" and not only_checks(op))
 
 
 def is_positive(form: Linear, nest: Nest) -> bool:
     """Whether a form is at least 1 where the index of the outer loop is the smaller one of two trips."""
-    outer, last = nest.indices[0], nest.affine.form(nest.loop.operands[1]) - Linear((), 2)
-    return nest.affine.is_positive(form.replaced(outer, Linear() if form.coefficient(outer) > 0 else last))
+    last = nest.affine.form(nest.loop.operands[1]) - Linear((), 2)
+    return nest.affine.is_positive(
+        form.replaced(nest.index, Linear() if form.coefficient(nest.index) > 0 else last)
+    )
 
 
 def is_made(value: Value, nest: Nest) -> bool:
@@ -170,24 +230,23 @@ def is_made(value: Value, nest: Nest) -> bool:
 
 
 def shares_rows(nest: Nest) -> bool:
-    """Whether the innermost loops of both trips go along one row."""
-    _, middle, inner = nest.indices
-    for op in loop_body(nest.inner).ops:
-        if op.primitive in ACCESSES:
-            forms = [nest.affine.form(i) for i in indices_of(op)]
-            if (
-                forms
-                and forms[-1].coefficient(inner) in (1, -1)
-                and any(f.coefficient(middle) for f in forms[:-1])
-            ):
-                if all(v in (middle, inner) or not is_made(v, nest) for form in forms for v, _ in form.terms):
+    """Whether innermost loops of both trips go along one row."""
+    for loop in filter(is_inner, trips_of(nest)):
+        around = [loop_body(o).parameters[0] for o in nest.loops_around(loop)]
+        index = loop_body(loop).parameters[0]
+        for op in loop_body(loop).ops:
+            forms = [nest.affine.form(i) for i in indices_of(op)] if op.primitive in ACCESSES else []
+            if forms and forms[-1].coefficient(index) in (1, -1):
+                if any(f.coefficient(v) for f in forms[:-1] for v in around) and all(
+                    v is index or v in around or not is_made(v, nest) for f in forms for v, _ in f.terms
+                ):
                     return True
     return False
 
 
 def are_apart(nest: Nest) -> bool:
     """Whether what the trips store is not what the other one reads or stores, wherever they are in the nest."""
-    accesses = [op for op in ops_of(nest.middle) if op.primitive in ACCESSES]
+    accesses = [op for op in ops_of(nest.loop) if op.primitive in ACCESSES]
     if any(nest.structure.is_mixed(op.operands[0]) for op in accesses):
         return False
     return all(apart(a, b, nest) for a in accesses for b in accesses if conflict(a, b, nest.structure))
@@ -195,9 +254,11 @@ def are_apart(nest: Nest) -> bool:
 
 def is_idle(nest: Nest) -> bool:
     """Whether the trip that may be left does nothing: it is the first one of a triangle if the loop descends."""
-    low, high = (nest.affine.form(v).replaced(nest.indices[0], Linear()) for v in nest.middle.operands[:2])
-    checks = any(o.primitive == "require" for op in nest.bounds for o in ops_of(op))
-    return nest.descends and not checks and nest.affine.is_not_negative(low - high)
+    if not nest.descends or not (nest.early or nest.late):
+        return False
+    low, high = (nest.affine.form(v).replaced(nest.index, Linear()) for v in nest.middle.operands[:2])
+    checks = any(o.primitive == "require" for op in nest.ops for o in ops_of(op))
+    return not checks and nest.affine.is_not_negative(low - high)
 
 
 def apart(smaller: Op, larger: Op, nest: Nest) -> bool:
@@ -206,7 +267,8 @@ def apart(smaller: Op, larger: Op, nest: Nest) -> bool:
         if not (nest.affine.is_never_negative(i) and nest.affine.is_never_negative(j)):
             continue
         mine, theirs = (
-            [extreme(x, ahead, highest, nest) for highest in (False, True)] for x, ahead in ((i, 0), (j, 1))
+            [extreme(x, op, ahead, highest, nest) for highest in (False, True)]
+            for x, op, ahead in ((i, smaller, 0), (j, larger, 1))
         )
         for low, high in ((mine[0], theirs[1]), (theirs[0], mine[1])):
             if low is not None and high is not None and is_positive(low - high, nest):
@@ -214,19 +276,22 @@ def apart(smaller: Op, larger: Op, nest: Nest) -> bool:
     return False
 
 
-def extreme(index: Value, ahead: int, highest: bool, nest: Nest) -> Linear | None:
-    """The least or the highest that an index is in the trips that both make of the middle loop, for the smaller index
-    of the outer one or for that `ahead`; None if it is not known."""
-    affine, (outer, middle, inner) = nest.affine, nest.indices
-    form = affine.form(index)
-    low, high = (affine.form(v) for v in nest.middle.operands[:2])
-    if nest.early:
-        low = low.replaced(outer, Linear(((outer, 1),), 1))
-    start, end = (affine.form(v) for v in nest.inner.operands[:2])
-    form = form.replaced(inner, (end - ONE) if (form.coefficient(inner) > 0) == highest else start)
-    form = form.replaced(outer, Linear(((outer, 1),), ahead))
-    form = form.replaced(middle, (high - ONE) if (form.coefficient(middle) > 0) == highest else low)
-    return form if all(v is outer or not is_made(v, nest) for v, _ in form.terms) else None
+def extreme(index: Value, op: Op, ahead: int, highest: bool, nest: Nest) -> Linear | None:
+    """The least or the highest that an index of an access is in the trips that both make of the loops of the nest, for
+    the smaller index of the outer one or for that `ahead`; None if it is not known."""
+    form = nest.affine.form(index)
+    loops = nest.loops_around(op)
+    for loop in reversed(loops):
+        low, high = (nest.affine.form(v) for v in loop.operands[:2])
+        if loop is loops[0]:  # its range may differ from trip to trip: that of the smaller index is meant
+            form = form.replaced(nest.index, Linear(((nest.index, 1),), ahead))
+            if nest.early:
+                low = low.replaced(nest.index, Linear(((nest.index, 1),), 1))
+        inner = loop_body(loop).parameters[0]
+        form = form.replaced(inner, (high - ONE) if (form.coefficient(inner) > 0) == highest else low)
+    if not loops:
+        form = form.replaced(nest.index, Linear(((nest.index, 1),), ahead))
+    return form if all(v is nest.index or not is_made(v, nest) for v, _ in form.terms) else None
 
 
 # ----------------------------------------------------------------------------------------------------- the two trips
@@ -271,93 +336,86 @@ class Pair:
     def two_trips(self) -> Block:
         """The body that makes the trips of two indices: in a loop that descends the larger one comes first."""
         nest, body = self.nest, loop_body(self.nest.loop)
-        index = Value(nest.indices[0].name, nest.indices[0].type)
+        index = Value(nest.index.name, nest.index.type)
         parameters = [Value(p.name, p.type) for p in body.parameters[1:]]
         for old, new in zip(body.parameters[1:], parameters, strict=True):
             self.put(new, self.structure.storage(old))
         with Builder(nest.loop.location) as builder:
             step = constant(1, index.type)
             other = builder.emit("sub" if nest.descends else "add", (index, step), index.type)
-            first, second = ({nest.indices[0]: i} for i in (index, other))
-            for names in (first, second):
-                self.append(builder, self.copied(nest.bounds, names))
-            smaller, larger = (second, first) if nest.descends else (first, second)
-            alone, where = (smaller, 0) if nest.early else (larger, 1)
-            low, high = nest.middle.operands[:2]
-            extra = smaller.get((low, high)[where], (low, high)[where])
-            if (nest.early or nest.late) and alone is first:
-                self.trip(builder, first, extra)
-            self.middle(
-                builder,
-                first,
-                second,
-                (larger if nest.early else smaller).get(low, low),
-                smaller.get(high, high),
-            )
-            if (nest.early or nest.late) and alone is second:
-                self.trip(builder, second, extra)
+            first, second = ({nest.index: i} for i in (index, other))
+            if nest.early or nest.late:
+                self.uneven(builder, first, second)
+            else:
+                self.both(builder, nest.ops, first, second)
             ends = [self.now[self.structure.storage(p)] for p in body.parameters[1:]]
         return builder.block((index, *parameters), ends)
 
-    def trip(self, builder: Builder, names: dict[Value, Value], index: Value) -> None:
-        """Emit a trip of the middle loop."""
+    def uneven(self, builder: Builder, first: dict[Value, Value], second: dict[Value, Value]) -> None:
+        """Emit both trips where one of them makes another one of the loop in it."""
         nest = self.nest
-        ops = (*nest.before, nest.inner, *nest.behind)
-        self.append(builder, self.copied(ops, {**names, nest.indices[1]: index}))
+        *bounds, middle = nest.ops
+        self.both(builder, bounds, first, second)
+        smaller, larger = (second, first) if nest.descends else (first, second)
+        alone, where = (smaller, 0) if nest.early else (larger, 1)
+        low, high = middle.operands[:2]
+        extra = smaller.get((low, high)[where], (low, high)[where])
+        once = {**alone, loop_body(middle).parameters[0]: extra}
+        if alone is first:
+            self.append(builder, self.copied(loop_body(middle).ops, once))
+        start = (larger if nest.early else smaller).get(low, low)
+        self.loop(builder, middle, first, second, (start, smaller.get(high, high)))
+        if alone is second:
+            self.append(builder, self.copied(loop_body(middle).ops, once))
 
-    def middle(
-        self, builder: Builder, first: dict[Value, Value], second: dict[Value, Value], low: Value, high: Value
+    def both(
+        self, builder: Builder, ops: Iterable[Op], first: dict[Value, Value], second: dict[Value, Value]
     ) -> None:
-        """Emit the middle loop of both trips."""
-        nest = self.nest
-        index = Value(nest.indices[1].name, nest.indices[1].type)
-        storages = [self.structure.storage(p) for _, p, _, _ in loop_slots(nest.middle)]
-        initials, parameters = self.enter(storages)
-        names = tuple({**outer, nest.indices[1]: index} for outer in (first, second))
-        with Builder(nest.middle.location) as inside:
-            self.append(inside, stored_last(*(self.copied(nest.before, n) for n in names)))
-            self.inner(inside, *names)
-            self.append(inside, stored_last(*(self.copied(nest.behind, n) for n in names)))
-        block = inside.block((index, *parameters), [self.now[s] for s in storages])
-        results = self.leave(storages)
-        builder.append(
-            replace(
-                nest.middle,
-                operands=(low, high, nest.middle.operands[2], *initials),
-                regions=(block,),
-                results=tuple(results),
-            )
-        )
+        """Emit the ops of both trips, their loops as one."""
+        for is_flat, group in groupby(ops, lambda op: not op.regions):
+            if is_flat:
+                flat = list(group)
+                self.append(builder, stored_last(*(self.copied(flat, names) for names in (first, second))))
+                continue
+            for op in group:
+                if op.primitive == "for" and not only_checks(op):
+                    self.loop(builder, op, first, second)
+                else:
+                    for names in (first, second):
+                        self.append(builder, self.copied([op], names))
 
-    def inner(self, builder: Builder, first: dict[Value, Value], second: dict[Value, Value]) -> None:
-        """Emit the innermost loop of both trips."""
-        nest, body = self.nest, loop_body(self.nest.inner)
+    def loop(
+        self,
+        builder: Builder,
+        loop: Op,
+        first: dict[Value, Value],
+        second: dict[Value, Value],
+        bounds: tuple[Value, Value] | None = None,
+    ) -> None:
+        """Emit a loop of both trips; `bounds` are those of its range if they are not the same in both."""
+        body, slots = loop_body(loop), loop_slots(loop)
         index = Value(body.parameters[0].name, body.parameters[0].type)
-        slots = loop_slots(nest.inner)
         storages = [self.structure.storage(p) for _, p, _, _ in slots if ty.is_array(p.type)]
         numbers = [slot for slot in slots if not ty.is_array(slot[1].type)]
         initials, parameters = self.enter(storages)
         starts = [names.get(i, i) for names in (first, second) for i, *_ in numbers]
-        low, high = (first.get(v, v) for v in nest.inner.operands[:2])
-        copies: list[list[Op]] = []
-        yields: list[Value] = []
+        low, high = bounds or (first.get(v, v) for v in loop.operands[:2])
         for names in (first, second):
             names[body.parameters[0]] = index
             for _, p, _, _ in numbers:
                 names[p] = Value(p.name, p.type)
                 parameters.append(names[p])
-            copies.append(self.copied(body.ops, names))
-            yields += [names.get(y, y) for _, _, y, _ in numbers]
-        with Builder(nest.inner.location) as inside:
-            self.append(inside, stored_last(*copies))
+        with Builder(loop.location) as inside:
+            self.both(inside, body.ops, first, second)
+        yields = [names.get(y, y) for names in (first, second) for _, _, y, _ in numbers]
         block = inside.block((index, *parameters), [*(self.now[s] for s in storages), *yields])
         results = self.leave(storages)
         for names in (first, second):
             for *_, r in numbers:
                 names[r] = Value(r.name, r.type)
                 results.append(names[r])
-        operands = (low, high, nest.inner.operands[2], *initials, *starts)
-        builder.append(replace(nest.inner, operands=operands, regions=(block,), results=tuple(results)))
+        operands = (low, high, loop.operands[2], *initials, *starts)
+        builder.append(replace(loop, operands=operands, regions=(block,), results=tuple(results)))
 
     # -------------------------------------------------------------------------------------- versions of arrays
 

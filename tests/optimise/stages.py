@@ -9,9 +9,11 @@ from typing import Any
 
 from srcdiff import differentiate, pipeline
 from srcdiff.differentiable import differentiable
+from srcdiff.emit.python import print_function
 from srcdiff.ir.core import Function
+from srcdiff.optimise.fold import simplified
 
-__all__ = ["as_printed", "loaded", "stages"]
+__all__ = ["as_printed", "loaded", "printed", "stages", "text_of"]
 
 
 def loaded(text: str, folder: Path, name: str) -> Callable[..., Any]:
@@ -44,3 +46,15 @@ def as_printed(f: Callable[..., Any], argnums: tuple[int, ...]) -> Callable[...,
         return names[f"{f.__name__}_grad"](*args)
 
     return gradient
+
+
+def text_of(function: Function) -> str:
+    return print_function(simplified(function))
+
+
+def printed(function: Function) -> Callable[..., Any]:
+    """A program as plain Python."""
+    names: dict[str, Any] = {}
+    exec(text_of(function), names)
+    found: Callable[..., Any] = names[function.name]
+    return found

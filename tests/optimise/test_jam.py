@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,10 @@ import numpy as np
 import pytest
 
 from srcdiff import differentiate
-from srcdiff.emit.python import print_function
 from srcdiff.emit.show import show
-from srcdiff.ir.core import Function
 from srcdiff.ir.verify import verify
-from srcdiff.optimise.fold import simplified
 from srcdiff.optimise.jam import jam_loops
-from tests.optimise.stages import loaded, stages
+from tests.optimise.stages import loaded, printed, stages
 from tests.optimise.triangles import random_nest
 from tests.programs.table import numbers
 from tests.sampling import sampled
@@ -137,13 +133,6 @@ def test_no_trip_and_one() -> None:
         assert_near(dx, 6.0 * A[:n].T @ (A[:n] @ X), 1e-12, 1e-14)
 
 
-def compiled(function: Function) -> Callable[..., Any]:
-    names: dict[str, Any] = {}
-    exec(print_function(simplified(function)), names)
-    found: Callable[..., Any] = names[function.name]
-    return found
-
-
 @pytest.mark.parametrize("chunk", sampled(range(4), 2))
 def test_random_nests(chunk: int, tmp_path: Path) -> None:
     jammed = 0
@@ -154,7 +143,7 @@ def test_random_nests(chunk: int, tmp_path: Path) -> None:
         both = jam_loops(seen["delay"])
         verify(both, "jam")
         jammed += show(both) != show(seen["delay"])
-        alone, together = compiled(seen["delay"]), compiled(seen["clean"])
+        alone, together = printed(seen["delay"]), printed(seen["clean"])
         for n, m in ((0, 3), (1, 3), (2, 3), (3, 3), (5, 6)):
             args = (numbers(n, m, seed=seed), numbers(m, seed=seed + 1), n, m)
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import pytest
 
 from srcdiff.emit.parse import parse_ir
 from srcdiff.emit.python import print_function
-from srcdiff.ir.core import Function
 from srcdiff.ir.verify import verify
 from srcdiff.optimise.fold import simplified
 from srcdiff.optimise.rotate import rotate_elements
-from tests.optimise.stages import loaded, stages
+from tests.optimise.stages import loaded, printed, stages
 from tests.optimise.windows import random_sweep
 from tests.sampling import sampled
 from tests.truth import assert_near, gradient_by_complex_step
@@ -38,14 +36,6 @@ class Watched(np.ndarray):
     def __setitem__(self, index: Any, value: Any) -> None:
         self.touched.add((self.ndim, index))
         super().__setitem__(index, value)
-
-
-def compiled(function: Function) -> Callable[..., Any]:
-    """The printed function, for CPython."""
-    names: dict[str, Any] = {}
-    exec(print_function(simplified(function)), names)
-    found: Callable[..., Any] = names[function.name]
-    return found
 
 
 def arguments(text: str, n: int) -> tuple[Any, ...]:
@@ -72,7 +62,7 @@ def test_random_loops_give_the_same_bits(chunk: int, tmp_path: Path) -> None:
         rotated += changed
         pairs = [("assign", "unread"), ("reorder", "rotate"), ("rotate", "unread after rotation")]
         pairs = [(before, after) for before, after in pairs if texts[before] != texts[after]]
-        run = {stage: compiled(seen[stage]) for pair in pairs for stage in (*pair, "clean")}
+        run = {stage: printed(seen[stage]) for pair in pairs for stage in (*pair, "clean")}
         for n in LENGTHS:
             x, c, *rest = arguments(sweep.text, n)
             try:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srcdiff import differentiate
+from tests.optimise.stages import stages, text_of
 from tests.programs.table import numbers
 from tests.truth import assert_gradient
 
@@ -115,5 +115,6 @@ def test_gradient(uncompiled: None, f: Any) -> None:
 
 @pytest.mark.parametrize("f", JOINED + LEFT, ids=lambda f: f.__name__)
 def test_joined(f: Any) -> None:
-    text = differentiate(f, argnums=(0, 1, 2)).gradient_source(numbers(3, 4), numbers(5), numbers(6))
+    seen = stages(f, (numbers(3, 4), numbers(5), numbers(6)), (0, 1, 2))
+    text = text_of(seen["delay"])
     assert (nests(text) == 2) is (f in JOINED), text

@@ -15,11 +15,10 @@ from srcdiff import pipeline
 from srcdiff.differentiable import differentiable
 from srcdiff.emit.parse import parse_ir
 from srcdiff.emit.python import print_function
-from srcdiff.ir.core import Function
 from srcdiff.ir.verify import verify
 from srcdiff.optimise.fold import simplified
 from srcdiff.optimise.stencils import gather_stencils
-from tests.optimise.stages import loaded, stages
+from tests.optimise.stages import loaded, printed, stages
 from tests.truth import assert_near, gradient_by_complex_step
 
 SHAPES = ((6, 6, 6), (9, 7, 8), (2, 5, 6), (3, 3, 3), (5, 3, 4), (4, 9, 1), (1, 1, 1), (0, 4, 4))
@@ -78,14 +77,6 @@ def random_stencil(seed: int) -> tuple[str, int]:
     return "\n    ".join(["def f(u, w, v, z, q, k):", *lines]) + "\n", axes
 
 
-def compiled(function: Function) -> Callable[..., Any]:
-    """The printed function, for CPython."""
-    names: dict[str, Any] = {}
-    exec(print_function(simplified(function)), names)
-    found: Callable[..., Any] = names[function.name]
-    return found
-
-
 def outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     try:
         return function(*(x.copy() if isinstance(x, np.ndarray) else x for x in args))
@@ -109,7 +100,7 @@ def test_random_boxes_give_the_gradient_without_it(chunk: int, tmp_path: Path) -
         if print_function(simplified(seen["reorder"])) == print_function(seen["stencils"]):
             continue
         gathered += 1
-        runs = [compiled(seen[stage]) for stage in ("reorder", "stencils", "clean")]
+        runs = [printed(seen[stage]) for stage in ("reorder", "stencils", "clean")]
         for shape in SHAPES:
             before, *after = (outcome(run, args(shape[:axes])) for run in runs)
             for result in after:
@@ -126,7 +117,7 @@ def test_each_loop_writes_one_row(tmp_path: Path) -> None:
     args = (np.random.default_rng(1).uniform(size=(7, 6)), np.random.default_rng(2).uniform(size=(7, 6)))
     text = print_function(stages(f, args)["clean"])
     assert len(re.findall(r"u_bar\[i, j\] \+?= (?!0\.0)", text)) == 1 and "% 3" in text
-    gradient = compiled(stages(f, args)["clean"])(*args)[1:]
+    gradient = printed(stages(f, args)["clean"])(*args)[1:]
     for mine, argnum in zip(gradient, (0, 1), strict=True):
         assert_near(mine, gradient_by_complex_step(f, args, argnum), 1e-12, 1e-12)
 
@@ -137,7 +128,7 @@ def test_what_is_not_finite_stays_where_it_is(tmp_path: Path) -> None:
     w[2, 2] = np.inf
     seen = stages(f, (u, w))
     with np.errstate(invalid="ignore"):
-        before, after = (compiled(seen[stage])(u, w)[1] for stage in ("reorder", "clean"))
+        before, after = (printed(seen[stage])(u, w)[1] for stage in ("reorder", "clean"))
     assert 0 < np.isnan(after).sum() < 8
     np.testing.assert_array_equal(np.isnan(before), np.isnan(after))
 
@@ -158,7 +149,7 @@ def test_rows_have_the_type_of_what_is_owed(number: str, tmp_path: Path) -> None
     plan = of.signature.plan(specs, (0, 1))[0]
     runs = [pipeline.gradient(of.program(specs), plan, optimise) for optimise in (True, False)]
     assert "% 3" in print_function(runs[0])
-    for x, y in zip(*(compiled(run)(u, w) for run in runs), strict=True):
+    for x, y in zip(*(printed(run)(u, w) for run in runs), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-4)
 
 

@@ -1,0 +1,74 @@
+"""Load what is the same in all trips of an inner loop before it, where two trips are made at once.
+
+    for o in range(m):                           if m > 0:
+        t = image[j, c]                              t = image[j, c]
+        t2 = image[j2, c]                            t2 = image[j2, c]
+        out[j, o] += t * kernel[o]        ->         for o in range(m):
+        out[j2, o] += t2 * kernel[o]                     out[j, o] += t * kernel[o]
+                                                         out[j2, o] += t2 * kernel[o]
+
+An element that is loaded in a loop that stores has to be told apart from all that is stored, in each run of the loop,
+before LLVM runs several trips as one. Two trips at once load twice as many elements and store twice as many rows, too
+many to be worth it. The loads need a trip of the loop, for only then is the element known to be in the array. Reads:
+structure, affine forms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..analysis.affine import Affine
+from ..analysis.structure import find_structure
+from ..ir import types as ty
+from ..ir.builder import Builder
+from ..ir.core import Block, Function, Op, Value, is_number, loop_body, loop_slots
+from ..ir.walk import ops_within
+from .jam import same_elements
+
+
+def load_early(function: Function) -> Function:
+    affine = Affine(find_structure(function.body))
+    return replace(function, body=visited(function.body, affine, paired=False))
+
+
+def visited(block: Block, affine: Affine, paired: bool) -> Block:
+    with Builder() as builder:
+        for op in block.ops:
+            if op.primitive == "for" and paired and (loads := same_elements(op)) and stores(op):
+                with_loads_first(builder, op, loads, affine)
+            elif op.regions:
+                inside = paired or makes_two_trips(op)
+                regions = tuple(visited(region, affine, inside) for region in op.regions)
+                builder.append(replace(op, regions=regions))
+            else:
+                builder.append(op)
+    return replace(block, ops=tuple(builder.ops))
+
+
+def makes_two_trips(op: Op) -> bool:
+    return op.primitive == "for" and (is_number(op.operands[2], 2) or is_number(op.operands[2], -2))
+
+
+def stores(loop: Op) -> bool:
+    """Whether a loop that has no loop in it stores."""
+    ops = list(ops_within(loop_body(loop)))
+    is_inner = not any(op.primitive in ("for", "while") for op in ops)
+    return is_inner and any(op.primitive in ("store", "accum") for op in ops)
+
+
+def with_loads_first(builder: Builder, loop: Op, loads: list[Op], affine: Affine) -> None:
+    body = loop_body(loop)
+    rest = replace(body, ops=tuple(op for op in body.ops if op not in loads))
+    low, high = loop.operands[:2]
+    if affine.is_positive(affine.form(high) - affine.form(low)):
+        builder.ops += [*loads, replace(loop, regions=(rest,))]
+        return
+    results = tuple(Value(r.name, r.type) for r in loop.results)
+    run = Block((), (*loads, replace(loop, regions=(rest,), results=results)), results)
+    skip = Block((), (), tuple(initial for initial, *_ in loop_slots(loop)))
+    builder.location = loop.location
+    makes_trips = builder.emit("gt", (high, low), ty.boolean)
+    builder.region("if", (makes_trips,), (run, skip), loop.results, location=loop.location)
+
+
+__all__ = ["load_early"]

@@ -28,7 +28,7 @@ NAMES = sorted(path.stem for path in (FOLDER / "kernels").glob("[a-z]*.py"))
 PROGRAMS = sorted(path.stem for path in (FOLDER / "npbench").glob("[a-z]*.py"))
 
 
-@pytest.mark.parametrize("name", sampled(NAMES, 2))
+@pytest.mark.parametrize("name", sampled(NAMES, 3))
 @pytest.mark.usefixtures("optimised_by_llvm")
 def test_equals_hand_written(name, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
@@ -74,7 +74,7 @@ def assert_right(program: ModuleType, style: str, value: float, gradient: tuple[
     return found
 
 
-@pytest.mark.parametrize("name", sampled(PROGRAMS, 2))
+@pytest.mark.parametrize("name", sampled(PROGRAMS, 4))
 def test_program(name: str, npbench: Any) -> None:
     """Both styles, as printed and run by CPython, and an adjoint written by hand where there is one."""
     program = npbench(name)

@@ -314,7 +314,7 @@ def itself_and_another(x, n):
     ids=lambda x: getattr(x, "__name__", ""),
 )
 @pytest.mark.usefixtures("inferred_at_least")
-def test_gradient(f, args):
+def test_gradient(f, args, inferred_at_least):
     assert_gradient(f, args)
 
 

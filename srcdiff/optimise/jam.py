@@ -30,7 +30,7 @@ from ..analysis.affine import Affine
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots
 from ..ir.walk import rename, rename_op, substitute, substitute_in
 from .align import same
 from .hoist import defined_directly
@@ -160,26 +160,36 @@ def append_loops(builder: Builder, nest: Nest, affine: Affine) -> None:
 def ranges_of_pairs(
     builder: Builder, loop: Op, affine: Affine
 ) -> tuple[tuple[Value, ...], tuple[Value, ...] | None]:
-    """The range of the first of each two trips of a loop from 0, and that of the trip that may be left: the last one.
-    None if no trip is left.
+    """The range of the first of each two trips of a loop, and that of the trip that may be left: the last one. None if
+    no trip is left.
 
     A loop that descends becomes one with a negative step.
     """
     low, high, one = loop.operands[:3]
-    if high.is_constant:
-        trips = max(high.constant, 0)
-        last, left, start = (constant(n, high.type) for n in (trips - 1, trips % 2, trips - trips % 2))
+    descends = bool(loop.attributes.get("descending"))
+    if low.is_constant and high.is_constant:
+        left = max(high.constant - low.constant, 0) % 2
+        last = constant(high.constant - 1, high.type)
+        rest = constant(low.constant + left if descends else high.constant - left, high.type)
+        if not left:
+            return (
+                (last, low, constant(-2, high.type)) if descends else (low, last, constant(2, high.type))
+            ), None
     else:
         last = builder.emit("sub", (high, one), high.type)
-        left = builder.emit("mod", (high, constant(2, high.type)), high.type)
-        start = builder.emit("sub", (high, left), high.type)
-        if not affine.is_not_negative(affine.form(high)):
-            start = builder.emit("max", (start, low), high.type)
-            left = builder.emit("min", (left, builder.emit("max", (high, low), high.type)), high.type)
-    none_left = left.is_constant and left.constant == 0
-    if loop.attributes.get("descending"):
-        return (last, low, constant(-2, high.type)), None if none_left else (low, left, one)
-    return (low, last, constant(2, high.type)), None if none_left else (start, high, one)
+        trips = high if is_number(low, 0) else builder.emit("sub", (high, low), high.type)
+        odd = builder.emit("mod", (trips, constant(2, high.type)), high.type)
+        rest = (
+            builder.emit("add", (low, odd), high.type)
+            if descends
+            else builder.emit("sub", (high, odd), high.type)
+        )
+        if not affine.is_not_negative(affine.form(high) - affine.form(low)):
+            most = builder.emit("max", (high, low), high.type) if descends else low
+            rest = builder.emit("min" if descends else "max", (rest, most), high.type)
+    if descends:
+        return (last, low, constant(-2, high.type)), (low, rest, one)
+    return (low, last, constant(2, high.type)), (rest, high, one)
 
 
 def two_trips(nest: Nest, affine: Affine) -> Block:

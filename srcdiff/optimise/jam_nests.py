@@ -38,12 +38,12 @@ from ..analysis.affine import Affine, Linear
 from ..analysis.structure import Structure, find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder, constant
-from ..ir.core import Block, Function, Op, Value, indices_of, is_number, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, indices_of, loop_body, loop_slots
 from ..ir.walk import free_values_of, ops_of, ops_within, rename_op, substitute_in
 from ..primitives import REGISTRY
 from .align import same
 from .jam import ranges_of_pairs, stored_last
-from .jammable import ACCESSES, PLAIN, conflict, is_plain_loop
+from .jammable import ACCESSES, PLAIN, conflict, has_few_trips, is_plain_loop
 
 # Ops beside the loops in a trip: larger trips cost more than what two at once save.
 LARGEST_INNER, LARGEST_TRIP, LARGEST = 12, 16, 40
@@ -79,7 +79,7 @@ def visited(block: Block, affine: Affine) -> tuple[Block, bool]:
 
 @dataclass(frozen=True, eq=False)
 class Nest:
-    """A loop over loops that are two deep or deeper.
+    """A loop over a tree of loops.
 
     `late` says that of two trips of the outer loop the one with the larger index has one more trip of the loop in it,
     the last op of its trips, at the end of its range, `early` that the other one has one more at the beginning.
@@ -119,7 +119,7 @@ class Nest:
 
 def find_nest(op: Op, affine: Affine) -> Nest | None:
     """The nest of a loop whose trips can be made two at once, if that saves something."""
-    if not is_plain_loop(op) or not is_number(op.operands[0], 0) or not is_deep(op):
+    if not is_plain_loop(op) or has_few_trips(op) or not is_tree(op):
         return None
     if not all(ty.is_array(p.type) for _, p, _, _ in loop_slots(op)):
         return None
@@ -129,14 +129,14 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
     return nest
 
 
-def is_deep(loop: Op) -> bool:
-    """Whether a loop is over loops two deep or deeper, all of them plain, and not too large."""
+def is_tree(loop: Op) -> bool:
+    """Whether a loop is over several loops, one in the other or not, all of them plain, and not too large: `jam.py` is
+    for those over one."""
     ops = list(ops_within(loop_body(loop)))
     if sum(op.primitive in ("for", "while") for op in ops) < 2 or len(ops) > LARGEST:
         return False
     trips = [loop, *(op for op in ops if op.primitive == "for" and not only_checks(op))]
-    deep = any(is_inner(op) for trip in trips[1:] for op in loop_body(trip).ops)
-    return deep and all(has_plain_trips(trip, checks=trip is loop) for trip in trips)
+    return len(trips) > 2 and all(has_plain_trips(trip, checks=trip is loop) for trip in trips)
 
 
 def is_inner(op: Op) -> bool:
@@ -150,7 +150,7 @@ def has_plain_trips(loop: Op, checks: bool) -> bool:
     """Whether the trips of a loop are but loops, accesses, numbers, and choices between such; checks come first."""
     ops = loop_body(loop).ops
     if is_inner(loop):
-        return len(ops) <= LARGEST_INNER and all(is_plain(op) for op in ops)
+        return len(ops) <= LARGEST_INNER and all(map(is_plain, ops))
     for op in ops:
         if op.primitive == "for":
             if only_checks(op):
@@ -218,10 +218,9 @@ def trips_of(nest: Nest) -> Iterator[Op]:
 
 def is_positive(form: Linear, nest: Nest) -> bool:
     """Whether a form is at least 1 where the index of the outer loop is the smaller one of two trips."""
-    last = nest.affine.form(nest.loop.operands[1]) - Linear((), 2)
-    return nest.affine.is_positive(
-        form.replaced(nest.index, Linear() if form.coefficient(nest.index) > 0 else last)
-    )
+    first, end = (nest.affine.form(v) for v in nest.loop.operands[:2])
+    extreme = first if form.coefficient(nest.index) > 0 else end - Linear((), 2)
+    return nest.affine.is_positive(form.replaced(nest.index, extreme))
 
 
 def is_made(value: Value, nest: Nest) -> bool:
@@ -230,17 +229,21 @@ def is_made(value: Value, nest: Nest) -> bool:
 
 
 def shares_rows(nest: Nest) -> bool:
-    """Whether innermost loops of both trips go along one row."""
+    """Whether innermost loops of both trips go along one row: of those that a loop around them goes from one to the
+    other of, or of one that they add to or sum up."""
     for loop in filter(is_inner, trips_of(nest)):
         around = [loop_body(o).parameters[0] for o in nest.loops_around(loop)]
         index = loop_body(loop).parameters[0]
+        sums_up = not all(ty.is_array(p.type) for _, p, _, _ in loop_slots(loop))
         for op in loop_body(loop).ops:
             forms = [nest.affine.form(i) for i in indices_of(op)] if op.primitive in ACCESSES else []
-            if forms and forms[-1].coefficient(index) in (1, -1):
-                if any(f.coefficient(v) for f in forms[:-1] for v in around) and all(
-                    v is index or v in around or not is_made(v, nest) for f in forms for v, _ in f.terms
-                ):
-                    return True
+            if not forms or forms[-1].coefficient(index) not in (1, -1):
+                continue
+            if any(v not in (index, *around) and is_made(v, nest) for f in forms for v, _ in f.terms):
+                continue
+            changes = any(f.coefficient(v) for f in forms[:-1] for v in around)
+            if changes or (not around and (sums_up or op.primitive != "load")):
+                return True
     return False
 
 
@@ -256,7 +259,8 @@ def is_idle(nest: Nest) -> bool:
     """Whether the trip that may be left does nothing: it is the first one of a triangle if the loop descends."""
     if not nest.descends or not (nest.early or nest.late):
         return False
-    low, high = (nest.affine.form(v).replaced(nest.index, Linear()) for v in nest.middle.operands[:2])
+    first = nest.affine.form(nest.loop.operands[0])
+    low, high = (nest.affine.form(v).replaced(nest.index, first) for v in nest.middle.operands[:2])
     checks = any(o.primitive == "require" for op in nest.ops for o in ops_of(op))
     return not checks and nest.affine.is_not_negative(low - high)
 

@@ -23,6 +23,7 @@ from .align import same
 ACCESSES = ("load", "store", "accum")
 PLAIN = (*ACCESSES, "cast", "shape")
 LARGEST = 24  # ops
+FEWEST = 4  # trips
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class Nest:
 
 def find_nest(op: Op, affine: Affine) -> Nest | None:
     """The nest of a loop whose trips can be made two at once, if that saves something."""
-    if not is_plain_loop(op) or not is_number(op.operands[0], 0):
+    if not is_plain_loop(op) or has_few_trips(op):
         return None
     body = loop_body(op)
     at = [k for k, inner in enumerate(body.ops) if inner.primitive in ("for", "while")]
@@ -72,6 +73,8 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
         return None
     if max(len(before) + len(behind), len(loop_body(inner).ops)) > LARGEST:
         return None
+    if any(ty.is_complex(p.type) for _, p, _, _ in loop_slots(inner)):
+        return None  # two complex sums and what they are multiplied by are more than there are registers
     sums = sums_of(op, inner)
     nest = Nest(op, before, inner, behind, sums) if begins_alone(op, before, inner, sums) else None
     if nest is None:
@@ -86,6 +89,12 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
 
 def is_plain_loop(op: Op) -> bool:
     return op.primitive == "for" and not leaves_early(op) and is_number(op.operands[2], 1)
+
+
+def has_few_trips(loop: Op) -> bool:
+    """Whether a loop is known to make too few trips for two at once to be worth their text."""
+    low, high = loop.operands[:2]
+    return low.is_constant and high.is_constant and high.constant - low.constant < FEWEST
 
 
 def is_plain(op: Op) -> bool:
@@ -209,7 +218,7 @@ def extreme(form: Linear, highest: bool, nest: Nest, affine: Affine) -> Linear:
 
 def is_always_positive(form: Linear, nest: Nest, affine: Affine) -> bool:
     """Whether a form is at least 1, whichever two trips of the outer loop are made."""
-    first, last = Linear(), affine.form(nest.loop.operands[1]) - Linear((), 2)
+    first, last = affine.form(nest.loop.operands[0]), affine.form(nest.loop.operands[1]) - Linear((), 2)
     if nest.loop.attributes.get("descending"):
         first, last = first + Linear((), 1), last + Linear((), 1)
     return affine.is_positive(form.replaced(nest.index, first if form.coefficient(nest.index) > 0 else last))
@@ -295,6 +304,7 @@ __all__ = [
     "chooses_numbers",
     "conflict",
     "find_nest",
+    "has_few_trips",
     "is_fixed",
     "is_plain_loop",
 ]

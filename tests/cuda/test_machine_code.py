@@ -16,6 +16,7 @@ from srcdiff.primitives import REGISTRY
 from tests.cuda.functions import FUNCTIONS
 from tests.cuda.primals import KERNELS
 from tests.cuda.shared import SHARED
+from tests.sampling import sampled
 
 try:
     numba_cuda()
@@ -31,7 +32,7 @@ def typed(x, dtype):
     return x.astype(dtype) if isinstance(x, np.ndarray) and x.dtype == np.float64 else x
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", sampled([np.float32, np.float64], 2, 1))
 @pytest.mark.parametrize("each", FUNCTIONS, ids=[f"{k}-{each.name}" for k, each in enumerate(FUNCTIONS)])
 def test_batches(each, dtype):
     args = [typed(x, dtype) for x in each.args]
@@ -43,7 +44,7 @@ def test_batches(each, dtype):
         assert code.double == 0, report
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", sampled([np.float32, np.float64], 2))
 @pytest.mark.parametrize("each", [*KERNELS, *SHARED], ids=[each.name for each in [*KERNELS, *SHARED]])
 def test_adjoint_kernels(each, dtype):
     args = [typed(x, dtype) for x in each.args]
@@ -87,7 +88,7 @@ def operand_types(row, type):
     return [known] * (row.arity if row.name != "bisection" else 1)
 
 
-@pytest.mark.parametrize("type", [ty.float32, ty.float64], ids=str)
+@pytest.mark.parametrize("type", sampled([ty.float64, ty.float32], 2), ids=str)
 def test_every_elementary_function(type):
     for row in REGISTRY.values():
         types = operand_types(row, type)

@@ -11,6 +11,7 @@ from srcdiff.cuda.emulated_kernel import emulated_function
 from srcdiff.errors import DivergentBarrier, RaceError
 from tests.cuda.primals import KERNELS
 from tests.cuda.shared import SHARED
+from tests.sampling import sampled
 from tests.truth import copied
 
 ATOMIC = re.compile(r"cuda\.atomic\.add\((\w+_bar), (\([^()]*\)|[^,()]+), (.+)\)$", re.MULTILINE)
@@ -67,7 +68,7 @@ def test_sums_of_warps_that_are_plain(name):
         run(name, spoilt, adjoint)
 
 
-@pytest.mark.parametrize("name", [each.name for each in SHARED])
+@pytest.mark.parametrize("name", sampled([each.name for each in SHARED], 2))
 def test_a_missing_barrier(name):
     """It is a race, or was one of those that this grid does not need: then the result is the same."""
     text, adjoint = source(name)
@@ -89,7 +90,7 @@ def test_a_missing_barrier(name):
     assert caught >= max(1, len(lines) - 3)
 
 
-@pytest.mark.parametrize("name", [each.name for each in SHARED])
+@pytest.mark.parametrize("name", sampled([each.name for each in SHARED], 2, 1))
 def test_a_barrier_that_some_threads_miss(name):
     text, adjoint = source(name)
     head, body = text[: text.index(f"def {adjoint}")], text[text.index(f"def {adjoint}") :]

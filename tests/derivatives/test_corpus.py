@@ -146,6 +146,6 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "check"), sampled(ROWS, 2))
+@pytest.mark.parametrize(("name", "check"), sampled(ROWS, 3))
 def test_mode(name: str, check: Callable[[Case], None]) -> None:
     check(case_of(name))

@@ -356,7 +356,7 @@ def test_hessian_is_the_dense_one(f, x, sweeps):
 
 
 @pytest.mark.usefixtures("uncompiled")
-@pytest.mark.parametrize("program", sampled(PROGRAMS[::9], 2), ids=lambda program: program.name)
+@pytest.mark.parametrize("program", sampled(PROGRAMS[::9], 4), ids=lambda program: program.name)
 def test_no_place_is_missed_in_the_corpus(program: Program):
     """The Hessian of each program, column by column."""
     args = program.args[0]

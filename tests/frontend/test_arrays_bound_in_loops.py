@@ -195,7 +195,7 @@ def test_without_a_trip(uncompiled: None, function: Any) -> None:
         (sum_of_roots, (B,)),
     ],
 )
-def test_returned_or_left(function: Any, args: Any) -> None:
+def test_returned_or_left(inferred_at_least: None, function: Any, args: Any) -> None:
     assert_gradient(function, args)
 
 

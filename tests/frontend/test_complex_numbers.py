@@ -45,7 +45,7 @@ def widened(arg: Any) -> Any:
     return np.float64(arg)[()] if getattr(arg, "dtype", None) == np.float32 else arg
 
 
-@pytest.mark.parametrize(("program", "args"), sampled(ROWS, 2))
+@pytest.mark.parametrize(("program", "args"), sampled(ROWS, 4))
 def test_gradient(program: Program, args: tuple[Any, ...]) -> None:
     single = has_single(args)
     value = program.function(*copied(args))
@@ -71,7 +71,7 @@ MOVED = ["damped_oscillator", "impedance_network", "escape_potential", "powers",
          "reductions", "products", "matrix_functions", "rearranged", "complex_in_place", "picked"]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sampled(MOVED, 2, 1))
+@pytest.mark.parametrize("name", sampled(MOVED, 4, 1))
 @pytest.mark.usefixtures("inferred")
 def test_tangent_is_the_gradient_times_the_direction(name: str) -> None:
     program = next(p for p in complex_numbers.PROGRAMS if p.name == name)

@@ -121,7 +121,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("f", "args", "argnums"), sampled((pytest.param(*c, id=c[0].__name__) for c in CASES), 2)
+    ("f", "args", "argnums"), sampled((pytest.param(*c, id=c[0].__name__) for c in CASES), 3)
 )
 def test_gradient(f, args, argnums) -> None:
     value, gradients = value_and_grad(f, argnums)(*args)

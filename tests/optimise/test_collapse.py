@@ -138,7 +138,7 @@ LEFT = [
 
 @pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize("f", COLLAPSED + LEFT, ids=lambda f: f.__name__)
-def test_gradient(f: Any) -> None:
+def test_gradient(f: Any, inferred_at_least: None) -> None:
     for n, m in ((4, 3), (3, 1), (2, 4), (0, 3)):
         assert_gradient(f, (numbers(n, m), numbers(m)), (0, 1))
 

@@ -98,7 +98,7 @@ KEPT = [read_at_the_end, read_two_trips_later, stored_twice, starts_from_what_wa
 
 
 @pytest.mark.parametrize("f", CONTRACTED + KEPT, ids=lambda f: f.__name__)
-def test_gradient(f: Any) -> None:
+def test_gradient(f: Any, inferred_at_least: None) -> None:
     for n in (3, 6):
         assert_gradient(f, (X, C, n), (0, 1))
 

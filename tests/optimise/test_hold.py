@@ -94,7 +94,7 @@ LEFT = [other_elements_read, may_not_exist, multiplied, adds_itself]
 
 
 @pytest.mark.parametrize("f", HELD + LEFT, ids=lambda f: f.__name__)
-def test_gradient(f: Any) -> None:
+def test_gradient(f: Any, inferred_at_least: None) -> None:
     for m, n in ((3, 4), (4, 1)):
         assert_gradient(f, (numbers(m, n), numbers(5)), (0, 1))
 

@@ -260,7 +260,7 @@ def is_exchanged(f: Any, *args: Any) -> bool:
 
 
 @pytest.mark.parametrize("f", sampled(EXCHANGED + KEPT, 2), ids=lambda f: f.__name__)
-def test_gradient(f: Any) -> None:
+def test_gradient(f: Any, inferred_at_least: None) -> None:
     for n, m in ((6, 4), (5, 5), (7, 1)):
         assert_gradient(f, (numbers(7), numbers(n, m)), (0, 1))
 

@@ -146,7 +146,7 @@ def test_two_trips_at_once(f: Any) -> None:
     assert (show(seen["jam nests"]) != show(seen["delay"])) is (f in JAMMED)
 
 
-@pytest.mark.parametrize("chunk", sampled(range(6), 3))
+@pytest.mark.parametrize("chunk", sampled(range(6), 6))
 def test_random_trees(chunk: int, tmp_path: Path) -> None:
     jammed = 0
     for seed in range(16 * chunk, 16 * chunk + 16):

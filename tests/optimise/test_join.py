@@ -321,7 +321,7 @@ def joins(function: Any, args: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("function", JOINED + APART, ids=lambda f: f.__name__)
-def test_gradient(function: Any) -> None:
+def test_gradient(function: Any, inferred_at_least: None) -> None:
     assert_gradient(function, (X, 6), 0)
 
 

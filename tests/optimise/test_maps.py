@@ -177,7 +177,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("f", "args", "argnums"), CASES, ids=[f"{c[0].__name__}-{c[2]}-{c[1][-1]}"[:24] for c in CASES]
 )
-def test_gradient(f, args, argnums):
+def test_gradient(f, args, argnums, inferred_at_least):
     assert_gradient(f, args, argnums)
 
 

@@ -230,12 +230,18 @@ def fresh(function: Any) -> Any:
 
 
 @pytest.mark.parametrize(("function", "args", "argnums"), ROWS)
-def test_as_chosen(function: Any, args: tuple[Any, ...], argnums: Any) -> None:
+def test_as_chosen(inferred_at_least: None, function: Any, args: tuple[Any, ...], argnums: Any) -> None:
     assert_gradient(function, args, argnums)
 
 
-@pytest.mark.parametrize(("function", "args", "argnums"), sampled(ROWS + CORPUS, 2))
-def test_forced(monkeypatch: pytest.MonkeyPatch, function: Any, args: tuple[Any, ...], argnums: Any) -> None:
+@pytest.mark.parametrize(("function", "args", "argnums"), sampled(ROWS + CORPUS, 3))
+def test_forced(
+    inferred_at_least: None,
+    monkeypatch: pytest.MonkeyPatch,
+    function: Any,
+    args: tuple[Any, ...],
+    argnums: Any,
+) -> None:
     monkeypatch.setattr(pipeline, "place_residuals", every_trip_again)
     assert_gradient(fresh(function), args, argnums)
 

@@ -49,7 +49,7 @@ def bits(results: Any) -> list[bytes]:
     return [(np.asarray(result) + 0.0).tobytes() for result in results]
 
 
-@pytest.mark.parametrize("chunk", sampled(range(4), 2))
+@pytest.mark.parametrize("chunk", sampled(range(4), 4))
 def test_random_loops_give_the_same_bits(chunk: int, tmp_path: Path) -> None:
     rotated = 0
     for seed in range(16 * chunk, 16 * chunk + 16):

@@ -128,7 +128,7 @@ def call_of(
     return parameters, results, builder
 
 
-@pytest.mark.parametrize(("row", "point", "type", "order"), sampled(EACH_FORM, 3))
+@pytest.mark.parametrize(("row", "point", "type", "order"), sampled(EACH_FORM, 5))
 def test_numba_compiles_the_text_to_the_declared_types(
     row: ArrayPrimitive, point: Any, type: Any, order: str
 ) -> None:
@@ -158,7 +158,7 @@ def test_numba_compiles_the_text_to_the_declared_types(
         assert got_type == want_type
 
 
-@pytest.mark.parametrize(("row", "point"), sampled(FIRST_POINTS, 3))
+@pytest.mark.parametrize(("row", "point"), sampled(FIRST_POINTS, 5))
 def test_emitted_rules_compute_the_same(row: ArrayPrimitive, point: Any) -> None:
     operands = sample(row, point)
     ans = results_of(row, operands)

@@ -39,6 +39,7 @@ from .optimise.counters import count_by_index
 from .optimise.delay import delay_stores
 from .optimise.dse import eliminate_dead_stores
 from .optimise.early_loads import load_early
+from .optimise.early_records import record_early
 from .optimise.elements import over_elements
 from .optimise.elide import elide_copies
 from .optimise.estimate import estimate
@@ -248,6 +249,7 @@ FINISH: list[Stage] = [
     *DROP,
     (OPTIONAL, "hoist placed", hoist_invariants),
     (OPTIONAL, "join recorded", simplifying(join_loops)),
+    (OPTIONAL, "early records", simplifying(record_early)),
     (OPTIONAL, "combine", combine_updates),
     (OPTIONAL, "promote", promote_sums),
     (OPTIONAL, "assign", assign_first),

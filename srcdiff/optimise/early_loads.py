@@ -21,7 +21,7 @@ from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, is_number, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, is_number, leaves_early, loop_body, loop_slots
 from ..ir.walk import ops_within
 from .jam import same_elements
 
@@ -50,10 +50,13 @@ def makes_two_trips(op: Op) -> bool:
 
 
 def stores(loop: Op) -> bool:
-    """Whether a loop that has no loop in it stores."""
-    ops = list(ops_within(loop_body(loop)))
-    is_inner = not any(op.primitive in ("for", "while") for op in ops)
-    return is_inner and any(op.primitive in ("store", "accum") for op in ops)
+    """Whether a loop that has no loop in it, and no check of an index perhaps, stores."""
+    kinds = {op.primitive for op in ops_within(loop_body(loop))}
+    return (
+        not leaves_early(loop)
+        and not kinds & {"for", "while", "require"}
+        and bool(kinds & {"store", "accum"})
+    )
 
 
 def with_loads_first(builder: Builder, loop: Op, loads: list[Op], affine: Affine) -> None:

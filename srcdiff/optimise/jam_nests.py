@@ -200,7 +200,10 @@ def with_ranges(nest: Nest) -> Nest | None:
         if same(low, next_low) and same(high, next_high):
             continue
         descends = bool(op.attributes.get("descending"))
-        if op is not nest.middle or descends != nest.descends or not all(map(only_checks, nest.ops[:-1])):
+        carries_numbers = not all(ty.is_array(p.type) for _, p, _, _ in loop_slots(op))
+        if op is not nest.middle or descends != nest.descends or carries_numbers:
+            return None
+        if not all(map(only_checks, nest.ops[:-1])):
             return None
         if same(low, next_low) and same(high + ONE, next_high) and is_positive(high - low + ONE, nest):
             nest = replace(nest, late=True)

@@ -127,8 +127,20 @@ def summed_up(a, b):
     return np.sum(y * y)
 
 
+def carried(a, b):
+    """The longer loop of a triangle carries a number."""
+    n = a.shape[0]
+    for i in range(n):
+        g = 0.5
+        for k in range(i):
+            g = 0.5 * g + b[i, k]
+            for j in range(n):
+                a[i, j] -= g * b[k, j]
+    return np.sum(a * a)
+
+
 JAMMED = [convolved, summed_up, eliminated, upwards, rectangle, stored_twice]
-ALONE = [next_row, two_more]
+ALONE = [next_row, two_more, carried]
 A, B = 0.5 * numbers(5, 5, seed=81), numbers(5, 5, seed=82)
 
 

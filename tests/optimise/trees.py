@@ -59,8 +59,12 @@ def random_tree(seed: int) -> str:
             lines += indented(inner(names, draw.choice(("p", "q"))))
         else:
             lines += inner(names, "p")
+        carries = draw.random() < 0.3
+        if carries:
+            lines.append(draw.choice(("t = 0.5 * t + y[j, p]", "t += c[p] * w[j, p]")))
         span = draw.choice(("n", "n", "n", "j", "j + 1, n", "1, n", "j + 1"))
-        return [f"for p in range({span}):", *indented(lines)]
+        loop = [f"for p in range({span}):", *indented(lines)]
+        return ["t = 0.2", *loop, "v[j] += t"] if carries else loop
 
     body: list[str] = []
     if draw.random() < 0.4:

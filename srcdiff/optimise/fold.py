@@ -408,6 +408,11 @@ class Folder:
             case "real" | "imag" if (made := self.made.get(x)) is not None and made.primitive == "complex":
                 part = made.operands[op.primitive == "imag"]
                 return part if part.type == op.result.type else None
+            case "complex" if all(y in self.made for y in op.operands):
+                parts = [self.made[y] for y in op.operands]
+                whole = parts[0].operands[0]
+                if [part.primitive for part in parts] == ["real", "imag"] and whole is parts[1].operands[0]:
+                    return whole if whole.type == op.result.type else None
             case "add":
                 y = op.operands[1]
                 if is_number(y, 0) and x.type == op.result.type:

@@ -40,3 +40,12 @@ def test_lengths_of_an_array_that_loops_fill_are_those_it_was_made_with() -> Non
         "  m = shape axis=1 x.3\n  return m\n}"
     )
     assert print_function(simplified(function)).endswith("return n\n")
+
+
+def test_a_number_put_together_of_its_own_parts() -> None:
+    function = parse_ir(
+        "f(z: c128) {\n  a = real z\n  b = imag z\n  w = complex a b\n  v = complex b a\n  return w v\n}"
+    )
+    body = simplified(function).body
+    assert body.results[0] is body.parameters[0]
+    assert [op.primitive for op in body.ops] == ["real", "imag", "complex"]

@@ -305,17 +305,17 @@ APART = [
 
 
 def joins(function: Any, args: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> bool:
-    from srcdiff import pipeline
+    from srcdiff import stages
 
     found: list[bool] = []
-    join = pipeline.join_loops
+    join = stages.join_loops
 
     def watched(before: Any) -> Any:
         after = join(before)
         found.append(after is not before)
         return after
 
-    monkeypatch.setattr(pipeline, "join_loops", watched)
+    monkeypatch.setattr(stages, "join_loops", watched)
     differentiate(function, cache=False).gradient_source(*args)
     return any(found)
 

@@ -21,9 +21,10 @@ from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
 from ..ir import types as ty
 from ..ir.builder import Builder
-from ..ir.core import Block, Function, Op, Value, is_number, leaves_early, loop_body, loop_slots
+from ..ir.core import Block, Function, Op, Value, is_number, loop_body, loop_slots
 from ..ir.walk import ops_within
 from .jam import same_elements
+from .jammable import is_plain_loop
 
 
 def load_early(function: Function) -> Function:
@@ -34,7 +35,7 @@ def load_early(function: Function) -> Function:
 def visited(block: Block, affine: Affine, paired: bool) -> Block:
     with Builder() as builder:
         for op in block.ops:
-            if op.primitive == "for" and paired and (loads := same_elements(op)) and stores(op):
+            if paired and is_plain_loop(op) and (loads := same_elements(op)) and stores(op):
                 with_loads_first(builder, op, loads, affine)
             elif op.regions:
                 inside = paired or makes_two_trips(op)
@@ -52,11 +53,7 @@ def makes_two_trips(op: Op) -> bool:
 def stores(loop: Op) -> bool:
     """Whether a loop that has no loop in it, and no check of an index perhaps, stores."""
     kinds = {op.primitive for op in ops_within(loop_body(loop))}
-    return (
-        not leaves_early(loop)
-        and not kinds & {"for", "while", "require"}
-        and bool(kinds & {"store", "accum"})
-    )
+    return not kinds & {"for", "while", "require"} and bool(kinds & {"store", "accum"})
 
 
 def with_loads_first(builder: Builder, loop: Op, loads: list[Op], affine: Affine) -> None:

@@ -158,6 +158,25 @@ def test_two_trips_at_once(f: Any) -> None:
     assert (show(seen["jam nests"]) != show(seen["delay"])) is (f in JAMMED)
 
 
+def steps_downwards(a, b):
+    """Loops of the user's own that take two steps at once."""
+    s = 0.0
+    for i in range(a.shape[0] - 1, 0, -2):
+        for j in range(i - 2, -1, -2):
+            s += a[i, 0] * a[j, 1] * (i - j)
+            b[j, 0] += a[i, 1] * a[j, 0]
+        for j in range(0, i, 2):
+            b[j, 1] += a[i, 0] * s
+        for j in range(i, 0, -1):
+            b[j, 0] += a[i, 0] * a[j, 0]
+    return s + np.sum(b * b)
+
+
+def test_steps_of_two_that_are_not_two_trips() -> None:
+    for n in (2, 3, 4, 5):
+        assert_gradient(steps_downwards, (A[:n].copy(), B[:n].copy()), (0, 1), value_and_grad=as_printed)
+
+
 @pytest.mark.parametrize("chunk", sampled(range(6), 6))
 def test_random_trees(chunk: int, tmp_path: Path) -> None:
     jammed = 0

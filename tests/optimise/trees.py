@@ -75,7 +75,8 @@ def random_tree(seed: int) -> str:
     if draw.random() < 0.3:
         body += ["for r in range(m):", f"    z[0, r] += w[{row()}, r] * y[j, r]"]
     lines = ["s = 0.1", "w = x.copy()", "y = np.sin(x)", "z = np.zeros((n + 1, m))", "v = 0.5 * c"]
-    lines += ["for j in range(n):", *indented(body)]
+    outer = draw.choice(("n", "n", "n", "1, n", "2, n", "n - 1, -1, -1", "n - 1, 0, -1"))
+    lines += [f"for j in range({outer}):", *indented(body)]
     lines += ["for j in range(n):", "    for r in range(m):"]
     lines += ["        s += w[j, r] * (0.3 + 0.1 * r - 0.2 * j) + z[j, r] * (0.2 - 0.1 * r)"]
     lines += ["for r in range(m):", "    s += v[r] * (0.1 + r)", "return s"]

@@ -67,7 +67,8 @@ def random_nest(seed: int) -> str:
             draw.choice(("v[j] = t", "v[j] += t * t", "if t > best:\n    best = t", "s += t", "z[j] = t"))
         )
     lines = ["s = 0.1", "best = -1.0", "w = x.copy()", "z = c.copy()", "v = 0.5 * c"]
-    lines += ["for _ in range(2):", "    for j in range(n):"]
+    outer = draw.choice(("n", "n", "n", "1, n", "2, n", "n - 1, 0, -1"))
+    lines += ["for _ in range(2):", f"    for j in range({outer}):"]
     lines += [f"        {line}" for text in body for line in text.split("\n")]
     lines += [
         "for j in range(n):",

@@ -94,6 +94,15 @@ class Builder:
         self.append(op)
         return op
 
+    def where_it_runs(
+        self, loop: Op, made: Block, otherwise: Iterable[Value], results: Iterable[Value]
+    ) -> None:
+        """Append what is made where a loop that counts up by one makes a trip; the results are else `otherwise`."""
+        low, high = loop.operands[:2]
+        makes_trips = self.compare("gt", high, low)
+        regions = made, Block((), (), tuple(otherwise))
+        self.region("if", (makes_trips,), regions, results, location=loop.location)
+
     def block(self, parameters: Iterable[Value] = (), results: Iterable[Value] = ()) -> Block:
         return Block(tuple(parameters), tuple(self.ops), tuple(results))
 

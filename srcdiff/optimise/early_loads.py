@@ -19,11 +19,10 @@ from dataclasses import replace
 
 from ..analysis.affine import Affine
 from ..analysis.structure import find_structure
-from ..ir import types as ty
 from ..ir.builder import Builder
 from ..ir.core import Block, Function, Op, Value, is_number, loop_body, loop_slots
 from ..ir.walk import ops_within
-from .jam import same_elements
+from .jam import same_elements, without_same_elements
 from .jammable import is_plain_loop
 
 
@@ -35,8 +34,8 @@ def load_early(function: Function) -> Function:
 def visited(block: Block, affine: Affine, paired: bool) -> Block:
     with Builder() as builder:
         for op in block.ops:
-            if paired and is_plain_loop(op) and (loads := same_elements(op)) and stores(op):
-                with_loads_first(builder, op, loads, affine)
+            if paired and is_plain_loop(op) and stores(op) and same_elements(op):
+                append_loads_first(builder, op, affine)
             elif op.regions:
                 inside = paired or makes_two_trips(op)
                 regions = tuple(visited(region, affine, inside) for region in op.regions)
@@ -56,19 +55,14 @@ def stores(loop: Op) -> bool:
     return not kinds & {"for", "while", "require"} and bool(kinds & {"store", "accum"})
 
 
-def with_loads_first(builder: Builder, loop: Op, loads: list[Op], affine: Affine) -> None:
-    body = loop_body(loop)
-    rest = replace(body, ops=tuple(op for op in body.ops if op not in loads))
+def append_loads_first(builder: Builder, loop: Op, affine: Affine) -> None:
     low, high = loop.operands[:2]
     if affine.is_positive(affine.form(high) - affine.form(low)):
-        builder.ops += [*loads, replace(loop, regions=(rest,))]
+        builder.ops += without_same_elements(loop)
         return
     results = tuple(Value(r.name, r.type) for r in loop.results)
-    run = Block((), (*loads, replace(loop, regions=(rest,), results=results)), results)
-    skip = Block((), (), tuple(initial for initial, *_ in loop_slots(loop)))
-    builder.location = loop.location
-    makes_trips = builder.emit("gt", (high, low), ty.boolean)
-    builder.region("if", (makes_trips,), (run, skip), loop.results, location=loop.location)
+    made = Block((), tuple(without_same_elements(replace(loop, results=results))), results)
+    builder.where_it_runs(loop, made, (initial for initial, *_ in loop_slots(loop)), loop.results)
 
 
 __all__ = ["load_early"]

@@ -110,12 +110,10 @@ class Record:
             if overwrites.affine.is_positive(overwrites.affine.form(high) - overwrites.affine.form(low)):
                 stored = self.append(builder, ops, names, array)
             else:
-                makes_trips = builder.emit("gt", (high, low), ty.boolean)
                 with Builder(loop.location) as run:
                     done = self.append(run, ops, names, array)
                 stored = Value(array.name, array.type)
-                regions = run.block((), (done,)), Block((), (), (array,))
-                builder.region("if", (makes_trips,), regions, (stored,))
+                builder.where_it_runs(loop, run.block((), (done,)), (array,), (stored,))
         rest = exchanged(loop_body(loop), {self.store: ()})
         rest = substitute(rest, {self.store.result: self.store.operands[0]})
         operands = tuple(stored if v is array else v for v in loop.operands)

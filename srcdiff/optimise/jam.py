@@ -100,13 +100,9 @@ def jam(builder: Builder, nest: Nest, affine: Affine) -> None:
     )
     with Builder(nest.loop.location) as arm:
         append_loops(arm, kept, affine)
-    with Builder(nest.loop.location) as other:
-        pass
-    loops = [replace(op, regions=tuple(map(loads_first, op.regions))) for op in arm.ops]
-    initials = tuple(slot[0] for slot in loop_slots(nest.loop))
-    makes_trips = builder.emit("gt", (high, low), ty.boolean)
-    regions = Block((), tuple(loops), kept.loop.results), other.block((), initials)
-    builder.region("if", (makes_trips,), regions, nest.loop.results, location=nest.loop.location)
+    loops = tuple(replace(op, regions=tuple(map(loads_first, op.regions))) for op in arm.ops)
+    initials = (initial for initial, *_ in loop_slots(nest.loop))
+    builder.where_it_runs(nest.inner, Block((), loops, kept.loop.results), initials, nest.loop.results)
 
 
 def only_inner_loop(nest: Nest) -> bool:
@@ -125,16 +121,16 @@ def same_elements(inner: Op) -> list[Op]:
     return [op for op in loop_body(inner).ops if op.primitive == "load" and not inside & {*op.operands}]
 
 
+def without_same_elements(inner: Op) -> list[Op]:
+    """These loads, and the loop without them."""
+    body, loads = loop_body(inner), same_elements(inner)
+    rest = replace(body, ops=tuple(op for op in body.ops if op not in loads))
+    return [*loads, replace(inner, regions=(rest,))]
+
+
 def loads_first(block: Block) -> Block:
     """The block with these loads before its inner loops."""
-    ops: list[Op] = []
-    for op in block.ops:
-        if op.primitive == "for":
-            moved = same_elements(op)
-            body = loop_body(op)
-            ops += moved
-            op = replace(op, regions=(replace(body, ops=tuple(o for o in body.ops if o not in moved)),))
-        ops.append(op)
+    ops = (o for op in block.ops for o in (without_same_elements(op) if op.primitive == "for" else [op]))
     return replace(block, ops=tuple(ops))
 
 
@@ -385,4 +381,4 @@ def without_stores(ops: Sequence[Op], made_late: Iterable[Value] = ()) -> tuple[
     return early, late
 
 
-__all__ = ["jam_loops", "ranges_of_pairs", "same_elements", "stored_last"]
+__all__ = ["jam_loops", "ranges_of_pairs", "same_elements", "stored_last", "without_same_elements"]

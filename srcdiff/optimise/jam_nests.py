@@ -130,8 +130,7 @@ def find_nest(op: Op, affine: Affine) -> Nest | None:
 
 
 def is_tree(loop: Op) -> bool:
-    """Whether a loop is over several loops, one in the other or not, all of them plain, and not too large: `jam.py` is
-    for those over one."""
+    """Whether a loop is over several loops, all of them plain, and not too large: `jam.py` is for those over one."""
     ops = list(ops_within(loop_body(loop)))
     if sum(op.primitive in ("for", "while") for op in ops) < 2 or len(ops) > LARGEST:
         return False
@@ -232,20 +231,17 @@ def is_made(value: Value, nest: Nest) -> bool:
 
 
 def shares_rows(nest: Nest) -> bool:
-    """Whether innermost loops of both trips go along one row: of those that a loop around them goes from one to the
-    other of, or of one that they add to or sum up."""
+    """Whether innermost loops of both trips go along one row, of those that a loop around them goes through."""
     for loop in filter(is_inner, trips_of(nest)):
         around = [loop_body(o).parameters[0] for o in nest.loops_around(loop)]
         index = loop_body(loop).parameters[0]
-        sums_up = not all(ty.is_array(p.type) for _, p, _, _ in loop_slots(loop))
         for op in loop_body(loop).ops:
             forms = [nest.affine.form(i) for i in indices_of(op)] if op.primitive in ACCESSES else []
             if not forms or forms[-1].coefficient(index) not in (1, -1):
                 continue
             if any(v not in (index, *around) and is_made(v, nest) for f in forms for v, _ in f.terms):
                 continue
-            changes = any(f.coefficient(v) for f in forms[:-1] for v in around)
-            if changes or (not around and (sums_up or op.primitive != "load")):
+            if any(f.coefficient(v) for f in forms[:-1] for v in around):
                 return True
     return False
 

@@ -205,9 +205,8 @@ class Summation(Factors):
     def where_it_runs(self, made: Block, starts: tuple[Value, ...]) -> Block:
         """What is made, where the loop makes a trip; else what it starts from."""
         with Builder(self.loop.location) as builder:
-            makes_trips = builder.compare("lt", *self.loop.operands[:2])
             results = tuple(Value(v.name, v.type) for v in starts)
-            builder.region("if", (makes_trips,), (made, Block((), (), starts)), results)
+            builder.where_it_runs(self.loop, made, starts, results)
         return builder.block((), results)
 
     def find_varying(self, block: Block) -> None:

@@ -10,11 +10,12 @@ cache, behind the interface that Numba has for it, because Numba's own
 - can confuse two signatures if two processes save at the same time (each picks the next free number);
 - goes to another folder when `__pycache__` cannot be written.
 
-Reads: `cache`, for folders and files, `memory`, `provenance`, and `vectorised`. Nothing of the rest of the package.
+Reads: `cache`, for folders and files, `memory`, `provenance`, `storage` and `vectorised`.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import hashlib
@@ -23,7 +24,7 @@ import pickle
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import llvmlite  # type: ignore[import-untyped]
@@ -36,6 +37,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from ..runtime import vector_calls, vector_math
+from . import storage
 from .cache import StaleCode, cache_folder, load_module, read_whole, write_whole
 from .memory import keep_freed_blocks
 from .provenance import Provenance
@@ -115,8 +117,7 @@ def dispatcher(
     """Do what `load_function` says, once for each request."""
     keep_freed_blocks()
     module = load_module(text, stem)
-    if use_vector_math(module, text):
-        depends += inspect.getsource(vector_math) + inspect.getsource(vector_calls)
+    depends += "".join(inspect.getsource(used) for used in prepare(module, text))
     # By value: a process on another machine has no such module to import it from.
     cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     compiled: Any = numba.njit(
@@ -131,6 +132,18 @@ def dispatcher(
         request = repr((text, name, flags, parallel, boundscheck, depends))
         compiled._cache = CompiledCode(folder / "compiled", module.__name__.rpartition(".")[2], request)
     return compiled
+
+
+def prepare(module: ModuleType, text: str) -> list[ModuleType]:
+    """Define the functions of a module anew with what helps LLVM and no reader; the modules that that comes from."""
+    if getattr(config, "DISABLE_JIT", False):
+        return []
+    tree = ast.parse(text)
+    used = [storage] if storage.tell_apart(module, tree, text) else []
+    used += [vector_math, vector_calls] if use_vector_math(module, tree, text) else []
+    if used:
+        exec(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec"), module.__dict__)
+    return used
 
 
 def load_adapter(text: str, called: str, function: Any, frozen: dict[str, Any]) -> Any:

@@ -15,8 +15,6 @@ from __future__ import annotations
 import ast
 from types import ModuleType
 
-from numba.core import config
-
 from ..runtime import vector_math
 
 EXTREMES = ("np.maximum", "np.minimum")
@@ -28,21 +26,19 @@ BUILTINS = {"abs", "max", "min", "int", "float", "bool"}
 LOOPS = (ast.For, ast.While)
 
 
-def use_vector_math(module: ModuleType, text: str) -> bool:
-    """Define the functions of a module anew where loops in it call for it; tell whether that was so."""
-    if getattr(config, "DISABLE_JIT", False) or not any(word in text for word in WORDS):
+def use_vector_math(module: ModuleType, tree: ast.Module, text: str) -> bool:
+    """Put the functions into loops of a module that call for them; tell whether there are any."""
+    if not any(word in text for word in WORDS):
         return False
     name = "vector_math"
     while name in text:  # a variable of the user
         name += "_"
-    tree = ast.parse(text)
     substitution = Substitution(name)
     for loop in ast.walk(tree):
         if isinstance(loop, ast.For) and vectorises(loop):
             loop.body = [substitution.visit(statement) for statement in loop.body]
     if substitution.made:
         module.__dict__[name] = vector_math
-        exec(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec"), module.__dict__)
     return substitution.made
 
 

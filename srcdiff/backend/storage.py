@@ -1,0 +1,192 @@
+"""What LLVM is told of memory: an array that a program has made shares none with the others that it can reach.
+
+    x_bar = np.zeros_like(x)            x_bar = np.zeros_like(x)
+    tape = np.empty(n)                  tape = np.empty(n)
+    for i in range(n):           ->     apart(x_bar, tape, None, x, y)
+                                        for i in range(n):
+
+LLVM cannot know it, since Numba's arrays keep their addresses in memory: each loop compared the addresses of all that
+it reads and writes before it took several trips at once, or took one after the other where these were many. Short inner
+loops spent more time on that than on their trips. The text that is shown and kept has no such statement.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite.binding import llvm_version_info  # type: ignore[import-untyped]
+from numba.extending import intrinsic
+
+from ..ir.types import nb as types
+
+__all__ = ["tell_apart"]
+
+OLDEST_THAT_LISTENS = 20  # LLVM; those before 19 do not by default
+MAKERS = {f"np.{name}{like}" for name in ("empty", "zeros", "ones", "full") for like in ("", "_like")}
+LOOPS = (ast.For, ast.While)
+
+
+def tell_apart(module: ModuleType, tree: ast.Module, text: str) -> bool:
+    """Put a call of `apart` before each loop that follows a new array; tell whether there is one."""
+    if llvm_version_info[0] < OLDEST_THAT_LISTENS:
+        return False
+    name = "apart"
+    while name in text:  # a variable of the user
+        name += "_"
+    told = [Telling(function, name).told for function in tree.body if isinstance(function, ast.FunctionDef)]
+    if any(told):
+        module.__dict__[name] = apart
+    return any(told)
+
+
+class Telling:
+    """Puts the calls into one function.
+
+    Parameters
+    ----------
+    function : ast.FunctionDef
+        Changed in place.
+    name : str
+        What the module calls `apart`.
+
+    Attributes
+    ----------
+    told : bool
+        Whether there is a call now.
+    """
+
+    def __init__(self, function: ast.FunctionDef, name: str) -> None:
+        self.name, self.told = name, False
+        self.reads: dict[str, list[int]] = {}
+        self.stores: dict[str, int] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                self.reads.setdefault(node.id, []).append(node.lineno)
+            elif isinstance(node, ast.Name):
+                self.stores[node.id] = self.stores.get(node.id, 0) + 1
+        arguments = {
+            argument.arg: function.lineno
+            for argument in function.args.args
+            if argument.arg not in self.stores
+        }
+        self.visit(function.body, arguments, [])
+
+    def visit(self, statements: list[ast.stmt], known: dict[str, int], loops: list[ast.stmt]) -> None:
+        """Change a list of statements.
+
+        Parameters
+        ----------
+        statements : list of ast.stmt
+            Changed in place.
+        known : dict
+            The arguments and the arrays made before that can be reached here, with the line of each.
+        loops : list of ast.stmt
+            Those around, the outermost first.
+        """
+        known = dict(known)
+        fresh: dict[str, int] = {}
+        changed: list[ast.stmt] = []
+        for statement in statements:
+            if fresh and any(isinstance(node, LOOPS) for node in ast.walk(statement)):
+                changed += self.telling(statement, fresh, known, loops)
+                known, fresh = known | fresh, {}
+            for inside in lists_of(statement):
+                self.visit(inside, known, [*loops, statement] if isinstance(statement, LOOPS) else loops)
+            made = array_made_by(statement)
+            if made is not None and self.stores[made] == 1:
+                fresh[made] = statement.lineno
+            changed.append(statement)
+        statements[:] = changed
+
+    def telling(
+        self, statement: ast.stmt, fresh: dict[str, int], known: dict[str, int], loops: list[ast.stmt]
+    ) -> Iterator[ast.stmt]:
+        """Yield the call that tells `fresh` arrays apart from each other and from those `known`, if it says anything.
+
+        An array that nothing reads from here on is not in it: its memory is free by now.
+        """
+        at = statement.lineno
+        new, old = (
+            [name for name, line in names.items() if self.is_read_from(at, name, line, loops)]
+            for names in (fresh, known)
+        )
+        if len(new) + len(old) > 1 and new:
+            arguments: list[ast.expr] = [ast.Name(name, ast.Load()) for name in new]
+            arguments.append(ast.Constant(None))
+            arguments += [ast.Name(name, ast.Load()) for name in old]
+            call = ast.Expr(ast.Call(ast.Name(self.name, ast.Load()), arguments, []))
+            self.told = True
+            yield ast.fix_missing_locations(ast.copy_location(call, statement))
+
+    def is_read_from(self, at: int, name: str, made: int, loops: list[ast.stmt]) -> bool:
+        """Whether an array made on line `made` is read on line `at` or afterwards, or in the next trip of a loop."""
+        around = [loop for loop in loops if loop.lineno > made]
+        first = min([at, *(loop.lineno for loop in around)])
+        last = max((loop.end_lineno or 0 for loop in around), default=0)
+        return any(line >= at or first <= line <= last for line in self.reads.get(name, ()))
+
+
+def lists_of(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the lists of statements in a statement."""
+    for field in ("body", "orelse", "handlers", "finalbody"):
+        inside = getattr(statement, field, None)
+        if inside:
+            yield inside
+
+
+def array_made_by(statement: ast.stmt) -> str | None:
+    """Return the name of the new array that a statement makes, if it makes one.
+
+    >>> array_made_by(ast.parse("a = np.zeros(3)").body[0])
+    'a'
+    """
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=function, args=arguments)):
+            copied = isinstance(function, ast.Attribute) and function.attr == "copy" and not arguments
+            return name if copied or ast.unparse(function) in MAKERS else None
+    return None
+
+
+@intrinsic
+def apart(typing: Any, *arguments: Any) -> Any:
+    """Tell LLVM that no array before `None` shares memory with another one; what is not an array is passed over."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        addresses: dict[bool, list[Any]] = {True: [], False: []}
+        is_new = True
+        given = [builder.extract_value(values[0], at) for at in range(len(arguments))]
+        for kind, value in zip(arguments, given, strict=True):
+            if isinstance(kind, types.NoneType):
+                is_new = False
+            elif isinstance(kind, types.Array):
+                addresses[is_new].append(context.make_array(kind)(context, builder, value).data)
+        pairs = [*itertools.combinations(addresses[True], 2), *itertools.product(*addresses.values())]
+        if pairs:
+            assume = builder.module.declare_intrinsic("llvm.assume")
+            builder._insert(Hint(builder.block, assume, pairs))
+        return context.get_dummy_value()
+
+    return types.void(types.StarArgTuple(arguments)), lower  # type: ignore[no-untyped-call]
+
+
+class Hint(ir.CallInstr):  # type: ignore[misc]
+    """`llvm.assume` with pairs of addresses whose memory is apart."""
+
+    def __init__(self, block: Any, assume: Any, pairs: list[tuple[Any, Any]]) -> None:
+        super().__init__(block, assume, [ir.Constant(ir.IntType(1), 1)])
+        self.pairs = pairs
+
+    def descr(self, parts: list[str]) -> None:
+        """Append the instruction as text, with what llvmlite cannot write: the operand bundles."""
+        super().descr(parts)
+        call, *metadata = parts.pop().rstrip().partition(", !")
+        bundles = ", ".join(
+            f'"separate_storage"(ptr {one.get_reference()}, ptr {other.get_reference()})'
+            for one, other in self.pairs
+        )
+        parts.append(f"{call} [ {bundles} ]{''.join(metadata)}\n")

@@ -7,7 +7,8 @@
 
 LLVM cannot know it, since Numba's arrays keep their addresses in memory: each loop compared the addresses of all that
 it reads and writes before it took several trips at once, or took one after the other where these were many. Short inner
-loops spent more time on that than on their trips. The text that is shown and kept has no such statement.
+loops spent more time on that than on their trips. Not told apart is an array from one that a loop copies into it beside
+other work: LLVM would copy by `memcpy`, and so read it twice. The text that is shown and kept has no such statement.
 """
 
 from __future__ import annotations
@@ -69,12 +70,10 @@ class Telling:
                 self.reads.setdefault(node.id, []).append(node.lineno)
             elif isinstance(node, ast.Name):
                 self.stores[node.id] = self.stores.get(node.id, 0) + 1
-        arguments = {
-            argument.arg: function.lineno
-            for argument in function.args.args
-            if argument.arg not in self.stores
-        }
-        self.visit(function.body, arguments, [])
+        nodes = ast.walk(function)
+        self.copies = [pair for node in nodes if isinstance(node, ast.For) for pair in copies_beside(node)]
+        names = {argument.arg for argument in function.args.args} - self.stores.keys()
+        self.visit(function.body, dict.fromkeys(sorted(names), function.lineno), [])
 
     def visit(self, statements: list[ast.stmt], known: dict[str, int], loops: list[ast.stmt]) -> None:
         """Change a list of statements.
@@ -106,22 +105,32 @@ class Telling:
     def telling(
         self, statement: ast.stmt, fresh: dict[str, int], known: dict[str, int], loops: list[ast.stmt]
     ) -> Iterator[ast.stmt]:
-        """Yield the call that tells `fresh` arrays apart from each other and from those `known`, if it says anything.
+        """Yield the calls that tell `fresh` arrays apart from each other and from those `known`.
 
-        An array that nothing reads from here on is not in it: its memory is free by now.
+        An array that nothing reads from here on is in none: its memory is free by now.
         """
         at = statement.lineno
         new, old = (
             [name for name, line in names.items() if self.is_read_from(at, name, line, loops)]
             for names in (fresh, known)
         )
-        if len(new) + len(old) > 1 and new:
-            arguments: list[ast.expr] = [ast.Name(name, ast.Load()) for name in new]
-            arguments.append(ast.Constant(None))
-            arguments += [ast.Name(name, ast.Load()) for name in old]
-            call = ast.Expr(ast.Call(ast.Name(self.name, ast.Load()), arguments, []))
+        plain = [name for name in new if not any({name, other} in self.copies for other in (*new, *old))]
+        copied = [name for name in new if name not in plain]
+        yield from self.call(statement, plain, [*copied, *old])
+        for place, name in enumerate(copied):
+            others = (*copied[place + 1 :], *old)
+            yield from self.call(
+                statement, [name], [other for other in others if {name, other} not in self.copies]
+            )
+
+    def call(self, statement: ast.stmt, new: list[str], old: list[str]) -> Iterator[ast.stmt]:
+        """Yield the call that tells new arrays apart from each other and from old ones, if it says anything."""
+        if new and len(new) + len(old) > 1:
+            names: list[ast.expr] = [ast.Name(name, ast.Load()) for name in (*new, *old)]
+            names.insert(len(new), ast.Constant(None))
+            call = ast.Call(ast.Name(self.name, ast.Load()), names, [])
             self.told = True
-            yield ast.fix_missing_locations(ast.copy_location(call, statement))
+            yield ast.fix_missing_locations(ast.copy_location(ast.Expr(call), statement))
 
     def is_read_from(self, at: int, name: str, made: int, loops: list[ast.stmt]) -> bool:
         """Whether an array made on line `made` is read on line `at` or afterwards, or in the next trip of a loop."""
@@ -137,6 +146,36 @@ def lists_of(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
         inside = getattr(statement, field, None)
         if inside:
             yield inside
+
+
+def copies_beside(loop: ast.For) -> Iterator[set[str]]:
+    """Yield the names of both arrays where an innermost loop copies elements and does more than that.
+
+    >>> text = "for i in range(n):\\n    t = x[i]\\n    y[i] = t\\n    total += t"
+    >>> [sorted(pair) for pair in copies_beside(ast.parse(text).body[0])]
+    [['x', 'y']]
+    """
+    read: dict[str, str] = {}  # which array the number with a name is an element of
+    pairs = []
+    others = 0
+    for statement in loop.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id=array))):
+                read[name] = array
+            case ast.Assign(
+                targets=[ast.Subscript(value=ast.Name(id=array))],
+                value=ast.Subscript(value=ast.Name(id=copied)),
+            ):
+                pairs.append({array, copied})
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=array))], value=ast.Name(id=name)) if (
+                name in read
+            ):
+                pairs.append({array, read[name]})
+            case _:
+                others += 1
+    inner = any(isinstance(node, LOOPS) for statement in loop.body for node in ast.walk(statement))
+    if others and not inner:
+        yield from pairs
 
 
 def array_made_by(statement: ast.stmt) -> str | None:

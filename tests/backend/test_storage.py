@@ -147,6 +147,26 @@ def test_a_name_that_the_user_has():
     assert calls_in(text) == ["apart_(a, None, apart)"]
 
 
+COPYING = """
+    def f(x, y):
+        a = np.zeros(3)
+        b = np.zeros(3)
+        total = 0.0
+        for i in range(3):
+            t = x[i]
+            a[i] = t
+            b[i] = a[i]{more}
+        return a, b, y
+"""
+
+
+@listens
+def test_what_a_loop_copies_beside_other_work():
+    assert calls_in(COPYING.format(more="")) == ["apart(a, b, None, x, y)"]
+    more = "\n            total += t"
+    assert calls_in(COPYING.format(more=more)) == ["apart(a, None, y)", "apart(b, None, x, y)"]
+
+
 def test_older_llvm_is_told_nothing(monkeypatch):
     monkeypatch.setattr(storage, "llvm_version_info", (18, 0, 0))
     assert (

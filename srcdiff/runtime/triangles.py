@@ -18,14 +18,18 @@ def lower_product(a: Matrix, b: Matrix, k: int) -> Matrix:
     """np.tril(a, k) @ b, which reads nothing else of `a`."""
     b = np.ascontiguousarray(b)
     product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
-    for top in range(0, a.shape[0], 32):
-        below = min(top + 32, a.shape[0])
+    for top in range(0, a.shape[0], 48):
+        below = min(top + 48, a.shape[0])
         left = max(min(top + k + 1, a.shape[1]), 0)
         if left > 0 and b.shape[1] > 0:
             np.dot(np.ascontiguousarray(a[top:below, :left]), b[:left], product[top:below])
-        for i in range(top, below):
-            right = max(min(i + k + 1, a.shape[1]), left)
-            add_rows(product[i], a[i, left:right], b[left:right])
+        for start in range(top, below, 4):
+            stop = min(start + 4, below)
+            right = max(min(start + k + 1, a.shape[1]), left)
+            add_rows(product[start:stop], a[start:stop, left:right], b[left:right])
+            for i in range(start + 1, stop):
+                end = max(min(i + k + 1, a.shape[1]), right)
+                add_rows(product[i : i + 1], a[i : i + 1, right:end], b[right:end])
     return product
 
 
@@ -33,57 +37,73 @@ def upper_product(a: Matrix, b: Matrix, k: int) -> Matrix:
     """np.triu(a, k) @ b, which reads nothing else of `a`."""
     b = np.ascontiguousarray(b)
     product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
-    for top in range(0, a.shape[0], 32):
-        below = min(top + 32, a.shape[0])
+    for top in range(0, a.shape[0], 48):
+        below = min(top + 48, a.shape[0])
         right = min(max(below - 1 + k, 0), a.shape[1])
         if right < a.shape[1] and b.shape[1] > 0:
             np.dot(np.ascontiguousarray(a[top:below, right:]), b[right:], product[top:below])
-        for i in range(top, below):
-            left = min(max(i + k, 0), right)
-            add_rows(product[i], a[i, left:right], b[left:right])
+        for start in range(top, below, 4):
+            stop = min(start + 4, below)
+            left = min(max(stop - 1 + k, 0), right)
+            add_rows(product[start:stop], a[start:stop, left:right], b[left:right])
+            for i in range(start, stop - 1):
+                begin = min(max(i + k, 0), left)
+                add_rows(product[i : i + 1], a[i : i + 1, begin:left], b[begin:left])
     return product
 
 
 def add_rows(total: Matrix, factors: Matrix, rows: Matrix) -> None:
-    """total += factors @ rows, for few rows, of which four are added at once."""
-    whole = len(factors) - len(factors) % 4
-    for q in range(0, whole, 4):
-        first, second, third, fourth = factors[q], factors[q + 1], factors[q + 2], factors[q + 3]
-        for j in range(len(total)):
-            half = first * rows[q, j] + second * rows[q + 1, j]
-            total[j] += half + (third * rows[q + 2, j] + fourth * rows[q + 3, j])
-    for q in range(whole, len(factors)):
-        for j in range(len(total)):
-            total[j] += factors[q] * rows[q, j]
+    """total += factors @ rows, for few rows: to two of them, four are added at once."""
+    even = total.shape[0] - total.shape[0] % 2
+    whole = rows.shape[0] - rows.shape[0] % 4
+    for i in range(0, even, 2):
+        for q in range(0, whole, 4):
+            f1, f2, f3, f4 = factors[i, q], factors[i, q + 1], factors[i, q + 2], factors[i, q + 3]
+            g1, g2, g3, g4 = (
+                factors[i + 1, q],
+                factors[i + 1, q + 1],
+                factors[i + 1, q + 2],
+                factors[i + 1, q + 3],
+            )
+            for j in range(rows.shape[1]):
+                r1, r2, r3, r4 = rows[q, j], rows[q + 1, j], rows[q + 2, j], rows[q + 3, j]
+                total[i, j] += (f1 * r1 + f2 * r2) + (f3 * r3 + f4 * r4)
+                total[i + 1, j] += (g1 * r1 + g2 * r2) + (g3 * r3 + g4 * r4)
+    for i in range(total.shape[0]):
+        for q in range(whole if i < even else 0, rows.shape[0]):
+            for j in range(rows.shape[1]):
+                total[i, j] += factors[i, q] * rows[q, j]
 
 
 def lower_of_product(a: Matrix, b: Matrix, k: int) -> Matrix:
     """np.tril(a @ b, k), of which little else is computed."""
     a = np.ascontiguousarray(a)
+    columns = np.ascontiguousarray(b.T)
     product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
-    for left in range(0, b.shape[1] if a.shape[1] > 0 else 0, 48):
-        right = min(left + 48, b.shape[1])
-        top = max(left - k, 0)
-        if top < a.shape[0]:
-            block = np.dot(a[top:], np.ascontiguousarray(b[:, left:right]))
-            for i in range(top, a.shape[0]):
-                for j in range(left, min(i + k + 1, right)):
-                    product[i, j] = block[i - top, j - left]
+    for top in range(0, a.shape[0] if a.shape[1] > 0 else 0, 48):
+        below = min(top + 48, a.shape[0])
+        right = min(below + k, b.shape[1])
+        if right > 0:
+            block = np.dot(a[top:below], columns[:right].T)
+            for i in range(top, below):
+                for j in range(min(i + k + 1, right)):
+                    product[i, j] = block[i - top, j]
     return product
 
 
 def upper_of_product(a: Matrix, b: Matrix, k: int) -> Matrix:
     """np.triu(a @ b, k), of which little else is computed."""
     a = np.ascontiguousarray(a)
+    columns = np.ascontiguousarray(b.T)
     product = np.zeros((a.shape[0], b.shape[1]), a.dtype)
-    for left in range(0, b.shape[1] if a.shape[1] > 0 else 0, 48):
-        right = min(left + 48, b.shape[1])
-        below = min(max(right - k, 0), a.shape[0])
-        if below > 0:
-            block = np.dot(a[:below], np.ascontiguousarray(b[:, left:right]))
-            for i in range(below):
-                for j in range(max(i + k, left), right):
-                    product[i, j] = block[i, j - left]
+    for top in range(0, a.shape[0] if a.shape[1] > 0 else 0, 48):
+        below = min(top + 48, a.shape[0])
+        left = max(top + k, 0)
+        if left < b.shape[1]:
+            block = np.dot(a[top:below], columns[left:].T)
+            for i in range(top, below):
+                for j in range(max(i + k, left), b.shape[1]):
+                    product[i, j] = block[i - top, j - left]
     return product
 
 

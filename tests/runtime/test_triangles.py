@@ -10,7 +10,7 @@ import pytest
 
 from srcdiff.runtime import triangles
 
-LENGTHS = [(0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (15, 18, 2), (16, 16, 2), (33, 17, 2), (18, 50, 1)]
+LENGTHS = [(0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1), (18, 15, 2), (48, 48, 2), (97, 50, 2), (50, 99, 1)]
 KEPT: dict[str, Any] = {"lower": np.tril, "upper": np.triu}
 
 

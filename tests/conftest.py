@@ -34,7 +34,7 @@ FOLDER = os.environ["SRCDIFF_CACHE_DIR"] if IS_WORKER else tempfile.mkdtemp(pref
 os.environ["SRCDIFF_CACHE_DIR"] = FOLDER
 # LLVM takes a quarter of the time that compiling takes to make code fast that runs once. `optimised_by_llvm` has it
 # done, NUMBA_OPT=3 does so everywhere. Numba must not have been imported yet.
-os.environ.setdefault("NUMBA_OPT", "1")
+os.environ.setdefault("NUMBA_OPT", "0")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

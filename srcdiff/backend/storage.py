@@ -142,7 +142,7 @@ class Telling:
 
 def lists_of(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
     """Yield the lists of statements in a statement."""
-    for field in ("body", "orelse", "handlers", "finalbody"):
+    for field in ("body", "orelse"):
         inside = getattr(statement, field, None)
         if inside:
             yield inside

@@ -206,7 +206,7 @@ def f(x):
 
 
 @listens
-def test_llvm_compares_no_addresses():
+def test_llvm_compares_no_addresses(optimised_by_llvm):
     assert compares_addresses(SHIFTED, told=False)
     assert not compares_addresses(SHIFTED, told=True)
 
@@ -226,6 +226,6 @@ def test_numbers_and_tuples_are_passed_over():
 
 @listens
 @pytest.mark.filterwarnings("ignore:Could not find source:numba.core.errors.NumbaDebugInfoWarning")
-def test_with_debug_information(monkeypatch):
+def test_with_debug_information(optimised_by_llvm, monkeypatch):
     monkeypatch.setattr("numba.core.config.DEBUGINFO_DEFAULT", 1)
     assert not compares_addresses(SHIFTED.replace("k *", "(k + 1) *"), told=True)

@@ -115,7 +115,7 @@ def test_gradient_by_their_names() -> None:
     assert f.value_and_grad(a, b)[0] == value
 
 
-def test_compiled_code_is_kept_on_disk() -> None:
+def test_compiled_code_is_kept_on_disk(optimised_by_llvm: None) -> None:
     def three_of_scipy(x):
         return scipy.special.j0(x) + scipy.special.log_ndtr(x) + scipy.special.betaln(x, 2.0)
 

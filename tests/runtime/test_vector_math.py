@@ -219,7 +219,7 @@ def test_sines_beyond_what_the_formula_covers() -> None:
 @pytest.mark.skipif(
     not vector_math.has_fma_and_forms(), reason="sines are those of the library on this machine"
 )
-def test_sines_are_made_several_at_once() -> None:
+def test_sines_are_made_several_at_once(optimised_by_llvm: None) -> None:
     sines = over_elements(vector_math.sin)
     sines(np.ones(3), np.ones(3))
     (code,) = sines.inspect_llvm().values()

@@ -20,6 +20,9 @@ from numba.core.errors import TypingError
 import srcdiff
 from srcdiff import differentiate, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
+# Without, Numba takes what it has compiled for bound to this process, and keeps nothing of it.
+pytestmark = pytest.mark.usefixtures("optimised_by_llvm")
+
 SCALE = 2.0
 X = np.arange(6.0).reshape(3, 2)
 Y = np.array([1.0, -1.0, 1.0])

@@ -19,6 +19,9 @@ import pytest
 import srcdiff
 from srcdiff.backend import cache, cpu
 
+# Without, Numba takes what it has compiled for bound to this process, and keeps nothing of it.
+pytestmark = pytest.mark.usefixtures("optimised_by_llvm")
+
 TEXT = """\
 import math
 import numpy as np

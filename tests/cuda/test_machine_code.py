@@ -67,7 +67,7 @@ def test_kernels_themselves(name):
     assert "0 bytes spill stores" in compile_kernel(each.kernel, types)[1]
 
 
-def test_launch_bounds():
+def test_launch_bounds(optimised_by_llvm):
     """More blocks of a multiprocessor at once leave fewer registers for a thread."""
     each = next(case for case in KERNELS if case.name == "trajectories")
     codes = [kernel(each.kernel, launch_bounds=b).report(*each.args).code for b in (None, (128, 16))]

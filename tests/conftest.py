@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import math
 import os
@@ -133,11 +134,12 @@ def run_by(monkeypatch: pytest.MonkeyPatch, load: Callable[[str, str], Callable[
 
 
 def plain_function(text: str, name: str) -> Callable[..., Any]:
-    space: dict[str, Any] = {}
-    exec(
-        compile(text.replace("from numba import njit", "njit = lambda f=None, **_: f or njit"), name, "exec"),
-        space,
-    )
+    from srcdiff.backend.storage import tell_apart
+
+    space: dict[str, Any] = {"checked_apart": check_apart}
+    tree = ast.parse(text.replace("from numba import njit", "njit = lambda f=None, **_: f or njit"))
+    tell_apart(tree, "checked_apart")
+    exec(compile(tree, name, "exec"), space)
     if "np" in space:
         space["np"] = Spoiled()
     if "math" in space:
@@ -148,6 +150,15 @@ def plain_function(text: str, name: str) -> Callable[..., Any]:
         return python_numbers(found(*args))
 
     return boxed
+
+
+def check_apart(*values: Any) -> None:
+    """Check what LLVM is told where the program is compiled: no array before `None` shares memory with another."""
+    end = next(place for place, value in enumerate(values) if value is None)
+    for place, new in enumerate(values[:end]):
+        for other in values[place + 1 :]:
+            if isinstance(other, np.ndarray):
+                assert not np.may_share_memory(new, other), "arrays that LLVM is told are apart share memory"
 
 
 def python_numbers(results: Any) -> Any:

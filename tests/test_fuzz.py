@@ -127,12 +127,14 @@ def check_gradients(written: Callable[[], Any], chunk: int, folder: Path) -> Non
 
 
 @pytest.mark.parametrize("chunk", chunks(QUICK, COMPILED))
-def test_gradient_of_random_programs(chunk: int, tmp_path: Path) -> None:
+def test_gradient_of_random_programs(chunk: int, optimised_by_llvm: None, tmp_path: Path) -> None:
     check_gradients(programs, chunk, tmp_path)
 
 
 @pytest.mark.parametrize("chunk", chunks(range(0), COMPILED))
-def test_gradient_of_random_programs_on_parts_of_arrays(chunk: int, tmp_path: Path) -> None:
+def test_gradient_of_random_programs_on_parts_of_arrays(
+    chunk: int, optimised_by_llvm: None, tmp_path: Path
+) -> None:
     check_gradients(array_programs, chunk, tmp_path)
 
 

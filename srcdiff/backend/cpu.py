@@ -139,11 +139,22 @@ def prepare(module: ModuleType, text: str) -> list[ModuleType]:
     if getattr(config, "DISABLE_JIT", False):
         return []
     tree = ast.parse(text)
-    used = [storage] if storage.tell_apart(module, tree, text) else []
-    used += [vector_math, vector_calls] if use_vector_math(module, tree, text) else []
+    used: list[ModuleType] = []
+    if storage.tell_apart(tree, define(module, text, "apart", storage.apart)):
+        used.append(storage)
+    if use_vector_math(tree, text, define(module, text, "vector_math", vector_math)):
+        used += [vector_math, vector_calls]
     if used:
         exec(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec"), module.__dict__)
     return used
+
+
+def define(module: ModuleType, text: str, name: str, value: Any) -> str:
+    """Define a name like this one in a module, other than all that its text has; that name."""
+    while name in text:
+        name += "_"
+    module.__dict__[name] = value
+    return name
 
 
 def load_adapter(text: str, called: str, function: Any, frozen: dict[str, Any]) -> Any:

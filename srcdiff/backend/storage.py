@@ -16,7 +16,6 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -25,24 +24,23 @@ from numba.extending import intrinsic
 
 from ..ir.types import nb as types
 
-__all__ = ["tell_apart"]
+__all__ = ["apart", "tell_apart"]
 
 OLDEST_THAT_LISTENS = 20  # LLVM; those before 19 do not by default
 MAKERS = {f"np.{name}{like}" for name in ("empty", "zeros", "ones", "full") for like in ("", "_like")}
 LOOPS = (ast.For, ast.While)
 
 
-def tell_apart(module: ModuleType, tree: ast.Module, text: str) -> bool:
-    """Put a call of `apart` before each loop that follows a new array; tell whether there is one."""
+def tell_apart(tree: ast.Module, name: str) -> bool:
+    """Put a call of `apart`, by its name there, before each loop of a module that follows a new array; tell whether
+    there is one."""
     if llvm_version_info[0] < OLDEST_THAT_LISTENS:
         return False
-    name = "apart"
-    while name in text:  # a variable of the user
-        name += "_"
-    told = [Telling(function, name).told for function in tree.body if isinstance(function, ast.FunctionDef)]
-    if any(told):
-        module.__dict__[name] = apart
-    return any(told)
+    for function in tree.body:
+        if isinstance(function, ast.FunctionDef):
+            telling = Telling(function, name)
+            telling.visit(function.body, telling.arguments, [])
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
 
 
 class Telling:
@@ -51,29 +49,25 @@ class Telling:
     Parameters
     ----------
     function : ast.FunctionDef
-        Changed in place.
+        As it is before there is any call.
     name : str
         What the module calls `apart`.
-
-    Attributes
-    ----------
-    told : bool
-        Whether there is a call now.
     """
 
     def __init__(self, function: ast.FunctionDef, name: str) -> None:
-        self.name, self.told = name, False
+        self.name = name
         self.reads: dict[str, list[int]] = {}
         self.stores: dict[str, int] = {}
+        self.copies: list[set[str]] = []
         for node in ast.walk(function):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 self.reads.setdefault(node.id, []).append(node.lineno)
             elif isinstance(node, ast.Name):
                 self.stores[node.id] = self.stores.get(node.id, 0) + 1
-        nodes = ast.walk(function)
-        self.copies = [pair for node in nodes if isinstance(node, ast.For) for pair in copies_beside(node)]
-        names = {argument.arg for argument in function.args.args} - self.stores.keys()
-        self.visit(function.body, dict.fromkeys(sorted(names), function.lineno), [])
+            elif isinstance(node, ast.For):
+                self.copies += copies_beside(node)
+        names = [argument.arg for argument in function.args.args if argument.arg not in self.stores]
+        self.arguments = dict.fromkeys(names, function.lineno)
 
     def visit(self, statements: list[ast.stmt], known: dict[str, int], loops: list[ast.stmt]) -> None:
         """Change a list of statements.
@@ -129,7 +123,6 @@ class Telling:
             names: list[ast.expr] = [ast.Name(name, ast.Load()) for name in (*new, *old)]
             names.insert(len(new), ast.Constant(None))
             call = ast.Call(ast.Name(self.name, ast.Load()), names, [])
-            self.told = True
             yield ast.fix_missing_locations(ast.copy_location(ast.Expr(call), statement))
 
     def is_read_from(self, at: int, name: str, made: int, loops: list[ast.stmt]) -> bool:
@@ -173,8 +166,7 @@ def copies_beside(loop: ast.For) -> Iterator[set[str]]:
                 pairs.append({array, read[name]})
             case _:
                 others += 1
-    inner = any(isinstance(node, LOOPS) for statement in loop.body for node in ast.walk(statement))
-    if others and not inner:
+    if others and not any(isinstance(node, LOOPS) for statement in loop.body for node in ast.walk(statement)):
         yield from pairs
 
 

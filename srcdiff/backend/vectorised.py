@@ -7,15 +7,12 @@
 
 The text that is shown and kept has `math`, `np` and `**` in both: the results differ in the last place at most. A loop
 counts if it is innermost, leaves by its end only, calls nothing that stays scalar, and carries nothing but sums and
-extremes from trip to trip: else the C library is faster. Reads: `vector_math`.
+extremes from trip to trip: else the C library is faster.
 """
 
 from __future__ import annotations
 
 import ast
-from types import ModuleType
-
-from ..runtime import vector_math
 
 EXTREMES = ("np.maximum", "np.minimum")
 ELEMENTARY = ("exp", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos", "atan", "atan2")
@@ -26,24 +23,20 @@ BUILTINS = {"abs", "max", "min", "int", "float", "bool"}
 LOOPS = (ast.For, ast.While)
 
 
-def use_vector_math(module: ModuleType, tree: ast.Module, text: str) -> bool:
-    """Put the functions into loops of a module that call for them; tell whether there are any."""
+def use_vector_math(tree: ast.Module, text: str, name: str) -> bool:
+    """Put the functions of `vector_math`, by its name there, into loops of a module that call for them; tell whether
+    there are any."""
     if not any(word in text for word in WORDS):
         return False
-    name = "vector_math"
-    while name in text:  # a variable of the user
-        name += "_"
     substitution = Substitution(name)
     for loop in ast.walk(tree):
         if isinstance(loop, ast.For) and vectorises(loop):
             loop.body = [substitution.visit(statement) for statement in loop.body]
-    if substitution.made:
-        module.__dict__[name] = vector_math
     return substitution.made
 
 
 class Substitution(ast.NodeTransformer):
-    """Puts the functions of `vector_math`, under a name that it has in the module, in place of those of `math`."""
+    """Puts the functions of `vector_math`, by its name in the module, in place of those of `math`."""
 
     def __init__(self, name: str) -> None:
         self.name, self.made = name, False

@@ -57,18 +57,14 @@ def add_rows(total: Matrix, factors: Matrix, rows: Matrix) -> None:
     even = total.shape[0] - total.shape[0] % 2
     whole = rows.shape[0] - rows.shape[0] % 4
     for i in range(0, even, 2):
+        k = i + 1
         for q in range(0, whole, 4):
             f1, f2, f3, f4 = factors[i, q], factors[i, q + 1], factors[i, q + 2], factors[i, q + 3]
-            g1, g2, g3, g4 = (
-                factors[i + 1, q],
-                factors[i + 1, q + 1],
-                factors[i + 1, q + 2],
-                factors[i + 1, q + 3],
-            )
+            g1, g2, g3, g4 = factors[k, q], factors[k, q + 1], factors[k, q + 2], factors[k, q + 3]
             for j in range(rows.shape[1]):
                 r1, r2, r3, r4 = rows[q, j], rows[q + 1, j], rows[q + 2, j], rows[q + 3, j]
                 total[i, j] += (f1 * r1 + f2 * r2) + (f3 * r3 + f4 * r4)
-                total[i + 1, j] += (g1 * r1 + g2 * r2) + (g3 * r3 + g4 * r4)
+                total[k, j] += (g1 * r1 + g2 * r2) + (g3 * r3 + g4 * r4)
     for i in range(total.shape[0]):
         for q in range(whole if i < even else 0, rows.shape[0]):
             for j in range(rows.shape[1]):

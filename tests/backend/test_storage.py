@@ -11,8 +11,7 @@ import pytest
 from llvmlite.binding import llvm_version_info
 
 from srcdiff import differentiate
-from srcdiff.backend import storage
-from srcdiff.backend.cpu import prepare
+from srcdiff.backend import cpu, storage
 
 listens = pytest.mark.skipif(
     llvm_version_info[0] < storage.OLDEST_THAT_LISTENS, reason="LLVM does not listen"
@@ -20,18 +19,17 @@ listens = pytest.mark.skipif(
 
 
 def told(text: str) -> str:
-    text = textwrap.dedent(text)
-    tree = ast.parse(text)
-    storage.tell_apart(ModuleType("told"), tree, text)
+    tree = ast.parse(textwrap.dedent(text))
+    storage.tell_apart(tree, "apart")
     return ast.unparse(tree)
 
 
 def calls_in(text: str) -> list[str]:
-    return re.findall(r"apart_*\(.*\)", told(text))
+    return re.findall(r"apart\(.*\)", told(text))
 
 
 @listens
-def test_before_the_first_loop_and_with_the_arguments():
+def test_a_call_stands_before_the_first_loop():
     text = """
         def f(x, y):
             a = np.zeros_like(x)
@@ -45,9 +43,19 @@ def test_before_the_first_loop_and_with_the_arguments():
     assert lines[4:6] == ["    apart(a, b, None, x, y)", "    for i in range(n):"]
 
 
-@listens
-def test_in_a_loop_with_the_arrays_around():
-    text = """
+COPYING = """
+        def f(x, y):
+            a = np.zeros(3)
+            b = np.zeros(3)
+            total = 0.0
+            for i in range(3):
+                t = x[i]
+                a[i] = t
+                b[i] = a[i]
+"""
+CASES = {
+    "in_a_loop_with_those_around": (
+        """
         def f(x):
             a = np.zeros(3)
             for i in range(3):
@@ -55,14 +63,11 @@ def test_in_a_loop_with_the_arrays_around():
                 while b[0] < 1.0:
                     b[0] += a[i]
             return a
-    """
-    assert calls_in(text) == ["apart(b, None, a)"]
-
-
-@listens
-def test_an_array_that_is_not_read_any_more_is_left_out():
-    """A call would keep its memory until there; in the next trip of a loop around it is read again."""
-    done = """
+        """,
+        ["apart(b, None, a)"],
+    ),
+    "what_nothing_reads_any_more_would_be_kept_by_a_call": (
+        """
         def f(x):
             a = np.zeros(3)
             for i in range(3):
@@ -73,9 +78,11 @@ def test_an_array_that_is_not_read_any_more_is_left_out():
             for i in range(3):
                 b[i] += c[i]
             return b
-    """
-    assert calls_in(done) == ["apart(a, None, x)", "apart(b, c, None)"]
-    again = """
+        """,
+        ["apart(a, None, x)", "apart(b, c, None)"],
+    ),
+    "what_the_next_trip_reads": (
+        """
         def f(x):
             a = np.zeros(3)
             for k in range(2):
@@ -84,9 +91,11 @@ def test_an_array_that_is_not_read_any_more_is_left_out():
                 for i in range(3):
                     b[i] += 1.0
             return x
-    """
-    assert calls_in(again) == ["apart(a, None, x)", "apart(b, None, x, a)"]
-    unread_again = """
+        """,
+        ["apart(a, None, x)", "apart(b, None, x, a)"],
+    ),
+    "what_the_next_trip_makes_anew": (
+        """
         def f(x):
             for k in range(2):
                 a = np.zeros(3)
@@ -94,24 +103,11 @@ def test_an_array_that_is_not_read_any_more_is_left_out():
                 b = np.zeros(3)
                 for i in range(3):
                     b[i] += 1.0
-    """
-    assert calls_in(unread_again) == []
-
-
-@listens
-@pytest.mark.parametrize(
-    "made",
-    ["b = x[1:]", "b = x", "b = x.reshape(3)", "b = np.asarray(x)", "b = np.copy(x) if x[0] > 0.0 else x"],
-)
-def test_what_may_be_memory_of_another(made):
-    assert (
-        calls_in(f"def f(x):\n    {made}\n    for i in range(3):\n        b[i] += x[i]\n    return b") == []
-    )
-
-
-@listens
-def test_names_that_stand_for_several_arrays():
-    text = """
+        """,
+        [],
+    ),
+    "names_of_several_arrays": (
+        """
         def f(x, y):
             a = np.zeros(3)
             b = np.zeros(3)
@@ -121,13 +117,11 @@ def test_names_that_stand_for_several_arrays():
                 a, b = b, a
                 c[i] += a[i] * x[i] * y[i]
             return c
-    """
-    assert calls_in(text) == ["apart(c, None, x)"]
-
-
-@listens
-def test_arrays_of_a_branch_stay_in_it():
-    text = """
+        """,
+        ["apart(c, None, x)"],
+    ),
+    "arrays_of_a_branch_stay_in_it": (
+        """
         def f(x):
             if x[0] > 0.0:
                 a = np.zeros(3)
@@ -137,42 +131,47 @@ def test_arrays_of_a_branch_stay_in_it():
             for i in range(3):
                 b[i] += a[i] * x[i]
             return b
-    """
-    assert calls_in(text) == ["apart(a, None, x)", "apart(b, None, x)"]
+        """,
+        ["apart(a, None, x)", "apart(b, None, x)"],
+    ),
+    "only_copied": (COPYING + "            return a, b, y\n", ["apart(a, b, None, x, y)"]),
+    "copied_beside_other_work": (
+        COPYING + "                total += t\n            return a, b, y\n",
+        ["apart(a, None, y)", "apart(b, None, x, y)"],
+    ),
+}
 
 
 @listens
-def test_a_name_that_the_user_has():
-    text = "def f(apart):\n    a = np.zeros(3)\n    for i in range(3):\n        a[i] = apart[i]\n    return a"
-    assert calls_in(text) == ["apart_(a, None, apart)"]
+@pytest.mark.parametrize(("text", "calls"), CASES.values(), ids=list(CASES))
+def test_what_is_told(text, calls):
+    assert calls_in(text) == calls
 
 
-COPYING = """
-    def f(x, y):
-        a = np.zeros(3)
-        b = np.zeros(3)
-        total = 0.0
+FILLING = """
+    def f(x):
+        b = {made}
         for i in range(3):
-            t = x[i]
-            a[i] = t
-            b[i] = a[i]{more}
-        return a, b, y
+            b[i] += x[i]
+        return b
 """
 
 
 @listens
-def test_what_a_loop_copies_beside_other_work():
-    assert calls_in(COPYING.format(more="")) == ["apart(a, b, None, x, y)"]
-    more = "\n            total += t"
-    assert calls_in(COPYING.format(more=more)) == ["apart(a, None, y)", "apart(b, None, x, y)"]
+@pytest.mark.parametrize(
+    "made",
+    ["x[1:]", "x", "x.reshape(3)", "np.asarray(x)", "np.copy(x) if x[0] > 0.0 else x"],
+)
+def test_what_may_be_memory_of_another(made):
+    assert calls_in(FILLING.format(made=made)) == []
 
 
 def test_older_llvm_is_told_nothing(monkeypatch):
-    monkeypatch.setattr(storage, "llvm_version_info", (18, 0, 0))
-    assert (
-        calls_in("def f(x):\n    a = np.zeros(3)\n    for i in range(3):\n        a[i] = x[i]\n    return a")
-        == []
-    )
+    text = FILLING.format(made="np.zeros(3)")
+    monkeypatch.setattr(storage, "llvm_version_info", (storage.OLDEST_THAT_LISTENS, 0, 0))
+    assert calls_in(text) == ["apart(b, None, x)"]
+    monkeypatch.setattr(storage, "llvm_version_info", (storage.OLDEST_THAT_LISTENS - 1, 0, 0))
+    assert calls_in(text) == []
 
 
 def compares_addresses(text: str, *, told: bool) -> bool:
@@ -183,7 +182,7 @@ def compares_addresses(text: str, *, told: bool) -> bool:
     x = np.arange(7.0)
     expected = module.f(x)
     if told:
-        assert storage in prepare(module, text)
+        assert storage in cpu.prepare(module, text)
     compiled = numba.njit(module.f)
     np.testing.assert_array_equal(compiled(x), expected)
     (code,) = compiled.inspect_llvm().values()
@@ -209,6 +208,12 @@ def f(x):
 def test_llvm_compares_no_addresses(optimised_by_llvm):
     assert compares_addresses(SHIFTED, told=False)
     assert not compares_addresses(SHIFTED, told=True)
+
+
+def test_a_name_that_the_text_has():
+    module = ModuleType("named")
+    assert cpu.define(module, "apart = apart_ + 1", "apart", 2.0) == "apart__"
+    assert module.apart__ == 2.0
 
 
 @listens

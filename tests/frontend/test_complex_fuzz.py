@@ -120,11 +120,11 @@ def check(seed: int, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_random_programs(seed: int, tmp_path: Path) -> None:
+def test_random_programs(seed: int, optimised_by_llvm: None, tmp_path: Path) -> None:
     check(seed, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 200))
-def test_many_random_programs(seed: int, tmp_path: Path) -> None:
+def test_many_random_programs(seed: int, optimised_by_llvm: None, tmp_path: Path) -> None:
     check(seed, tmp_path)

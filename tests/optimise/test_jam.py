@@ -134,7 +134,7 @@ def test_no_trip_and_one() -> None:
 
 
 @pytest.mark.parametrize("chunk", sampled(range(4), 4))
-def test_random_nests(chunk: int, tmp_path: Path) -> None:
+def test_random_nests(chunk: int, optimised_by_llvm: None, tmp_path: Path) -> None:
     jammed = 0
     for seed in range(16 * chunk, 16 * chunk + 16):
         text = random_nest(seed)

@@ -178,7 +178,7 @@ def test_steps_of_two_that_are_not_two_trips() -> None:
 
 
 @pytest.mark.parametrize("chunk", sampled(range(6), 6))
-def test_random_trees(chunk: int, tmp_path: Path) -> None:
+def test_random_trees(chunk: int, optimised_by_llvm: None, tmp_path: Path) -> None:
     jammed = 0
     for seed in range(16 * chunk, 16 * chunk + 16):
         text = random_tree(seed)
